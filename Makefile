@@ -1,0 +1,59 @@
+# nullspf: see README.md. `make help` lists the targets.
+
+GO      ?= go
+CONFIG  ?= nullspf.yaml
+OUT     ?=
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+.PHONY: help build zones check demo test unit race lint fmt fuzz bench man peers clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
+
+build: ## compile the programs into bin/
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nullspf ./cmd/nullspf
+
+zones: build ## write zone files and configurations: make zones CONFIG=nullspf.yaml OUT=build
+	bin/nullspf zones -c '$(CONFIG)' $(if $(OUT),-o '$(OUT)')
+
+check: build ## check configuration, lists and output: make check CONFIG=nullspf.yaml
+	bin/nullspf check -c '$(CONFIG)' $(if $(OUT),-o '$(OUT)')
+
+demo: build ## publish the example domains with a real BIND primary and secondary
+	scripts/install-peers bind9 bind9-utils bind9-dnsutils
+	$(GO) run ./internal/demo
+
+test: peers lint unit ## install what the tests need, then lint and run all tests
+
+unit:
+	NULLSPF_REQUIRE_PEERS=1 $(GO) test -timeout 20m ./...
+
+race: peers ## run the tests with the race detector
+	NULLSPF_REQUIRE_PEERS=1 $(GO) test -race -timeout 40m ./...
+
+peers:
+	scripts/install-peers
+
+lint: ## vet, staticcheck, formatting, tidiness
+	@test -z "$$(gofmt -l cmd internal named nolisting spftrack zones *.go)" || { gofmt -l cmd internal named nolisting spftrack zones *.go; echo 'not formatted: run make fmt'; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+fmt: ## format the source
+	gofmt -w cmd internal named nolisting spftrack zones *.go
+
+fuzz: ## fuzz each target for FUZZTIME
+	FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+bench: build ## measure the generator at a million domains (takes minutes and 10 GB of disk)
+	$(GO) run ./scripts/bench-zones -nullspf bin/nullspf
+
+man: build ## write the man pages into docs/man
+	bin/nullspf man docs/man
+
+clean: ## remove what was built
+	rm -rf bin build dist demo

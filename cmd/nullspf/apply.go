@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/named"
+	"nullspf/zones"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var dryRun bool
+	var allowed int
+	c := &cobra.Command{
+		Use:   "apply",
+		Short: "Write the zones, check them, and make the running servers follow",
+		Long: `Does what zones does, has the servers' own programs check the outcome, and makes
+the running servers follow: BIND by rndc, NSD by nsd-control, Knot by knotc. The
+key apply of the configuration names the servers and their control programs.
+
+Each server is told of what has changed since it was last told, so that a run
+that failed is made good by the next. Nothing is reloaded when a check fails.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.apply(c.Context(), c.OutOrStdout(), allowed, dryRun)
+		},
+	}
+	a.addOutputFlags(c)
+	addAllowRemovals(c, &allowed)
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "write nothing and run nothing, print the commands")
+	return c
+}
+
+func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) error {
+	b, err := a.begin(ctx, dryRun)
+	if err != nil {
+		return err
+	}
+	defer b.end()
+	if err := b.plan.CheckRemovals(allowed); err != nil {
+		return err
+	}
+	steps, err := b.steps()
+	if err != nil {
+		return err
+	}
+	if dryRun {
+		fmt.Fprintf(w, "%s: %s\n", b.Output, summary(b.plan, len(b.set.Entries)))
+		for _, s := range steps {
+			for _, step := range s.steps {
+				fmt.Fprintf(w, "%s  # %s\n", step, step.Why)
+			}
+		}
+		return nil
+	}
+	if err := b.write(ctx, w); err != nil {
+		return err
+	}
+	if len(steps) == 0 {
+		fmt.Fprintln(w, "the servers have read it all")
+		return nil
+	}
+	if err := checkServers(ctx, w, b.Named); err != nil {
+		return fmt.Errorf("%w; nothing was reloaded", err)
+	}
+	for _, s := range steps {
+		if err := named.Run(ctx, s.steps, w); err != nil {
+			return fmt.Errorf("%w\n%s is not up to date; run apply again when the cause is mended", err, s.id)
+		}
+		if err := zones.MarkApplied(b.Output, s.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serverSteps are the commands by which one server follows.
+type serverSteps struct {
+	id    string
+	steps []named.Step
+}
+
+// steps finds out what each server lacks.
+func (b *building) steps() ([]serverSteps, error) {
+	var all []serverSteps
+	for i, t := range b.Apply {
+		id := fmt.Sprintf("%d-%s-%s", i+1, t.Server, t.Role)
+		lag, err := b.plan.Lag(id, b.files, b.fingerprint)
+		if err != nil {
+			return nil, err
+		}
+		if lag.Empty() {
+			continue
+		}
+		change := named.Change{Added: lag.Added, Removed: lag.Removed, Changed: lag.Changed, Config: lag.Files, All: lag.Unknown}
+		all = append(all, serverSteps{id, named.Steps(t, change, b.Named)})
+	}
+	return all, nil
+}
+
+var errCheck = errors.New("a server would not accept its configuration")
+
+// checkServers has the servers' programs check the output and tells what they
+// say. The error is errCheck when one of them found a fault.
+func checkServers(ctx context.Context, w io.Writer, s named.Settings) error {
+	failed := false
+	for _, r := range named.Check(ctx, s, s.Output) {
+		line := fmt.Sprintf("%-9s %-34s %s", r.Server, r.File, r.Verdict)
+		if r.Reason != "" {
+			line += ": " + r.Reason
+		}
+		fmt.Fprintln(w, line)
+		if r.Verdict == named.CheckFault {
+			failed = true
+			fmt.Fprintln(w, r.Output)
+		}
+	}
+	if failed {
+		return errCheck
+	}
+	return nil
+}

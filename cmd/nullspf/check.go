@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/zones"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var zone, group string
+	c := &cobra.Command{
+		Use:   "check [--zone NAME FILE]",
+		Short: "Check configuration, lists and output, or a zone kept by hand",
+		Long: `Checks the configuration, the lists and the rules, then what "nullspf zones" has
+written: every zone file against the manifest, and the server configurations
+with the servers' own programs (named-checkconf -z, nsd-checkconf, knotc) where
+they are installed; what could not be checked is said.
+
+With --zone, checks a zone file that is kept by hand instead: which of the
+records for domains without mail does it lack or contradict?`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case zone != "" && len(args) == 1:
+				return a.checkHandKept(c.OutOrStdout(), zone, group, args[0])
+			case zone != "" || group != "":
+				return errors.New("--zone NAME needs the zone's FILE: nullspf check --zone brand.example brand.example.db")
+			case len(args) > 0:
+				return fmt.Errorf("which zone does %q hold? nullspf check --zone NAME %s", args[0], args[0])
+			}
+			return a.check(c.Context(), c.OutOrStdout())
+		},
+	}
+	a.addOutputFlags(c)
+	c.Flags().StringVar(&zone, "zone", "", "`NAME` of a zone kept by hand")
+	c.Flags().StringVar(&group, "group", "", "`GROUP` whose records it should hold, when there are several")
+	return c
+}
+
+var errFaults = errors.New("faults were found")
+
+func (a *app) check(ctx context.Context, w io.Writer) error {
+	b, err := a.begin(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer b.end()
+	fmt.Fprintf(w, "%s: %s, %s, no faults\n", b.File, count(len(b.Groups), "group"), count(len(b.set.Entries), "domain"))
+	bar := newProgress("zone files")
+	faults, err := zones.Audit(ctx, b.Output, bar.set)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	const most = 50
+	for i, f := range faults {
+		if i == most {
+			fmt.Fprintf(w, "and %d more\n", len(faults)-most)
+			break
+		}
+		fmt.Fprintln(w, f)
+	}
+	if b.plan.Previous() == 0 {
+		return errFaults
+	}
+	if !b.plan.Empty() {
+		fmt.Fprintf(w, "%s is not what the lists say (%s); see nullspf plan\n", b.Output, summary(b.plan, len(b.set.Entries)))
+	}
+	if err := checkServers(ctx, w, b.Named); err != nil {
+		return err
+	}
+	if len(faults) > 0 {
+		return errFaults
+	}
+	return nil
+}
+
+// checkHandKept checks a zone file that is kept by hand.
+func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
+	c, err := a.load()
+	if err != nil {
+		return err
+	}
+	name, err := zones.ParseName(zone)
+	if err != nil {
+		return fmt.Errorf("--zone: %q: %w", zone, err)
+	}
+	g := c.Groups[0]
+	if group != "" || len(c.Groups) > 1 {
+		i := slices.IndexFunc(c.Groups, func(g *zones.Group) bool { return g.Name == group })
+		if i < 0 {
+			return fmt.Errorf("name the group whose records %s should hold with --group: %s", name, groupNames(c.Groups))
+		}
+		g = c.Groups[i]
+	}
+	deviations, err := g.CheckHandKept(name, path)
+	if err != nil {
+		return err
+	}
+	for _, d := range deviations {
+		fmt.Fprintln(w, d)
+	}
+	if len(deviations) > 0 {
+		return fmt.Errorf("%s: %s; $INCLUDE %s/include/%s.inc mends what is lacking", path, count(len(deviations), "deviation"), c.Output, g.Name)
+	}
+	fmt.Fprintf(w, "%s: holds all records of group %s\n", path, g.Name)
+	return nil
+}
+
+func groupNames(groups []*zones.Group) string {
+	text := ""
+	for i, g := range groups {
+		if i > 0 {
+			text += ", "
+		}
+		text += g.Name
+	}
+	return text
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// progress is a bar on the terminal, or nothing when standard error is none.
+// Its methods may be called from several goroutines.
+type progress struct {
+	mu   sync.Mutex
+	what string
+	bar  *progressbar.ProgressBar
+	on   bool
+}
+
+func newProgress(what string) *progress {
+	return &progress{what: what, on: term.IsTerminal(int(os.Stderr.Fd()))}
+}
+
+// set shows how much is done. The bar appears with the first call in which
+// enough is to be done to be worth it.
+func (p *progress) set(done, total int) {
+	const worth = 2000
+	if !p.on || total < worth {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar == nil || done < 512 {
+		p.bar = progressbar.NewOptions(total,
+			progressbar.OptionSetWriter(os.Stderr),
+			progressbar.OptionSetDescription(p.what),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionShowCount(),
+			progressbar.OptionClearOnFinish(),
+		)
+	}
+	_ = p.bar.Set(done)
+}
+
+// done takes the bar away.
+func (p *progress) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}

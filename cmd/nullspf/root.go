@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/internal/config"
+	"nullspf/internal/mailmaps"
+	"nullspf/named"
+	"nullspf/zones"
+)
+
+// app is what all commands share.
+type app struct {
+	configPath string
+	output     string
+	relative   bool
+}
+
+func rootCommand() *cobra.Command {
+	a := &app{}
+	root := &cobra.Command{
+		Use:   "nullspf",
+		Short: "Publish and watch domains that send no mail",
+		Long: `nullspf is for owners of domains that send no mail. From lists of names it
+writes zone files, nameserver configurations and mail tables, makes the running
+servers follow, and checks what the world sees.
+
+Start with "nullspf init", then "nullspf zones".`,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
+	})
+	root.PersistentFlags().StringVarP(&a.configPath, "config", "c", "nullspf.yaml", "configuration `FILE`")
+	root.AddCommand(
+		a.initCommand(), a.zonesCommand(), a.planCommand(), a.applyCommand(),
+		a.checkCommand(), a.verifyCommand(), a.spfCommand(),
+	)
+	return root
+}
+
+// addOutputFlags adds the flags of the commands that build.
+func (a *app) addOutputFlags(c *cobra.Command) {
+	c.Flags().StringVarP(&a.output, "output", "o", "", "write to this `DIR` instead of the configuration's output")
+	c.Flags().BoolVar(&a.relative, "relative", false, "write file names relative to the output folder into the server configurations")
+}
+
+// load reads the configuration and applies the flags.
+func (a *app) load() (*config.Config, error) {
+	c, err := config.Load(a.configPath)
+	if err != nil {
+		return nil, err
+	}
+	if a.output != "" {
+		if err := c.SetOutput(a.output); err != nil {
+			return nil, err
+		}
+	}
+	c.Named.Relative = a.relative
+	for _, w := range c.Warnings {
+		warn("%s: %s", c.File, w)
+	}
+	return c, nil
+}
+
+// job is a configuration with its lists read.
+type job struct {
+	*config.Config
+	set *zones.Set
+}
+
+// read reads configuration and lists, and holds them against the rules.
+func (a *app) read() (*job, error) {
+	c, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	set, duplicates, err := zones.ReadLists(c.Groups)
+	if err != nil {
+		return nil, err
+	}
+	if err := set.CheckInfrastructure(c.Infrastructure); err != nil {
+		return nil, err
+	}
+	const most = 50
+	for i, d := range duplicates {
+		if i == most {
+			warn("and %d more duplicates", len(duplicates)-most)
+			break
+		}
+		warn("%s: %s stands in %s already; this line is passed over", d.Second, d.Name, d.First)
+	}
+	return &job{c, set}, nil
+}
+
+// wholeFiles are all output files that are made from the whole set.
+func (j *job) wholeFiles() ([]zones.File, error) {
+	files := zones.IncludeFiles(j.set)
+	servers, err := named.Files(j.Named, j.set)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", j.File, err)
+	}
+	files = append(files, servers...)
+	if j.Mail.Postmaster == "" {
+		return files, nil
+	}
+	tables, err := mailmaps.Files(j.Mail, j.set)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", j.File, err)
+	}
+	return append(files, tables...), nil
+}
+
+func warn(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "nullspf: warning: "+format+"\n", args...)
+}
+
+var errNoArguments = errors.New("this command takes no arguments")
+
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w, not %q; see %s --help", errNoArguments, args[0], c.CommandPath())
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/spftrack"
+)
+
+func (a *app) spfCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "spf",
+		Short: "Show SPF records and the names that receivers ask for",
+		Args:  noArguments,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.spfShowCommand(), a.spfExplainCommand(), a.spfSimulateCommand())
+	return c
+}
+
+// spfFlags choose the tracking zone without a configuration.
+type spfFlags struct{ zone, qualifier, layout string }
+
+func (f *spfFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.zone, "zone", "", "tracking `ZONE`; default: that of the configuration")
+	c.Flags().StringVar(&f.qualifier, "qualifier", "", "`QUALIFIER` of exists: in layout classic, - or +")
+}
+
+// settings takes the tracking zone from the flag or the configuration.
+func (a *app) settings(f *spfFlags) (spftrack.Settings, error) {
+	s := spftrack.Settings{Zone: strings.TrimSuffix(strings.ToLower(f.zone), "."), Qualifier: f.qualifier}
+	if s.Zone != "" {
+		return s, nil
+	}
+	c, err := a.load()
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) || c == nil {
+			return s, fmt.Errorf("%w\nor name the tracking zone with --zone", err)
+		}
+		return s, err
+	}
+	if c.Track.Zone == "" {
+		return s, fmt.Errorf("%s names no tracking zone; set track: {zone: ...} or use --zone", c.File)
+	}
+	s.Zone = c.Track.Zone
+	return s, nil
+}
+
+func (a *app) spfShowCommand() *cobra.Command {
+	f := &spfFlags{}
+	c := &cobra.Command{
+		Use:   "show [LAYOUT]",
+		Short: "Print the SPF record of a layout, or of all",
+		Long: `Prints the SPF record of a layout. The layouts are
+
+  plain     refuses all mail and tells nobody
+  beacon    receivers report the forger in exp= names
+  track     receivers report the forger in exists: and exp= names
+  classic   receivers report the forger in one exists: name, sender included`,
+		Args:      cobra.MaximumNArgs(1),
+		ValidArgs: []string{"plain", "beacon", "track", "classic"},
+		RunE: func(c *cobra.Command, args []string) error {
+			layouts := spftrack.Layouts
+			if len(args) == 1 {
+				l, err := spftrack.ParseLayout(strings.ToLower(args[0]))
+				if err != nil {
+					return err
+				}
+				layouts = []spftrack.Layout{l}
+			}
+			s := spftrack.Settings{}
+			if len(layouts) > 1 || layouts[0] != spftrack.Plain {
+				var err error
+				if s, err = a.settings(f); err != nil {
+					return err
+				}
+			}
+			for _, l := range layouts {
+				text, err := spftrack.Record(l, s)
+				if err != nil {
+					return err
+				}
+				if len(args) == 1 {
+					fmt.Fprintln(c.OutOrStdout(), text)
+				} else {
+					fmt.Fprintf(c.OutOrStdout(), "%-8s %s\n", l, text)
+				}
+			}
+			return nil
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func (a *app) spfExplainCommand() *cobra.Command {
+	f := &spfFlags{}
+	c := &cobra.Command{
+		Use:   "explain NAME [TYPE]",
+		Short: "Decode a query name of the tracking zone",
+		Long: `Decodes a name that somebody asked the tracking zone for, as query logs show it,
+into client, sender, domain and HELO name. Without TYPE, that of the layout's
+own question is taken: A for exists: names, TXT for exp= names.`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := a.settings(f)
+			if err != nil {
+				return err
+			}
+			qtype := spftrack.TypeA
+			if strings.HasSuffix(strings.ToLower(strings.TrimSuffix(args[0], ".")), ".2."+s.Zone) {
+				qtype = spftrack.TypeTXT
+			}
+			if len(args) == 2 {
+				if qtype, err = parseType(args[1]); err != nil {
+					return err
+				}
+			}
+			p, err := spftrack.NewParser(s.Zone, spftrack.Layouts, nil).ParseText(args[0], qtype)
+			if err != nil {
+				return err
+			}
+			printParsed(c.OutOrStdout(), p)
+			return nil
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func parseType(text string) (uint16, error) {
+	switch strings.ToUpper(text) {
+	case "A":
+		return spftrack.TypeA, nil
+	case "AAAA":
+		return spftrack.TypeAAAA, nil
+	case "NS":
+		return spftrack.TypeNS, nil
+	case "TXT":
+		return spftrack.TypeTXT, nil
+	}
+	return 0, fmt.Errorf("no type %q of a receiver's question; there are A, AAAA, NS, TXT", text)
+}
+
+func printParsed(w io.Writer, p spftrack.Parsed) {
+	row := func(key, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%-14s %s\n", key, spftrack.Printable(value))
+		}
+	}
+	row("kind", p.Kind.String())
+	if p.ClientIP.IsValid() {
+		row("client", p.ClientIP.String())
+	}
+	row("forged domain", p.Forged)
+	row("sender", p.SenderLocal)
+	row("sender domain", p.SenderDomain)
+	row("helo", p.HELO)
+	row("flags", p.Flags.String())
+}
+
+func (a *app) spfSimulateCommand() *cobra.Command {
+	f := &spfFlags{}
+	var ip, from, helo, domain string
+	c := &cobra.Command{
+		Use:   "simulate --ip IP --from SENDER --helo NAME",
+		Short: "Print the names that a receiver would ask for",
+		Long: `Prints the questions that a receiver asks while it checks a message against the
+record of a layout (RFC 7208), in order.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			layout, err := spftrack.ParseLayout(strings.ToLower(f.layout))
+			if err != nil {
+				return err
+			}
+			s := spftrack.Settings{}
+			if layout != spftrack.Plain {
+				if s, err = a.settings(f); err != nil {
+					return err
+				}
+			}
+			addr, err := netip.ParseAddr(ip)
+			if err != nil {
+				return fmt.Errorf("--ip: %q is no IP address", ip)
+			}
+			queries, err := spftrack.Queries(layout, s, spftrack.Check{IP: addr, Sender: from, HELO: helo, Domain: domain})
+			if err != nil {
+				return err
+			}
+			for _, q := range queries {
+				printQuery(c.OutOrStdout(), q)
+			}
+			return nil
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&f.layout, "layout", string(spftrack.Track), "`LAYOUT` of the record: plain, beacon, track, classic")
+	c.Flags().StringVar(&ip, "ip", "", "`IP` address of the sending host")
+	c.Flags().StringVar(&from, "from", "", "envelope `SENDER`; empty for a bounce")
+	c.Flags().StringVar(&helo, "helo", "", "`NAME` that the host gives in HELO")
+	c.Flags().StringVar(&domain, "domain", "", "`DOMAIN` that is checked; default: that of the sender")
+	_ = c.MarkFlagRequired("ip")
+	return c
+}
+
+func printQuery(w io.Writer, q spftrack.Query) {
+	types := map[uint16]string{spftrack.TypeA: "A", spftrack.TypeTXT: "TXT"}
+	fmt.Fprintf(w, "%-4s %s\n     %s", types[q.Type], spftrack.Printable(q.Name), q.Purpose)
+	if q.Truncated {
+		fmt.Fprint(w, "; cut from the left to 253 octets")
+	}
+	if q.Problem != "" {
+		fmt.Fprint(w, "; cannot be asked: "+q.Problem)
+	}
+	fmt.Fprintln(w)
+}

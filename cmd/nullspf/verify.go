@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"nullspf/internal/config"
+	"nullspf/internal/verify"
+	"nullspf/zones"
+)
+
+// verifyFlags are the flags of verify.
+type verifyFlags struct {
+	servers     []string
+	concurrency int
+	timeout     time.Duration
+	retries     int
+	json        bool
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	f := &verifyFlags{}
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Ask the nameservers whether they serve every zone as planned",
+		Long: `Asks the nameservers about every domain of the lists: is the zone served, with
+authority, with the serial number of the manifest and the same everywhere, and
+are NS, MX, SPF and DMARC as planned? Deviations are shown as a table.
+
+The servers are the primary's addresses and the secondaries' of the
+configuration, or those given with --server. The exit code is 1 when there are
+deviations or a server did not answer.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.verify(c.Context(), c.OutOrStdout(), f)
+		},
+	}
+	c.Flags().StringVarP(&a.output, "output", "o", "", "take the manifest from this `DIR` instead of the configuration's output")
+	c.Flags().StringArrayVar(&f.servers, "server", nil, "ask this `ADDRESS`, with an optional port, instead; repeatable")
+	c.Flags().IntVar(&f.concurrency, "concurrency", verify.DefaultConcurrency, "as many as `N` questions under way")
+	c.Flags().DurationVar(&f.timeout, "timeout", verify.DefaultTimeout, "`TIME` to wait for an answer")
+	c.Flags().IntVar(&f.retries, "retries", verify.DefaultRetries, "ask `N` times more when there is no answer")
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+	return c
+}
+
+func (a *app) verify(ctx context.Context, w io.Writer, f *verifyFlags) error {
+	j, err := a.read()
+	if err != nil {
+		return err
+	}
+	servers, err := f.addresses(j)
+	if err != nil {
+		return err
+	}
+	serials, err := zones.ReadSerials(j.Output)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s has no manifest; run nullspf zones first", j.Output)
+	}
+	if err != nil {
+		return err
+	}
+	bar := newProgress("zones")
+	settings := verify.Settings{
+		Servers: servers, Concurrency: f.concurrency, Timeout: f.timeout, Retries: f.retries,
+		SignedSerials: j.Named.DNSSEC, Progress: bar.set,
+	}
+	var findings []verify.Finding
+	summary, err := verify.Run(ctx, settings, j.set, serials, func(f verify.Finding) { findings = append(findings, f) })
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if f.json {
+		err = verify.WriteJSON(w, summary, findings)
+	} else {
+		color := term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
+		if err = verify.WriteTable(w, findings, color); err == nil {
+			_, err = fmt.Fprint(w, summary)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if len(findings) > 0 || summary.Unanswered > 0 {
+		return statusError(exitError)
+	}
+	return nil
+}
+
+// addresses are the servers to ask.
+func (f *verifyFlags) addresses(j *job) ([]netip.AddrPort, error) {
+	var list []netip.AddrPort
+	for _, text := range f.servers {
+		e, err := config.ParseEndpoint(text)
+		if err != nil {
+			return nil, fmt.Errorf("--server: %w", err)
+		}
+		list = append(list, e)
+	}
+	if len(list) > 0 {
+		return list, nil
+	}
+	list = append(append(list, j.Named.Primary.Addresses...), j.Secondaries...)
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s names no nameservers' addresses; set primary: {addresses: [...]} or use --server", j.File)
+	}
+	return list, nil
+}

@@ -1,0 +1,226 @@
+package config
+
+import (
+	"encoding/base64"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"nullspf/named"
+	"nullspf/zones"
+)
+
+// build turns the decoded file into typed values and notes what is wrong.
+func (l *loader) build(dir string, r *raw) *Config {
+	c := &Config{Output: path(dir, r.Output)}
+	var err error
+	if c.Scheme, err = zones.ParseScheme(r.Serial); err != nil {
+		l.fail("serial", "%v", err)
+	}
+	for _, j := range r.Journals {
+		c.Journals = append(c.Journals, path(dir, j))
+	}
+	l.buildTrack(c, r.Track, r.Nameservers)
+	if len(r.Groups) == 0 {
+		l.fail("groups", "at least one group with a list is needed")
+	}
+	base := l.buildBase(r)
+	names := make([]string, 0, len(r.Groups))
+	for name := range r.Groups {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		g := &groupBuilder{loader: l, key: "groups." + name, config: c, raw: r.Groups[name], group: base}
+		c.Groups = append(c.Groups, g.build(dir, name))
+	}
+	l.buildNamed(dir, c, r)
+	l.buildMail(c, r)
+	for _, ns := range base.Nameservers {
+		c.Infrastructure = append(c.Infrastructure, zones.Infrastructure{Name: ns, What: "nameserver"})
+	}
+	if c.Track.Zone != "" {
+		c.Infrastructure = append(c.Infrastructure, zones.Infrastructure{Name: c.Track.Zone, What: "tracking zone"})
+	}
+	return c
+}
+
+// buildBase gives what groups inherit.
+func (l *loader) buildBase(r *raw) zones.Group {
+	g := zones.Group{
+		Nameservers: l.hostNames("nameservers", r.Nameservers),
+		TTL:         l.duration("ttl", r.TTL),
+		SOA: zones.SOA{
+			Refresh: l.duration("soa.refresh", r.SOA.Refresh),
+			Retry:   l.duration("soa.retry", r.SOA.Retry),
+			Expire:  l.duration("soa.expire", r.SOA.Expire),
+			Minimum: l.duration("soa.minimum", r.SOA.Minimum),
+		},
+	}
+	if len(r.Nameservers) == 0 {
+		l.fail("nameservers", "the names of the servers that hold the zones are missing")
+	}
+	if r.SOA.RName == "" {
+		l.fail("soa.rname", "the mailbox of the person in charge is missing: hostmaster.example.net")
+	} else {
+		g.SOA.RName = l.mailbox("soa.rname", r.SOA.RName)
+	}
+	if r.SOA.MName != "" {
+		g.SOA.MName = l.hostName("soa.mname", r.SOA.MName)
+	} else if len(g.Nameservers) > 0 {
+		g.SOA.MName = g.Nameservers[0]
+	}
+	return g
+}
+
+func (l *loader) buildTrack(c *Config, r rawTrack, nameservers []string) {
+	t := &c.Track
+	t.Listen = l.endpoints("track.listen", r.Listen)
+	t.TTL = l.duration("track.ttl", r.TTL)
+	t.Explain = r.Explain
+	if r.Zone == "" {
+		if len(r.Nameservers)+len(r.Listen) > 0 {
+			l.fail("track.zone", "the name of the tracking zone is missing: _spf.example.net")
+		}
+		return
+	}
+	t.Zone = l.zoneName("track.zone", r.Zone)
+	t.Nameservers = l.hostNames("track.nameservers", r.Nameservers)
+	if len(r.Nameservers) == 0 {
+		t.Nameservers = l.hostNames("nameservers", nameservers)
+	}
+	if strings.ContainsFunc(r.Explain, func(r rune) bool { return r < ' ' || r > '~' }) {
+		l.fail("track.explain", "an explanation is ASCII text (RFC 7208 section 6.2)")
+	}
+}
+
+func (l *loader) buildNamed(dir string, c *Config, r *raw) {
+	s := &c.Named
+	s.Output = c.Output
+	for i, text := range r.Servers {
+		server := named.Server(l.choice(item("servers", i), text,
+			string(named.BIND), string(named.NSD), string(named.Knot), string(named.Nullspfd)))
+		if server == "" {
+			continue
+		}
+		if slices.Contains(s.Servers, server) {
+			l.fail(item("servers", i), "%s stands twice", server)
+			continue
+		}
+		s.Servers = append(s.Servers, server)
+	}
+	s.Primary.Addresses = l.endpoints("primary.addresses", r.Primary.Addresses)
+	s.Primary.AllowTransfer = l.prefixes("primary.allow_transfer", r.Primary.AllowTransfer)
+	s.Primary.AlsoNotify = l.endpoints("primary.also_notify", r.Primary.AlsoNotify)
+	c.Secondaries = l.endpoints("secondary.addresses", r.Secondary.Addresses)
+	if len(r.Secondary.Addresses) == 0 {
+		c.Secondaries = s.Primary.AlsoNotify
+	}
+	s.DNSSEC = l.flag("dnssec", r.DNSSEC, false)
+	if l.choice("bind_terms", r.BINDTerms, "master", "primary") == "primary" {
+		s.Terms = named.NewTerms
+	}
+	switch {
+	case r.Catalog.Zone != "":
+		s.Catalog = l.zoneName("catalog.zone", r.Catalog.Zone)
+	case len(s.Primary.AllowTransfer) > 0:
+		s.Catalog = defaultCatalog
+	}
+	s.TSIG = l.buildTSIG(dir, r.TSIG)
+	if c.Track.Zone != "" {
+		s.Track = &named.Track{
+			Zone: c.Track.Zone, Nameservers: c.Track.Nameservers, Listen: c.Track.Listen,
+			Explain: c.Track.Explain, TTL: c.Track.TTL,
+		}
+		if len(c.Journals) > 0 {
+			s.Track.Journal = c.Journals[0]
+		}
+	}
+	if len(l.faults) == 0 {
+		if err := s.Validate(); err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				key, reason := splitKey(line)
+				l.fail(key, "%s", reason)
+			}
+		}
+	}
+	for i, t := range r.Apply {
+		key := item("apply", i)
+		target := named.Target{
+			Server:  named.Server(l.choice(key+".server", t.Server, string(named.BIND), string(named.NSD), string(named.Knot))),
+			Role:    named.RolePrimary,
+			Command: t.Command,
+		}
+		if t.Role != "" {
+			target.Role = l.choice(key+".role", t.Role, "primary", "secondary")
+		}
+		c.Apply = append(c.Apply, target)
+	}
+	if len(r.Apply) == 0 {
+		for _, server := range s.Servers {
+			if server != named.Nullspfd {
+				c.Apply = append(c.Apply, named.Target{Server: server, Role: named.RolePrimary})
+			}
+		}
+	}
+}
+
+// bindSecret finds the secret in a key statement as tsig-keygen writes it.
+var bindSecret = regexp.MustCompile(`secret\s+"([A-Za-z0-9+/=]+)"\s*;`)
+
+func (l *loader) buildTSIG(dir string, r rawTSIG) *named.TSIG {
+	if r.Name == "" && r.SecretFile == "" {
+		return nil
+	}
+	t := &named.TSIG{Name: l.zoneName("tsig.name", r.Name), Algorithm: "hmac-sha256"}
+	if r.Algorithm != "" {
+		t.Algorithm = strings.ToLower(strings.TrimSuffix(r.Algorithm, "."))
+	}
+	if r.SecretFile == "" {
+		l.fail("tsig.secret_file", "the file with the secret is missing; `tsig-keygen %s > tsig.key` makes one", r.Name)
+		return t
+	}
+	file := path(dir, r.SecretFile)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		l.fail("tsig.secret_file", "cannot read the secret: %v; `tsig-keygen %s > %s` makes one", err, r.Name, r.SecretFile)
+		return t
+	}
+	t.Secret = strings.TrimSpace(string(text))
+	if m := bindSecret.FindStringSubmatch(t.Secret); m != nil {
+		t.Secret = m[1]
+	}
+	if secret, err := base64.StdEncoding.DecodeString(t.Secret); err != nil || len(secret) < 16 {
+		l.fail("tsig.secret_file", "%s holds no secret of at least 16 octets in base64, alone or as tsig-keygen writes it", file)
+	}
+	if info, err := os.Stat(file); err == nil && info.Mode()&0o077 != 0 {
+		l.fail("tsig.secret_file", "others can read %s; chmod 600 it", file)
+	}
+	return t
+}
+
+func (l *loader) buildMail(c *Config, r *raw) {
+	c.Mail.Postmaster = r.Postmaster
+	needed := slices.ContainsFunc(c.Groups, func(g *zones.Group) bool { return len(g.MX) > 1 })
+	if r.Postmaster == "" && needed && len(l.faults) == 0 {
+		l.fail("postmaster", "domains whose hosts accept mail need the mailbox to which mail for postmaster goes: postmaster@mail.example.net")
+	}
+	if r.Postmaster != "" {
+		if err := c.Mail.Validate(); err != nil {
+			l.fail("postmaster", "%s", strings.TrimPrefix(err.Error(), "mailmaps: "))
+		}
+	}
+}
+
+// defaultCatalog is a name that no resolver asks for (RFC 6761 section 6.4).
+const defaultCatalog = "catalog.invalid"
+
+// splitKey takes an error of package named, "named: key: reason", apart.
+func splitKey(line string) (key, reason string) {
+	line = strings.TrimPrefix(line, "named: ")
+	if key, reason, ok := strings.Cut(line, ": "); ok && !strings.Contains(key, " ") {
+		return key, reason
+	}
+	return "servers", line
+}

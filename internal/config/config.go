@@ -1,0 +1,109 @@
+// Package config reads nullspf.yaml into typed values.
+//
+// The file is YAML; keys are those of the operator manual (docs/manual.md),
+// which `nullspf init` writes out with comments. An unknown key is an error,
+// every error names file, line and key, and all of them are told at once.
+// Paths are relative to the folder of the file, and absolute in a [Config].
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"nullspf/internal/mailmaps"
+	"nullspf/named"
+	"nullspf/spftrack"
+	"nullspf/zones"
+)
+
+// Config is a configuration without faults.
+type Config struct {
+	// File is the path of the file; Text its content.
+	File string
+	Text []byte
+	// Output is the output folder.
+	Output string
+	Scheme zones.Scheme
+	// Groups are in the order of their names.
+	Groups []*zones.Group
+	Track  Track
+	// Named are the settings of the server configurations.
+	Named named.Settings
+	// Mail are the settings of the mail tables.
+	Mail mailmaps.Settings
+	// Apply are the running servers that `nullspf apply` makes follow.
+	Apply []named.Target
+	// Secondaries are the addresses of the secondaries, for `nullspf verify`.
+	Secondaries []netip.AddrPort
+	// Journals are the folders of the forgery log.
+	Journals []string
+	// Infrastructure are the names on which the published zones depend.
+	Infrastructure []zones.Infrastructure
+	// Warnings are settings that are allowed, but hardly wise.
+	Warnings []string
+}
+
+// Track is the tracking zone; Zone is "" when there is none.
+type Track struct {
+	spftrack.Settings
+	Nameservers []string
+	Listen      []netip.AddrPort
+	// Explain is the text that receivers may show for a forged mail.
+	Explain string
+	TTL     time.Duration
+}
+
+// Load reads and checks the file at path. The error joins all faults, each an
+// *Error.
+func Load(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%s: there is no such file; name another with -c, or let `nullspf init` write one", path)
+		}
+		return nil, err
+	}
+	return Parse(path, text)
+}
+
+// Parse is [Load] for a text that has been read.
+func Parse(path string, text []byte) (*Config, error) {
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{file: path, lines: make(map[string]int)}
+	r := defaults()
+	l.decode(text, &r)
+	if len(l.faults) > 0 {
+		return nil, l.err()
+	}
+	c := l.build(dir, &r)
+	if len(l.faults) > 0 {
+		return nil, l.err()
+	}
+	c.File, c.Text = path, text
+	return c, nil
+}
+
+// defaults are the values of keys that a file may lack.
+func defaults() raw {
+	return raw{
+		Output: "build",
+		SOA:    rawSOA{Refresh: "2h", Retry: "15m", Expire: "28d", Minimum: "5m"},
+		TTL:    "1h",
+		Serial: string(zones.DateSerial),
+		Track: rawTrack{
+			Explain: "Mail from %{d} is forged: this domain sends no email",
+			TTL:     "60s",
+		},
+		Servers:   []string{string(named.BIND)},
+		BINDTerms: "master",
+		DNSSEC:    "false",
+		Journals:  []string{"var"},
+	}
+}

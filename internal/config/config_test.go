@@ -1,0 +1,170 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"nullspf/zones"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected errors")
+
+// TestBroken loads every configuration of testdata/broken and compares its
+// errors with the file "want" beside it.
+func TestBroken(t *testing.T) {
+	dirs, err := filepath.Glob("testdata/broken/*")
+	if err != nil || len(dirs) == 0 {
+		t.Fatal("no broken configurations", err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			keys, _ := filepath.Glob(filepath.Join(dir, "*.key"))
+			for _, key := range keys {
+				if err := os.Chmod(key, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path := filepath.Join(dir, "nullspf.yaml")
+			_, err := Load(path)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			abs, _ := filepath.Abs(dir)
+			got := strings.NewReplacer(dir+"/", "", abs+"/", "").Replace(err.Error()) + "\n"
+			want := filepath.Join(dir, "want")
+			if *update {
+				if err := os.WriteFile(want, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			text, err := os.ReadFile(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(text) {
+				t.Errorf("got\n%swant\n%s", got, text)
+			}
+		})
+	}
+}
+
+const small = `
+nameservers: [NS1.example.net., ns2.example.net]
+soa: {rname: host.master@example.net}
+groups:
+  Generic:
+    list: list.txt
+    ttl: 1d2h
+    dkim: false
+`
+
+func parse(t *testing.T, text string) *Config {
+	t.Helper()
+	c, err := Parse("/etc/nullspf/nullspf.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestDefaults(t *testing.T) {
+	c := parse(t, small)
+	g := c.Groups[0]
+	for _, v := range []struct {
+		what      string
+		got, want any
+	}{
+		{"output", c.Output, "/etc/nullspf/build"},
+		{"scheme", c.Scheme, zones.DateSerial},
+		{"group", g.Name, "generic"},
+		{"list", g.Lists[0], "/etc/nullspf/list.txt"},
+		{"primary's name", g.SOA.MName, "ns1.example.net"},
+		{"mailbox", g.SOA.RName, `host\.master.example.net`},
+		{"refresh", g.SOA.Refresh, 2 * time.Hour},
+		{"expire", g.SOA.Expire, 28 * 24 * time.Hour},
+		{"ttl", g.TTL, 26 * time.Hour},
+		{"mail", g.Mail, zones.NullMX},
+		{"layout", g.SPF, "plain"},
+		{"dkim", g.DKIM, false},
+		{"wildcard SPF", g.WildcardSPF, true},
+		{"wildcard MX", g.WildcardMX, true},
+		{"DMARC", g.DMARC, "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s"},
+		{"journal", c.Journals[0], "/etc/nullspf/var"},
+		{"catalog", c.Named.Catalog, ""},
+	} {
+		if v.got != v.want {
+			t.Errorf("%s: got %v, want %v", v.what, v.got, v.want)
+		}
+	}
+}
+
+func TestTrackingIsTheDefaultLayout(t *testing.T) {
+	c := parse(t, small+"track: {zone: _spf.example.net}\n")
+	if g := c.Groups[0]; g.SPF != "track" || !strings.Contains(g.SPFRecords["track"], "._spf.example.net") {
+		t.Errorf("layout %s, records %v", g.SPF, g.SPFRecords)
+	}
+	if ns := c.Track.Nameservers; len(ns) != 2 || ns[0] != "ns1.example.net" {
+		t.Errorf("the tracking zone has the nameservers %v", ns)
+	}
+}
+
+func TestDMARCReports(t *testing.T) {
+	c := parse(t, small+`    dmarc: {policy: quarantine, rua: ["mailto:a@example.net", "mailto:b@reports.example"], ruf: "mailto:c@example.net"}
+`)
+	want := "v=DMARC1; p=quarantine; sp=quarantine; np=quarantine; adkim=s; aspf=s; rua=mailto:a@example.net,mailto:b@reports.example; ruf=mailto:c@example.net"
+	if g := c.Groups[0]; g.DMARC != want || strings.Join(g.DMARCReportDomains, " ") != "example.net reports.example" {
+		t.Errorf("got %s to %v", g.DMARC, g.DMARCReportDomains)
+	}
+	if g := parse(t, small+"    dmarc: {publish: no}\n").Groups[0]; g.DMARC != "" {
+		t.Errorf("published %s", g.DMARC)
+	}
+}
+
+func TestFaultsNameTheLine(t *testing.T) {
+	_, err := Parse("nullspf.yaml", []byte(small+"    txt:\n      - fine\n      - \"v=spf1 -all\"\nttl: soon\n"))
+	var fault *Error
+	if !errors.As(err, &fault) || fault.Line != 9 || fault.Key != "groups.generic.txt" {
+		t.Errorf("first fault %+v", fault)
+	}
+	if !strings.Contains(err.Error(), "\nnullspf.yaml:12: ttl: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	for text, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1:53", "192.0.2.1:5300": "192.0.2.1:5300",
+		"2001:db8::1": "[2001:db8::1]:53", "[2001:db8::1]:5300": "[2001:db8::1]:5300",
+		"::ffff:192.0.2.1": "192.0.2.1:53",
+		"":                 "", "ns1.example.net": "", "192.0.2.1:0": "", "192.0.2.1:x": "", "fe80::1%eth0": "",
+	} {
+		got, err := ParseEndpoint(text)
+		if (err != nil) != (want == "") || err == nil && got.String() != want {
+			t.Errorf("%q: got %v, %v, want %s", text, got, err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(small)
+	f.Add(small + "track: {zone: _spf.example.net}\n")
+	broken, _ := filepath.Glob("testdata/broken/*/nullspf.yaml")
+	for _, path := range broken {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse("nullspf.yaml", []byte(text))
+		if (c == nil) == (err == nil) {
+			t.Errorf("got %v beside the error %v", c, err)
+		}
+	})
+}

@@ -1,0 +1,246 @@
+package config
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"nullspf/nolisting"
+	"nullspf/spftrack"
+	"nullspf/zones"
+)
+
+// groupBuilder makes one group of the configuration.
+type groupBuilder struct {
+	*loader
+	key    string
+	config *Config
+	raw    rawGroup
+	group  zones.Group
+}
+
+func (b *groupBuilder) build(dir, name string) *zones.Group {
+	g, r := &b.group, &b.raw
+	g.Name = name
+	if strings.ContainsFunc(name, func(c rune) bool {
+		return !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_')
+	}) {
+		b.fail(b.key, "a group's name holds letters, digits, - and _ only: files are named after it")
+	}
+	for _, p := range r.List {
+		g.Lists = append(g.Lists, path(dir, p))
+	}
+	if len(r.List) == 0 {
+		b.fail(b.key+".list", "the file with the domains is missing")
+	}
+	if len(r.Nameservers) > 0 {
+		g.Nameservers = b.hostNames(b.key+".nameservers", r.Nameservers)
+		for _, ns := range g.Nameservers {
+			b.config.Infrastructure = append(b.config.Infrastructure, zones.Infrastructure{Name: ns, What: "nameserver"})
+		}
+	}
+	if r.TTL != "" {
+		g.TTL = b.duration(b.key+".ttl", r.TTL)
+	}
+	g.A = b.addresses(b.key+".a", r.A)
+	g.AAAA = b.addresses(b.key+".aaaa", r.AAAA)
+	g.WWW = b.flag(b.key+".www", r.WWW, false)
+	g.TXT = r.TXT
+	g.DKIM = b.flag(b.key+".dkim", r.DKIM, true)
+	g.WildcardSPF = b.flag(b.key+".wildcard_spf", r.WildcardSPF, true)
+	g.WildcardMX = b.flag(b.key+".wildcard_mx", r.WildcardMX, true)
+	g.AllowPublicSuffix = b.flag(b.key+".allow_public_suffix", r.AllowPublicSuffix, false)
+	g.AllowSingleLabel = b.flag(b.key+".allow_single_label", r.AllowSingleLabel, false)
+	b.mail()
+	b.spf()
+	b.dmarc()
+	for _, fault := range g.Validate() {
+		if fault.Key == "nameservers" && b.told(fault.Key) {
+			continue
+		}
+		b.fail(b.key+"."+fault.Key, "%s", fault.Reason)
+	}
+	return g
+}
+
+// mail sets the MX RRset of every mode that the group's hosts make possible.
+func (b *groupBuilder) mail() {
+	g, r := &b.group, &b.raw
+	g.Mail = zones.NullMX
+	if r.Mail != "" {
+		g.Mail = zones.MailMode(b.choice(b.key+".mail", r.Mail, modes()...))
+	}
+	g.MX = map[zones.MailMode][]zones.MX{zones.NullMX: {{Host: "", Preference: 0}}}
+	tiers := nolisting.Tiers{AllowTestAddresses: b.flag(b.key+".nolisting.allow_test_addresses", r.Nolisting.AllowTestAddresses, false)}
+	roles := false
+	for i, m := range r.MX {
+		key := item(b.key+".mx", i)
+		host, ok := b.host(key, m)
+		if !ok {
+			return
+		}
+		tiers.Hosts = append(tiers.Hosts, host)
+		roles = roles || m.Role != ""
+		b.config.Infrastructure = append(b.config.Infrastructure, zones.Infrastructure{Name: host.Name, What: "mail host"})
+	}
+	switch {
+	case len(r.MX) == 0:
+		if r.Mail == string(zones.Nolisting) || r.Nolisting.Layout != "" {
+			b.fail(b.key+".mx", "nolisting needs hosts with roles: {host: mx1.example.net, preference: 10, role: dead, addresses: [...]}")
+			g.MX[zones.Nolisting] = nil
+		}
+	case g.Mail == zones.NullMX && r.Mail != "" && !hasCSV(r.List):
+		b.fail(b.key+".mail", "mail: nullmx says that no host accepts mail, but mx names some; the modes exclude each other (RFC 7505 section 3): remove mx or set mail: postmaster")
+	case g.Mail == zones.NullMX && r.Mail == "":
+		b.fail(b.key+".mx", "mx names hosts, but mail is nullmx, the default; set mail: postmaster or mail: nolisting")
+	case roles || g.Mail == zones.Nolisting:
+		b.nolisting(tiers)
+	default:
+		b.postmaster(tiers)
+	}
+}
+
+func hasCSV(lists []string) bool {
+	return slices.ContainsFunc(lists, func(p string) bool { return strings.HasSuffix(strings.ToLower(p), ".csv") })
+}
+
+func modes() []string {
+	var words []string
+	for _, m := range zones.MailModes {
+		words = append(words, string(m))
+	}
+	return words
+}
+
+func (b *groupBuilder) host(key string, m rawMX) (nolisting.Host, bool) {
+	before := len(b.faults)
+	h := nolisting.Host{Name: b.hostName(key+".host", m.Host), Role: nolisting.Live, Addresses: b.addresses(key+".addresses", m.Addresses)}
+	n, err := strconv.ParseUint(m.Preference, 10, 16)
+	if err != nil {
+		b.fail(key+".preference", "%q is no preference between 0 and 65535", m.Preference)
+	}
+	h.Preference = uint16(n)
+	if m.Role != "" {
+		h.Role = nolisting.Role(b.choice(key+".role", m.Role, string(nolisting.Live), string(nolisting.Dead), string(nolisting.Backup), string(nolisting.TempFail)))
+	}
+	return h, len(b.faults) == before
+}
+
+// postmaster takes the hosts as they are: all live.
+func (b *groupBuilder) postmaster(t nolisting.Tiers) {
+	var mx []zones.MX
+	for i, h := range t.Hosts {
+		if slices.ContainsFunc(mx, func(m zones.MX) bool { return m.Host == h.Name }) {
+			b.fail(item(b.key+".mx", i), "%s stands twice", h.Name)
+		}
+		mx = append(mx, zones.MX{Host: h.Name, Preference: h.Preference})
+	}
+	slices.SortStableFunc(mx, func(x, y zones.MX) int { return int(x.Preference) - int(y.Preference) })
+	b.group.MX[zones.Postmaster] = mx
+}
+
+// nolisting holds the hosts to the rules of the layout. The live ones among
+// them are what mode postmaster publishes.
+func (b *groupBuilder) nolisting(t nolisting.Tiers) {
+	t.Layout = nolisting.Nolisting
+	if l := b.raw.Nolisting.Layout; l != "" {
+		t.Layout = nolisting.Layout(b.choice(b.key+".nolisting.layout", l, string(nolisting.Nolisting), string(nolisting.FakeMX), string(nolisting.Tar)))
+	}
+	mx, err := t.MX()
+	if err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			b.fail(b.key+".mx", "%s", strings.TrimPrefix(line, "nolisting: "))
+		}
+		b.group.MX[zones.Nolisting] = nil
+		return
+	}
+	b.group.MX[zones.Nolisting] = mx
+	t.Hosts = slices.DeleteFunc(t.Hosts, func(h nolisting.Host) bool { return h.Role != nolisting.Live && h.Role != nolisting.Backup })
+	b.postmaster(t)
+}
+
+// spf sets the record of every layout that the tracking zone makes possible.
+func (b *groupBuilder) spf() {
+	g, r := &b.group, b.raw.SPF
+	s := b.config.Track.Settings
+	s.Qualifier = r.Qualifier
+	layout := spftrack.Plain
+	if s.Zone != "" {
+		layout = spftrack.Track
+	}
+	if r.Layout != "" {
+		var err error
+		if layout, err = spftrack.ParseLayout(strings.ToLower(r.Layout)); err != nil {
+			b.fail(b.key+".spf.layout", "%s", strings.TrimPrefix(err.Error(), "spftrack: "))
+			layout = spftrack.Plain
+		}
+	}
+	g.SPF = string(layout)
+	g.SPFRecords = make(map[string]string)
+	for _, candidate := range spftrack.Layouts {
+		text, err := spftrack.Record(candidate, s)
+		if err == nil {
+			g.SPFRecords[string(candidate)] = text
+		} else if candidate == layout {
+			b.fail(b.key+".spf", "%s", strings.TrimPrefix(err.Error(), "spftrack: "))
+			g.SPFRecords[string(candidate)] = "v=spf1 -all"
+		}
+	}
+	if layout != spftrack.Classic && r.Qualifier != "" {
+		b.fail(b.key+".spf.qualifier", "only layout classic has a qualifier")
+	}
+	for _, w := range spftrack.Warnings(layout, s) {
+		b.config.Warnings = append(b.config.Warnings, b.key+".spf: "+w)
+	}
+}
+
+// dmarc sets the text of the _dmarc record (RFC 9989).
+func (b *groupBuilder) dmarc() {
+	g, r := &b.group, b.raw.DMARC
+	if !b.flag(b.key+".dmarc.publish", r.Publish, true) {
+		return
+	}
+	policy := "reject"
+	if r.Policy != "" {
+		policy = b.choice(b.key+".dmarc.policy", r.Policy, "reject", "quarantine", "none")
+	}
+	var text strings.Builder
+	text.WriteString("v=DMARC1; p=" + policy + "; sp=" + policy + "; np=" + policy + "; adkim=s; aspf=s")
+	for _, tag := range []struct {
+		name string
+		uris []string
+	}{{"rua", r.RUA}, {"ruf", r.RUF}} {
+		var list []string
+		for i, uri := range tag.uris {
+			domain, ok := b.reportURI(item(b.key+".dmarc."+tag.name, i), uri)
+			if !ok {
+				continue
+			}
+			list = append(list, uri)
+			if !slices.Contains(g.DMARCReportDomains, domain) {
+				g.DMARCReportDomains = append(g.DMARCReportDomains, domain)
+			}
+		}
+		if len(list) > 0 {
+			text.WriteString("; " + tag.name + "=" + strings.Join(list, ","))
+		}
+	}
+	g.DMARC = text.String()
+}
+
+// reportURI checks where DMARC reports go and returns the domain.
+func (b *groupBuilder) reportURI(key, text string) (string, bool) {
+	u, err := url.Parse(text)
+	if err != nil || !strings.EqualFold(u.Scheme, "mailto") || strings.ContainsAny(text, ",;! \"\\{}") {
+		b.fail(key, "%q is no report address; write mailto:dmarc@example.net", text)
+		return "", false
+	}
+	local, domain, ok := strings.Cut(u.Opaque, "@")
+	if !ok || local == "" {
+		b.fail(key, "%q is no report address; write mailto:dmarc@example.net", text)
+		return "", false
+	}
+	name := b.hostName(key, domain)
+	return name, name != ""
+}

@@ -1,0 +1,110 @@
+package config
+
+// raw is the shape of the file. Scalars stay text until their key and line
+// can be named in an error; Load turns them into typed values.
+type raw struct {
+	Output      string              `mapstructure:"output"`
+	Nameservers []string            `mapstructure:"nameservers"`
+	SOA         rawSOA              `mapstructure:"soa"`
+	TTL         string              `mapstructure:"ttl"`
+	Serial      string              `mapstructure:"serial"`
+	Track       rawTrack            `mapstructure:"track"`
+	Groups      map[string]rawGroup `mapstructure:"groups"`
+	Primary     rawPrimary          `mapstructure:"primary"`
+	Secondary   rawSecondary        `mapstructure:"secondary"`
+	TSIG        rawTSIG             `mapstructure:"tsig"`
+	Servers     []string            `mapstructure:"servers"`
+	BINDTerms   string              `mapstructure:"bind_terms"`
+	DNSSEC      string              `mapstructure:"dnssec"`
+	Catalog     rawCatalog          `mapstructure:"catalog"`
+	Apply       []rawTarget         `mapstructure:"apply"`
+	Postmaster  string              `mapstructure:"postmaster"`
+	Journals    []string            `mapstructure:"journals"`
+}
+
+type rawSOA struct {
+	MName   string `mapstructure:"mname"`
+	RName   string `mapstructure:"rname"`
+	Refresh string `mapstructure:"refresh"`
+	Retry   string `mapstructure:"retry"`
+	Expire  string `mapstructure:"expire"`
+	Minimum string `mapstructure:"minimum"`
+}
+
+type rawTrack struct {
+	Zone        string   `mapstructure:"zone"`
+	Nameservers []string `mapstructure:"nameservers"`
+	Listen      []string `mapstructure:"listen"`
+	Explain     string   `mapstructure:"explain"`
+	TTL         string   `mapstructure:"ttl"`
+}
+
+type rawGroup struct {
+	List              []string     `mapstructure:"list"`
+	Nameservers       []string     `mapstructure:"nameservers"`
+	TTL               string       `mapstructure:"ttl"`
+	A                 []string     `mapstructure:"a"`
+	AAAA              []string     `mapstructure:"aaaa"`
+	WWW               string       `mapstructure:"www"`
+	Mail              string       `mapstructure:"mail"`
+	MX                []rawMX      `mapstructure:"mx"`
+	Nolisting         rawNolisting `mapstructure:"nolisting"`
+	SPF               rawSPF       `mapstructure:"spf"`
+	TXT               []string     `mapstructure:"txt"`
+	DMARC             rawDMARC     `mapstructure:"dmarc"`
+	DKIM              string       `mapstructure:"dkim"`
+	WildcardSPF       string       `mapstructure:"wildcard_spf"`
+	WildcardMX        string       `mapstructure:"wildcard_mx"`
+	AllowPublicSuffix string       `mapstructure:"allow_public_suffix"`
+	AllowSingleLabel  string       `mapstructure:"allow_single_label"`
+}
+
+type rawMX struct {
+	Host       string   `mapstructure:"host"`
+	Preference string   `mapstructure:"preference"`
+	Role       string   `mapstructure:"role"`
+	Addresses  []string `mapstructure:"addresses"`
+}
+
+type rawNolisting struct {
+	Layout             string `mapstructure:"layout"`
+	AllowTestAddresses string `mapstructure:"allow_test_addresses"`
+}
+
+type rawSPF struct {
+	Layout    string `mapstructure:"layout"`
+	Qualifier string `mapstructure:"qualifier"`
+}
+
+type rawDMARC struct {
+	Publish string   `mapstructure:"publish"`
+	Policy  string   `mapstructure:"policy"`
+	RUA     []string `mapstructure:"rua"`
+	RUF     []string `mapstructure:"ruf"`
+}
+
+type rawPrimary struct {
+	Addresses     []string `mapstructure:"addresses"`
+	AllowTransfer []string `mapstructure:"allow_transfer"`
+	AlsoNotify    []string `mapstructure:"also_notify"`
+}
+
+type rawSecondary struct {
+	Addresses []string `mapstructure:"addresses"`
+}
+
+type rawTSIG struct {
+	Name       string `mapstructure:"name"`
+	Algorithm  string `mapstructure:"algorithm"`
+	SecretFile string `mapstructure:"secret_file"`
+}
+
+type rawCatalog struct {
+	Zone string `mapstructure:"zone"`
+}
+
+type rawTarget struct {
+	Server  string   `mapstructure:"server"`
+	Role    string   `mapstructure:"role"`
+	Command []string `mapstructure:"command"`
+}

@@ -1,0 +1,168 @@
+// Package mailmaps makes the tables by which sendmail and Postfix hosts accept
+// mail for postmaster, and refuse all other mail, in the domains of a set:
+//
+//	postmaster@brand.example   accepted for the one mailbox of the settings
+//	anybody@brand.example      554 5.7.1 This domain is not used for email
+//
+// The tables are made from the same set as the zones, so that what the MX
+// RRsets promise is what the hosts in them do (RFC 5321 section 4.5.1).
+//
+// The domains are those with mail mode postmaster or nolisting. A domain with a
+// null MX (RFC 7505) stands in no table: no host is named to accept its mail.
+// A sender that ignores the null MX and connects to the address of the domain
+// finds a host that does not know the domain and refuses as for any other
+// foreign domain; if the tables had it, that host would accept mail for
+// postmaster in a domain whose DNS says that it accepts none.
+//
+// Below the output folder stand, for hosts of either software, the tables and,
+// for each part that a host can have, the few lines of configuration that
+// switch them on:
+//
+//	mail/sendmail/virtusertable.appendix      mail/postfix/recipient_access
+//	mail/sendmail/local-host-names            mail/postfix/virtual_alias_domains
+//	mail/sendmail/relay-domains               mail/postfix/virtual
+//	mail/sendmail/destination.mc              mail/postfix/relay_domains
+//	mail/sendmail/relay.mc                    mail/postfix/relay_recipients
+//	                                          mail/postfix/destination.cf
+//	                                          mail/postfix/relay.cf
+//
+// A destination takes the domains for its own and sends mail for postmaster on
+// to the mailbox. A relay, such as a backup MX host, does not: with Postfix it
+// sends that mail to the MX hosts of lower preference, with sendmail to the
+// mailbox. Both refuse all other mail themselves, at RCPT: a host that took it
+// in and was refused by the next would send bounces to forged senders.
+package mailmaps
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"strings"
+
+	"nullspf/zones"
+)
+
+// line is what a table holds for a domain: the domain between two texts.
+type line struct{ before, after string }
+
+// table is a file with the same lines for each domain.
+type table struct {
+	path    string
+	comment string
+	lines   []line
+}
+
+// tables returns all tables; s is valid.
+func (s Settings) tables() []table {
+	mailbox := "\t" + s.Postmaster + "\n"
+	reply := s.reply()
+	names := []line{{"", "\n"}}
+	return []table{
+		{"mail/sendmail/virtusertable.appendix", "virtual users, to be appended to the virtusertable", []line{
+			{"postmaster@", mailbox},
+			{"@", "\terror:5.7.1:554 " + reply + "\n"},
+		}},
+		{"mail/sendmail/local-host-names", "local host names of a destination", names},
+		{"mail/sendmail/relay-domains", "domains of a relay", names},
+		{"mail/postfix/recipient_access", "recipients to refuse, see access(5)", []line{
+			{"postmaster@", "\tDUNNO\n"},
+			{"", "\t554 5.7.1 " + reply + "\n"},
+		}},
+		{"mail/postfix/virtual_alias_domains", "domains of a destination, see virtual(5)", []line{{"", "\tOK\n"}}},
+		{"mail/postfix/virtual", "recipients of a destination, see virtual(5)", []line{{"postmaster@", mailbox}}},
+		{"mail/postfix/relay_domains", "domains of a relay", []line{{"", "\tOK\n"}}},
+		{"mail/postfix/relay_recipients", "recipients of a relay", []line{{"postmaster@", "\tOK\n"}}},
+	}
+}
+
+// Files returns the tables for the domains of set, and the configurations that
+// switch them on. It fails when the settings are not valid, when there are
+// domains but no mailbox, and when the mailbox lies in a domain whose mail is
+// refused. The files are written while the set is walked; their size is no
+// matter.
+func Files(s Settings, set *zones.Set) ([]zones.File, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if err := s.checkMailbox(set); err != nil {
+		return nil, err
+	}
+	var files []zones.File
+	for _, t := range s.tables() {
+		files = append(files, zones.File{Path: t.path, Mode: 0o644, Write: func(w *bufio.Writer, _ uint32) error {
+			return t.write(w, set)
+		}})
+	}
+	for _, c := range s.configurations() {
+		files = append(files, zones.File{Path: c.path, Mode: 0o644, Write: func(w *bufio.Writer, _ uint32) error {
+			_, err := w.WriteString(c.text)
+			return err
+		}})
+	}
+	return files, nil
+}
+
+// served reports whether hosts accept mail of a domain.
+func served(set *zones.Set, e *zones.Entry) bool { return set.Mail(e) != zones.NullMX }
+
+func (t table) write(w *bufio.Writer, set *zones.Set) error {
+	if _, err := w.WriteString("# " + generated + ": " + t.comment + ".\n"); err != nil {
+		return err
+	}
+	for i := range set.Entries {
+		e := &set.Entries[i]
+		if !served(set, e) {
+			continue
+		}
+		for _, l := range t.lines {
+			// A bufio.Writer keeps its first error.
+			_, _ = w.WriteString(l.before)
+			_, _ = w.WriteString(e.Name)
+			if _, err := w.WriteString(l.after); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkMailbox checks that mail for the mailbox can arrive.
+func (s Settings) checkMailbox(set *zones.Set) error {
+	if s.Postmaster == "" {
+		for i := range set.Entries {
+			if e := &set.Entries[i]; served(set, e) {
+				return fmt.Errorf("mailmaps: postmaster is not set, but %s has mail mode %s and needs a mailbox for postmaster (RFC 5321 section 4.5.1): set it, for example to postmaster@mail.example.net",
+					e.Name, set.Mail(e))
+			}
+		}
+		return nil
+	}
+	_, domain, _ := strings.Cut(s.Postmaster, "@")
+	domain = strings.ToLower(domain)
+	for name := domain; name != ""; _, name, _ = strings.Cut(name, ".") {
+		e := set.Find(name)
+		if e == nil {
+			continue
+		}
+		if name == domain || served(set, e) {
+			return fmt.Errorf("mailmaps: postmaster %s lies in %s, which is on the lists: its mail would be refused; use a mailbox in a domain that is used for mail",
+				s.Postmaster, name)
+		}
+	}
+	return nil
+}
+
+// Validate checks the settings by themselves; an empty mailbox is no error
+// here. The error joins one for each fault, each in one line.
+func (s Settings) Validate() error {
+	var errs []error
+	if s.Postmaster != "" {
+		if fault := mailboxFault(s.Postmaster); fault != "" {
+			errs = append(errs, fmt.Errorf("mailmaps: postmaster %s %s; write a mailbox such as postmaster@mail.example.net", shown(s.Postmaster), fault))
+		}
+	}
+	if fault := replyFault(s.reply()); fault != "" {
+		errs = append(errs, fmt.Errorf("mailmaps: reply %s %s; write a short plain text such as %q", shown(s.Reply), fault, DefaultReply))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,110 @@
+package mailmaps
+
+import (
+	"strconv"
+	"strings"
+
+	"nullspf/zones"
+)
+
+// DefaultReply is the text of the reply to mail that is refused.
+const DefaultReply = "This domain is not used for email"
+
+// Settings are what the tables need beside the set.
+type Settings struct {
+	// Postmaster is the mailbox that gets mail for postmaster in every domain:
+	// postmaster@mail.example.net. It may be empty as long as no domain has a
+	// host that accepts mail.
+	Postmaster string
+	// Reply is the text after 554 5.7.1, printable ASCII; "" means
+	// [DefaultReply].
+	Reply string
+	// Dir is the absolute path of the output folder for the configurations
+	// that name tables. When it is "", or has characters that the
+	// configurations do not allow, they name /etc/postfix/nullspf and
+	// /etc/mail/nullspf, to which the tables are then to be copied.
+	Dir string
+}
+
+func (s Settings) reply() string {
+	if s.Reply == "" {
+		return DefaultReply
+	}
+	return s.Reply
+}
+
+// mailboxFault returns what keeps text from being a mailbox that sendmail and
+// Postfix understand in the same way, or "". Of the characters that RFC 5321
+// section 4.1.2 allows in a local part, those are refused by which one of them
+// names routes, programs, files or parameters.
+func mailboxFault(text string) string {
+	local, domain, ok := strings.Cut(text, "@")
+	switch {
+	case !ok:
+		return "has no @"
+	case len(text) > 254:
+		return "is longer than 254 octets (RFC 5321 section 4.5.3.1)"
+	case local == "":
+		return "has no local part"
+	case len(local) > 64:
+		return "has a local part longer than 64 octets (RFC 5321 section 4.5.3.1)"
+	case !alphanumeric(local[0]):
+		return "has a local part that does not begin with a letter or digit"
+	case strings.HasSuffix(local, ".") || strings.Contains(local, ".."):
+		return "has a dot in its local part where none is allowed"
+	}
+	for i := range len(local) {
+		if c := local[i]; !alphanumeric(c) && !strings.ContainsRune(".-_+=", rune(c)) {
+			return "has a local part with " + strconv.QuoteRuneToASCII(rune(c)) + ", where letters, digits and . - _ + = are allowed"
+		}
+	}
+	name, err := zones.ParseName(domain)
+	switch {
+	case err != nil:
+		return "has no proper domain: " + err.Error()
+	case name != strings.ToLower(domain):
+		return "has a domain that is not written in A-labels without final dot"
+	case strings.Trim(name[strings.LastIndexByte(name, '.')+1:], "0123456789") == "":
+		return "has a number in place of a domain"
+	}
+	return ""
+}
+
+// replyFault returns what keeps text from reaching the sender as it is, or "".
+// sendmail takes the text apart into tokens and puts a blank between two words
+// but not beside the characters that separate tokens.
+func replyFault(text string) string {
+	const most = 200
+	switch {
+	case len(text) > most:
+		return "is longer than " + strconv.Itoa(most) + " octets"
+	case !letter(text[0]):
+		return "does not begin with a letter"
+	case text[len(text)-1] == ' ' || strings.Contains(text, "  "):
+		return "has a blank at its end or two in a row"
+	}
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case alphanumeric(c) || strings.ContainsRune(" -_='?&#~*", rune(c)):
+		case !strings.ContainsRune(".:/+", rune(c)):
+			return "has " + strconv.QuoteRuneToASCII(rune(c)) + ", where letters, digits, blanks and - _ = ' ? & # ~ * . : / + are allowed"
+		case text[i-1] == ' ' || i+1 < len(text) && text[i+1] == ' ':
+			return "has " + strconv.QuoteRuneToASCII(rune(c)) + " beside a blank, which sendmail would remove"
+		}
+	}
+	return ""
+}
+
+func letter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+func alphanumeric(c byte) bool { return letter(c) || '0' <= c && c <= '9' }
+
+// shown returns text quoted and cut to a bounded length.
+func shown(text string) string {
+	const most = 80
+	if len(text) > most {
+		return strconv.QuoteToASCII(text[:most]) + "..."
+	}
+	return strconv.QuoteToASCII(text)
+}

@@ -1,0 +1,15 @@
+// Package peers starts and stops real nameservers, BIND, NSD and Knot DNS, on
+// loopback for tests and demonstrations.
+//
+//	address, _ := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
+//	server, err := peers.Start(ctx, peers.Config{
+//		Kind: peers.BIND, Address: address, Include: []string{"named/primary.conf"},
+//	})
+//	defer server.Stop()
+//
+// A server has a folder of its own for its state, runs as the current user in
+// the foreground, logs to a file in that folder, and is controlled by the
+// program that belongs to it ([Server.Control]). It is stopped by its process
+// id; with the process that started it, it ends too, where the system can do
+// that.
+package peers

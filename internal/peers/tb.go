@@ -1,0 +1,72 @@
+package peers
+
+import (
+	"context"
+	"os"
+	"strings"
+)
+
+// TB is the part of testing.TB that this package uses.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Context() context.Context
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Skipf(format string, args ...any)
+	Logf(format string, args ...any)
+	Failed() bool
+}
+
+// RequireVariable is the environment variable that makes tests fail, instead
+// of being skipped, when a program that they need is not installed.
+const RequireVariable = "NULLSPF_REQUIRE_PEERS"
+
+// Require skips a test for which programs are missing, or fails it when
+// RequireVariable is 1.
+func Require(t TB, programs ...string) {
+	t.Helper()
+	missing := Missing(programs...)
+	switch {
+	case len(missing) == 0:
+	case os.Getenv(RequireVariable) == "1":
+		t.Fatalf("not installed: %s", strings.Join(missing, ", "))
+	default:
+		t.Skipf("not installed: %s", strings.Join(missing, ", "))
+	}
+}
+
+// Programs returns the programs that a kind of server needs: the server
+// itself and what controls it.
+func (k Kind) Programs() []string {
+	switch k {
+	case BIND:
+		return []string{"named", "rndc"}
+	case NSD:
+		return []string{"nsd", "nsd-control"}
+	case Knot:
+		return []string{"knotd", "knotc"}
+	}
+	return nil
+}
+
+// Run starts a server for the time of a test, or skips the test when the
+// programs are missing. The log of the server becomes part of that of a test
+// that fails.
+func Run(t TB, c Config) *Server {
+	t.Helper()
+	Require(t, c.Kind.Programs()...)
+	s, err := Start(t.Context(), c)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of %s at %v:\n%s", s.Kind, s.Address, s.Log())
+		}
+		if err := s.Stop(); err != nil {
+			t.Errorf("%v", err)
+		}
+	})
+	return s
+}

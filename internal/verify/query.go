@@ -1,0 +1,149 @@
+package verify
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// query is a question to a server, with its answer or the reason why there is
+// none.
+type query struct {
+	id     uint16
+	name   string // with final dot
+	rrtype uint16
+	packed []byte
+
+	msg *dns.Msg // nil without an answer
+	err error    // nil with an answer
+}
+
+// prepare makes a query of q, whose ID differs from those of others.
+func (q *query) prepare(name string, rrtype uint16, others []query) error {
+	packed, err := request(newID(others), name, rrtype).PackBuffer(q.packed[:cap(q.packed)])
+	if err != nil {
+		return fmt.Errorf("verify: %s: %w", name, err)
+	}
+	*q = query{id: binary.BigEndian.Uint16(packed), name: name, rrtype: rrtype, packed: packed}
+	return nil
+}
+
+// headerSize is the size of a message's header in octets (RFC 1035 section
+// 4.1.1).
+const headerSize = 12
+
+// errStray says that something came from the server's address, but no answer
+// to what was asked.
+var errStray = errors.New("answers that do not match the query were passed over")
+
+// acceptAny gives a message that came over UDP to the query that it answers.
+func acceptAny(qs []query, packet []byte) error {
+	if len(packet) < headerSize {
+		return errMalformed
+	}
+	id := binary.BigEndian.Uint16(packet)
+	for i := range qs {
+		if q := &qs[i]; q.id == id && q.msg == nil {
+			msg, err := q.accept(packet)
+			q.msg = msg
+			return err
+		}
+	}
+	return errStray
+}
+
+var errMalformed = errors.New("malformed answers were passed over")
+
+// accept unpacks a message and returns it when it answers the query: ID and
+// question are the same, and it is whole. Of a truncated one, only header and
+// question need to be. Some servers refuse a query by a header alone.
+func (q *query) accept(packet []byte) (*dns.Msg, error) {
+	if len(packet) < headerSize {
+		return nil, errMalformed
+	}
+	m := new(dns.Msg)
+	err := m.Unpack(packet)
+	if m.Id != q.id || !m.Response || m.Opcode != dns.OpcodeQuery {
+		return nil, errStray
+	}
+	if err != nil && !m.Truncated {
+		return nil, errMalformed
+	}
+	switch len(m.Question) {
+	case 0:
+		if len(packet) > headerSize || m.Rcode == dns.RcodeSuccess {
+			return nil, errStray
+		}
+	case 1:
+		if a := m.Question[0]; a.Qtype != q.rrtype || a.Qclass != dns.ClassINET || !strings.EqualFold(a.Name, q.name) {
+			return nil, errStray
+		}
+	default:
+		return nil, errStray
+	}
+	// The package takes a message that ends between two records for whole.
+	for i, n := range []int{len(m.Question), len(m.Answer), len(m.Ns), len(m.Extra)} {
+		if int(binary.BigEndian.Uint16(packet[4+2*i:])) != n && !m.Truncated {
+			return nil, errMalformed
+		}
+	}
+	return m, nil
+}
+
+// overTCP asks over TCP (RFC 7766).
+func (q *query) overTCP(ctx context.Context, server netip.AddrPort, timeout time.Duration) (*dns.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", server.String())
+	if err != nil {
+		return nil, plainError(err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+
+	message := binary.BigEndian.AppendUint16(nil, uint16(len(q.packed)))
+	if _, err := conn.Write(append(message, q.packed...)); err != nil {
+		return nil, plainError(err)
+	}
+	var size [2]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return nil, plainError(err)
+	}
+	packet := make([]byte, binary.BigEndian.Uint16(size[:]))
+	if _, err := io.ReadFull(conn, packet); err != nil {
+		return nil, plainError(err)
+	}
+	m, err := q.accept(packet)
+	if err == nil && m.Truncated {
+		err = errors.New("the answer is truncated there too")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// refusal says why an answer tells nothing about the RRset that was asked for,
+// or "".
+func (q *query) refusal() string {
+	switch {
+	case q.msg == nil:
+		return q.err.Error()
+	case q.msg.Rcode != dns.RcodeSuccess:
+		if name, ok := dns.RcodeToString[q.msg.Rcode]; ok {
+			return "the server answers " + name
+		}
+		return fmt.Sprintf("the server answers RCODE %d", q.msg.Rcode)
+	case !q.msg.Authoritative:
+		return "the server is not authoritative: AA is not set in its answer"
+	}
+	return ""
+}

@@ -1,0 +1,77 @@
+package verify
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// minSilence is the least number of zones, one after the other, without an
+// answer after which a server is not asked any more.
+const minSilence = 5
+
+// silence tells a server that does not answer from one that misses a query: it
+// holds back the zones without an answer until there is one about another
+// zone. It is safe for concurrent use.
+type silence struct {
+	limit int
+	// over is set when the server is not to be asked any more.
+	over atomic.Bool
+
+	waiting atomic.Int64 // len(zones)
+	mu      sync.Mutex
+	zones   []silentZone
+	err     error // the last one
+}
+
+type silentZone struct {
+	index int
+	err   error
+}
+
+// silent notes a zone without an answer.
+func (q *silence) silent(index int, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.zones = append(q.zones, silentZone{index, err})
+	q.waiting.Store(int64(len(q.zones)))
+	q.err = err
+	if len(q.zones) >= q.limit {
+		q.over.Store(true)
+	}
+}
+
+// heard notes an answer and returns the zones that had none until then. After
+// the server was given up, there are none: it is reported as a whole.
+func (q *silence) heard() []silentZone {
+	if q.waiting.Load() == 0 {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.over.Load() {
+		return nil
+	}
+	zones := q.zones
+	q.zones = nil
+	q.waiting.Store(0)
+	return zones
+}
+
+// giveUp ends the questions to a server to which there is no way.
+func (q *silence) giveUp(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.err = err
+	q.over.Store(true)
+}
+
+// reason says why a server is not asked any more.
+func (q *silence) reason() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.zones) == 0 {
+		return q.err.Error()
+	}
+	return fmt.Sprintf("%v, about %s one after the other", q.err, count(len(q.zones), "zone"))
+}

@@ -1,0 +1,163 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"nullspf/internal/peers"
+)
+
+func manyRows(n int) []string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = fmt.Sprintf("z%03d.example,,,", i)
+	}
+	return rows
+}
+
+// TestSilentServers has a server that never answers beside one that does.
+func TestSilentServers(t *testing.T) {
+	t.Parallel()
+	p := publish(t, nil, manyRows(50)...)
+	right := serveFake(t, func(q *dns.Msg) [][]byte { return [][]byte{pack(t, p.answer(t, q))} }, nil)
+	mute := serveFake(t, func(*dns.Msg) [][]byte { return nil }, nil)
+	closed, err := peers.FreePort(loopback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what   string
+		server netip.AddrPort
+		want   string
+	}{
+		{"mute", mute.address, "no answer within 50ms, asked 2 times, about 5 zones one after the other; 50 of 50 zones were not checked here"},
+		{"closed port", closed, "no answer within 50ms, asked 2 times (connection refused), about 5 zones one after the other; 50 of 50 zones were not checked here"},
+		{"no way", netip.MustParseAddrPort("[fe80::1%nowhere]:53"), "the server cannot be asked: "},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			lines, _, sum := p.run(t, Settings{
+				Servers: []netip.AddrPort{c.server, right.address}, Concurrency: 14, Timeout: 50 * time.Millisecond, Retries: 1,
+			})
+			if len(lines) != 1 || !strings.Contains(lines[0], " 0 answer  []: "+c.want) {
+				t.Errorf("findings %q, want %q", lines, c.want)
+			}
+			if sum.Checked != 0 || sum.Unanswered != 50 || sum.Servers[0].Unanswered != 50 || sum.Servers[1].Checked != 50 {
+				t.Errorf("summary %+v", sum)
+			}
+			if n := sum.Servers[0].Queries; n > 2*7*5 {
+				t.Errorf("%d queries to a silent server", n)
+			}
+		})
+	}
+	if n := mute.queries.Load(); n != 2*7*5 {
+		t.Errorf("the silent server got %d queries", n)
+	}
+}
+
+// TestServerFallsSilent has a server cease to answer half-way.
+func TestServerFallsSilent(t *testing.T) {
+	t.Parallel()
+	p := publish(t, nil, manyRows(50)...)
+	var n atomic.Int64
+	s := serveFake(t, func(q *dns.Msg) [][]byte {
+		if n.Add(1) > 7*20 {
+			return nil
+		}
+		return [][]byte{pack(t, p.answer(t, q))}
+	}, nil)
+	lines, _, sum := p.run(t, Settings{Servers: []netip.AddrPort{s.address}, Concurrency: 7, Timeout: 50 * time.Millisecond})
+	wantLines(t, lines, []string{" 0 answer  []: no answer within 50ms, asked 1 time, about 5 zones one after the other; 30 of 50 zones were not checked here"})
+	if sum.Checked != 20 || sum.Unanswered != 30 {
+		t.Errorf("summary %+v", sum)
+	}
+}
+
+// TestSilenceAboutSome has a server that never answers about some zones, or
+// only to some queries.
+func TestSilenceAboutSome(t *testing.T) {
+	t.Parallel()
+	p := publish(t, nil, manyRows(10)...)
+	s := serveFake(t, func(q *dns.Msg) [][]byte {
+		name, rrtype := q.Question[0].Name, q.Question[0].Qtype
+		switch {
+		case strings.HasSuffix(name, "z003.example."), strings.HasSuffix(name, "z009.example."),
+			name == "z005.example." && rrtype == dns.TypeMX, name == "z006.example." && rrtype == dns.TypeSOA:
+			return nil
+		}
+		return [][]byte{pack(t, p.answer(t, q))}
+	}, nil)
+	for _, concurrency := range []int{1, 7, 20} {
+		lines, _, sum := p.run(t, Settings{Servers: []netip.AddrPort{s.address}, Concurrency: concurrency, Timeout: 50 * time.Millisecond})
+		const no = " []: no answer within 50ms, asked 1 time"
+		wantLines(t, lines, []string{
+			"z003.example 0 served z003.example" + no,
+			"z005.example 0 mx z005.example" + no,
+			"z006.example 0 served z006.example" + no,
+			"z009.example 0 served z009.example" + no,
+		})
+		if sum.Checked != 8 || sum.Unanswered != 2 {
+			t.Errorf("summary %+v", sum)
+		}
+	}
+}
+
+// TestLossyServer loses every query once.
+func TestLossyServer(t *testing.T) {
+	t.Parallel()
+	p := publish(t, nil, manyRows(3)...)
+	var n atomic.Int64
+	s := serveFake(t, func(q *dns.Msg) [][]byte {
+		if n.Add(1)%2 == 1 {
+			return nil
+		}
+		return [][]byte{pack(t, p.answer(t, q))}
+	}, nil)
+	lines, _, _ := p.run(t, Settings{Servers: []netip.AddrPort{s.address}, Concurrency: 1, Timeout: 50 * time.Millisecond, Retries: 1})
+	wantLines(t, lines, nil)
+}
+
+// TestConcurrency checks that no more queries wait than are allowed, and that
+// those are made use of.
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	p := publish(t, nil, manyRows(30)...)
+	for _, n := range []int{1, 3, 7, 20} {
+		s := serveFake(t, func(q *dns.Msg) [][]byte {
+			time.Sleep(3 * time.Millisecond)
+			return [][]byte{pack(t, p.answer(t, q))}
+		}, nil)
+		lines, _, _ := p.run(t, Settings{Servers: []netip.AddrPort{s.address}, Concurrency: n, Timeout: 10 * time.Second})
+		wantLines(t, lines, nil)
+		if high := int(s.highest.Load()); high > n || high < (n+1)/2 {
+			t.Errorf("%d queries waited at a time, %d were allowed", high, n)
+		}
+	}
+}
+
+// TestCancel ends a run that waits for answers.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	p := publish(t, nil, manyRows(10)...)
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	sum, err := Run(ctx, Settings{Servers: []netip.AddrPort{conn.LocalAddr().(*net.UDPAddr).AddrPort()}, Timeout: time.Minute},
+		p.set, p.serial, func(f Finding) { t.Errorf("finding %+v", f) })
+	if !errors.Is(err, context.DeadlineExceeded) || sum.Unanswered != 10 || time.Since(start) > 10*time.Second {
+		t.Errorf("%v after %v, summary %+v", err, time.Since(start), sum)
+	}
+}

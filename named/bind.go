@@ -1,0 +1,233 @@
+package named
+
+import "net/netip"
+
+// maxSignedName is the longest name of a zone that BIND can sign: it keeps
+// the signed zone and its journal beside the zone file, under names of at most
+// 255 octets.
+const maxSignedName = 255 - len(".zone.signed.jnl")
+
+// maxJournaled is the longest name of a zone for which BIND can make the name
+// of its journal: it does not load a zone without, although it writes none.
+const maxJournaled = 255 - len(".zone.jnl")
+
+// bindTerms are the words that BIND renamed.
+type bindTerms struct{ primary, secondary, list, defaultList string }
+
+func (s *Settings) bindTerms() bindTerms {
+	if s.Terms == NewTerms {
+		return bindTerms{"primary", "secondary", "primaries", "default-primaries"}
+	}
+	return bindTerms{"master", "slave", "masters", "default-masters"}
+}
+
+// bind adds the files for BIND.
+func (g *generator) bind() {
+	if g.TSIG != nil {
+		g.static("named/tsig.key", modeSecret, g.bindKey())
+	}
+	g.bindPrimary()
+	if !g.secondaries() {
+		return
+	}
+	g.bindSecondary()
+	if g.Catalog != "" {
+		g.bindCatalog()
+	}
+}
+
+func (g *generator) bindKey() string {
+	var t text
+	t.header("//", "The TSIG key of zone transfers, included by the other files of this folder.",
+		keyOwner("named"))
+	t.WriteString("key " + quote(g.TSIG.Name) + " {\n\talgorithm " + g.TSIG.Algorithm + ";\n\tsecret " + quote(g.TSIG.Secret) + ";\n};\n")
+	return t.String()
+}
+
+// keyOwner is a line for the header of key files.
+func keyOwner(user string) string {
+	return "Only its owner can read it: that has to be the user as which " + user + " runs."
+}
+
+// bindPrimary adds the configuration of a BIND primary. What all zones share
+// stands in lists at its start, so that the text of a zone is short.
+func (g *generator) bindPrimary() {
+	terms := g.bindTerms()
+	var t text
+	t.header("//", "The published zones, for a BIND primary.", g.bindPrimaryNotes()...)
+	g.bindIncludeKey(&t)
+
+	transfer := "none"
+	if len(g.Primary.AllowTransfer) > 0 {
+		transfer = "nullspf-transfer"
+		g.bindTransferACL(&t)
+	}
+	notify := "notify no;"
+	if len(g.Primary.AlsoNotify) > 0 {
+		notify = "notify explicit;also-notify{nullspf-notify;};"
+		t.WriteString(terms.list + " nullspf-notify {\n")
+		g.bindServers(&t, g.Primary.AlsoNotify)
+		t.WriteString("};\n")
+	}
+	t.WriteByte('\n')
+	rest := "allow-transfer{" + transfer + ";};" + notify
+	if g.Catalog != "" {
+		t.WriteString("zone " + quote(g.Catalog) + " {type " + terms.primary + ";file " + quote(g.path(catalogFile)) +
+			";allow-query{" + transfer + ";};" + rest + "};\n")
+	}
+	if g.DNSSEC {
+		rest = "dnssec-policy default;inline-signing yes;key-directory " + quote(g.keys()) + ";" + rest
+	}
+	middle := `" {type ` + terms.primary + `;file "` + g.path("zones") + `/`
+	end := `";` + rest + "};\n"
+	g.listing("named/primary.conf", t.String(), "", func(b []byte, name string) []byte {
+		b = append(b, `zone "`...)
+		b = append(b, name...)
+		b = append(b, middle...)
+		b = appendZoneFile(b, name)
+		if len(name) > maxJournaled {
+			b = append(b, `";journal "`+g.path("zones")+`/`...)
+			b = appendMember(b, name)
+			b = append(b, ".jnl"...)
+		}
+		return append(b, end...)
+	})
+}
+
+func (g *generator) bindPrimaryNotes() []string {
+	notes := []string{`Include it in named.conf, outside of any view:`, ``, `    include ` + quote(g.path("named/primary.conf")) + `;`}
+	notes = append(notes, g.bindDirectoryNote()...)
+	if g.DNSSEC {
+		notes = append(notes, ``,
+			`named signs the zones. It keeps the signed zones and their journals beside the`,
+			`zone files and its keys in another folder, and must be able to write to both:`, ``,
+			`    `+g.path("zones"), `    `+g.keys(), ``,
+			`The serial numbers that it publishes are its own: at least those of the zone`,
+			`files, and one more each time that it signs.`)
+	}
+	return notes
+}
+
+func (g *generator) bindDirectoryNote() []string {
+	if !g.Relative {
+		return nil
+	}
+	return []string{``, `File names are relative to the output folder of nullspf, which must be the`,
+		`directory of options in named.conf.`}
+}
+
+func (g *generator) bindIncludeKey(t *text) {
+	if g.TSIG != nil {
+		t.WriteString("include " + quote(g.path("named/tsig.key")) + ";\n")
+	}
+}
+
+// bindTransferACL writes the list of who may fetch zones. Elements of a list
+// are alternatives, so that "address and key" needs the negation: whoever has
+// another address is refused, all others need the key.
+func (g *generator) bindTransferACL(t *text) {
+	name := "nullspf-transfer"
+	if g.TSIG != nil {
+		name = "nullspf-secondaries"
+	}
+	t.WriteString("acl " + name + " {\n")
+	for _, p := range g.Primary.AllowTransfer {
+		t.WriteString("\t" + prefix(p) + ";\n")
+	}
+	t.WriteString("};\n")
+	if g.TSIG != nil {
+		t.WriteString("acl nullspf-transfer { !{ !nullspf-secondaries; any; }; key " + quote(g.TSIG.Name) + "; };\n")
+	}
+}
+
+// bindServers writes the elements of a list of servers.
+func (g *generator) bindServers(t *text, servers []netip.AddrPort) {
+	for _, a := range servers {
+		t.WriteString("\t" + a.Addr().String())
+		if a.Port() != 53 {
+			t.WriteString(" port " + portString(a))
+		}
+		if g.TSIG != nil {
+			t.WriteString(" key " + quote(g.TSIG.Name))
+		}
+		t.WriteString(";\n")
+	}
+}
+
+// bindSecondary adds the configuration of a BIND secondary that lists all
+// zones.
+func (g *generator) bindSecondary() {
+	terms := g.bindTerms()
+	var t text
+	notes := []string{`Include it in named.conf, outside of any view:`, ``, `    include ` + quote(g.path("named/secondary.conf")) + `;`}
+	notes = append(notes, g.bindDirectoryNote()...)
+	notes = append(notes, g.bindSecondaryNotes()...)
+	t.header("//", "The published zones, for a BIND secondary.", notes...)
+	g.bindIncludeKey(&t)
+	g.bindPrimaryList(&t)
+	t.WriteByte('\n')
+	middle := `" {type ` + terms.secondary + `;` + terms.list + `{nullspf-primary;};file "` + g.store() + `/`
+	const end = "\";allow-transfer{none;};notify no;};\n"
+	g.listing("named/secondary.conf", t.String(), "", func(b []byte, name string) []byte {
+		b = append(b, `zone "`...)
+		b = append(b, name...)
+		b = append(b, middle...)
+		b = append(b, copyFile(name)...)
+		return append(b, end...)
+	})
+}
+
+func (g *generator) bindSecondaryNotes() []string {
+	return []string{``,
+		`named keeps its copies of the zones in a folder that must exist and that it`,
+		`must be able to write to:`, ``, `    ` + g.store(), ``,
+		`For many zones, its limits are low. In options of named.conf:`, ``,
+		`    transfers-in 100; transfers-per-ns 100; serial-query-rate 1000;`}
+}
+
+func (g *generator) bindPrimaryList(t *text) {
+	t.WriteString(g.bindTerms().list + " nullspf-primary {\n")
+	g.bindServers(t, g.Primary.Addresses)
+	t.WriteString("};\n")
+}
+
+// bindCatalog adds the configuration of a BIND secondary that consumes the
+// catalog zone. named.conf can hold catalog-zones inside of options or of a
+// view only, and options only once, so that it needs a file of its own.
+func (g *generator) bindCatalog() {
+	const options = "named/secondary-catalog-options.conf"
+	terms := g.bindTerms()
+	var t text
+	notes := []string{
+		`Include it in named.conf, outside of any view, and a second file in options:`, ``,
+		`    include ` + quote(g.path("named/secondary-catalog.conf")) + `;`,
+		`    options {`,
+		`        include ` + quote(g.path(options)) + `;`,
+		`        ...`,
+		`    };`, ``,
+		`The catalog zone says which zones there are: this file does not change with`,
+		`them. BIND 9.18.3 or later understands it.`}
+	notes = append(notes, g.bindDirectoryNote()...)
+	notes = append(notes, g.bindSecondaryNotes()...)
+	t.header("//", "The catalog zone, for a BIND secondary, instead of secondary.conf.", notes...)
+	g.bindIncludeKey(&t)
+	g.bindPrimaryList(&t)
+	t.WriteString("\nzone " + quote(g.Catalog) + " {type " + terms.secondary + ";" + terms.list + "{nullspf-primary;};file " +
+		quote(g.store()+"/"+copyFile(g.Catalog)) + ";allow-query{none;};allow-transfer{none;};notify no;};\n")
+	g.static("named/secondary-catalog.conf", modePublic, t.String())
+
+	t.Reset()
+	t.header("//", "The catalog zone, for the options of a BIND secondary.",
+		"Include it inside of options; see secondary-catalog.conf.")
+	t.WriteString("catalog-zones {\n\tzone " + quote(g.Catalog) + " " + terms.defaultList +
+		" { nullspf-primary; } zone-directory " + quote(g.store()) + ";\n};\n")
+	g.static(options, modePublic, t.String())
+}
+
+// keyOr returns the name of the key, or otherwise without one.
+func (s *Settings) keyOr(otherwise string) string {
+	if s.TSIG == nil {
+		return otherwise
+	}
+	return s.TSIG.Name
+}

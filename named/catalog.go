@@ -1,0 +1,114 @@
+package named
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+
+	"nullspf/zones"
+)
+
+// catalogFile is the path of the catalog zone under the output folder.
+const catalogFile = "catalog.zone"
+
+// maxCatalogName is the longest name of a catalog zone, in octets: the names
+// in it add "group.", a member label and ".zones." in front.
+const maxCatalogName = 253 - len("group.") - memberLength - len(".zones.")
+
+// catalog adds the catalog zone (RFC 9432, version 2):
+//
+//	catalog.example.net.       SOA  invalid. invalid. ...
+//	catalog.example.net.       NS   invalid.
+//	version                    TXT  "2"
+//	<digest>.zones             PTR  example.com.
+//	group.<digest>.zones       TXT  "generic"
+//
+// Groups are written only when there are several, for consumers with a
+// configuration for each: NSD looks for a pattern, Knot DNS for a template of
+// that name, and both fall back to the one of the catalog zone.
+//
+// The allow-transfer property is BIND's own (under ext, as section 4.5 asks
+// for). Without it, its members would be open for transfer to anybody, because
+// that is BIND's default.
+func (g *generator) catalog() {
+	catalog, set := g.Catalog, g.set
+	groups := len(set.Groups) > 1
+	g.files = append(g.files, zones.File{
+		Path: catalogFile, Mode: modePublic, Zone: catalog,
+		Write: func(w *bufio.Writer, serial uint32) error {
+			if _, err := fmt.Fprintf(w, catalogHead, catalog, serial); err != nil {
+				return err
+			}
+			var b []byte
+			for i := range set.Entries {
+				e := &set.Entries[i]
+				b = appendMember(b[:0], e.Name)
+				b = append(b, " PTR "...)
+				b = append(b, e.Name...)
+				b = append(b, ".\n"...)
+				if groups {
+					b = append(b, "group."...)
+					b = appendMember(b, e.Name)
+					b = append(b, " TXT "...)
+					b = appendQuoted(b, set.Group(e).Name)
+					b = append(b, '\n')
+				}
+				if _, err := w.Write(b); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+}
+
+// catalogHead is the start of the catalog zone: SOA and NS as in RFC 9432
+// section 4.1, TTL 0 because nobody caches it.
+const catalogHead = `; %[1]s, written by nullspf: change the lists, not this file.
+; A catalog zone (RFC 9432): the list of zones that secondaries are to have.
+$ORIGIN %[1]s.
+$TTL 0
+@ IN SOA invalid. invalid. %[2]d 3600 600 2147483646 0
+@ IN NS invalid.
+version IN TXT "2"
+allow-transfer.ext IN APL !1:0.0.0.0/0 !2:::/0
+$ORIGIN zones.%[1]s.
+`
+
+// memberEncoding is base32hex in lower case (RFC 4648 section 7), whose
+// digits are all allowed in host names.
+var memberEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
+
+const (
+	// memberOctets of a SHA-256 sum make a member label.
+	memberOctets = 16
+	// memberLength is the length of a member label.
+	memberLength = (memberOctets*8 + 4) / 5
+)
+
+// appendMember appends the label of a member zone. It depends on the zone's
+// name only: a consumer takes a changed label for a new zone and drops what it
+// knew of the old one (RFC 9432 section 5.4).
+func appendMember(b []byte, name string) []byte {
+	var octets [256]byte
+	sum := sha256.Sum256(append(octets[:0], name...))
+	return memberEncoding.AppendEncode(b, sum[:memberOctets])
+}
+
+// appendQuoted appends a character-string (RFC 1035 section 5.1), cut to 255
+// octets.
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
+	for i := range min(len(s), 255) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ' || c > '~':
+			b = append(b, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}

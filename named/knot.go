@@ -1,0 +1,178 @@
+package named
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// knot adds the files for Knot DNS.
+func (g *generator) knot() {
+	if g.TSIG != nil {
+		g.static("knot/tsig.key", modeSecret, g.knotKey())
+	}
+	g.knotPrimary()
+	if !g.secondaries() {
+		return
+	}
+	var t text
+	t.header("#", "The published zones, for a Knot DNS secondary.", append(g.knotIncludeNotes("secondary.conf"), g.knotStoreNotes()...)...)
+	g.knotSecondaryTemplate(&t)
+	g.knotZones("knot/secondary.conf", t.String(), "nullspf-secondary", func(name string) string {
+		if file := copyFile(name); file != name {
+			return file
+		}
+		return ""
+	})
+	if g.Catalog != "" {
+		g.knotCatalog()
+	}
+}
+
+func (g *generator) knotKey() string {
+	var t text
+	t.header("#", "The TSIG key of zone transfers, included by the other files of this folder.",
+		keyOwner("knotd"))
+	t.lines("", "key:", "  - id: "+g.TSIG.Name, "    algorithm: "+g.TSIG.Algorithm, "    secret: "+quote(g.TSIG.Secret))
+	return t.String()
+}
+
+func (g *generator) knotIncludeNotes(file string) []string {
+	notes := []string{`Include it in knot.conf:`, ``, `    include: ` + quote(g.path("knot/"+file))}
+	if g.Relative {
+		notes = append(notes, ``, `File names are relative to the output folder of nullspf: start knotd there.`)
+	}
+	return notes
+}
+
+func (g *generator) knotStoreNotes() []string {
+	return []string{``, `knotd keeps its copies of the zones in a folder that it must be able to write`, `to:`, ``, `    ` + g.store()}
+}
+
+// knotIncludeKey includes the key by a name relative to the including file,
+// which is how Knot DNS takes it.
+func (g *generator) knotIncludeKey(t *text) {
+	switch {
+	case g.TSIG == nil:
+	case g.Relative:
+		t.lines("", `include: "tsig.key"`, "")
+	default:
+		t.lines("", "include: "+quote(g.path("knot/tsig.key")), "")
+	}
+}
+
+// knotRemotes writes a remote for each server and returns the list of their
+// names.
+func (g *generator) knotRemotes(t *text, name string, servers []netip.AddrPort) string {
+	t.lines("", "remote:")
+	ids := make([]string, len(servers))
+	for i, a := range servers {
+		ids[i] = name + "-" + strconv.Itoa(i+1)
+		t.lines("", "  - id: "+ids[i], "    address: "+quote(at(a)))
+		g.knotUseKey(t)
+	}
+	return "[" + strings.Join(ids, ", ") + "]"
+}
+
+func (g *generator) knotUseKey(t *text) {
+	if g.TSIG != nil {
+		t.lines("    ", "key: "+g.TSIG.Name)
+	}
+}
+
+// knotACL writes a rule for some addresses, together with the key.
+func (g *generator) knotACL(t *text, name, addresses, action string) {
+	t.lines("", "acl:", "  - id: "+name, "    address: ["+addresses+"]")
+	g.knotUseKey(t)
+	t.lines("    ", "action: "+action)
+}
+
+// knotPrimary adds the configuration of a Knot DNS primary.
+func (g *generator) knotPrimary() {
+	var t text
+	notes := g.knotIncludeNotes("primary.conf")
+	if g.DNSSEC {
+		notes = append(notes, ``,
+			`knotd signs the zones. It keeps keys and signed zones in its own databases`,
+			`and never changes the zone files. A zone's serial number begins with the one in`,
+			`its file; from then on it is counted by knotd alone, one more each time that the`,
+			`file's records change or the zone is signed again.`)
+	}
+	t.header("#", "The published zones, for a Knot DNS primary.", notes...)
+	g.knotIncludeKey(&t)
+
+	var shared []string // what the catalog zone and the published ones share
+	if len(g.Primary.AlsoNotify) > 0 {
+		shared = append(shared, "notify: "+g.knotRemotes(&t, "nullspf-notify", g.Primary.AlsoNotify))
+	}
+	if len(g.Primary.AllowTransfer) > 0 {
+		addresses := joined(g.Primary.AllowTransfer, ", ", func(p netip.Prefix) string { return quote(prefix(p)) })
+		g.knotACL(&t, "nullspf-transfer", addresses, "transfer")
+		shared = append(shared, "acl: nullspf-transfer")
+	}
+	if g.DNSSEC {
+		t.lines("", "policy:", "  - id: nullspf", "    algorithm: ecdsap256sha256", "    single-type-signing: on")
+	}
+	t.lines("", "template:", "  - id: nullspf-primary", "    storage: "+quote(g.path("zones")), "    file: \"%s.zone\"",
+		"    zonefile-sync: -1")
+	t.lines("    ", shared...)
+	if g.DNSSEC {
+		t.lines("    ", "zonefile-load: difference-no-serial", "journal-content: all",
+			"dnssec-signing: on", "dnssec-policy: nullspf")
+	} else {
+		t.lines("    ", "journal-content: none")
+	}
+	t.lines("", "", "zone:")
+	if g.Catalog != "" {
+		t.lines("", "  - domain: "+g.Catalog, "    storage: "+quote(g.path(".")), "    file: "+quote(catalogFile),
+			"    zonefile-sync: -1", "    journal-content: none")
+		t.lines("    ", shared...)
+	}
+	g.knotZones("knot/primary.conf", t.String(), "nullspf-primary", func(name string) string {
+		if len(name) > maxSuffixed {
+			return name
+		}
+		return ""
+	})
+}
+
+// knotZones adds a file whose head ends in the section of zones, and which
+// lists all zones, each with a template. file names the file of a zone for
+// which the template does not do.
+func (g *generator) knotZones(path, head, template string, file func(name string) string) {
+	end := "\n    template: " + template + "\n"
+	g.listing(path, head, "", func(b []byte, name string) []byte {
+		b = append(b, "  - domain: "...)
+		b = append(b, name...)
+		b = append(b, end...)
+		if f := file(name); f != "" {
+			b = append(b, "    file: \""...)
+			b = append(b, f...)
+			b = append(b, "\"\n"...)
+		}
+		return b
+	})
+}
+
+// knotSecondaryTemplate writes the template of the zones of a Knot DNS
+// secondary and begins the section of zones.
+func (g *generator) knotSecondaryTemplate(t *text) {
+	g.knotIncludeKey(t)
+	primaries := g.knotRemotes(t, "nullspf-primary", g.Primary.Addresses)
+	g.knotACL(t, "nullspf-notify", joined(g.Primary.Addresses, ", ", func(a netip.AddrPort) string { return quote(a.Addr().String()) }), "notify")
+	t.lines("", "template:", "  - id: nullspf-secondary", "    storage: "+quote(g.store()), "    file: \"%s\"",
+		"    master: "+primaries, "    acl: nullspf-notify", "", "zone:")
+}
+
+// knotCatalog adds the configuration of a Knot DNS secondary that consumes the
+// catalog zone.
+func (g *generator) knotCatalog() {
+	var t text
+	notes := append(g.knotIncludeNotes("secondary-catalog.conf"), ``,
+		`The catalog zone says which zones there are: this file does not change with`,
+		`them. Knot DNS 3.1 or later understands it.`)
+	t.header("#", "The catalog zone, for a Knot DNS secondary, instead of secondary.conf.", append(notes, g.knotStoreNotes()...)...)
+	g.knotSecondaryTemplate(&t)
+	t.lines("", "  - domain: "+g.Catalog, "    template: nullspf-secondary", "    catalog-role: interpret", "    catalog-template: nullspf-secondary")
+	g.static("knot/secondary-catalog.conf", modePublic, t.String())
+}

@@ -1,0 +1,68 @@
+package named
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"time"
+)
+
+// stepTimeout is how long a step may take. A server with a million zones needs
+// minutes to read its configuration.
+const stepTimeout = 10 * time.Minute
+
+// Run runs steps one after the other and writes each, before it runs, as a
+// line to w. It stops at the first that fails; the error then holds the end of
+// what the command said, and how many steps were not run.
+func Run(ctx context.Context, steps []Step, w io.Writer) error {
+	for i, s := range steps {
+		if _, err := fmt.Fprintf(w, "%s  # %s\n", s, s.Why); err != nil {
+			return err
+		}
+		err := s.run(ctx, stepTimeout)
+		if err == nil {
+			continue
+		}
+		if rest := len(steps) - i - 1; rest > 0 {
+			return fmt.Errorf("named: %s: %w\n(%d more steps were not run)", s, err, rest)
+		}
+		return fmt.Errorf("named: %s: %w", s, err)
+	}
+	return nil
+}
+
+// run runs one step.
+func (s Step) run(ctx context.Context, timeout time.Duration) error {
+	program, err := findProgram(s.Argv[0])
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var out tail
+	err = execute(ctx, exec.CommandContext(ctx, program, s.Argv[1:]...), &out)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("took more than %v and was ended", timeout)
+	}
+	if text := out.String(); text != "" {
+		return fmt.Errorf("%w\n%s", err, text)
+	}
+	return err
+}
+
+// execute runs a command and collects what it says. A cancelled command, or
+// one that leaves children behind, cannot make it wait.
+func execute(ctx context.Context, cmd *exec.Cmd, out *tail) error {
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.WaitDelay = 5 * time.Second
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}

@@ -1,0 +1,147 @@
+package named
+
+import (
+	"net/netip"
+	"path"
+	"slices"
+	"time"
+)
+
+// Server is a nameserver software.
+type Server string
+
+// The servers for which configurations are written.
+const (
+	BIND     Server = "bind"
+	NSD      Server = "nsd"
+	Knot     Server = "knot"
+	Nullspfd Server = "nullspfd"
+)
+
+// Servers lists the servers in the order in which messages name them.
+var Servers = []Server{BIND, NSD, Knot, Nullspfd}
+
+// The roles: the server at which the zones are written, and one that transfers
+// them from there.
+const (
+	RolePrimary   = "primary"
+	RoleSecondary = "secondary"
+)
+
+// Terms chooses the words of BIND configurations.
+type Terms string
+
+// The terms. The old ones are understood by every BIND 9, the new ones since
+// 9.16.
+const (
+	OldTerms Terms = "old" // type master, type slave, masters
+	NewTerms Terms = "new" // type primary, type secondary, primaries
+)
+
+// Settings say which configurations to write. The zero value of a field that
+// has no comment on it is what is not wanted.
+type Settings struct {
+	// Output is the absolute path of the output folder.
+	Output string
+	// Relative writes file names relative to Output instead of absolute ones,
+	// for a folder that is copied to other machines. The servers must then work
+	// in that folder: BIND by its directory, NSD by its zonesdir, Knot DNS and
+	// nullspfd by being started there.
+	Relative bool
+	Servers  []Server
+	Primary  Primary
+	// TSIG signs all transfers and notifications; nil for none.
+	TSIG *TSIG
+	// DNSSEC lets the primary sign the zones.
+	DNSSEC bool
+	// Terms is OldTerms when empty.
+	Terms Terms
+	// Catalog is the name of the catalog zone, lower case, without final dot;
+	// "" for none.
+	Catalog string
+	// Store is the folder in which a secondary keeps its copies and into which
+	// it must be able to write. Relative to Output when it is not absolute;
+	// "secondary" when empty.
+	Store string
+	// Keys is the folder of BIND's DNSSEC keys, into which it must be able to
+	// write. Relative to Output when it is not absolute; "keys" when empty.
+	Keys string
+	// Track is the tracking zone for nullspfd; nil for none.
+	Track *Track
+}
+
+// Primary is the server at which the zones are written, as its secondaries
+// see it.
+type Primary struct {
+	// Addresses are where secondaries fetch the zones, with port. Without any,
+	// no configuration of a secondary is written.
+	Addresses []netip.AddrPort
+	// AllowTransfer are the addresses that may fetch the zones.
+	AllowTransfer []netip.Prefix
+	// AlsoNotify are the addresses that are told of changes (RFC 1996), with
+	// port. Nobody else is told.
+	AlsoNotify []netip.AddrPort
+}
+
+// TSIG is a shared secret (RFC 8945).
+type TSIG struct {
+	// Name is the name of the key, a lower-case domain name without final dot,
+	// the same on all servers.
+	Name string
+	// Algorithm is one of Algorithms.
+	Algorithm string
+	// Secret is the secret in base64, at least 16 octets of it.
+	Secret string
+}
+
+// Algorithms are the TSIG algorithms that all four servers know. HMAC-MD5 is
+// not among them (RFC 8945 section 6).
+var Algorithms = []string{"hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"}
+
+// Track is what nullspfd needs to know of the tracking zone.
+type Track struct {
+	// Zone is the zone's name, lower case, without final dot.
+	Zone string
+	// Nameservers are the host names of the zone's NS RRset, lower case,
+	// without final dot.
+	Nameservers []string
+	// Listen are the addresses at which nullspfd listens, for the published
+	// zones as well, all with the same port; none means port 53 of all
+	// addresses.
+	Listen []netip.AddrPort
+	// Layouts are the SPF layouts whose names are recognised; none means all.
+	Layouts []string
+	// Explain is the explanation that receivers fetch (RFC 7208 section 6.2);
+	// "" means the one that nullspfd has.
+	Explain string
+	// TTL of the zone's records, whole seconds; 0 means the one that nullspfd
+	// has.
+	TTL time.Duration
+	// Journal is the folder of the event journal. Relative to Output when it is
+	// not absolute; "var" when empty.
+	Journal string
+}
+
+func (s *Settings) has(server Server) bool { return slices.Contains(s.Servers, server) }
+
+// secondaries reports whether configurations of secondaries are written.
+func (s *Settings) secondaries() bool { return len(s.Primary.Addresses) > 0 }
+
+// path gives the name by which a configuration refers to a file. name is
+// absolute or relative to the output folder.
+func (s *Settings) path(name string) string {
+	if path.IsAbs(name) || s.Relative {
+		return path.Clean(name)
+	}
+	return path.Join(s.Output, name)
+}
+
+func (s *Settings) store() string { return s.path(or(s.Store, "secondary")) }
+func (s *Settings) keys() string  { return s.path(or(s.Keys, "keys")) }
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,208 @@
+package named
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Target is a running server that is to follow a change.
+type Target struct {
+	Server Server
+	// Role is RolePrimary or RoleSecondary.
+	Role string
+	// Command is the server's control program with its options, to which
+	// words are appended; for nullspfd it is the whole command. Nil means
+	// rndc, nsd-control, knotc or "systemctl reload nullspfd".
+	Command []string
+	// Catalog says that a secondary consumes the catalog zone and therefore
+	// needs no command when zones come or go.
+	Catalog bool
+}
+
+// Change is what has changed in the output folder since the server last read
+// it.
+type Change struct {
+	// Added, Removed and Changed are names of published zones.
+	Added, Removed, Changed []string
+	// Config is set when the server's configuration has changed in anything
+	// else than its list of zones.
+	Config bool
+	// All is set when nobody knows what the server has read: it reads
+	// everything.
+	All bool
+}
+
+// Step is a command to run.
+type Step struct {
+	Argv []string
+	// Why explains the step to the operator.
+	Why string
+}
+
+// maxSingle is the greatest number of changed zones that are reloaded one by
+// one: beyond it, letting the server look for itself is faster.
+const maxSingle = 1000
+
+// knotZones is how many zones one command of knotc names.
+const knotZones = 100
+
+// Steps returns the commands by which a server follows a change, in order;
+// none when it has nothing to do, as a secondary of zones that have changed:
+// its primary notifies it.
+func Steps(t Target, c Change, s Settings) []Step {
+	p := &stepper{command: t.Command}
+	if p.command == nil {
+		p.command = defaultCommands[t.Server]
+	}
+	members := len(c.Added)+len(c.Removed) > 0
+	if t.Role == RoleSecondary {
+		if t.Catalog {
+			members = false
+		}
+		c.Changed = nil
+		s.Catalog = ""
+	}
+	config := members || c.Config
+	catalog := ""
+	if len(c.Added)+len(c.Removed) > 0 {
+		catalog = s.Catalog
+	}
+	if c.All {
+		p.all(t.Server)
+		return p.steps
+	}
+	switch t.Server {
+	case BIND:
+		p.bind(config, catalog, c)
+	case NSD:
+		p.nsd(config, catalog, c)
+	case Knot:
+		p.knot(config, c)
+	case Nullspfd:
+		if config || len(c.Changed) > 0 {
+			p.add("read configuration and zones again")
+		}
+	}
+	return p.steps
+}
+
+// all makes a server read its configuration and all zone files.
+func (p *stepper) all(server Server) {
+	const why = "what the server has read is not known; read everything"
+	switch server {
+	case BIND, Knot:
+		p.add(why, "reload")
+	case NSD:
+		p.add(why, "reconfig")
+		p.add(why, "reload")
+	case Nullspfd:
+		p.add(why)
+	}
+}
+
+// defaultCommands are the control commands of servers in their usual places.
+var defaultCommands = map[Server][]string{
+	BIND:     {"rndc"},
+	NSD:      {"nsd-control"},
+	Knot:     {"knotc"},
+	Nullspfd: {"systemctl", "reload", "nullspfd"},
+}
+
+// stepper collects steps.
+type stepper struct {
+	command []string
+	steps   []Step
+}
+
+func (p *stepper) add(why string, words ...string) {
+	p.steps = append(p.steps, Step{append(slices.Clone(p.command), words...), why})
+}
+
+// what counts zones for an explanation.
+func (c *Change) what() string {
+	var parts []string
+	for _, part := range []struct {
+		names []string
+		word  string
+	}{{c.Added, "added"}, {c.Removed, "removed"}, {c.Changed, "changed"}} {
+		if len(part.names) > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", len(part.names), part.word))
+		}
+	}
+	if len(parts) == 0 {
+		return "the configuration has changed"
+	}
+	return "zones: " + strings.Join(parts, ", ")
+}
+
+// bind: "reconfig" reads the configuration and new zones without looking at
+// the files of the others, "reload" does all at once.
+func (p *stepper) bind(config bool, catalog string, c Change) {
+	if len(c.Changed) > maxSingle {
+		p.add(c.what()+"; read all that is new", "reload")
+		return
+	}
+	if config {
+		c := c
+		c.Changed = nil
+		p.add(c.what()+"; read the configuration", "reconfig")
+	}
+	for _, zone := range c.Changed {
+		p.add("read the changed zone", "reload", zone)
+	}
+	if catalog != "" {
+		p.add("read the catalog zone", "reload", catalog)
+	}
+}
+
+// nsd: "reconfig" reads the configuration and new zones, "reload" the zone
+// files that have changed.
+func (p *stepper) nsd(config bool, catalog string, c Change) {
+	if config {
+		c := c
+		c.Changed = nil
+		p.add(c.what()+"; read the configuration", "reconfig")
+	}
+	if len(c.Changed) > maxSingle {
+		p.add(c.what()+"; read all zone files that have changed", "reload")
+		return
+	}
+	for _, zone := range c.Changed {
+		p.add("read the changed zone", "reload", zone)
+	}
+	if catalog != "" {
+		p.add("read the catalog zone", "reload", catalog)
+	}
+}
+
+// knot: "reload" reads the configuration and all zone files that have changed.
+func (p *stepper) knot(config bool, c Change) {
+	if config || len(c.Changed) > maxSingle {
+		p.add(c.what()+"; read the configuration and all zone files that have changed", "reload")
+		return
+	}
+	for zones := range slices.Chunk(c.Changed, knotZones) {
+		p.add("read the changed zones", append([]string{"-b", "zone-reload"}, zones...)...)
+	}
+}
+
+// String returns the command in a form that a shell reads back.
+func (s Step) String() string {
+	words := make([]string, len(s.Argv))
+	for i, w := range s.Argv {
+		words[i] = shellQuote(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// shellQuote quotes a word for a POSIX shell when it needs it.
+func shellQuote(w string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=@,:%", r)
+	}
+	if w != "" && strings.IndexFunc(w, func(r rune) bool { return !plain(r) }) < 0 {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}

@@ -1,0 +1,174 @@
+package nolisting
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// addresses checks each host's addresses by themselves.
+func (c *checker) addresses() {
+	for _, h := range c.Hosts {
+		switch {
+		case len(h.Addresses) == 0 && h.Role == Dead:
+			c.fail(h.Name, "a dead host without address",
+				"senders pass over a host name without A and AAAA records at once, or take it for an error in the DNS and defer the mail",
+				"give it the address of a host of yours at which nobody listens on port 25")
+		case len(h.Addresses) == 0:
+			c.fail(h.Name, "no address is given",
+				"nobody can tell then whether a dead host has the same one, and would be answered by this host",
+				"list the host's A and AAAA addresses")
+		case len(h.Addresses) > maxAddresses:
+			c.fail(h.Name, fmt.Sprintf("there are %d addresses", len(h.Addresses)),
+				"senders try a few of them only", fmt.Sprintf("keep at most %d", maxAddresses))
+			continue
+		}
+		for _, a := range h.Addresses {
+			c.address(h.Name, a)
+		}
+	}
+}
+
+func (c *checker) address(host string, a netip.Addr) {
+	if !a.IsValid() {
+		c.fail(host, "an address is empty", "senders need an address to connect to",
+			"write an IPv4 or IPv6 address such as the one in the host's A or AAAA record")
+		return
+	}
+	if a.Zone() != "" {
+		c.fail(host, fmt.Sprintf("address %s has a zone", a.WithZone("")), "an AAAA record has no room for it (RFC 3596 section 2.2)",
+			"give an address that is valid everywhere")
+		return
+	}
+	switch b, ok := special(a); {
+	case !ok:
+	case b.never:
+		c.fail(host, fmt.Sprintf("address %s lies in %s", a, b),
+			"no host can have such an address, and what senders do with it is not defined",
+			"give the address of a host of yours")
+	case !c.AllowTestAddresses:
+		c.fail(host, fmt.Sprintf("address %s lies in %s", a, b),
+			"such space is not routed, or everybody routes it elsewhere: nobody, or anybody, may answer there (RFC 6890)",
+			"give a public address of yours; for tests set allow_test_addresses: true")
+	}
+}
+
+// String says what the block is, for a message.
+func (b block) String() string {
+	if !b.prefix.IsValid() {
+		return fmt.Sprintf("space %s (%s)", b.name, b.rfc)
+	}
+	return fmt.Sprintf("%s, %s (%s)", b.prefix, b.name, b.rfc)
+}
+
+// accepts reports whether hosts of the role accept mail.
+func (r Role) accepts() bool { return r == Live || r == Backup }
+
+// sharedAddresses checks that an address has one behaviour: at port 25 of an
+// address either nobody answers, or one server does.
+func (c *checker) sharedAddresses() {
+	first := make(map[netip.Addr]Host)
+	for _, h := range c.Hosts {
+		for _, a := range h.Addresses[:min(len(h.Addresses), maxAddresses)] {
+			other, ok := first[a]
+			if !ok {
+				first[a] = h
+				continue
+			}
+			if other.Role == h.Role || other.Role.accepts() && h.Role.accepts() || !a.IsValid() {
+				continue
+			}
+			c.fail(h.Name, fmt.Sprintf("address %s is also that of %s, which is %s, while this host is %s",
+				a.WithZone(""), shown(other.Name), shownRole(other.Role), shownRole(h.Role)),
+				"the same server answers at both names: "+sharedHarm(h.Role, other.Role),
+				"give each role addresses of its own")
+		}
+	}
+}
+
+// sharedHarm says what comes of two roles at one address.
+func sharedHarm(a, b Role) string {
+	switch {
+	case a != Dead && b != Dead:
+		return "it would defer mail at the live host, or accept it at the tempfail host"
+	case a == TempFail || b == TempFail:
+		return "the dead host would defer mail that has to go on to the next host"
+	}
+	return "the dead host would be answered and keep nobody away"
+}
+
+// families checks that senders of both address families meet the dead tiers:
+// one that has IPv6 only passes over a host without AAAA record.
+func (c *checker) families() {
+	live, ok := c.span(Live)
+	if !ok {
+		return
+	}
+	tiers := []struct {
+		name string
+		in   func(h Host) bool
+	}{
+		{"lowest", func(h Host) bool { return h.Role == Dead && h.Preference < live.min }},
+		{"highest", func(h Host) bool { return h.Role == Dead && h.Preference > live.max }},
+	}
+	families := []struct {
+		name   string
+		record string
+		in     func(a netip.Addr) bool
+	}{
+		{"IPv4", "A", netip.Addr.Is4},
+		{"IPv6", "AAAA", netip.Addr.Is6},
+	}
+	for _, t := range tiers {
+		for _, f := range families {
+			dead := c.count(t.in, netip.Addr.IsValid)
+			if dead == 0 || c.count(t.in, f.in) > 0 {
+				continue
+			}
+			if c.count(func(h Host) bool { return h.Role == Live }, f.in) == 0 {
+				continue
+			}
+			c.fail("", fmt.Sprintf("no dead host of the %s preference has an %s address, but a live host has", t.name, f.name),
+				fmt.Sprintf("senders with %s only pass over hosts without %s record and meet live hosts alone", f.name, f.record),
+				fmt.Sprintf("give a dead host an %s address at which nobody listens on port 25", f.name))
+		}
+	}
+}
+
+// count returns how many addresses of a kind the hosts of a kind have.
+func (c *checker) count(host func(Host) bool, address func(netip.Addr) bool) int {
+	n := 0
+	for _, h := range c.Hosts {
+		if !host(h) {
+			continue
+		}
+		for _, a := range h.Addresses {
+			if address(a) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// leading checks that senders get as far as the live hosts.
+func (c *checker) leading() {
+	live, ok := c.span(Live)
+	if !ok {
+		return
+	}
+	before := func(h Host) bool { return h.Preference < live.min }
+	n := c.count(before, netip.Addr.IsValid)
+	if n <= maxLeading {
+		return
+	}
+	var names []string
+	for _, h := range c.Hosts {
+		if before(h) {
+			names = append(names, shown(h.Name))
+		}
+	}
+	c.fail("", fmt.Sprintf("%d addresses stand before those of the first live host, at %s", n, strings.Join(names, ", ")),
+		"some senders try few addresses, Postfix five (smtp_mx_address_limit), and would never reach a live host",
+		fmt.Sprintf("keep at most %d addresses of lower preference", maxLeading))
+}

@@ -1,0 +1,211 @@
+package spftrack
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Kind says what a question, or another observation, was. The numbers are
+// stored in journals.
+type Kind uint8
+
+// The kinds of event.
+const (
+	// KindOther is a question that no check asks, such as for the apex.
+	KindOther Kind = 0
+	// KindExists is a whole exists: name of the layout Track.
+	KindExists Kind = 1
+	// KindExp is a whole exp= name of the layouts Beacon and Track.
+	KindExp Kind = 2
+	// KindClassic is a whole exists: name of the layout Classic.
+	KindClassic Kind = 3
+	// KindMinimised is the right part of a name, which a resolver asks for on
+	// its way to the whole one (QNAME minimisation, RFC 9156).
+	KindMinimised Kind = 4
+	// KindSMTP is a session at the SMTP listener; no question at all.
+	KindSMTP Kind = 5
+)
+
+var kindNames = []string{"other", "exists", "exp", "classic", "minimised", "smtp"}
+
+// String returns the name of the kind, such as "exists".
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind%d", uint8(k))
+}
+
+// ParseKind returns the kind called s, in lower case.
+func ParseKind(s string) (Kind, error) {
+	if i := slices.Index(kindNames, s); i >= 0 {
+		return Kind(i), nil
+	}
+	return 0, fmt.Errorf("spftrack: unknown kind %q: use one of %s", s, strings.Join(kindNames, ", "))
+}
+
+// MarshalText gives [Kind.String].
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText is [ParseKind].
+func (k *Kind) UnmarshalText(text []byte) (err error) {
+	*k, err = ParseKind(string(text))
+	return err
+}
+
+// Flags is a set of remarks about an event. The bits are stored in journals.
+type Flags uint8
+
+// The flags.
+const (
+	// FlagTruncated: a receiver cut, or may have cut, labels from the left of
+	// the name (RFC 7208 section 7.3), so the field that stands leftmost may
+	// be incomplete and what stood further left is missing.
+	FlagTruncated Flags = 1 << 0
+	// FlagUnparsed: the name has the form of no layout; only the raw name
+	// tells anything. The parser sets it with KindOther and empty fields.
+	FlagUnparsed Flags = 1 << 1
+	// FlagRetry: the question belongs to an attempt that another event already
+	// counts, as repeated questions and AAAA twins do. A parser sees one name
+	// and never sets it.
+	FlagRetry Flags = 1 << 2
+	// FlagAmbiguous: the name can be split in several ways, because a field
+	// holds layout words; the fields are the likeliest reading.
+	FlagAmbiguous Flags = 1 << 3
+)
+
+var flagNames = []string{"truncated", "unparsed", "retry", "ambiguous"}
+
+// String returns the names of the flags with commas between, "" for none.
+func (f Flags) String() string {
+	var names []string
+	for i, name := range flagNames {
+		if f&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	if rest := f >> len(flagNames) << len(flagNames); rest != 0 {
+		names = append(names, fmt.Sprintf("0x%02x", uint8(rest)))
+	}
+	return strings.Join(names, ",")
+}
+
+// ParseFlags reads what [Flags.String] writes of the flags above.
+func ParseFlags(s string) (Flags, error) {
+	var f Flags
+	if s == "" {
+		return 0, nil
+	}
+	for name := range strings.SplitSeq(s, ",") {
+		i := slices.Index(flagNames, name)
+		if i < 0 {
+			return 0, fmt.Errorf("spftrack: unknown flag %q: use some of %s", name, strings.Join(flagNames, ","))
+		}
+		f |= 1 << i
+	}
+	return f, nil
+}
+
+// MarshalText gives [Flags.String].
+func (f Flags) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText is [ParseFlags].
+func (f *Flags) UnmarshalText(text []byte) (err error) {
+	*f, err = ParseFlags(string(text))
+	return err
+}
+
+// Transport is the way on which an event arrived. The numbers are stored in
+// journals.
+type Transport uint8
+
+// The transports.
+const (
+	TransportUDP Transport = 0
+	TransportTCP Transport = 1
+)
+
+var transportNames = []string{"udp", "tcp"}
+
+// String returns "udp" or "tcp".
+func (t Transport) String() string {
+	if int(t) < len(transportNames) {
+		return transportNames[t]
+	}
+	return fmt.Sprintf("transport%d", uint8(t))
+}
+
+// ParseTransport returns the transport called s, in lower case.
+func ParseTransport(s string) (Transport, error) {
+	if i := slices.Index(transportNames, s); i >= 0 {
+		return Transport(i), nil
+	}
+	return 0, fmt.Errorf("spftrack: unknown transport %q: use udp or tcp", s)
+}
+
+// MarshalText gives [Transport.String].
+func (t Transport) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText is [ParseTransport].
+func (t *Transport) UnmarshalText(text []byte) (err error) {
+	*t, err = ParseTransport(string(text))
+	return err
+}
+
+// Parsed is what a query name tells. All texts are lower case and hold raw
+// octets that a stranger chose; "" is unknown or empty. They share one piece
+// of memory.
+type Parsed struct {
+	Kind Kind
+	// ClientIP is the SMTP client that the receiver claims to have seen, never
+	// IPv4-mapped; the zero Addr when unknown.
+	ClientIP netip.Addr
+	// SenderLocal is the local part of MAIL FROM. The null reverse-path
+	// arrives as "postmaster" (RFC 7208 section 2.4).
+	SenderLocal string
+	// SenderDomain is the domain of MAIL FROM, no final dot. The names of
+	// Track and Beacon carry the checked domain only, so there it equals
+	// Forged; that is the sender's domain, or the HELO name of a null
+	// reverse-path, unless a foreign record includes or redirects to ours.
+	SenderDomain string
+	// Forged is the domain that was claimed without right, no final dot: the
+	// checked domain (Track, Beacon) or the sender's (Classic).
+	Forged string
+	// HELO is the argument of HELO or EHLO: a name, an address literal such as
+	// "[192.0.2.1]", or anything else.
+	HELO  string
+	Flags Flags
+}
+
+// Event is one observation of a tracking server.
+type Event struct {
+	// Seq numbers the events of one server, upwards from 1, with gaps where
+	// events were lost.
+	Seq uint64
+	// Time is nanoseconds since 1970-01-01 UTC, by the server's clock.
+	Time int64
+	// Server is the identity of the server, as its operator chose it.
+	Server string
+	// Zone is the tracking zone, lower case, no final dot.
+	Zone string
+	// Parsed is what the raw name tells.
+	Parsed
+	// Resolver is the address and port from which the question came, never
+	// IPv4-mapped. For KindSMTP, the SMTP client.
+	Resolver  netip.AddrPort
+	Transport Transport
+	// QType is the type of the question (RFC 1035 section 3.2.2); 0 for
+	// KindSMTP.
+	QType uint16
+	// ClientSubnet is the prefix that the resolver sent for its own client
+	// (EDNS Client Subnet, RFC 7871); the zero Prefix when none.
+	ClientSubnet netip.Prefix
+	// SourceVerified: the address of Resolver is not spoofed, because the
+	// question came over TCP or with a valid DNS cookie (RFC 7873).
+	SourceVerified bool
+	// Name is the query name as it arrived: uncompressed wire format, case
+	// kept; nil for KindSMTP.
+	Name []byte
+}

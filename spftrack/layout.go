@@ -1,0 +1,201 @@
+package spftrack
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Layout names a form of SPF record for domains that send no mail.
+type Layout string
+
+// The layouts.
+const (
+	// Plain refuses all mail and asks nothing.
+	Plain Layout = "plain"
+	// Beacon refuses all mail and reports in exp= only, which receivers fetch
+	// after fail, if they support it.
+	Beacon Layout = "beacon"
+	// Track reports address and domain in exists:, and all of it in exp=.
+	Track Layout = "track"
+	// Classic reports address, sender and HELO in one exists: name.
+	Classic Layout = "classic"
+)
+
+// Layouts lists the layouts in the order in which messages name them.
+var Layouts = []Layout{Plain, Beacon, Track, Classic}
+
+// Settings are what a record needs beside its layout.
+type Settings struct {
+	// Zone is the tracking zone in lower case A-labels, no final dot, such as
+	// "_spf.example.net". Plain ignores it.
+	Zone string
+	// Qualifier of the exists: mechanism in Classic: "-", the default for "",
+	// or "+". The other layouts ignore it.
+	Qualifier string
+}
+
+// The domain-specs of the layouts, each up to the tracking zone.
+const (
+	existsSpec  = "%{i}.%{v}.CL.%{d}.FD.1."
+	expSpec     = "%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2."
+	classicSpec = "CL.%{i}.FR.%{s}.HE.%{h}."
+)
+
+// ParseLayout returns the layout called s, in lower case.
+func ParseLayout(s string) (Layout, error) {
+	for _, l := range Layouts {
+		if s == string(l) {
+			return l, nil
+		}
+	}
+	return "", fmt.Errorf("spftrack: unknown layout %q: use one of plain, beacon, track, classic", s)
+}
+
+// Policy is a compiled layout: its record, and the names that the record makes
+// receivers ask for. It is safe for concurrent use.
+type Policy struct {
+	record string
+	// exists and exp are nil where the layout has none.
+	exists, exp *MacroString
+}
+
+// Compile checks the settings of a layout and compiles its record. The error
+// names the setting and what to write instead.
+func Compile(layout Layout, s Settings) (*Policy, error) {
+	if _, err := ParseLayout(string(layout)); err != nil {
+		return nil, err
+	}
+	if layout == Plain {
+		return &Policy{record: "v=spf1 -all"}, nil
+	}
+	if err := checkZone(layout, s.Zone); err != nil {
+		return nil, err
+	}
+	var exists, exp, record string
+	switch layout {
+	case Beacon:
+		exp = expSpec + s.Zone
+		record = "v=spf1 -all exp=" + exp
+	case Track:
+		exists, exp = existsSpec+s.Zone, expSpec+s.Zone
+		record = "v=spf1 -exists:" + exists + " -all exp=" + exp
+	case Classic:
+		qualifier := s.Qualifier
+		switch qualifier {
+		case "":
+			qualifier = "-"
+		case "-", "+":
+		default:
+			return nil, fmt.Errorf(`spftrack: layout classic: qualifier %q: use "-", or "+" for the original record`, qualifier)
+		}
+		exists = classicSpec + s.Zone
+		record = "v=spf1 " + qualifier + "exists:" + exists + " -all"
+	}
+	p := &Policy{record: record}
+	var err error
+	if exists != "" {
+		if p.exists, err = CompileDomainSpec(exists); err != nil {
+			return nil, err
+		}
+	}
+	if exp != "" {
+		if p.exp, err = CompileDomainSpec(exp); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// Record returns the text of the TXT record, which may exceed the 255 octets
+// of one string.
+func (p *Policy) Record() string { return p.record }
+
+// Record returns the record text of a layout; see [Compile] for the errors.
+func Record(layout Layout, s Settings) (string, error) {
+	p, err := Compile(layout, s)
+	if err != nil {
+		return "", err
+	}
+	return p.Record(), nil
+}
+
+// roomForDomain is the length of a domain that must fit into an exists: name
+// for an IPv6 client, or Warnings says so.
+const roomForDomain = 64
+
+// Warnings says what an operator should know before publishing a layout; nil
+// when there is nothing to say.
+func Warnings(layout Layout, s Settings) []string {
+	var w []string
+	switch layout {
+	case Beacon, Track:
+		// 32 nibbles with their dots, "ip6.CL.", ".FD.1." around the domain.
+		const around = 64 + len("ip6.CL.") + len(".FD.1.")
+		if room := max(maxText-around-len(s.Zone), 0); room < roomForDomain {
+			w = append(w, fmt.Sprintf("tracking zone %s is long: names about domains of more than %d octets lose part of an IPv6 client's address; use a shorter zone", s.Zone, room))
+		}
+	case Classic:
+		w = append(w,
+			"layout classic: some SPF implementations and resolvers never send a name that holds @, and long names lose the client's address first; layout track has neither weakness")
+		if s.Qualifier == "+" {
+			w = append(w, `layout classic with qualifier "+": any stray positive answer to an exists: name makes forged mail PASS; use "-", which works the same`)
+		}
+	}
+	return w
+}
+
+// checkZone refuses what would not stand in a record or be served: the zone
+// ends a domain-spec, so its last label is a toplabel (RFC 7208 section 7.1).
+func checkZone(layout Layout, zone string) error {
+	bad := func(reason string) error {
+		return fmt.Errorf("spftrack: layout %s: tracking zone %q: %s", layout, zone, reason)
+	}
+	switch {
+	case zone == "":
+		return fmt.Errorf("spftrack: layout %s needs a tracking zone, such as _spf.example.net; layout plain needs none", layout)
+	case strings.HasSuffix(zone, "."):
+		return bad("write it without the final dot")
+	case len(zone) > maxText:
+		return bad("longer than 253 octets")
+	case strings.ToLower(zone) != zone:
+		return bad("write it in lower case")
+	}
+	labels := strings.Split(zone, ".")
+	for _, label := range labels {
+		if label == "" {
+			return bad("has an empty label")
+		}
+		if len(label) > maxLabel {
+			return bad("has a label of more than 63 octets")
+		}
+		for _, c := range []byte(label) {
+			if !isAlnum(c) && c != '-' && c != '_' {
+				return bad(fmt.Sprintf("has the character %q; use letters, digits, - and _, and A-labels (xn--) for the rest", c))
+			}
+		}
+	}
+	if !isTopLabel(labels[len(labels)-1]) {
+		return bad("its last label must hold a letter or hyphen, no underscore, and neither begin nor end with a hyphen")
+	}
+	return nil
+}
+
+// isTopLabel reports whether s is a toplabel of RFC 7208 section 7.1.
+func isTopLabel(s string) bool {
+	letter := false
+	for _, c := range []byte(s) {
+		switch {
+		case c == '-' || isAlnum(c) && !isDigit(c):
+			letter = true
+		case !isDigit(c):
+			return false
+		}
+	}
+	return letter && s[0] != '-' && s[len(s)-1] != '-'
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isAlnum(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}

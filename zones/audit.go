@@ -1,0 +1,76 @@
+package zones
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// Audit reads everything that an output folder holds and returns what is not
+// as the manifest says: zone files that are missing or were changed, and files
+// among them that are no zone of the manifest. It does not compare the folder
+// with the lists; see [NewPlan] for that.
+func Audit(ctx context.Context, dir string, progress func(done, total int)) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return []string{dir + " has no manifest: nothing was built there yet"}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	entries, err := parseManifest(text)
+	if err != nil {
+		return []string{filepath.Join(dir, err.Error()) + "; `nullspf zones` makes a new manifest from the zone files"}, nil
+	}
+	var mu sync.Mutex
+	var faults []string
+	err = eachChunk(ctx, len(entries), progress, func() func(i int) error {
+		return func(i int) error {
+			if fault := auditZone(dir, &entries[i]); fault != "" {
+				mu.Lock()
+				faults = append(faults, fault)
+				mu.Unlock()
+			}
+			return nil
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	m := manifest{entries: entries}
+	found, err := os.ReadDir(filepath.Join(dir, zonesDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, d := range found {
+		if name := zoneOfFile(d.Name()); m.find(name) == nil || ZoneFile(name) != d.Name() {
+			faults = append(faults, filepath.Join(dir, zonesDir, d.Name())+" belongs to no published zone; a server's journal, or a file to remove")
+		}
+	}
+	return faults, nil
+}
+
+// auditZone holds a zone file against its line of the manifest and returns
+// what is wrong, or "".
+func auditZone(dir string, e *manifestEntry) string {
+	path := filepath.Join(dir, zonesDir, ZoneFile(e.name))
+	file, err := readZoneFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return path + " is missing; `nullspf zones` restores it"
+	}
+	if err != nil {
+		return err.Error()
+	}
+	serial, start, end, ok := findSerial(file)
+	if !ok || contentHash(file, start, end) != e.hash {
+		return path + " was changed by somebody else; `nullspf zones` restores it"
+	}
+	if serial != e.serial {
+		return fmt.Sprintf("%s has serial %d, the manifest %d; `nullspf zones` puts it right", path, serial, e.serial)
+	}
+	return ""
+}

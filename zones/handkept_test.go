@@ -1,0 +1,96 @@
+package zones
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const handKeptHead = `$TTL 300
+@ IN SOA ns1.example.net. hostmaster.example.net. 7 7200 900 2419200 300
+@ IN NS ns1.example.net.
+`
+
+func TestCheckHandKept(t *testing.T) {
+	g := testGroup("generic")
+	for _, c := range []struct{ what, zone, want string }{
+		{"the include file", `$INCLUDE generic.inc`, ""},
+		{"the include file and more", `$INCLUDE generic.inc
+@ IN TXT "site-verification=1"
+www IN A 192.0.2.1
+www IN MX 0 .
+www IN TXT "v=spf1 -all"`, ""},
+		{"typed with the name itself", strings.ReplaceAll(g.Include(), thisDomain, "brand.example"), ""},
+		{"an address without mail records", `$INCLUDE generic.inc
+www IN A 192.0.2.1`, `www.brand.example MX: the name has an address, so it needs an MX record of its own: mail falls back to the address otherwise
+www.brand.example TXT: the name has an address, so it needs an SPF record of its own: v=spf1 -all`},
+		{"a live MX", strings.Replace(g.Include(), "MX    0 .", "MX    10 mail", 1), `brand.example MX: the zone contradicts it
+    want 0 .
+    have 10 mail.brand.example.`},
+		{"another SPF record", strings.ReplaceAll(g.Include(), "v=spf1 -exists", "v=spf1 +exists"),
+			`brand.example TXT: the zone contradicts it
+    want ` + g.SPFRecords["track"] + `
+    have ` + strings.Replace(g.SPFRecords["track"], "-exists", "+exists", 1)},
+		{"two SPF records", g.Include() + `@ IN TXT "v=spf1 mx -all"`, `brand.example TXT: the zone contradicts it
+    want ` + g.SPFRecords["track"] + `
+    have ` + g.SPFRecords["track"] + `
+    have v=spf1 mx -all`},
+		{"no DMARC", without(g.Include(), "_dmarc"), `_dmarc.brand.example TXT: the zone lacks it
+    want ` + g.DMARC},
+		{"no wildcard MX", without(g.Include(), "* "), `*.brand.example MX: the zone lacks it
+    want 0 .
+*.brand.example TXT: the zone lacks it
+    want v=spf1 -all`},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(name, text string) string {
+				path := filepath.Join(dir, name)
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return path
+			}
+			write("generic.inc", g.Include())
+			ds, err := g.CheckHandKept("brand.example", write("zone", handKeptHead+c.zone+"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, d := range ds {
+				got = append(got, d.String())
+			}
+			if strings.Join(got, "\n") != c.want {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), c.want)
+			}
+		})
+	}
+}
+
+// without leaves out the lines that begin with a prefix.
+func without(text, prefix string) string {
+	var kept []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, prefix) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+func TestCheckHandKeptRefuses(t *testing.T) {
+	g := testGroup("generic")
+	for what, text := range map[string]string{
+		"no whole zone": "@ 300 IN TXT \"x\"\n",
+		"no zone":       "<html>\n",
+		"another zone":  handKeptHead + "other.test. IN A 192.0.2.1\n",
+	} {
+		if _, err := g.CheckHandKept("brand.example", writeList(t, "zone", text)); err == nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+	if _, err := g.CheckHandKept("brand.example", "/nonexistent"); err == nil {
+		t.Error("a missing file: accepted")
+	}
+}

@@ -1,0 +1,292 @@
+package zones
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxLine is the longest list line, in octets. The longest useful one is a
+// name of 253 octets, or a CSV line with some addresses.
+const maxLine = 4096
+
+// Duplicate is a name that the lists hold more than once with the same
+// meaning. The first stands, the others are passed over.
+type Duplicate struct {
+	Name   string
+	First  string // file:line
+	Second string // file:line
+}
+
+// ReadLists reads the lists of all groups into a set.
+//
+// A list is UTF-8 text with one domain a line, or CSV when its name ends in
+// ".csv"; in both, "#" starts a comment at the start of a line, in text also
+// after a blank. A byte order mark, CRLF, blanks around the name, a final dot
+// and upper case are accepted, names in other scripts are turned into
+// A-labels. See [csvColumns] for the CSV columns.
+//
+// All faults are reported together as *ListErrors, and no set is returned. A
+// name that stands twice with the same meaning is no fault: it is returned
+// among the duplicates. If it stands twice with different groups or overrides,
+// it is one.
+func ReadLists(groups []*Group) (*Set, []Duplicate, error) {
+	if len(groups) > math.MaxUint16 {
+		return nil, nil, fmt.Errorf("zones: %d groups; at most %d are supported", len(groups), math.MaxUint16)
+	}
+	r := &listReader{set: &Set{Groups: groups}}
+	for i, g := range groups {
+		for _, path := range g.Lists {
+			r.readFile(path, uint16(i))
+		}
+	}
+	duplicates := r.finish()
+	if err := r.errs.orNil(); err != nil {
+		return nil, nil, err
+	}
+	return r.set, duplicates, nil
+}
+
+// listReader collects the entries and the faults of all lists.
+type listReader struct {
+	set  *Set
+	errs ListErrors
+
+	// Of the list being read:
+	path  string
+	list  uint16
+	group uint16
+	line  int
+}
+
+func (r *listReader) fault(column int, token, reason string) {
+	r.errs.add(&ListError{File: r.path, Line: r.line, Column: column, Token: token, Reason: reason})
+}
+
+func (r *listReader) readFile(path string, group uint16) {
+	r.path, r.group, r.line = path, group, 0
+	r.list = uint16(len(r.set.lists))
+	r.set.lists = append(r.set.lists, path)
+	f, err := openList(path)
+	if err != nil {
+		r.fault(0, "", err.Error())
+		return
+	}
+	defer f.Close()
+	before := len(r.set.Entries)
+	faults := len(r.errs.Faults)
+	if err := r.read(f, strings.HasSuffix(strings.ToLower(path), ".csv")); err != nil {
+		r.line = 0
+		r.fault(0, "", err.Error())
+		return
+	}
+	if len(r.set.Entries) == before && len(r.errs.Faults) == faults {
+		r.line = 0
+		r.fault(0, "", "the list holds no domain; an empty list would remove them all")
+	}
+}
+
+// openList opens a regular file and words what else it may be.
+func openList(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("there is no such file; name the list of the group with the key list")
+	case err != nil:
+		return nil, fmt.Errorf("cannot read the list: %w", errors.Unwrap(err))
+	case info.IsDir():
+		return nil, errors.New("this is a directory, not a list")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("this is not a regular file; write the list to a file first")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the list: %w", errors.Unwrap(err))
+	}
+	return f, nil
+}
+
+// read reads one list. The error is one of the file as a whole.
+func (r *listReader) read(in io.Reader, isCSV bool) error {
+	br := bufio.NewReaderSize(in, 64<<10)
+	if head, _ := br.Peek(4); bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
+		_, _ = br.Discard(3)
+	} else if utf16Text(head) {
+		return errors.New("the list is UTF-16 text; save it as UTF-8")
+	}
+	var columns *csvColumns
+	for {
+		line, err := r.nextLine(br)
+		if err == io.EOF {
+			return nil
+		}
+		if errors.Is(err, errLineTooLong) {
+			r.fault(0, "", fmt.Sprintf("the line is longer than %d octets", maxLine))
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read the list: %w", err)
+		}
+		text := trimBlank(line)
+		if len(text) == 0 || text[0] == '#' {
+			continue
+		}
+		if text[0] == '<' && len(r.set.Entries) == 0 {
+			return errors.New("the list looks like HTML or XML (its first line begins with \"<\"), not like names")
+		}
+		switch {
+		case !isCSV:
+			r.readName(line)
+		case columns == nil:
+			if columns, err = r.readHeader(line); err != nil {
+				return err
+			}
+		default:
+			r.readRow(line, columns)
+		}
+	}
+}
+
+var errLineTooLong = errors.New("line too long")
+
+// nextLine returns a line without its end, and a final one without newline.
+// What exceeds maxLine is read over without being held.
+func (r *listReader) nextLine(br *bufio.Reader) ([]byte, error) {
+	line, err := br.ReadSlice('\n')
+	if err == io.EOF && len(line) == 0 {
+		return nil, io.EOF
+	}
+	r.line++
+	if err == bufio.ErrBufferFull {
+		for err == bufio.ErrBufferFull {
+			_, err = br.ReadSlice('\n')
+		}
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		return nil, errLineTooLong
+	}
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) > maxLine {
+		return nil, errLineTooLong
+	}
+	return line, nil
+}
+
+// readName reads a line of a text list: a name and perhaps a comment.
+func (r *listReader) readName(line []byte) {
+	text := line
+	if i := bytes.IndexByte(text, '#'); i > 0 && blank(text[i-1]) {
+		text = text[:i]
+	}
+	text = trimBlank(text)
+	start := bytes.Index(line, text)
+	for i, c := range text {
+		if blank(c) {
+			r.fault(column(line, start+i), string(text), "one domain a line; a comment begins with #")
+			return
+		}
+	}
+	if name, ok := r.parseName(line, start, string(text), r.set.Groups[r.group]); ok {
+		r.add(name, r.group, nil)
+	}
+}
+
+// parseName parses the name that begins at an offset of the line and reports
+// its fault.
+func (r *listReader) parseName(line []byte, offset int, text string, g *Group) (string, bool) {
+	name, err := ParseName(text)
+	if err == nil {
+		err = checkRegistrable(name, g)
+	}
+	if err == nil {
+		err = g.checkLength(name)
+	}
+	if err == nil {
+		return name, true
+	}
+	var nerr *NameError
+	if errors.As(err, &nerr) {
+		offset += nerr.Offset
+	}
+	r.fault(column(line, offset), text, err.Error())
+	return "", false
+}
+
+func (r *listReader) add(name string, group uint16, o *Override) {
+	r.set.Entries = append(r.set.Entries, Entry{
+		Name: name, Override: o, group: group, list: r.list, line: int32(min(r.line, math.MaxInt32)),
+	})
+}
+
+// finish sorts the entries and takes duplicates out.
+func (r *listReader) finish() []Duplicate {
+	byName := func(a, b Entry) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.list, b.list), cmp.Compare(a.line, b.line))
+	}
+	entries := r.set.Entries
+	if !slices.IsSortedFunc(entries, byName) {
+		slices.SortFunc(entries, byName)
+	}
+	var duplicates []Duplicate
+	kept := entries[:0]
+	for _, e := range entries {
+		if len(kept) == 0 || kept[len(kept)-1].Name != e.Name {
+			kept = append(kept, e)
+			continue
+		}
+		first := &kept[len(kept)-1]
+		if first.group == e.group && first.Override.equal(e.Override) {
+			duplicates = append(duplicates, Duplicate{e.Name, r.set.Position(first), r.set.Position(&e)})
+			continue
+		}
+		r.path, r.line = r.set.lists[e.list], int(e.line)
+		r.fault(0, e.Name, "stands in "+r.set.Position(first)+" already, with another group or other columns; keep one of the two lines")
+	}
+	r.set.Entries = kept
+	return duplicates
+}
+
+// Position returns the file:line where the lists name e.
+func (s *Set) Position(e *Entry) string {
+	return fmt.Sprintf("%s:%d", s.lists[e.list], e.line)
+}
+
+func (o *Override) equal(p *Override) bool {
+	if o == nil || p == nil {
+		return o == p
+	}
+	return o.Mail == p.Mail && o.SPF == p.SPF && slices.Equal(o.Addresses, p.Addresses)
+}
+
+// utf16Text tells UTF-16 by its byte order mark or by a NUL beside an ASCII
+// character.
+func utf16Text(head []byte) bool {
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
+		return true
+	}
+	return len(head) >= 4 && (head[0] != 0 && head[1] == 0 && head[2] != 0 && head[3] == 0 ||
+		head[0] == 0 && head[1] != 0 && head[2] == 0 && head[3] != 0)
+}
+
+func blank(c byte) bool { return c == ' ' || c == '\t' }
+
+func trimBlank(b []byte) []byte { return bytes.Trim(b, " \t\u00a0") }
+
+// column turns an octet offset into a column: characters from 1.
+func column(line []byte, offset int) int {
+	return utf8.RuneCount(line[:min(max(offset, 0), len(line))]) + 1
+}

@@ -1,0 +1,226 @@
+package zones
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestListsAsPeopleWriteThem(t *testing.T) {
+	for _, c := range []struct{ what, text, want string }{
+		{"plain", "a.example\nb.example\n", "a.example b.example"},
+		{"no newline at the end", "a.example", "a.example"},
+		{"comments and blank lines", "# list\n\n  # more\na.example # mine\n\t\n", "a.example"},
+		{"byte order mark and CRLF", "\ufeffa.example\r\nb.example\r\n", "a.example b.example"},
+		{"blanks and no-break space", "  a.example\t\n\u00a0b.example\u00a0\n", "a.example b.example"},
+		{"final dot and upper case", "A.Example.\n", "a.example"},
+		{"IDN", "Bücher.example\nfaß.example\n例え.example\n", "xn--bcher-kva.example xn--fa-hia.example xn--r8jz45g.example"},
+		{"A-label", "XN--BCHER-KVA.example\n", "xn--bcher-kva.example"},
+		{"ideographic full stop", "例え。example\n", "xn--r8jz45g.example"},
+		{"digits and hyphens", "4-you.example\n1.example\n", "1.example 4-you.example"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			var names []string
+			for _, e := range readSet(t, c.text).Entries {
+				names = append(names, e.Name)
+			}
+			if got := strings.Join(names, " "); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestBrokenLists holds every folder of testdata/broken, a list each, against
+// the errors that its file "want" promises.
+func TestBrokenLists(t *testing.T) {
+	dirs, err := filepath.Glob("testdata/broken/*")
+	if err != nil || len(dirs) == 0 {
+		t.Fatal("no broken lists", err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			lists, _ := filepath.Glob(filepath.Join(dir, "list.*"))
+			if len(lists) != 1 {
+				t.Fatalf("%s holds the lists %v, want one", dir, lists)
+			}
+			checkBroken(t, lists[0], strings.TrimSpace(readFile(t, dir, "want")))
+		})
+	}
+}
+
+// checkBroken reads a list that must be refused with the given lines.
+func checkBroken(t *testing.T, path, want string) {
+	t.Helper()
+	set, _, err := ReadLists([]*Group{testGroup("generic", path)})
+	if err == nil {
+		t.Fatalf("accepted with %d names, want the error\n%s", len(set.Entries), want)
+	}
+	got := strings.ReplaceAll(err.Error(), filepath.Dir(path)+"/", "")
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestListsThatAreNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "dir"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	checkBroken(t, filepath.Join(dir, "dir"), "dir: this is a directory, not a list")
+	checkBroken(t, filepath.Join(dir, "fifo"), "fifo: this is not a regular file; write the list to a file first")
+	checkBroken(t, filepath.Join(dir, "none"), "none: there is no such file; name the list of the group with the key list")
+	if os.Getuid() != 0 {
+		path := filepath.Join(dir, "secret")
+		if err := os.WriteFile(path, []byte("a.example\n"), 0); err != nil {
+			t.Fatal(err)
+		}
+		checkBroken(t, path, "secret: cannot read the list: permission denied")
+	}
+}
+
+func TestEndlessLine(t *testing.T) {
+	path := writeList(t, "list.txt", "a.example\n"+strings.Repeat("x", 10<<20)+"\nb..example\n")
+	checkBroken(t, path, "list.txt:2: the line is longer than 4096 octets\n"+
+		`list.txt:3:2: "b..example": the name has an empty label ("..")`)
+}
+
+func TestAllFaultsAreToldUpToFifty(t *testing.T) {
+	path := writeList(t, "list.txt", strings.Repeat("a_b.example\n", 60))
+	_, _, err := ReadLists([]*Group{testGroup("generic", path)})
+	var errs *ListErrors
+	if !errors.As(err, &errs) || len(errs.Faults) != 50 || errs.More != 10 {
+		t.Fatalf("got %v, want 50 faults and 10 more", err)
+	}
+	if !strings.HasSuffix(err.Error(), "\nand 10 more") {
+		t.Errorf("the message ends with %q", err.Error()[len(err.Error())-20:])
+	}
+}
+
+func TestDuplicates(t *testing.T) {
+	path := writeList(t, "list.txt", "a.example\nb.example\nA.example.\na.example\n")
+	set, duplicates, err := ReadLists([]*Group{testGroup("generic", path)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Entries) != 2 || len(duplicates) != 2 {
+		t.Fatalf("%d names and duplicates %v, want 2 and 2", len(set.Entries), duplicates)
+	}
+	if d := duplicates[0]; d != (Duplicate{"a.example", path + ":1", path + ":3"}) {
+		t.Errorf("got %v", d)
+	}
+
+	other := writeList(t, "other.txt", "b.example\n")
+	_, _, err = ReadLists([]*Group{testGroup("generic", path), testGroup("special", other)})
+	want := fmt.Sprintf("%s:1: %q: stands in %s:2 already, with another group or other columns; keep one of the two lines", other, "b.example", path)
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestCSV(t *testing.T) {
+	special := testGroup("special", writeList(t, "s.txt", "s.example\n"))
+	special.TXT = []string{"special"}
+	list := writeList(t, "list.csv", "\ufeff# overrides\r\nDomain,mail,spf,a,group\r\n"+
+		"a.example\r\n"+
+		"\"b.example\", postmaster , plain,\"203.0.113.7 2001:db8::7\",\r\n"+
+		"c.example,,,,special\r\n")
+	set, _, err := ReadLists([]*Group{testGroup("generic", list), special})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(name string) string {
+		e := set.Find(name)
+		if e == nil {
+			t.Fatalf("%s is missing", name)
+		}
+		b, _, _ := set.Template(e).Append(nil, name, 1)
+		return string(b)
+	}
+	for name, wants := range map[string][]string{
+		"a.example": {"MX    0 .", "192.0.2.80", "exists:", "group generic"},
+		"b.example": {"MX    10 mail8.example.net.", "203.0.113.7", "2001:db8::7", `"v=spf1 -all"`},
+		"c.example": {`"special"`, "group special"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(text(name), want) {
+				t.Errorf("%s lacks %q:\n%s", name, want, text(name))
+			}
+		}
+	}
+	if strings.Contains(text("b.example"), "192.0.2.80") {
+		t.Error("the addresses of the group stayed beside those of the line")
+	}
+}
+
+func TestSuffixesCanBeAllowed(t *testing.T) {
+	g := testGroup("generic", writeList(t, "list.txt", "co.uk\nexample\n"))
+	g.AllowPublicSuffix, g.AllowSingleLabel = true, true
+	if _, _, err := ReadLists([]*Group{g}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInfrastructureInsideAZone(t *testing.T) {
+	set := readSet(t, "example.net\nb.example\n")
+	err := set.CheckInfrastructure([]Infrastructure{{"ns1.example.net", "nameserver"}, {"_spf.example.org", "tracking zone"}})
+	if err == nil || !strings.Contains(err.Error(), "list.txt:1: \"example.net\": this zone would hold the nameserver ns1.example.net") {
+		t.Errorf("got %v", err)
+	}
+	if err := set.CheckInfrastructure([]Infrastructure{{"ns1.example.org", "nameserver"}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzParseName(f *testing.F) {
+	for _, s := range []string{"a.example", "BÜCHER.example.", "xn--bcher-kva.example", "a..b", "-a.example", "例え。example", "a\u200db.example", "\x00", "a_b", strings.Repeat("a", 64)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := ParseName(text)
+		if err != nil {
+			if name != "" {
+				t.Errorf("a name %q beside the error %v", name, err)
+			}
+			return
+		}
+		if len(name) > maxName || strings.ToLower(name) != name || strings.ContainsAny(name, "_;{}\"' \t\r\n\\()") || strings.HasSuffix(name, ".") {
+			t.Errorf("%q became %q", text, name)
+		}
+		if again, err := ParseName(name); err != nil || again != name {
+			t.Errorf("%q became %q, which became %q, %v", text, name, again, err)
+		}
+	})
+}
+
+func FuzzReadList(f *testing.F) {
+	f.Add("a.example\n", false)
+	f.Add("domain,mail\na.example,nullmx\n", true)
+	f.Add("\ufeffdomain,a\n\"a.example\",\"192.0.2.1\n", true)
+	f.Add("<html>\n", false)
+	f.Add("a\x00b\n;{}\"\n", false)
+	f.Fuzz(func(t *testing.T, text string, isCSV bool) {
+		r := &listReader{set: &Set{Groups: []*Group{testGroup("generic")}, lists: []string{"list"}}, path: "list"}
+		err := r.read(strings.NewReader(text), isCSV)
+		r.finish()
+		if err != nil || r.errs.orNil() != nil {
+			return
+		}
+		for i := range r.set.Entries {
+			e := &r.set.Entries[i]
+			if _, err := ParseName(e.Name); err != nil {
+				t.Errorf("accepted %q: %v", e.Name, err)
+			}
+			if _, err := r.set.Template(e).Records(e.Name, 1); err != nil {
+				t.Errorf("the zone of %q does not parse: %v", e.Name, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,246 @@
+package zones
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBuildFollowsTheList(t *testing.T) {
+	dir := t.TempDir()
+	got := build(t, readSet(t, "b.example\na.example\n"), dir, Options{})
+	want := []Change{
+		{"a.example", "generic", Added, 0, 2026112000},
+		{"b.example", "generic", Added, 0, 2026112000},
+	}
+	wantChanges(t, got, want)
+	wantChanges(t, build(t, readSet(t, "a.example\nb.example\n"), dir, Options{Now: day("2027-01-01")}), nil)
+
+	wantChanges(t, build(t, readSet(t, "a.example\nc.example\n"), dir, Options{}), []Change{
+		{"c.example", "generic", Added, 0, 2026112000},
+		{"b.example", "generic", Removed, 2026112000, 0},
+	})
+	if _, err := os.Stat(filepath.Join(dir, "zones", "b.example.zone")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the removed zone's file: %v, want none", err)
+	}
+	lines := strings.Split(strings.TrimSpace(readFile(t, dir, "manifest")), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "a.example\tgeneric\t2026112000\t") {
+		t.Errorf("manifest:\n%s", strings.Join(lines, "\n"))
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, ".stage*"))
+	if left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func wantChanges(t *testing.T, got, want []Change) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("changes\n got %v\nwant %v", got, want)
+	}
+}
+
+// TestUnchangedFilesStay checks that neither zone files nor others are
+// rewritten when nothing changed.
+func TestUnchangedFilesStay(t *testing.T) {
+	dir := t.TempDir()
+	file := File{Path: "sub/list.conf", Mode: 0o600, Write: func(w *bufio.Writer, _ uint32) error {
+		_, err := w.WriteString("x\n")
+		return err
+	}}
+	set := readSet(t, "a.example\n")
+	build(t, set, dir, Options{}, file)
+	paths := []string{"zones/a.example.zone", "sub/list.conf"}
+	var before []os.FileInfo
+	for _, p := range paths {
+		before = append(before, readInfo(t, dir, p))
+	}
+	build(t, set, dir, Options{Now: day("2030-01-01")}, file)
+	for i, p := range paths {
+		if after := readInfo(t, dir, p); !os.SameFile(before[i], after) || !after.ModTime().Equal(before[i].ModTime()) {
+			t.Errorf("%s was written again", p)
+		}
+	}
+	if mode := readInfo(t, dir, "sub/list.conf").Mode().Perm(); mode != 0o600 {
+		t.Errorf("mode %o, want 600", mode)
+	}
+	build(t, set, dir, Options{})
+	build(t, set, dir, Options{}, File{Path: "other.conf", Mode: 0o644, Write: file.Write})
+	if _, err := os.Stat(filepath.Join(dir, "sub/list.conf")); err == nil {
+		t.Error("a file that is no longer made was left behind")
+	}
+}
+
+func readInfo(t *testing.T, elem ...string) os.FileInfo {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(elem...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
+
+// TestSerials goes through everything that may happen to a zone between two
+// runs: its serial number rises exactly when its content changed.
+func TestSerials(t *testing.T) {
+	const name = "a.example"
+	for _, c := range []struct {
+		what    string
+		between func(t *testing.T, dir string, g *Group)
+		scheme  Scheme
+		now     string
+		kind    Kind
+		serial  uint32
+	}{
+		{"nothing", func(*testing.T, string, *Group) {}, "", "2026-11-21", Unchanged, 2026112000},
+		{"text changed next day", changeText, "", "2026-11-21", Changed, 2026112100},
+		{"text changed same day", changeText, "", "2026-11-20", Changed, 2026112001},
+		{"clock back", changeText, "", "2020-01-01", Changed, 2026112001},
+		{"other scheme", changeText, UnixTime, "2026-11-21", Changed, 2026112001},
+		{"other scheme, counting", changeText, Increment, "2026-11-21", Changed, 2026112001},
+		{"more than 99 changes", func(t *testing.T, dir string, g *Group) {
+			replaceInFile(t, filepath.Join(dir, "manifest"), "2026112000", "2026112099")
+			replaceInFile(t, filepath.Join(dir, "zones", name+".zone"), "2026112000", "2026112099")
+			changeText(t, dir, g)
+		}, "", "2026-11-20", Changed, 2026112100},
+		{"manifest lost", func(t *testing.T, dir string, _ *Group) { remove(t, dir, "manifest") },
+			"", "2026-11-21", Unchanged, 2026112000},
+		{"manifest lost, text changed, clock back", func(t *testing.T, dir string, g *Group) {
+			remove(t, dir, "manifest")
+			changeText(t, dir, g)
+		}, "", "2020-01-01", Changed, 2026112001},
+		{"manifest damaged", func(t *testing.T, dir string, _ *Group) {
+			replaceInFile(t, filepath.Join(dir, "manifest"), "\tgeneric", " generic")
+		}, "", "2026-11-21", Unchanged, 2026112000},
+		{"file lost", func(t *testing.T, dir string, _ *Group) { remove(t, dir, "zones", name+".zone") },
+			"", "2026-11-21", Restored, 2026112000},
+		{"file edited", func(t *testing.T, dir string, _ *Group) {
+			replaceInFile(t, filepath.Join(dir, "zones", name+".zone"), "no email", "NO email")
+		}, "", "2026-11-20", Restored, 2026112001},
+		{"file edited, serial raised by hand", func(t *testing.T, dir string, _ *Group) {
+			path := filepath.Join(dir, "zones", name+".zone")
+			replaceInFile(t, path, "no email", "NO email")
+			replaceInFile(t, path, "2026112000", "2026112050")
+		}, "", "2026-11-20", Restored, 2026112051},
+		{"file edited by an editor that splits the SOA", func(t *testing.T, dir string, _ *Group) {
+			path := filepath.Join(dir, "zones", name+".zone")
+			replaceInFile(t, path, "2026112000 7200", "(\n 2026112030 ; serial\n 7200")
+			replaceInFile(t, path, " 300\n", " 300 )\n")
+		}, "", "2026-11-20", Restored, 2026112031},
+		{"file emptied", func(t *testing.T, dir string, _ *Group) {
+			if err := os.WriteFile(filepath.Join(dir, "zones", name+".zone"), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, "", "2026-11-20", Restored, 2026112001},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			dir := t.TempDir()
+			set := readSet(t, name+"\n")
+			build(t, set, dir, Options{})
+			c.between(t, dir, set.Groups[0])
+			changes := build(t, set, dir, Options{Scheme: c.scheme, Now: day(c.now)})
+			if c.kind == Unchanged && len(changes) > 0 || c.kind != Unchanged && (len(changes) != 1 || changes[0].Kind != c.kind) {
+				t.Errorf("changes %v, want %v", changes, c.kind)
+			}
+			text := readFile(t, dir, "zones", name+".zone")
+			if serial, _, _, ok := findSerial([]byte(text)); !ok || serial != c.serial {
+				t.Errorf("serial %d, want %d", serial, c.serial)
+			}
+			want, _, _ := set.Template(&set.Entries[0]).Append(nil, name, c.serial)
+			if text != string(want) {
+				t.Errorf("zone file:\n%s\nwant:\n%s", text, want)
+			}
+			wantChanges(t, build(t, set, dir, Options{Now: day("2035-01-01")}), nil)
+		})
+	}
+}
+
+func changeText(_ *testing.T, _ string, g *Group) { g.TXT = []string{"changed"} }
+
+func remove(t *testing.T, elem ...string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(elem...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRemovalLimit(t *testing.T) {
+	var list strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&list, "d%03d.example\n", i)
+	}
+	dir := t.TempDir()
+	build(t, readSet(t, list.String()), dir, Options{})
+	for _, c := range []struct {
+		lines, allowed int
+		refused        bool
+	}{
+		{400, 0, false}, {380, 0, false}, {379, 0, true}, {379, 20, true}, {379, 21, false}, {379, 22, true}, {1, 399, false},
+	} {
+		set := readSet(t, list.String()[:c.lines*len("d000.example\n")])
+		plan, err := NewPlan(context.Background(), set, dir, Options{Scheme: DateSerial, Now: day("2026-11-20")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var refusal *RemovalError
+		if err := plan.CheckRemovals(c.allowed); errors.As(err, &refusal) != c.refused {
+			t.Errorf("%d of 400 left, %d allowed: %v", c.lines, c.allowed, err)
+		}
+	}
+	remove(t, dir, "manifest")
+	plan, err := NewPlan(context.Background(), readSet(t, "d000.example\n"), dir, Options{Scheme: DateSerial, Now: day("2026-11-20")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.CheckRemovals(0); err == nil {
+		t.Error("without a manifest, 399 removals were not noticed")
+	}
+}
+
+func TestSecondRunIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Lock(dir); !errors.Is(err, ErrLocked) {
+		t.Errorf("second lock: %v, want ErrLocked", err)
+	}
+	unlock()
+	again, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+}
+
+// TestZoneAmongFiles checks that a catalog-like file keeps its serial number
+// until its content changes.
+func TestZoneAmongFiles(t *testing.T) {
+	dir := t.TempDir()
+	content := "one"
+	catalog := File{Path: "catalog.zone", Mode: 0o644, Zone: "catalog.invalid", Write: func(w *bufio.Writer, serial uint32) error {
+		_, err := fmt.Fprintf(w, "@ 0 IN SOA invalid. invalid. %d 3600 600 86400 60\n; %s\n", serial, content)
+		return err
+	}}
+	serialAfter := func(now string) string {
+		build(t, readSet(t, "a.example\n"), dir, Options{Now: day(now)}, catalog)
+		remove(t, dir, ".inputs")
+		return strings.Fields(readFile(t, dir, "catalog.zone"))[6]
+	}
+	if got := serialAfter("2026-11-20"); got != "2026112000" {
+		t.Errorf("first serial %s", got)
+	}
+	if got := serialAfter("2026-11-21"); got != "2026112000" {
+		t.Errorf("serial of unchanged content %s", got)
+	}
+	content = "two"
+	if got := serialAfter("2026-11-20"); got != "2026112001" {
+		t.Errorf("serial of changed content %s", got)
+	}
+}

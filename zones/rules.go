@@ -1,0 +1,139 @@
+package zones
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// KeyError is a fault in the settings of a group. Key is the key of the
+// configuration at fault, below the group's.
+type KeyError struct {
+	Key    string
+	Reason string
+}
+
+// Error gives the key and the reason.
+func (e *KeyError) Error() string { return e.Key + ": " + e.Reason }
+
+// maxTTL is the largest TTL (RFC 2181 section 8).
+const maxTTL = (1<<31 - 1) * time.Second
+
+// maxText bounds a human-readable text, in octets: a handful of them must fit
+// an answer of 1232.
+const maxText = 1024
+
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// Validate returns the faults of a group's settings, none of which may be
+// published.
+func (g *Group) Validate() []*KeyError {
+	var faults []*KeyError
+	fault := func(key, format string, args ...any) {
+		faults = append(faults, &KeyError{key, fmt.Sprintf(format, args...)})
+	}
+	if len(g.Nameservers) == 0 {
+		fault("nameservers", "a zone needs at least one nameserver, better two (RFC 2182)")
+	}
+	if g.TTL < 0 || g.TTL > maxTTL || g.TTL%time.Second != 0 {
+		fault("ttl", "a TTL is between 0 and 2147483647 whole seconds (RFC 2181 section 8)")
+	}
+	g.validateAddresses(fault)
+	if _, ok := g.MX[g.Mail]; !ok {
+		fault("mail", "mode %s needs hosts under mx", g.Mail)
+	}
+	if _, ok := g.SPFRecords[g.SPF]; !ok {
+		fault("spf", "layout %q cannot be published; the tracking layouts need track: {zone: ...}", g.SPF)
+	}
+	for _, text := range g.SPFRecords {
+		if text != "" && !isSPF(text) {
+			fault("spf", "%q is no SPF record of version 1 (RFC 7208 section 4.5)", text)
+		}
+	}
+	g.validateTexts(fault)
+	return faults
+}
+
+func (g *Group) validateAddresses(fault func(key, format string, args ...any)) {
+	for _, f := range []struct {
+		key  string
+		four bool
+		list []netip.Addr
+	}{{"a", true, g.A}, {"aaaa", false, g.AAAA}} {
+		for i, addr := range f.list {
+			switch {
+			case addr.Is4() != f.four:
+				fault(f.key, "%s is of the other address family", addr)
+			case slices.Contains(f.list[:i], addr):
+				fault(f.key, "%s stands twice", addr)
+			}
+		}
+	}
+	if g.WWW && len(g.A)+len(g.AAAA) == 0 {
+		fault("www", "www gets the addresses of the domain: set a or aaaa, or www: false")
+	}
+}
+
+func (g *Group) validateTexts(fault func(key, format string, args ...any)) {
+	for i, text := range g.TXT {
+		switch {
+		case text == "":
+			fault("txt", "an empty text tells nobody anything; remove the line")
+		case isSPF(text):
+			fault("txt", "%q would be a second SPF record, which makes every check a PermError (RFC 7208 section 4.5); set spf instead", text)
+		case len(text) > maxText:
+			fault("txt", "the text is %d octets long; %d are allowed", len(text), maxText)
+		case slices.Contains(g.TXT[:i], text):
+			fault("txt", "%q stands twice", text)
+		}
+		for _, r := range text {
+			if r < ' ' || r == 0x7f {
+				fault("txt", "%q holds a control character", text)
+				break
+			}
+		}
+		for _, p := range placeholder.FindAllString(text, -1) {
+			if p != "{domain}" && p != "{group}" {
+				fault("txt", "unknown placeholder %s; there are {domain} and {group}", p)
+			}
+		}
+	}
+}
+
+// isSPF tells an SPF record by the rule of RFC 7208 section 4.5.
+func isSPF(text string) bool {
+	lower := strings.ToLower(text)
+	return lower == "v=spf1" || strings.HasPrefix(lower, "v=spf1 ")
+}
+
+// Infrastructure is a name that the published zones depend on.
+type Infrastructure struct {
+	// Name is a lower-case host or zone name without final dot.
+	Name string
+	// What says what it is, for a message: "nameserver".
+	What string
+}
+
+// CheckInfrastructure returns a fault for each list line whose zone would
+// hold one of the names, which it lacks records for: the answers from the new
+// zone would say that the name does not exist. The error is *ListErrors.
+func (s *Set) CheckInfrastructure(names []Infrastructure) error {
+	var errs ListErrors
+	for _, n := range names {
+		for name := n.Name; name != ""; _, name, _ = strings.Cut(name, ".") {
+			e := s.Find(name)
+			if e == nil {
+				continue
+			}
+			errs.add(&ListError{
+				File: s.lists[e.list], Line: int(e.line), Token: e.Name,
+				Reason: fmt.Sprintf("this zone would hold the %s %s, but none of its records; take the domain off the list, keep its zone by hand and $INCLUDE include/%s.inc in it", n.What, n.Name, s.Group(e).Name),
+			})
+			break
+		}
+	}
+	return errs.orNil()
+}
