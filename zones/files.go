@@ -41,10 +41,15 @@ type stagedFile struct{ from, to string }
 // planFiles compares the files with what the last run left.
 func (p *Plan) planFiles(files []File, settings Hash) (*wholeFiles, error) {
 	w := &wholeFiles{dir: p.dir, files: files, inputs: p.inputs(files, settings)}
-	text, err := os.ReadFile(filepath.Join(p.dir, inputsFile))
+	path := filepath.Join(p.dir, inputsFile)
+	record, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return w, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +66,7 @@ func (p *Plan) planFiles(files []File, settings Hash) (*wholeFiles, error) {
 			continue
 		}
 		info, err := os.Lstat(filepath.Join(p.dir, path))
-		if err != nil || strconv.FormatInt(info.Size(), 10) != size {
+		if err != nil || strconv.FormatInt(info.Size(), 10) != size || info.ModTime().After(record.ModTime()) {
 			w.current = false
 		}
 	}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"nullspf/internal/peers"
+)
+
+// pair is a configuration whose domains a real BIND primary and a real BIND
+// secondary serve.
+type pair struct {
+	t                  *testing.T
+	dir                string
+	primary, secondary *peers.Server
+}
+
+const pairConfig = `
+nameservers: [ns1.example.net]
+soa: {rname: hostmaster.example.net}
+groups:
+  generic: {list: generic.txt, txt: "%s"}
+  special: {list: special.txt, txt: "%s"}
+primary: {addresses: ["%v"], allow_transfer: [127.0.0.1], also_notify: ["%v"]}
+tsig: {name: xfr.example.net, secret_file: tsig.key}
+apply:
+  - {server: bind, role: primary, command: [%s]}
+  - {server: bind, role: secondary, command: [%s]}
+`
+
+// configure writes the configuration with the texts of the two groups.
+func (p *pair) configure(generic, special string) {
+	p.write("nullspf.yaml", fmt.Sprintf(pairConfig, generic, special, p.primary.Address, p.secondary.Address,
+		strings.Join(p.primary.Control(), ", "), strings.Join(p.secondary.Control(), ", ")))
+}
+
+func (p *pair) write(name, text string) {
+	p.t.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// nullspf runs a command and returns its output.
+func (p *pair) nullspf(args ...string) (string, error) {
+	var out bytes.Buffer
+	root := rootCommand()
+	root.SetArgs(append(args, "-c", filepath.Join(p.dir, "nullspf.yaml")))
+	root.SetOut(&out)
+	err := root.ExecuteContext(context.Background())
+	return out.String(), err
+}
+
+// newPair builds two groups and starts the servers.
+func newPair(t *testing.T) *pair {
+	peers.Require(t, "named", "rndc", "named-checkconf")
+	p := &pair{t: t, dir: t.TempDir()}
+	address := func() netip.AddrPort {
+		a, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	p.primary = &peers.Server{Config: peers.Config{Address: address()}}
+	p.secondary = &peers.Server{Config: peers.Config{Address: address()}}
+	p.write("tsig.key", "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3JldA==\n")
+	p.write("special.txt", "special.example\n")
+	var list strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&list, "d%02d.example\n", i)
+	}
+	p.write("generic.txt", list.String())
+	p.configure("one", "one")
+	if out, err := p.nullspf("zones"); err != nil {
+		t.Fatal(err, out)
+	}
+	if err := os.MkdirAll(filepath.Join(p.dir, "build", "secondary"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run := func(s *peers.Server, file string) *peers.Server {
+		return peers.Run(t, peers.Config{Kind: peers.BIND, Address: s.Address, Include: []string{filepath.Join(p.dir, "build", "named", file)}})
+	}
+	p.primary = run(p.primary, "primary.conf")
+	p.secondary = run(p.secondary, "secondary.conf")
+	p.configure("one", "one")
+	return p
+}
+
+// wait waits until both servers have a serial number of a zone, or none.
+func (p *pair) wait(zone string, serial uint32, served bool) {
+	p.t.Helper()
+	for _, s := range []*peers.Server{p.primary, p.secondary} {
+		deadline := time.Now().Add(30 * time.Second)
+		for {
+			got, ok := peers.Serial(p.t.Context(), s.Address, zone)
+			if ok == served && (!served || got == serial) {
+				break
+			}
+			if time.Now().After(deadline) {
+				p.t.Fatalf("%v has serial %d of %s (%t), want %d (%t)", s.Address, got, zone, ok, serial, served)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+}
+
+// TestApplyMakesBINDFollow changes one text and checks that one zone is
+// reloaded and that its new serial number reaches the secondary; then it adds
+// and removes a zone.
+func TestApplyMakesBINDFollow(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1795176000") // 2026-11-20
+	p := newPair(t)
+	p.wait("special.example", 2026112000, true)
+
+	// What the servers have read is not known: they read everything.
+	if out, err := p.nullspf("apply"); err != nil || strings.Count(out, "rndc.conf reload ") != 2 {
+		t.Fatal(err, out)
+	}
+	if out, err := p.nullspf("apply"); err != nil || !strings.Contains(out, "the servers have read it all") {
+		t.Fatal(err, out)
+	}
+
+	p.configure("one", "two")
+	out, err := p.nullspf("apply", "--dry-run")
+	if err != nil || !strings.Contains(out, " reload special.example ") {
+		t.Fatal(err, out)
+	}
+	p.wait("special.example", 2026112000, true)
+
+	if out, err = p.nullspf("apply"); err != nil {
+		t.Fatal(err, out)
+	}
+	if strings.Count(out, " reload ") != 1 || !strings.Contains(out, " reload special.example ") {
+		t.Errorf("one reload of special.example was to be done:\n%s", out)
+	}
+	p.wait("special.example", 2026112001, true)
+	p.wait("d00.example", 2026112000, true)
+
+	p.write("special.txt", "special.example\nnew.example\n")
+	p.write("generic.txt", strings.Replace(string(mustRead(t, p.dir, "generic.txt")), "d07.example\n", "", 1))
+	if out, err = p.nullspf("apply"); err != nil {
+		t.Fatal(err, out)
+	}
+	p.wait("new.example", 2026112000, true)
+	p.wait("d07.example", 0, false)
+
+	if out, err = p.nullspf("verify"); err != nil {
+		t.Error(err, out)
+	}
+}
+
+// TestApplyReloadsNothingAfterAFault breaks what the servers would read.
+func TestApplyReloadsNothingAfterAFault(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1795176000")
+	p := newPair(t)
+	p.wait("special.example", 2026112000, true)
+	if out, err := p.nullspf("apply"); err != nil {
+		t.Fatal(err, out)
+	}
+
+	p.configure("one", "two")
+	p.write("special.txt", "special.example\nnew.example\n")
+	if out, err := p.nullspf("zones"); err != nil {
+		t.Fatal(err, out)
+	}
+	// A disk that loses bits does so without a new modification time.
+	conf := filepath.Join(p.dir, "build", "named", "primary.conf")
+	text := mustRead(t, p.dir, "build", "named", "primary.conf")
+	broken := bytes.Replace(text, []byte("zone \"new.example\""), []byte("zoen \"new.example\""), 1)
+	if err := os.WriteFile(conf, broken, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	past := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(conf, past, past); err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.nullspf("apply")
+	if err == nil || !strings.Contains(err.Error(), "nothing was reloaded") || strings.Contains(out, " reload ") {
+		t.Errorf("got %v\n%s", err, out)
+	}
+	p.wait("special.example", 2026112000, true)
+}
+
+func mustRead(t *testing.T, elem ...string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(elem...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"nullspf/internal/peers"
+)
+
+// TestDemo runs the demonstration: the program publishes the 900 and more
+// example domains, BIND loads them all, and a secondary transfers them all
+// with TSIG, as verify confirms.
+func TestDemo(t *testing.T) {
+	peers.Require(t, "named", "rndc", "named-checkconf", "dig")
+	dir := t.TempDir()
+	program := filepath.Join(dir, "nullspf")
+	if out, err := exec.Command("go", "build", "-o", program, "nullspf/cmd/nullspf").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	d := &demo{nullspf: program, examples: "../../examples", dir: filepath.Join(dir, "demo")}
+	if err := d.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.names) < 900 {
+		t.Errorf("the example has %d domains, fewer than 900", len(d.names))
+	}
+}
