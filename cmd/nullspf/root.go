@@ -62,7 +62,10 @@ func (a *app) load() (*config.Config, error) {
 			return nil, err
 		}
 	}
-	c.Named.Relative = a.relative
+	if a.relative {
+		// The folder is copied to other machines, where only they know its path.
+		c.Named.Relative, c.Mail.Dir = true, ""
+	}
 	for _, w := range c.Warnings {
 		warn("%s: %s", c.File, w)
 	}

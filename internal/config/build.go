@@ -128,6 +128,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 		s.Catalog = defaultCatalog
 	}
 	s.TSIG = l.buildTSIG(dir, r.TSIG)
+	s.Store = r.Secondary.Store
 	if c.Track.Zone != "" {
 		s.Track = &named.Track{
 			Zone: c.Track.Zone, Nameservers: c.Track.Nameservers, Listen: c.Track.Listen,
@@ -151,6 +152,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 			Server:  named.Server(l.choice(key+".server", t.Server, string(named.BIND), string(named.NSD), string(named.Knot))),
 			Role:    named.RolePrimary,
 			Command: t.Command,
+			Catalog: l.flag(key+".catalog", t.Catalog, false),
 		}
 		if t.Role != "" {
 			target.Role = l.choice(key+".role", t.Role, "primary", "secondary")
@@ -201,7 +203,7 @@ func (l *loader) buildTSIG(dir string, r rawTSIG) *named.TSIG {
 }
 
 func (l *loader) buildMail(c *Config, r *raw) {
-	c.Mail.Postmaster = r.Postmaster
+	c.Mail.Postmaster, c.Mail.Dir = r.Postmaster, c.Output
 	needed := slices.ContainsFunc(c.Groups, func(g *zones.Group) bool { return len(g.MX) > 1 })
 	if r.Postmaster == "" && needed && len(l.faults) == 0 {
 		l.fail("postmaster", "domains whose hosts accept mail need the mailbox to which mail for postmaster goes: postmaster@mail.example.net")

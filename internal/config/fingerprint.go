@@ -17,6 +17,7 @@ func (c *Config) SetOutput(dir string) error {
 	}
 	c.Output = abs
 	c.Named.Output = abs
+	c.Mail.Dir = abs
 	return nil
 }
 

@@ -91,6 +91,7 @@ type rawPrimary struct {
 
 type rawSecondary struct {
 	Addresses []string `mapstructure:"addresses"`
+	Store     string   `mapstructure:"store"`
 }
 
 type rawTSIG struct {
@@ -107,4 +108,5 @@ type rawTarget struct {
 	Server  string   `mapstructure:"server"`
 	Role    string   `mapstructure:"role"`
 	Command []string `mapstructure:"command"`
+	Catalog string   `mapstructure:"catalog"`
 }
