@@ -24,7 +24,7 @@ func (l *labels) head() classicHead {
 		first = 1
 	}
 	fr := first
-	for fr < l.count && fr-first <= 32 && !l.is(fr, "fr") {
+	for fr < l.count && fr-first <= 32 && len(l.at(fr)) <= len("255") && !l.is(fr, "fr") {
 		fr++
 	}
 	if fr == l.count || !l.is(fr, "fr") {
