@@ -74,8 +74,14 @@ func (a *app) verify(ctx context.Context, w io.Writer, f *verifyFlags) error {
 		Servers: servers, Concurrency: f.concurrency, Timeout: f.timeout, Retries: f.retries,
 		SignedSerials: j.Named.DNSSEC, Progress: bar.set,
 	}
+	// A server that refuses everything gives a finding for every domain.
+	const most = 2000
 	var findings []verify.Finding
-	summary, err := verify.Run(ctx, settings, j.set, serials, func(f verify.Finding) { findings = append(findings, f) })
+	summary, err := verify.Run(ctx, settings, j.set, serials, func(found verify.Finding) {
+		if f.json || len(findings) < most {
+			findings = append(findings, found)
+		}
+	})
 	bar.done()
 	if err != nil {
 		return err
@@ -85,13 +91,16 @@ func (a *app) verify(ctx context.Context, w io.Writer, f *verifyFlags) error {
 	} else {
 		color := term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
 		if err = verify.WriteTable(w, findings, color); err == nil {
+			if more := summary.Findings - len(findings); more > 0 {
+				fmt.Fprintf(w, "and %d more; --json shows them all\n", more)
+			}
 			_, err = fmt.Fprint(w, summary)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if len(findings) > 0 || summary.Unanswered > 0 {
+	if summary.Findings > 0 || summary.Unanswered > 0 {
 		return statusError(exitError)
 	}
 	return nil

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"github.com/miekg/dns"
 )
 
 // client asks one server from one UDP socket. It is not safe for concurrent
@@ -57,8 +55,9 @@ func (c *client) close() {
 }
 
 // ask asks about a zone and returns an answer to each item, or why there is
-// none. The result is valid until the next call. The error is one of the
-// names, which cannot be asked for.
+// none; without an answer to the first, those to others may lack both. The
+// result is valid until the next call. The error is one of the names, which
+// cannot be asked for.
 func (c *client) ask(ctx context.Context, zone string, items []item) ([]query, error) {
 	c.queries = slices.Grow(c.queries[:0], len(items))[:len(items)]
 	for i := range items {
@@ -70,10 +69,7 @@ func (c *client) ask(ctx context.Context, zone string, items []item) ([]query, e
 		n := min(c.window, len(rest))
 		c.exchange(ctx, rest[:n])
 		rest = rest[n:]
-		if err := silent(c.queries[:len(c.queries)-len(rest)]); err != nil {
-			for i := range rest {
-				rest[i].err = err
-			}
+		if c.queries[0].msg == nil {
 			break
 		}
 	}
@@ -180,15 +176,3 @@ func newID(others []query) uint16 {
 		}
 	}
 }
-
-// request makes the message of a query.
-func request(id uint16, name string, rrtype uint16) *dns.Msg {
-	return &dns.Msg{
-		MsgHdr:   dns.MsgHdr{Id: id},
-		Question: []dns.Question{{Name: name, Qtype: rrtype, Qclass: dns.ClassINET}},
-		Extra:    []dns.RR{edns},
-	}
-}
-
-// edns announces udpSize (RFC 6891 section 6.1.2).
-var edns = &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT, Class: udpSize}}

@@ -17,7 +17,6 @@ import (
 func TestHostileServers(t *testing.T) {
 	t.Parallel()
 	p := publish(t, nil, "a.example,,,")
-	const silence = " -1 answer"
 	for _, c := range []struct {
 		what string
 		// make changes the right answer.
@@ -49,7 +48,7 @@ func TestHostileServers(t *testing.T) {
 		{"cut", func(m *dns.Msg) [][]byte {
 			var cut [][]byte
 			packet := pack(t, m)
-			for n := range packet {
+			for n := 0; n < len(packet); n += 10 {
 				cut = append(cut, packet[:n])
 			}
 			return cut
@@ -105,6 +104,9 @@ func TestHostileServers(t *testing.T) {
 			t.Parallel()
 			bad := serveFake(t, func(q *dns.Msg) [][]byte { return c.make(p.answer(t, q)) }, nil)
 			settings := Settings{Servers: []netip.AddrPort{bad.address}, Timeout: 100 * time.Millisecond, Retries: 1}
+			if c.last {
+				settings.Timeout = 5 * time.Second
+			}
 			lines, _, sum := p.run(t, settings)
 			if !c.last && (len(lines) != 1 || sum.Unanswered != 1 || !strings.HasPrefix(lines[0], " 0 answer ")) || len(lines) == 0 {
 				t.Errorf("%d findings, %+v", len(lines), sum)
@@ -118,12 +120,12 @@ func TestHostileServers(t *testing.T) {
 				return
 			}
 			late := serveFake(t, func(q *dns.Msg) [][]byte { return append(c.make(p.answer(t, q)), pack(t, p.answer(t, q))) }, nil)
-			settings.Servers, settings.Timeout = []netip.AddrPort{late.address}, 5*time.Second
+			// One query at a time: the socket must hold all that comes.
+			settings.Servers, settings.Timeout, settings.Concurrency = []netip.AddrPort{late.address}, 5*time.Second, 1
 			lines, _, _ = p.run(t, settings)
 			wantLines(t, lines, nil)
 		})
 	}
-	_ = silence
 }
 
 // TestHostileTCP has every answer truncated, and something wrong over TCP.
@@ -152,7 +154,11 @@ func TestHostileTCP(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
 			s := serveFake(t, truncated, func(q *dns.Msg) [][]byte { return c.make(p.answer(t, q)) })
-			lines, _, _ := p.run(t, Settings{Servers: []netip.AddrPort{s.address}, Timeout: 100 * time.Millisecond})
+			settings := Settings{Servers: []netip.AddrPort{s.address}, Timeout: 5 * time.Second}
+			if c.what == "stalled" {
+				settings.Timeout = quick
+			}
+			lines, _, _ := p.run(t, settings)
 			if c.want == "" {
 				wantLines(t, lines, nil)
 			} else if len(lines) != 1 || !strings.Contains(lines[0], c.want) {
@@ -187,6 +193,26 @@ func TestLongTexts(t *testing.T) {
 		if len(f.Have) > maxHave+3 {
 			t.Errorf("%s: %d octets", f.Name, len(f.Have))
 		}
+	}
+}
+
+// TestAcceptWholeMessages cuts an answer at each octet, and appends one.
+func TestAcceptWholeMessages(t *testing.T) {
+	t.Parallel()
+	p := publish(t, nil, "a.example,,,")
+	asks := new(dns.Msg).SetQuestion("a.example.", dns.TypeTXT)
+	packet := pack(t, p.answer(t, asks))
+	q := query{id: asks.Id, name: "a.example.", rrtype: dns.TypeTXT}
+	if m, err := q.accept(packet); err != nil || len(m.Answer) != 3 {
+		t.Errorf("%v, %v", m, err)
+	}
+	for n := range packet {
+		if m, err := q.accept(packet[:n]); err == nil {
+			t.Errorf("accepted after %d of %d octets: %v", n, len(packet), m)
+		}
+	}
+	if m, err := q.accept(append(packet, 0)); err == nil {
+		t.Errorf("accepted with an octet too many: %v", m)
 	}
 }
 

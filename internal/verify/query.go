@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,12 +29,33 @@ type query struct {
 
 // prepare makes a query of q, whose ID differs from those of others.
 func (q *query) prepare(name string, rrtype uint16, others []query) error {
-	packed, err := request(newID(others), name, rrtype).PackBuffer(q.packed[:cap(q.packed)])
+	id := newID(others)
+	packed, err := request(q.packed, id, name, rrtype)
 	if err != nil {
 		return fmt.Errorf("verify: %s: %w", name, err)
 	}
-	*q = query{id: binary.BigEndian.Uint16(packed), name: name, rrtype: rrtype, packed: packed}
+	*q = query{id: id, name: name, rrtype: rrtype, packed: packed}
 	return nil
+}
+
+// request makes the message of a query in a buffer that may be used again:
+// one question, and an OPT record (RFC 6891 section 6.1.2).
+func request(buffer []byte, id uint16, name string, rrtype uint16) ([]byte, error) {
+	const size = 512
+	b := slices.Grow(buffer[:0], size)[:size]
+	clear(b[:headerSize])
+	binary.BigEndian.PutUint16(b, id)
+	b[5], b[11] = 1, 1 // QDCOUNT, ARCOUNT
+	at, err := dns.PackDomainName(name, b, headerSize, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	b = binary.BigEndian.AppendUint16(b[:at], rrtype)
+	b = binary.BigEndian.AppendUint16(b, dns.ClassINET)
+	b = append(b, 0) // the root
+	b = binary.BigEndian.AppendUint16(b, dns.TypeOPT)
+	b = binary.BigEndian.AppendUint16(b, udpSize)
+	return append(b, 0, 0, 0, 0, 0, 0), nil // no extended RCODE, version 0, DO clear, no options
 }
 
 // headerSize is the size of a message's header in octets (RFC 1035 section
@@ -64,7 +86,7 @@ var errMalformed = errors.New("malformed answers were passed over")
 
 // accept unpacks a message and returns it when it answers the query: ID and
 // question are the same, and it is whole. Of a truncated one, only header and
-// question need to be. Some servers refuse a query by a header alone.
+// question need be. Some servers refuse a query by a header alone.
 func (q *query) accept(packet []byte) (*dns.Msg, error) {
 	if len(packet) < headerSize {
 		return nil, errMalformed
@@ -89,13 +111,48 @@ func (q *query) accept(packet []byte) (*dns.Msg, error) {
 	default:
 		return nil, errStray
 	}
-	// The package takes a message that ends between two records for whole.
-	for i, n := range []int{len(m.Question), len(m.Answer), len(m.Ns), len(m.Extra)} {
-		if int(binary.BigEndian.Uint16(packet[4+2*i:])) != n && !m.Truncated {
-			return nil, errMalformed
-		}
+	if !m.Truncated && !whole(packet) {
+		return nil, errMalformed
 	}
 	return m, nil
+}
+
+// whole reports whether a message of at least a header ends with the last of
+// the records that its header counts. Package dns lets it end before, between
+// two records, and after.
+func whole(packet []byte) bool {
+	at := headerSize
+	for section := range 4 {
+		fixed := 10 // type, class, TTL and length
+		if section == 0 {
+			fixed = 4
+		}
+		for range binary.BigEndian.Uint16(packet[4+2*section:]) {
+			if at = skipName(packet, at) + fixed; at > len(packet) {
+				return false
+			}
+			if section > 0 {
+				at += int(binary.BigEndian.Uint16(packet[at-2:]))
+			}
+		}
+	}
+	return at == len(packet)
+}
+
+// skipName returns where a name ends that begins at an offset, or len(packet)
+// when it does not (RFC 1035 section 4.1.4).
+func skipName(packet []byte, at int) int {
+	for at < len(packet) {
+		switch length := int(packet[at]); {
+		case length == 0:
+			return at + 1
+		case length >= 0xc0:
+			return at + 2
+		default:
+			at += 1 + length
+		}
+	}
+	return len(packet)
 }
 
 // overTCP asks over TCP (RFC 7766).

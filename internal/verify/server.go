@@ -99,40 +99,33 @@ func (s *server) report(f Finding) {
 	s.run.report(f)
 }
 
-// judge holds the answers about a zone against the plan.
+// judge holds the answers about a zone against the plan. Without one about the
+// SOA, which is the first, the zone counts as unanswered.
 func (s *server) judge(i int, items []item, answers []query) {
 	zone := s.run.set.Entries[i].Name
-	if err := silent(answers); err != nil {
-		s.silence.silent(i, err)
+	if !slices.ContainsFunc(answers, func(q query) bool { return q.msg != nil }) {
+		s.silence.silent(i, answers[0].err)
 		return
 	}
 	for _, z := range s.silence.heard() {
 		s.reportSilence(z)
 	}
-	s.states[i] = stateAnswered
-	if soa, fault := s.soa(zone, &answers[0]); fault != "" {
-		s.report(Finding{Zone: zone, Name: zone, Check: CheckServed, Reason: fault})
-		if answers[0].msg != nil {
-			return
-		}
-	} else {
-		s.states[i], s.serials[i] = stateServed, soa.Serial
+	if answers[0].msg == nil {
+		s.reportSilence(silentZone{i, answers[0].err})
+		return
 	}
+	s.states[i] = stateAnswered
+	soa, fault := s.soa(zone, &answers[0])
+	if fault != "" {
+		s.report(Finding{Zone: zone, Name: zone, Check: CheckServed, Reason: fault})
+		return
+	}
+	s.states[i], s.serials[i] = stateServed, soa.Serial
 	for n := 1; n < len(items); n++ {
 		if f, ok := s.compare(zone, &items[n], &answers[n]); !ok {
 			s.report(f)
 		}
 	}
-}
-
-// silent returns nil when there is an answer to anything.
-func silent(answers []query) error {
-	for i := range answers {
-		if answers[i].msg != nil {
-			return nil
-		}
-	}
-	return answers[0].err
 }
 
 // soa returns the SOA record of a zone, or what is wrong about the answer.
