@@ -57,7 +57,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.readNames(); err != nil {
 		return err
 	}
-	if err := d.command(ctx, "sh", "-c", "ls "+d.dir+"/build; cat "+d.dir+"/build/zones/"+d.names[0]+".zone"); err != nil {
+	if err := d.command(ctx, "sh", "-c", "ls "+d.dir+"/build; cat "+d.dir+"/build/zones/"+d.names[len(d.names)/2]+".zone"); err != nil {
 		return err
 	}
 
@@ -82,7 +82,7 @@ func (d *demo) run(ctx context.Context) error {
 	}
 
 	d.say("4. What the secondary answers")
-	name := d.names[0]
+	name := d.names[len(d.names)/2]
 	for _, q := range [][]string{
 		{"MX", name}, {"TXT", name}, {"TXT", "_dmarc." + name}, {"MX", "anything." + name}, {"TXT", "selector._domainkey." + name},
 	} {
