@@ -36,6 +36,7 @@ race: peers ## run the tests with the race detector
 
 peers:
 	scripts/install-peers
+	internal/mailmaps/testdata/get-sendmail.sh
 
 lint: ## vet, staticcheck, formatting, tidiness
 	@test -z "$$(gofmt -l cmd internal named nolisting spftrack zones *.go)" || { gofmt -l cmd internal named nolisting spftrack zones *.go; echo 'not formatted: run make fmt'; exit 1; }

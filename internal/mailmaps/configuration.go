@@ -48,7 +48,8 @@ dnl
 dnl   cat /etc/mail/virtusertable {sendmail}/virtusertable.appendix |
 dnl       makemap hash /etc/mail/virtusertable
 dnl
-dnl and restart sendmail, which reads local-host-names at its start only.
+dnl and restart sendmail, which reads local-host-names at its start only, and only
+dnl when no folder above it can be written by its group or by others.
 FEATURE(` + "`virtusertable'" + `)dnl
 LOCAL_CONFIG
 Fw` + "`{sendmail}/local-host-names'" + `
@@ -71,7 +72,8 @@ dnl
 dnl   cat /etc/mail/virtusertable {sendmail}/virtusertable.appendix |
 dnl       makemap hash /etc/mail/virtusertable
 dnl
-dnl and restart sendmail, which reads relay-domains at its start only.
+dnl and restart sendmail, which reads relay-domains at its start only, and only
+dnl when no folder above it can be written by its group or by others.
 FEATURE(` + "`relay_hosts_only'" + `)dnl
 FEATURE(` + "`virtusertable'" + `)dnl
 VIRTUSER_DOMAIN_FILE(` + "`{sendmail}/relay-domains'" + `)dnl
@@ -94,8 +96,9 @@ const postfixDestination = `# {generated}.
 # - smtpd_recipient_restrictions: check_recipient_access comes first, before
 #   anything that permits. For postmaster the restrictions after it go on.
 #
-# Names below the domains are refused with the same text, because
-# parent_domain_matches_subdomains has smtpd_access_maps by default.
+# Names below the domains are foreign to this host. The default of
+# smtpd_relay_restrictions defers mail for foreign domains, and senders try
+# again; put reject_unauth_destination there to refuse it for good.
 nullspf_tables = $default_database_type:{postfix}
 virtual_alias_domains = $nullspf_tables/virtual_alias_domains
 virtual_alias_maps = $nullspf_tables/virtual
@@ -123,8 +126,8 @@ const postfixRelay = `# {generated}.
 # or mail loops: behind address translation, list them in proxy_interfaces. To
 # send mail for postmaster straight to the mailbox, use destination.cf here too.
 #
-# Names below the domains are refused with the same text, because
-# parent_domain_matches_subdomains has smtpd_access_maps by default.
+# Names below the domains are refused with the same text, because the default
+# of parent_domain_matches_subdomains has smtpd_access_maps.
 nullspf_tables = $default_database_type:{postfix}
 relay_domains = $nullspf_tables/relay_domains
 relay_recipient_maps = $nullspf_tables/relay_recipients

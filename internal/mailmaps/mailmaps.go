@@ -58,20 +58,20 @@ func (s Settings) tables() []table {
 	reply := s.reply()
 	names := []line{{"", "\n"}}
 	return []table{
-		{"mail/sendmail/virtusertable.appendix", "virtual users, to be appended to the virtusertable", []line{
+		{"mail/sendmail/virtusertable.appendix", "Virtual users, to be appended to the virtusertable", []line{
 			{"postmaster@", mailbox},
 			{"@", "\terror:5.7.1:554 " + reply + "\n"},
 		}},
-		{"mail/sendmail/local-host-names", "local host names of a destination", names},
-		{"mail/sendmail/relay-domains", "domains of a relay", names},
-		{"mail/postfix/recipient_access", "recipients to refuse, see access(5)", []line{
+		{"mail/sendmail/local-host-names", "Local host names of a destination", names},
+		{"mail/sendmail/relay-domains", "Domains of a relay", names},
+		{"mail/postfix/recipient_access", "Recipients to refuse, see access(5)", []line{
 			{"postmaster@", "\tDUNNO\n"},
 			{"", "\t554 5.7.1 " + reply + "\n"},
 		}},
-		{"mail/postfix/virtual_alias_domains", "domains of a destination, see virtual(5)", []line{{"", "\tOK\n"}}},
-		{"mail/postfix/virtual", "recipients of a destination, see virtual(5)", []line{{"postmaster@", mailbox}}},
-		{"mail/postfix/relay_domains", "domains of a relay", []line{{"", "\tOK\n"}}},
-		{"mail/postfix/relay_recipients", "recipients of a relay", []line{{"postmaster@", "\tOK\n"}}},
+		{"mail/postfix/virtual_alias_domains", "Domains of a destination, see virtual(5)", []line{{"", "\tOK\n"}}},
+		{"mail/postfix/virtual", "Recipients of a destination, see virtual(5)", []line{{"postmaster@", mailbox}}},
+		{"mail/postfix/relay_domains", "Domains of a relay", []line{{"", "\tOK\n"}}},
+		{"mail/postfix/relay_recipients", "Recipients of a relay", []line{{"postmaster@", "\tOK\n"}}},
 	}
 }
 
@@ -106,7 +106,7 @@ func Files(s Settings, set *zones.Set) ([]zones.File, error) {
 func served(set *zones.Set, e *zones.Entry) bool { return set.Mail(e) != zones.NullMX }
 
 func (t table) write(w *bufio.Writer, set *zones.Set) error {
-	if _, err := w.WriteString("# " + generated + ": " + t.comment + ".\n"); err != nil {
+	if _, err := w.WriteString("# " + t.comment + ". " + generated + ".\n"); err != nil {
 		return err
 	}
 	for i := range set.Entries {

@@ -23,14 +23,15 @@ dir=$(cd "$dir" && pwd)
 rm -rf "$dir/root" "$dir/bin" "$dir/deb"
 mkdir "$dir/root" "$dir/bin" "$dir/deb"
 
-# What sendmail-bin needs beside itself is for the most part there already;
-# the package names differ between releases.
+# The libraries of these programs that are not installed.
+libraries=$(apt-cache depends sendmail-bin m4 |
+    sed -n 's/^ *|\{0,1\}Depends: \(lib[^ <>]*\)$/\1/p' | sort -u)
 cd "$dir/deb"
-for package in sendmail-bin sendmail-cf m4 libsigsegv2 libwrap0 liblockfile1 libsasl2-2; do
-    apt-get -qq -o APT::Sandbox::User=root download "$package" || {
-        [ "$package" != sendmail-bin ] || exit 1
-        echo "$0: no package $package; going on without it" >&2
-    }
+for package in sendmail-bin sendmail-cf m4 $libraries; do
+    case $package in lib*)
+        dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed && continue ;;
+    esac
+    apt-get -qq -o APT::Sandbox::User=root download "$package"
 done
 for package in *.deb; do
     dpkg-deb -x "$package" "$dir/root"
