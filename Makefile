@@ -6,6 +6,7 @@ OUT     ?=
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 20s
+SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
 .PHONY: help build zones check demo test unit race lint fmt fuzz bench man peers clean
@@ -39,13 +40,13 @@ peers:
 	internal/mailmaps/testdata/get-sendmail.sh
 
 lint: ## vet, staticcheck, formatting, tidiness
-	@test -z "$$(gofmt -l cmd internal named nolisting spftrack zones *.go)" || { gofmt -l cmd internal named nolisting spftrack zones *.go; echo 'not formatted: run make fmt'; exit 1; }
+	@test -z "$$(gofmt -l $(SOURCES))" || { gofmt -l $(SOURCES); echo 'not formatted: run make fmt'; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
 
 fmt: ## format the source
-	gofmt -w cmd internal named nolisting spftrack zones *.go
+	gofmt -w $(SOURCES)
 
 fuzz: ## fuzz each target for FUZZTIME
 	FUZZTIME=$(FUZZTIME) scripts/fuzz
@@ -53,8 +54,8 @@ fuzz: ## fuzz each target for FUZZTIME
 bench: build ## measure the generator at a million domains (takes minutes and 10 GB of disk)
 	$(GO) run ./scripts/bench-zones -nullspf bin/nullspf
 
-man: build ## write the man pages into docs/man
-	bin/nullspf man docs/man
+man: build ## write the man pages into dist/man
+	bin/nullspf man dist/man
 
 clean: ## remove what was built
 	rm -rf bin build dist demo

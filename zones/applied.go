@@ -11,15 +11,15 @@ import (
 )
 
 // appliedDir holds, for each running server that follows the output folder,
-// the manifest and the inputs as they were when it last did.
+// the manifest as it was when it last did, after a line for the settings.
 const appliedDir = ".applied"
 
 // Lag is what a running server does not know yet.
 type Lag struct {
 	// Added, Removed and Changed are names of zones.
 	Added, Removed, Changed []string
-	// Files is set when the files made from the whole set have changed.
-	Files bool
+	// Settings is set when those of the server configurations have changed.
+	Settings bool
 	// Unknown is set when nobody knows what the server has read: it must read
 	// everything. The names are then empty.
 	Unknown bool
@@ -27,12 +27,13 @@ type Lag struct {
 
 // Empty reports whether the server is up to date.
 func (l Lag) Empty() bool {
-	return len(l.Added)+len(l.Removed)+len(l.Changed) == 0 && !l.Files && !l.Unknown
+	return len(l.Added)+len(l.Removed)+len(l.Changed) == 0 && !l.Settings && !l.Unknown
 }
 
 // Lag compares what a plan makes of the output folder with what a server knew
-// when [MarkApplied] was last called for it. server is a file name.
-func (p *Plan) Lag(server string, files []File, settings Hash) (Lag, error) {
+// when [MarkApplied] was last called for it. server is a file name; settings
+// stands for those of the server configurations.
+func (p *Plan) Lag(server string, settings Hash) (Lag, error) {
 	applied, err := os.ReadFile(filepath.Join(p.dir, appliedDir, server))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Lag{Unknown: true}, nil
@@ -45,8 +46,7 @@ func (p *Plan) Lag(server string, files []File, settings Hash) (Lag, error) {
 	if err != nil {
 		return Lag{Unknown: true}, nil
 	}
-	inputs := p.inputs(files, settings)
-	lag := Lag{Files: string(head) != hex.EncodeToString(inputs[:])}
+	lag := Lag{Settings: string(head) != hex.EncodeToString(settings[:])}
 	known := manifest{entries: entries}
 	for i := range p.set.Entries {
 		name := p.set.Entries[i].Name
@@ -66,22 +66,18 @@ func (p *Plan) Lag(server string, files []File, settings Hash) (Lag, error) {
 }
 
 // MarkApplied notes that a server has read what the output folder dir holds.
-func MarkApplied(dir, server string) error {
-	inputs, err := os.ReadFile(filepath.Join(dir, inputsFile))
-	if err != nil {
-		return err
-	}
+func MarkApplied(dir, server string, settings Hash) error {
 	manifest, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if err != nil {
 		return err
 	}
-	head, _, _ := bytes.Cut(inputs, []byte{'\n'})
 	folder := filepath.Join(dir, appliedDir)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
 	temporary := filepath.Join(folder, "."+server)
-	if err := os.WriteFile(temporary, append(append(head, '\n'), manifest...), 0o644); err != nil {
+	text := append([]byte(hex.EncodeToString(settings[:])+"\n"), manifest...)
+	if err := os.WriteFile(temporary, text, 0o644); err != nil {
 		return fmt.Errorf("cannot note what %s has read: %w", server, err)
 	}
 	return os.Rename(temporary, filepath.Join(folder, server))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -47,11 +48,20 @@ func Audit(ctx context.Context, dir string, progress func(done, total int)) ([]s
 		return nil, err
 	}
 	for _, d := range found {
-		if name := zoneOfFile(d.Name()); m.find(name) == nil || ZoneFile(name) != d.Name() {
-			faults = append(faults, filepath.Join(dir, zonesDir, d.Name())+" belongs to no published zone; a server's journal, or a file to remove")
+		if name := zoneOfFile(withoutServerSuffix(d.Name())); m.find(name) == nil {
+			faults = append(faults, filepath.Join(dir, zonesDir, d.Name())+" belongs to no published zone; remove it")
 		}
 	}
 	return faults, nil
+}
+
+// withoutServerSuffix takes off what BIND appends to the name of a zone file
+// for the files that it keeps beside it: journals and the signed zone.
+func withoutServerSuffix(file string) string {
+	for _, suffix := range []string{".jnl", ".jbk", ".signed"} {
+		file = strings.TrimSuffix(file, suffix)
+	}
+	return file
 }
 
 // auditZone holds a zone file against its line of the manifest and returns

@@ -39,7 +39,7 @@ const thisDomain = "this domain"
 func (g *Group) Include() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "; Records of group %s, written by nullspf: change the configuration, not this file.\n", g.Name)
-	b.WriteString("; At the end of a zone kept by hand:  $INCLUDE \"/path/to/this/file\"\n")
+	b.WriteString("; At the end of a zone kept by hand:  $INCLUDE /path/to/this/file\n")
 	fmt.Fprintf(&b, "; nullspf check --zone NAME FILE says what that zone lacks or contradicts.\n")
 	ttl := int64(g.TTL.Seconds())
 	for _, r := range g.mailRecords(g.Mail, g.SPF) {

@@ -104,6 +104,10 @@ func parseManifestLine(line string, groups map[string]string) (e manifestEntry, 
 	if !ok || perr != nil || len(sum) != hex.EncodedLen(len(e.hash)) {
 		return e, errManifestLine
 	}
+	// Files are removed by these names.
+	if clean, err := ParseName(name); err != nil || clean != name {
+		return e, errManifestLine
+	}
 	for i := range e.hash {
 		hi, lo := unhex(sum[2*i]), unhex(sum[2*i+1])
 		if hi|lo > 0xf {
@@ -162,7 +166,7 @@ func surveyZones(dir string) (*manifest, error) {
 	}
 	for _, d := range found {
 		name := zoneOfFile(d.Name())
-		if !d.Type().IsRegular() || ZoneFile(name) != d.Name() {
+		if clean, err := ParseName(name); err != nil || clean != name || !d.Type().IsRegular() || ZoneFile(name) != d.Name() {
 			continue
 		}
 		file, err := readZoneFile(filepath.Join(dir, zonesDir, d.Name()))

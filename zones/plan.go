@@ -56,6 +56,7 @@ type Plan struct {
 	dir      string
 	opts     Options
 	old      *manifest
+	retired  *manifest
 	kinds    []Kind   // by index of the set's entries
 	serials  []uint32 // likewise
 	hashes   []Hash   // likewise
@@ -75,9 +76,13 @@ func NewPlan(ctx context.Context, set *Set, dir string, opts Options) (*Plan, er
 	if err != nil {
 		return nil, err
 	}
+	retired, err := loadRetired(dir)
+	if err != nil {
+		return nil, err
+	}
 	n := len(set.Entries)
 	p := &Plan{
-		set: set, dir: dir, opts: opts, old: old,
+		set: set, dir: dir, opts: opts, old: old, retired: retired,
 		kinds: make([]Kind, n), serials: make([]uint32, n), hashes: make([]Hash, n), replaced: make([]bool, n),
 	}
 	hasZones, err := holdsFiles(filepath.Join(dir, zonesDir))
@@ -224,6 +229,8 @@ func (c *comparer) settle(i int, e *Entry, old *manifestEntry, known bool, found
 	last, any := uint32(0), old != nil
 	if any {
 		p.kinds[i], last = Changed, old.serial
+	} else if before := p.retired.find(e.Name); before != nil {
+		last, any = before.serial, true
 	}
 	if same {
 		p.kinds[i] = Restored
@@ -241,7 +248,7 @@ func (c *comparer) settle(i int, e *Entry, old *manifestEntry, known bool, found
 		if own && contentHash(file, start, end) == p.hashes[i] && (!any || serial == last || SerialGreater(serial, last)) {
 			p.serials[i] = serial
 			p.adopted.Store(true)
-			if same && serial == last || !known && any {
+			if same && serial == last || !known && old != nil {
 				p.kinds[i] = Unchanged
 			}
 			return nil

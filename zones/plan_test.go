@@ -219,6 +219,45 @@ func TestSecondRunIsRefused(t *testing.T) {
 	again()
 }
 
+// TestRemovedZoneComesBack checks that a zone goes on from its last serial
+// number: a secondary may still have it.
+func TestRemovedZoneComesBack(t *testing.T) {
+	dir := t.TempDir()
+	opts := Options{Scheme: Increment}
+	both := readSet(t, "a.example\nb.example\n")
+	build(t, both, dir, opts)
+	changeText(t, dir, both.Groups[0])
+	build(t, both, dir, opts)
+	one := readSet(t, "a.example\n")
+	changeText(t, dir, one.Groups[0])
+	wantChanges(t, build(t, one, dir, opts), []Change{{"b.example", "generic", Removed, 2, 0}})
+	wantChanges(t, build(t, one, dir, opts), nil)
+	wantChanges(t, build(t, both, dir, opts), []Change{{"b.example", "generic", Added, 0, 3}})
+	if text := readFile(t, dir, retiredFile); text != "" {
+		t.Errorf("%s still holds %q", retiredFile, text)
+	}
+}
+
+// TestForgedManifest checks that names from the manifest cannot lead out of
+// the output folder.
+func TestForgedManifest(t *testing.T) {
+	dir := t.TempDir()
+	set := readSet(t, "a.example\n")
+	build(t, set, dir, Options{})
+	victim := filepath.Join(filepath.Dir(dir), "victim.zone")
+	if err := os.WriteFile(victim, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	forged := "../../victim\tgeneric\t1\t00000000000000000000000000000000\n" + readFile(t, dir, "manifest")
+	if err := os.WriteFile(filepath.Join(dir, "manifest"), []byte(forged), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	build(t, set, dir, Options{})
+	if _, err := os.Stat(victim); err != nil {
+		t.Errorf("a file outside of the output folder was removed: %v", err)
+	}
+}
+
 // TestZoneAmongFiles checks that a catalog-like file keeps its serial number
 // until its content changes.
 func TestZoneAmongFiles(t *testing.T) {

@@ -38,6 +38,11 @@ func (g *Group) Validate() []*KeyError {
 	if len(g.Nameservers) == 0 {
 		fault("nameservers", "a zone needs at least one nameserver, better two (RFC 2182)")
 	}
+	for i, ns := range g.Nameservers {
+		if slices.Contains(g.Nameservers[:i], ns) {
+			fault("nameservers", "%s stands twice", ns)
+		}
+	}
 	if g.TTL < 0 || g.TTL > maxTTL || g.TTL%time.Second != 0 {
 		fault("ttl", "a TTL is between 0 and 2147483647 whole seconds (RFC 2181 section 8)")
 	}

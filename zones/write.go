@@ -57,6 +57,10 @@ func (p *Plan) Write(ctx context.Context, files []File, settings Hash) (err erro
 	if err := writeFile(manifest, 0o644, p.writeManifest); err != nil {
 		return fmt.Errorf("nothing has changed: %w", err)
 	}
+	retired := filepath.Join(stage, retiredFile)
+	if err := writeFile(retired, 0o644, p.writeRetired); err != nil {
+		return fmt.Errorf("nothing has changed: %w", err)
+	}
 	if err := syncAll(stage); err != nil {
 		return fmt.Errorf("nothing has changed: %w", err)
 	}
@@ -65,6 +69,9 @@ func (p *Plan) Write(ctx context.Context, files []File, settings Hash) (err erro
 		return err
 	}
 	if err := whole.place(); err != nil {
+		return err
+	}
+	if err := unix.Rename(retired, filepath.Join(p.dir, retiredFile)); err != nil {
 		return err
 	}
 	for _, e := range p.removed {

@@ -69,9 +69,9 @@ func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) 
 	}
 	for _, s := range steps {
 		if err := named.Run(ctx, s.steps, w); err != nil {
-			return fmt.Errorf("%w\n%s is not up to date; run apply again when the cause is mended", err, s.id)
+			return fmt.Errorf("%w\n%s is not up to date; run apply again when the cause is mended", plain(err), s.what)
 		}
-		if err := zones.MarkApplied(b.Output, s.id); err != nil {
+		if err := zones.MarkApplied(b.Output, s.id, s.settings); err != nil {
 			return err
 		}
 	}
@@ -80,24 +80,31 @@ func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) 
 
 // serverSteps are the commands by which one server follows.
 type serverSteps struct {
-	id    string
-	steps []named.Step
+	id       string // a file name
+	what     string // for messages
+	settings zones.Hash
+	steps    []named.Step
 }
 
 // steps finds out what each server lacks.
 func (b *building) steps() ([]serverSteps, error) {
+	settings, err := b.ServerFingerprint(version)
+	if err != nil {
+		return nil, err
+	}
 	var all []serverSteps
 	for i, t := range b.Apply {
 		id := fmt.Sprintf("%d-%s-%s", i+1, t.Server, t.Role)
-		lag, err := b.plan.Lag(id, b.files, b.fingerprint)
+		lag, err := b.plan.Lag(id, settings)
 		if err != nil {
 			return nil, err
 		}
 		if lag.Empty() {
 			continue
 		}
-		change := named.Change{Added: lag.Added, Removed: lag.Removed, Changed: lag.Changed, Config: lag.Files, All: lag.Unknown}
-		all = append(all, serverSteps{id, named.Steps(t, change, b.Named)})
+		change := named.Change{Added: lag.Added, Removed: lag.Removed, Changed: lag.Changed, Config: lag.Settings, All: lag.Unknown}
+		what := fmt.Sprintf("the %s %s (apply[%d])", t.Server, t.Role, i)
+		all = append(all, serverSteps{id, what, settings, named.Steps(t, change, b.Named)})
 	}
 	return all, nil
 }

@@ -138,7 +138,7 @@ func TestApplyMakesBINDFollow(t *testing.T) {
 	if out, err = p.nullspf("apply"); err != nil {
 		t.Fatal(err, out)
 	}
-	if strings.Count(out, " reload ") != 1 || !strings.Contains(out, " reload special.example ") {
+	if strings.Count(out, "rndc.conf ") != 1 || !strings.Contains(out, " reload special.example ") {
 		t.Errorf("one reload of special.example was to be done:\n%s", out)
 	}
 	p.wait("special.example", 2026112001, true)

@@ -67,7 +67,7 @@ func (a *app) check(ctx context.Context, w io.Writer) error {
 		fmt.Fprintln(w, f)
 	}
 	if b.plan.Previous() == 0 {
-		return errFaults
+		return errors.New("there is no output to check; run nullspf zones first")
 	}
 	if !b.plan.Empty() {
 		fmt.Fprintf(w, "%s is not what the lists say (%s); see nullspf plan\n", b.Output, summary(b.plan, len(b.set.Entries)))
@@ -101,7 +101,7 @@ func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
 	}
 	deviations, err := g.CheckHandKept(name, path)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot check the zone: %w", err)
 	}
 	for _, d := range deviations {
 		fmt.Fprintln(w, d)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -18,11 +19,10 @@ import (
 
 // Exit codes.
 const (
-	exitDone     = 0
-	exitError    = 1
-	exitChanges  = 2 // plan found changes
-	exitRefusal  = 3 // a safety limit refused
-	configMissed = "nullspf.yaml"
+	exitDone    = 0
+	exitError   = 1
+	exitChanges = 2 // plan found changes
+	exitRefusal = 3 // a safety limit refused
 )
 
 // version is set by the build.
@@ -42,6 +42,25 @@ type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
+// packagePrefixes begin the errors of packages; operators need not know them.
+var packagePrefixes = regexp.MustCompile(`(?m)(^|: )(named|mailmaps|nolisting|spftrack|verify|peers): `)
+
+// plain takes the names of packages out of an error.
+func plain(err error) error {
+	if text := packagePrefixes.ReplaceAllString(err.Error(), "$1"); text != err.Error() {
+		return &plainError{text, err}
+	}
+	return err
+}
+
+type plainError struct {
+	text string
+	err  error
+}
+
+func (e *plainError) Error() string { return e.text }
+func (e *plainError) Unwrap() error { return e.err }
+
 // report tells an error and gives its exit code.
 func report(err error) int {
 	var status statusError
@@ -55,8 +74,11 @@ func report(err error) int {
 		fmt.Fprintln(os.Stderr, "nullspf: interrupted")
 		return exitError
 	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
+	for line := range strings.SplitSeq(plain(err).Error(), "\n") {
 		fmt.Fprintln(os.Stderr, "nullspf: "+line)
+	}
+	if strings.HasPrefix(err.Error(), "unknown command") {
+		fmt.Fprintln(os.Stderr, "nullspf: see nullspf --help")
 	}
 	var fault *config.Error
 	if errors.As(err, &fault) {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
 // root is the top of the repository.
@@ -235,14 +237,28 @@ func anchors(text string) []string {
 	return list
 }
 
-// TestManualNamesEveryCommand checks that the manual mentions each command with
-// its options.
+// TestManualNamesEveryCommand checks that the manual mentions each command and
+// each option.
 func TestManualNamesEveryCommand(t *testing.T) {
 	manual := readDocument(t, "docs/manual.md")
 	for _, c := range commandTree(rootCommand()) {
 		if !strings.Contains(manual, c.CommandPath()) {
 			t.Errorf("docs/manual.md does not mention %s", c.CommandPath())
 		}
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if !strings.Contains(manual, "`--"+f.Name) && !strings.Contains(manual, "`-"+f.Shorthand+" ") && !strings.Contains(manual, " --"+f.Name+" ") {
+				t.Errorf("docs/manual.md does not mention --%s of %s", f.Name, c.CommandPath())
+			}
+		})
+	}
+}
+
+// TestManualShowsTheZone checks that the zone in the manual is the one that the
+// tests of package zones compare with.
+func TestManualShowsTheZone(t *testing.T) {
+	blocks := codeBlocks(readDocument(t, "docs/manual.md"), "zone")
+	if len(blocks) == 0 || blocks[0] != readDocument(t, "zones/testdata/full.zone") {
+		t.Error("the first zone in docs/manual.md is not zones/testdata/full.zone")
 	}
 }
 

@@ -166,7 +166,7 @@ func (p *planPrinter) print(plan *zones.Plan, total int, files bool) error {
 		p.printAlike(a)
 	}
 	if files {
-		fmt.Fprintln(p.w, "Server configurations, mail tables and includes would be written anew.")
+		fmt.Fprintln(p.w, "The files made from all zones would be written anew: includes, server configurations, mail tables.")
 	}
 	_, err = fmt.Fprintln(p.w, summary(plan, total))
 	return err

@@ -40,14 +40,15 @@ Start with "nullspf init", then "nullspf zones".`,
 	root.PersistentFlags().StringVarP(&a.configPath, "config", "c", "nullspf.yaml", "configuration `FILE`")
 	root.AddCommand(
 		a.initCommand(), a.zonesCommand(), a.planCommand(), a.applyCommand(),
-		a.checkCommand(), a.verifyCommand(), a.spfCommand(),
+		a.checkCommand(), a.verifyCommand(), a.spfCommand(), manCommand(),
 	)
 	return root
 }
 
-// addOutputFlags adds the flags of the commands that build.
+// addOutputFlags adds the flags of the commands that build or look at what was
+// built.
 func (a *app) addOutputFlags(c *cobra.Command) {
-	c.Flags().StringVarP(&a.output, "output", "o", "", "write to this `DIR` instead of the configuration's output")
+	c.Flags().StringVarP(&a.output, "output", "o", "", "use this output `DIR` instead of the configuration's")
 	c.Flags().BoolVar(&a.relative, "relative", false, "write file names relative to the output folder into the server configurations")
 }
 

@@ -27,8 +27,11 @@ func (a *app) spfCommand() *cobra.Command {
 // spfFlags choose the tracking zone without a configuration.
 type spfFlags struct{ zone, qualifier, layout string }
 
-func (f *spfFlags) add(c *cobra.Command) {
+func (f *spfFlags) addZone(c *cobra.Command) {
 	c.Flags().StringVar(&f.zone, "zone", "", "tracking `ZONE`; default: that of the configuration")
+}
+
+func (f *spfFlags) addQualifier(c *cobra.Command) {
 	c.Flags().StringVar(&f.qualifier, "qualifier", "", "`QUALIFIER` of exists: in layout classic, - or +")
 }
 
@@ -95,7 +98,8 @@ func (a *app) spfShowCommand() *cobra.Command {
 			return nil
 		},
 	}
-	f.add(c)
+	f.addZone(c)
+	f.addQualifier(c)
 	return c
 }
 
@@ -130,7 +134,7 @@ own question is taken: A for exists: names, TXT for exp= names.`,
 			return nil
 		},
 	}
-	f.add(c)
+	f.addZone(c)
 	return c
 }
 
@@ -199,7 +203,8 @@ record of a layout (RFC 7208), in order.`,
 			return nil
 		},
 	}
-	f.add(c)
+	f.addZone(c)
+	f.addQualifier(c)
 	c.Flags().StringVar(&f.layout, "layout", string(spftrack.Track), "`LAYOUT` of the record: plain, beacon, track, classic")
 	c.Flags().StringVar(&ip, "ip", "", "`IP` address of the sending host")
 	c.Flags().StringVar(&from, "from", "", "envelope `SENDER`; empty for a bounce")

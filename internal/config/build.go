@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"nullspf/named"
 	"nullspf/zones"
@@ -22,16 +23,12 @@ func (l *loader) build(dir string, r *raw) *Config {
 		c.Journals = append(c.Journals, path(dir, j))
 	}
 	l.buildTrack(c, r.Track, r.Nameservers)
-	if len(r.Groups) == 0 {
+	if len(l.groups) == 0 {
 		l.fail("groups", "at least one group with a list is needed")
 	}
 	base := l.buildBase(r)
-	names := make([]string, 0, len(r.Groups))
-	for name := range r.Groups {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	slices.Sort(l.groups)
+	for _, name := range l.groups {
 		g := &groupBuilder{loader: l, key: "groups." + name, config: c, raw: r.Groups[name], group: base}
 		c.Groups = append(c.Groups, g.build(dir, name))
 	}
@@ -60,6 +57,17 @@ func (l *loader) buildBase(r *raw) zones.Group {
 	}
 	if len(r.Nameservers) == 0 {
 		l.fail("nameservers", "the names of the servers that hold the zones are missing")
+	}
+	for _, t := range []struct {
+		key   string
+		value time.Duration
+	}{{"refresh", g.SOA.Refresh}, {"retry", g.SOA.Retry}, {"expire", g.SOA.Expire}} {
+		if t.value == 0 && !l.told("soa."+t.key) {
+			l.fail("soa."+t.key, "a secondary could not work with 0; the defaults are 2h, 15m and 28d")
+		}
+	}
+	if g.SOA.Expire <= g.SOA.Refresh+g.SOA.Retry && !l.told("soa") {
+		l.fail("soa.expire", "zones would expire before a secondary has asked twice; set it above refresh and retry together (RFC 1912 section 2.2)")
 	}
 	if r.SOA.RName == "" {
 		l.fail("soa.rname", "the mailbox of the person in charge is missing: hostmaster.example.net")

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"nullspf/internal/mailmaps"
@@ -88,6 +89,11 @@ func Parse(path string, text []byte) (*Config, error) {
 	}
 	c.File, c.Text = path, text
 	return c, nil
+}
+
+// reads reports whether a group that was built reads a list.
+func (c *Config) reads(path string) bool {
+	return slices.ContainsFunc(c.Groups, func(g *zones.Group) bool { return slices.Contains(g.Lists, path) })
 }
 
 // defaults are the values of keys that a file may lack.

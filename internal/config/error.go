@@ -36,6 +36,7 @@ func (e *Error) Error() string {
 type loader struct {
 	file   string
 	lines  map[string]int // by key
+	groups []string       // the names of the groups, in the order of the file
 	faults []*Error
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 
@@ -19,6 +20,16 @@ func (c *Config) SetOutput(dir string) error {
 	c.Named.Output = abs
 	c.Mail.Dir = abs
 	return nil
+}
+
+// ServerFingerprint stands for the settings of the server configurations.
+func (c *Config) ServerFingerprint(version string) (zones.Hash, error) {
+	text, err := json.Marshal(c.Named)
+	if err != nil {
+		return zones.Hash{}, err
+	}
+	sum := sha256.Sum256(append([]byte(version+"\n"), text...))
+	return zones.Hash(sum[:len(zones.Hash{})]), nil
 }
 
 // Fingerprint stands for all settings on which output files depend besides the

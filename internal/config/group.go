@@ -28,8 +28,13 @@ func (b *groupBuilder) build(dir, name string) *zones.Group {
 	}) {
 		b.fail(b.key, "a group's name holds letters, digits, - and _ only: files are named after it")
 	}
-	for _, p := range r.List {
-		g.Lists = append(g.Lists, path(dir, p))
+	for i, p := range r.List {
+		p = path(dir, p)
+		if b.config.reads(p) || slices.Contains(g.Lists, p) {
+			b.fail(item(b.key+".list", i), "%s is the list of a group already", p)
+			continue
+		}
+		g.Lists = append(g.Lists, p)
 	}
 	if len(r.List) == 0 {
 		b.fail(b.key+".list", "the file with the domains is missing")
@@ -78,13 +83,16 @@ func (b *groupBuilder) mail() {
 		key := item(b.key+".mx", i)
 		host, ok := b.host(key, m)
 		if !ok {
-			return
+			// Which mode the hosts make possible cannot be told.
+			g.MX[zones.Postmaster], g.MX[zones.Nolisting] = nil, nil
+			continue
 		}
 		tiers.Hosts = append(tiers.Hosts, host)
 		roles = roles || m.Role != ""
 		b.config.Infrastructure = append(b.config.Infrastructure, zones.Infrastructure{Name: host.Name, What: "mail host"})
 	}
 	switch {
+	case b.told(b.key + ".mx"):
 	case len(r.MX) == 0:
 		if r.Mail == string(zones.Nolisting) || r.Nolisting.Layout != "" {
 			b.fail(b.key+".mx", "nolisting needs hosts with roles: {host: mx1.example.net, preference: 10, role: dead, addresses: [...]}")

@@ -18,12 +18,20 @@ import (
 // decode reads the YAML text into out, a pointer to a struct with
 // mapstructure tags, and notes the line of every key.
 func (l *loader) decode(text []byte, out any) {
-	var doc yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&doc); err != nil {
+	var doc, second yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&doc); err != nil {
 		if err == io.EOF {
 			l.fail("", "the file is empty; `nullspf init` writes one to start from")
 			return
 		}
+		l.failSyntax(err)
+		return
+	}
+	if err := decoder.Decode(&second); err == nil {
+		l.failAt(second.Line, "", "a second YAML document; one file holds one configuration")
+		return
+	} else if err != io.EOF {
 		l.failSyntax(err)
 		return
 	}
@@ -110,6 +118,9 @@ func (l *loader) indexMapping(key string, node *yaml.Node, t reflect.Type) {
 			continue
 		}
 		l.lines[child] = node.Content[i].Line
+		if key == "groups" {
+			l.groups = append(l.groups, name)
+		}
 		if t.Kind() == reflect.Map {
 			l.index(child, node.Content[i+1], t.Elem())
 			continue

@@ -1,0 +1,46 @@
+package zones
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// retiredFile holds, in the form of the manifest, what the zones had that were
+// removed: a zone that comes back goes on from its last serial number, because
+// a secondary may still have it.
+const retiredFile = ".retired"
+
+// loadRetired reads the retired zones of an output folder.
+func loadRetired(dir string) (*manifest, error) {
+	text, err := os.ReadFile(filepath.Join(dir, retiredFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return &manifest{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the serial numbers of removed zones: %w", err)
+	}
+	entries, err := parseManifest(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; remove the file if no secondary still has removed zones", filepath.Join(dir, retiredFile), err)
+	}
+	return &manifest{entries: entries}, nil
+}
+
+// writeRetired writes the retired zones as they are after the plan.
+func (p *Plan) writeRetired(w *bufio.Writer, _ uint32) error {
+	retired := slices.DeleteFunc(slices.Clone(p.retired.entries), func(e manifestEntry) bool { return p.set.Find(e.name) != nil })
+	for _, e := range p.removed {
+		if p.old.lost {
+			e.group = "-" // a survey of zone files does not tell
+		}
+		retired = append(retired, e)
+	}
+	slices.SortStableFunc(retired, func(a, b manifestEntry) int { return strings.Compare(a.name, b.name) })
+	return writeManifest(w, slices.Values(retired))
+}
