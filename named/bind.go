@@ -2,10 +2,10 @@ package named
 
 import "net/netip"
 
-// maxSignedName is the longest name of a zone that BIND can sign: it keeps
-// the signed zone and its journal beside the zone file, under names of at most
-// 255 octets.
-const maxSignedName = 255 - len(".zone.signed.jnl")
+// maxSigned is the greatest length of the name of a zone that BIND signs and
+// of the folder of its keys together. BIND has 255 octets for the path of a
+// key, with a NUL at its end.
+const maxSigned = 255 - len("/K.+013+12345.private") - 1
 
 // maxJournaled is the longest name of a zone for which BIND can make the name
 // of its journal: it does not load a zone without, although it writes none.

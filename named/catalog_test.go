@@ -112,11 +112,17 @@ func TestAppendQuoted(t *testing.T) {
 // when zones are added and removed. All of them do so at the same time, because
 // BIND waits for five seconds between two versions of a catalog zone.
 //
-// NSD consumes catalog zones from version 4.9; with an older one, its
-// configuration for that is compared with a golden file only.
+// NSD consumes catalog zones from version 4.9; with an older one, nothing but
+// the golden files tells what its configuration for that is.
 func TestCatalogProvisions(t *testing.T) {
 	t.Parallel()
 	names := manyZones(30)
+	consumers := []Server{BIND, Knot}
+	if version, _ := nsdVersion(t.Context()); version >= nsdCatalogs {
+		consumers = append(consumers, NSD)
+	} else {
+		t.Logf("NSD is missing or too old to consume a catalog zone: its configuration is not proven")
+	}
 	var all []*provision
 	for _, tt := range []struct {
 		primary Server
@@ -128,22 +134,20 @@ func TestCatalogProvisions(t *testing.T) {
 		{Knot, NewTerms, true},
 		{NSD, OldTerms, true},
 	} {
-		p := ports(t, 3)
-		s := newSite(t, p[:1], p[1:], BIND, Knot)
-		if tt.primary == NSD {
-			s.settings.Servers = append(s.settings.Servers, NSD)
-		}
+		p := ports(t, 1+len(consumers))
+		s := newSite(t, p[:1], p[1:], BIND, Knot, NSD)
 		s.settings.Terms, s.settings.Catalog = tt.terms, "catalog.example.net"
 		if !tt.tsig {
 			s.settings.TSIG = nil
 		}
 		s.build(testSet(t, names[:20], names[20:]))
 		v := &provision{site: s, primary: s.start(tt.primary, p[0], "primary.conf")}
-		v.consumers = append(v.consumers, s.start(BIND, p[1], "secondary-catalog.conf"))
-		// Each consumer has a store of its own: they share this machine.
-		s.settings.Store = "secondary-knot"
-		s.build(s.set)
-		v.consumers = append(v.consumers, s.start(Knot, p[2], "secondary-catalog.conf"))
+		for i, server := range consumers {
+			// Each consumer has a store of its own: they share this machine.
+			s.settings.Store = "secondary-" + string(server)
+			s.build(s.set)
+			v.consumers = append(v.consumers, s.start(server, p[i+1], "secondary-catalog.conf"))
+		}
 		all = append(all, v)
 	}
 	for _, v := range all {

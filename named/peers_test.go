@@ -17,7 +17,7 @@ import (
 var loopback = netip.MustParseAddr("127.0.0.1")
 
 // waitTimeout is how long a server may take to follow a change.
-const waitTimeout = 30 * time.Second
+const waitTimeout = time.Minute
 
 // site is an output folder with servers that read it.
 type site struct {
@@ -71,7 +71,7 @@ func (s *site) build(set *zones.Set) Change {
 	if err := plan.Write(s.t.Context(), files, zones.Hash{}); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, dir := range []string{"secondary", "keys"} {
+	for _, dir := range []string{or(s.settings.Store, "secondary"), "keys"} {
 		if err := os.MkdirAll(filepath.Join(s.settings.Output, dir), 0o755); err != nil {
 			s.t.Fatal(err)
 		}

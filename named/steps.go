@@ -49,40 +49,23 @@ const knotZones = 100
 
 // Steps returns the commands by which a server follows a change, in order;
 // none when it has nothing to do, as a secondary of zones that have changed:
-// its primary notifies it.
+// its primary notifies it. The steps of the primary are to run before those of
+// its secondaries.
 func Steps(t Target, c Change, s Settings) []Step {
 	p := &stepper{command: t.Command}
 	if p.command == nil {
 		p.command = defaultCommands[t.Server]
 	}
 	members := len(c.Added)+len(c.Removed) > 0
-	if t.Role == RoleSecondary {
-		if t.Catalog {
-			members = false
-		}
-		c.Changed = nil
-		s.Catalog = ""
-	}
-	config := members || c.Config
-	catalog := ""
-	if len(c.Added)+len(c.Removed) > 0 {
-		catalog = s.Catalog
-	}
-	if c.All {
+	switch {
+	case c.All:
 		p.all(t.Server)
-		return p.steps
-	}
-	switch t.Server {
-	case BIND:
-		p.bind(config, catalog, c)
-	case NSD:
-		p.nsd(config, catalog, c)
-	case Knot:
-		p.knot(config, c)
-	case Nullspfd:
-		if config || len(c.Changed) > 0 {
-			p.add("read configuration and zones again")
-		}
+	case t.Role == RoleSecondary:
+		p.secondary(t.Server, c.Config || members && !t.Catalog, c)
+	case members:
+		p.primary(t.Server, true, s.Catalog, c)
+	default:
+		p.primary(t.Server, c.Config, "", c)
 	}
 	return p.steps
 }
@@ -136,6 +119,23 @@ func (c *Change) what() string {
 	return "zones: " + strings.Join(parts, ", ")
 }
 
+// primary: config tells whether its configuration has changed, catalog which
+// catalog zone has.
+func (p *stepper) primary(server Server, config bool, catalog string, c Change) {
+	switch server {
+	case BIND:
+		p.bind(config, catalog, c)
+	case NSD:
+		p.nsd(config, catalog, c)
+	case Knot:
+		p.knot(config, c)
+	case Nullspfd:
+		if config || len(c.Changed) > 0 {
+			p.add(c.what() + "; read the configuration and the zones")
+		}
+	}
+}
+
 // bind: "reconfig" reads the configuration and new zones without looking at
 // the files of the others, "reload" does all at once.
 func (p *stepper) bind(config bool, catalog string, c Change) {
@@ -173,6 +173,31 @@ func (p *stepper) nsd(config bool, catalog string, c Change) {
 	}
 	if catalog != "" {
 		p.add("read the catalog zone", "reload", catalog)
+	}
+}
+
+// secondary: only the configuration is of interest. When BIND reads it, it
+// breaks off the queries by which it is about to learn of changes, and would
+// repeat them only after the SOA's retry time: hence "refresh".
+func (p *stepper) secondary(server Server, config bool, c Change) {
+	if !config {
+		return
+	}
+	changed := c.Changed
+	c.Changed = nil
+	switch server {
+	case BIND, NSD:
+		p.add(c.what()+"; read the configuration", "reconfig")
+	case Knot:
+		p.add(c.what()+"; read the configuration", "reload")
+	case Nullspfd:
+		p.add(c.what() + "; read the configuration")
+	}
+	if server != BIND || len(changed) > maxSingle {
+		return
+	}
+	for _, zone := range changed {
+		p.add("ask the primary for the changed zone", "refresh", zone)
 	}
 }
 

@@ -145,7 +145,8 @@ func (v *validator) tsig(t *TSIG) {
 	switch {
 	case t.Secret == "":
 		v.fault("tsig.secret_file: the secret is missing; " + remedy)
-	case err != nil:
+	// The decoder passes over line ends, which must not get into a file.
+	case err != nil || base64.StdEncoding.EncodeToString(secret) != t.Secret:
 		v.fault("tsig.secret_file: the secret is not base64; " + remedy)
 	case len(secret) < minSecret:
 		v.fault("tsig.secret_file: the secret has %d octets, at least %d are needed; %s", len(secret), minSecret, remedy)
@@ -233,9 +234,11 @@ func (s *Settings) checkSet(set *zones.Set) error {
 	if !s.DNSSEC || !s.has(BIND) {
 		return nil
 	}
+	longest := maxSigned - len(s.keys())
 	for i := range set.Entries {
-		if name := set.Entries[i].Name; len(name) > maxSignedName {
-			return fmt.Errorf("named: dnssec: %s: BIND cannot sign a zone with a name of more than %d octets, because of the names of its files; remove it from the lists, or bind from servers", name, maxSignedName)
+		if name := set.Entries[i].Name; len(name) > longest {
+			return fmt.Errorf("named: dnssec: %s: BIND cannot sign a zone with a name of more than %d octets while its keys are in %s; "+
+				"choose a shorter output path, or take the zone out of the lists, or bind out of servers", name, longest, s.keys())
 		}
 	}
 	return nil

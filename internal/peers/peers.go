@@ -19,9 +19,11 @@ type Kind string
 
 // The kinds of servers.
 const (
-	BIND Kind = "bind"
-	NSD  Kind = "nsd"
-	Knot Kind = "knot"
+	BIND     Kind = "bind"
+	NSD      Kind = "nsd"
+	Knot     Kind = "knot"
+	Unbound  Kind = "unbound"
+	Nullspfd Kind = "nullspfd"
 )
 
 // Config describes a server to start.
@@ -34,8 +36,11 @@ type Config struct {
 	// paths, or relative ones, which are taken from WorkDir.
 	Include []string
 	// Options are lines for the options of named.conf, the server section of
-	// nsd.conf or of knot.conf.
+	// nsd.conf, knot.conf or unbound.conf.
 	Options string
+	// Program is the path of nullspfd; see [BuildNullspfd]. The others are
+	// looked for where they are installed.
+	Program string
 	// Dir is the folder for state, configuration and log, made when missing;
 	// "" makes a temporary one, which Stop removes.
 	Dir string
@@ -109,6 +114,10 @@ func (s *Server) configure() ([]string, error) {
 		return s.configureNSD()
 	case Knot:
 		return s.configureKnot()
+	case Unbound:
+		return s.configureUnbound()
+	case Nullspfd:
+		return s.configureNullspfd()
 	}
 	return nil, fmt.Errorf("peers: no server %q is known", s.Kind)
 }
@@ -185,6 +194,12 @@ func (s *Server) Log() string {
 		return err.Error()
 	}
 	return string(text)
+}
+
+// Logged reports whether a text stands anywhere in the server's log.
+func (s *Server) Logged(text string) bool {
+	log, err := os.ReadFile(s.log)
+	return err == nil && strings.Contains(string(log), text)
 }
 
 // Stop stops the server and waits until it has ended. A folder that Start made

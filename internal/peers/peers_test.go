@@ -70,6 +70,9 @@ func TestStartStop(t *testing.T) {
 			if rrs, err := Transfer(ctx, address, netip.MustParseAddr("127.0.0.2"), "a.example", nil); err == nil {
 				t.Errorf("Transfer from another address = %v; want an error", rrs)
 			}
+			if ready := map[Kind]string{BIND: "running", NSD: "started", Knot: "started"}[kind]; !s.Logged(ready) || s.Logged("no such text") {
+				t.Errorf("the log does not hold %q:\n%s", ready, s.Log())
+			}
 			if err := s.Stop(); err != nil {
 				t.Error(err)
 			}

@@ -6,18 +6,28 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
 )
 
-// FreePort returns the address with a port that is free for UDP and TCP. It
-// lies below those that the system gives to outgoing connections, so that none
-// of these takes it before a server does.
+// FreePort hands out portCount ports from firstPort on. They lie below those that
+// the system gives to outgoing connections, so that none of these takes a port
+// before a server does.
+const firstPort, portCount = 10000, 20000
+
+// lastPort counts the ports that were handed out, from a random start, so that
+// no port is handed out twice and other processes get others.
+var lastPort atomic.Uint32
+
+func init() { lastPort.Store(rand.Uint32N(portCount)) }
+
+// FreePort returns the address with a port that is free for UDP and TCP, each
+// time another.
 func FreePort(a netip.Addr) (netip.AddrPort, error) {
-	const first, count, tries = 10000, 20000, 200
-	for range tries {
-		address := netip.AddrPortFrom(a, uint16(first+rand.IntN(count)))
+	for range portCount {
+		address := netip.AddrPortFrom(a, uint16(firstPort+lastPort.Add(1)%portCount))
 		if free(address) {
 			return address, nil
 		}
@@ -75,10 +85,11 @@ func Query(ctx context.Context, server netip.AddrPort, name string, qtype uint16
 	return nil, fmt.Errorf("peers: %s %s at %v: the answer over TCP is truncated", name, dns.TypeToString[qtype], server)
 }
 
-// answers reports whether anything comes back from a server.
+// answers reports whether anything comes back from a server. It asks for the
+// root zone, because BIND limits the rate of the usual version.bind.
 func answers(ctx context.Context, server netip.AddrPort) bool {
-	m := new(dns.Msg).SetQuestion("version.bind.", dns.TypeTXT)
-	m.Question[0].Qclass = dns.ClassCHAOS
+	m := new(dns.Msg).SetQuestion(".", dns.TypeSOA)
+	m.RecursionDesired = false
 	client := dns.Client{Timeout: 200 * time.Millisecond}
 	_, _, err := client.ExchangeContext(ctx, m, server.String())
 	return err == nil

@@ -46,6 +46,10 @@ func (k Kind) Programs() []string {
 		return []string{"nsd", "nsd-control"}
 	case Knot:
 		return []string{"knotd", "knotc"}
+	case Unbound:
+		return []string{"unbound"}
+	case Nullspfd:
+		return []string{"go"}
 	}
 	return nil
 }
