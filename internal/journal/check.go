@@ -1,0 +1,283 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// Report is what [CheckDir] found.
+type Report struct {
+	// Segments were read in full; Sealed events are in them.
+	Segments int
+	Sealed   uint64
+	// WALFiles were read in full; Unsealed events are in them and in no
+	// segment.
+	WALFiles int
+	Unsealed uint64
+	// Gaps are sequence numbers without event whose reason is known.
+	Gaps []Gap
+	// Problems are contradictions and damages: events may be missing or wrong.
+	Problems []Problem
+	// Notes are remains of mishaps that cost nothing more.
+	Notes []Problem
+}
+
+// Problem is about one file.
+type Problem struct {
+	Path string
+	Text string
+}
+
+// String returns "path: text".
+func (p Problem) String() string { return p.Path + ": " + p.Text }
+
+func (r *Report) problem(path, format string, args ...any) {
+	r.Problems = append(r.Problems, Problem{path, fmt.Sprintf(format, args...)})
+}
+
+func (r *Report) note(path, format string, args ...any) {
+	r.Notes = append(r.Notes, Problem{path, fmt.Sprintf(format, args...)})
+}
+
+// CheckDir reads everything in a folder and verifies sums, order, numbers of
+// events and that nothing is there twice, while a server may be writing to it.
+// What is wrong is told by the report; the error is that of a folder that
+// cannot be read at all, or of ctx.
+func CheckDir(ctx context.Context, dir string) (*Report, error) {
+	r := &Report{}
+	v, err := Snapshot(dir, ReadOptions{})
+	if errors.Is(err, errManifest) {
+		r.problem(filepath.Join(dir, manifestName), "%v; the next start of nullspfd makes it anew from the segments", err)
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer v.Close()
+	r.Gaps = v.Manifest.Gaps
+	r.checkNumbers(v)
+	for _, s := range v.segments {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		r.checkSegment(v, s)
+	}
+	r.checkWALs(v)
+	return r, r.checkStrays(v)
+}
+
+// checkNumbers looks for sequence numbers that neither a segment nor a gap
+// accounts for.
+func (r *Report) checkNumbers(v *View) {
+	path := filepath.Join(v.Dir, manifestName)
+	m := v.Manifest
+	next := m.ExpiredLast + 1
+	missing := func(first, last uint64) {
+		if first <= last {
+			if n := last - first + 1 - m.holes(first, last); n > 0 {
+				r.problem(path, "%d of the sequence numbers %d to %d are in no segment, and no reason is noted", n, first, last)
+			}
+		}
+	}
+	for i := range m.Segments {
+		s := &m.Segments[i]
+		missing(next, s.First-1)
+		if expected := s.Last - s.First + 1 - m.holes(s.First, s.Last); s.Rows != expected {
+			r.problem(path, "segment %d to %d has %d events; with its gaps it must have %d", s.First, s.Last, s.Rows, expected)
+		}
+		next = s.Last + 1
+	}
+	missing(next, m.Next-1)
+}
+
+// checkSegment verifies a segment against MANIFEST.
+func (r *Report) checkSegment(v *View, s *SegmentFile) {
+	path := s.f.Name()
+	r.Segments++
+	hash := sha256.New()
+	n, err := io.Copy(hash, io.NewSectionReader(s.f, 0, 1<<62))
+	switch {
+	case err != nil:
+		r.problem(path, "%v", err)
+		return
+	case n != s.Bytes:
+		r.problem(path, "has %d octets, MANIFEST says %d", n, s.Bytes)
+		return
+	case hex.EncodeToString(hash.Sum(nil)) != s.SHA256:
+		r.problem(path, "its SHA-256 sum is not that of MANIFEST")
+		return
+	}
+	found, err := s.survey(v.Manifest)
+	switch {
+	case err != nil:
+		r.problem(path, "%v", err)
+	case found.Rows != s.Rows:
+		r.problem(path, "has %d events, MANIFEST says %d", found.Rows, s.Rows)
+	case found.First != s.First || found.Last != s.Last:
+		r.problem(path, "holds the sequence numbers %d to %d, MANIFEST says %d to %d", found.First, found.Last, s.First, s.Last)
+	case found.MinTime != s.MinTime || found.MaxTime != s.MaxTime:
+		r.problem(path, "its times are not those of MANIFEST")
+	}
+	r.Sealed += found.Rows
+}
+
+// surveyRow is the part of a row that a survey reads.
+type surveyRow struct {
+	Seq int64 `parquet:"seq,delta"`
+	TS  int64 `parquet:"ts,delta"`
+}
+
+// survey reads numbers and times of a segment. The numbers must rise, and none
+// may be in a gap.
+func (s *SegmentFile) survey(m *Manifest) (found Segment, err error) {
+	if err := s.load(); err != nil {
+		return found, err
+	}
+	defer recoverParquet(&err, s.f.Name())
+	for _, group := range s.RowGroups() {
+		reader := parquet.NewGenericRowGroupReader[surveyRow](group)
+		rows := make([]surveyRow, batchRows)
+		for {
+			n, err := reader.Read(rows)
+			for _, row := range rows[:n] {
+				seq := uint64(row.Seq)
+				switch {
+				case found.Rows == 0:
+					found.First, found.MinTime, found.MaxTime = seq, row.TS, row.TS
+				case seq <= found.Last:
+					reader.Close()
+					return found, fmt.Errorf("sequence number %d follows %d", seq, found.Last)
+				}
+				found.Last = seq
+				found.MinTime, found.MaxTime = min(found.MinTime, row.TS), max(found.MaxTime, row.TS)
+				found.Rows++
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				reader.Close()
+				return found, err
+			}
+		}
+		reader.Close()
+	}
+	return found, nil
+}
+
+// checkWALs verifies the files that are not sealed.
+func (r *Report) checkWALs(v *View) {
+	for _, path := range v.Unreadable {
+		name, _ := parseWALName(filepath.Base(path))
+		if w, err := openWAL(path, name); !errors.Is(err, errHeader) {
+			// It had only just been made, or is sealed by now.
+			if err == nil {
+				w.Close()
+			}
+			continue
+		}
+		r.problem(path, "both copies of its header are damaged; nothing of it can be read")
+	}
+	next := v.Manifest.Next
+	for i, w := range v.wals {
+		r.WALFiles++
+		last := i == len(v.wals)-1
+		if w.first > next {
+			r.problem(w.path, "begins with number %d; the events from %d on are missing", w.first, next)
+			next = w.first
+		}
+		if w.damagedHeader {
+			r.note(w.path, "one of the two copies of its header is damaged")
+		}
+		b := w.blockReader
+		for {
+			blk, err := b.next()
+			if err == io.EOF {
+				break
+			}
+			if errors.Is(err, errTorn) {
+				if !last {
+					r.note(w.path, "%d octets at its end are no valid block; nullspfd was stopped while it wrote them", b.size-b.offset)
+				}
+				break
+			}
+			if err != nil {
+				r.problem(w.path, "%v", err)
+				break
+			}
+			if blk.first > next {
+				r.problem(w.path, "the events %d to %d are in damaged blocks", next, blk.first-1)
+				next = blk.first
+			}
+			if end := blk.first + uint64(blk.count); end > next {
+				r.Unsealed += end - next
+				next = end
+			}
+		}
+		if b.damaged > 0 {
+			r.problem(w.path, "%d octets in the middle are damaged", b.damaged)
+		}
+		if !b.end {
+			// The rest of the reserved numbers was not used.
+			if last {
+				break
+			}
+			if end := min(w.bound, v.wals[i+1].first); end > next {
+				r.Gaps = append(r.Gaps, Gap{next, end - 1, GapRestart})
+				next = end
+			}
+		}
+	}
+}
+
+// checkStrays looks for files that do not belong to the journal.
+func (r *Report) checkStrays(v *View) error {
+	files, err := listSegments(v.Dir)
+	if err != nil {
+		return err
+	}
+	// A file may belong to work under way: then its events are still in wal
+	// files, or MANIFEST lists it by now.
+	names, err := listWALs(v.Dir)
+	if err != nil {
+		return err
+	}
+	wals := inspectWALs(v.Dir, names)
+	now, err := loadManifest(v.Dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.temporary || now.lists(f) || now.explains(f, wals) {
+			continue
+		}
+		if _, err := os.Stat(f.path); err == nil {
+			r.problem(f.path, "MANIFEST does not list this segment, and its events are nowhere else; was an old MANIFEST put back?")
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(v.Dir, walDir))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(v.Dir, walDir, e.Name())
+		if strings.HasSuffix(e.Name(), damagedSuffix) {
+			r.note(path, "kept aside because of damaged blocks; what could be read is sealed. It can be removed")
+		} else if _, ok := parseWALName(e.Name()); !ok {
+			r.note(path, "does not belong to the journal")
+		}
+	}
+	if _, err := os.Stat(filepath.Join(v.Dir, manifestName+damagedSuffix)); err == nil {
+		r.note(filepath.Join(v.Dir, manifestName+damagedSuffix), "a damaged MANIFEST that was made anew. It can be removed")
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package journal
+
+import (
+	"math"
+
+	"nullspf/spftrack"
+)
+
+// knownFunc gives the function Known of a zone, or nil.
+type knownFunc func(zone string) func(domain string) bool
+
+// noZone is the index of no zone.
+const noZone = math.MaxUint16
+
+// decoder turns the records of one wal file into events.
+type decoder struct {
+	server  string
+	zones   []walZone
+	parsers []*spftrack.Parser
+}
+
+func newDecoder(h *walHeader, known knownFunc) *decoder {
+	d := &decoder{server: h.server, zones: h.zones, parsers: make([]*spftrack.Parser, len(h.zones))}
+	for i, z := range h.zones {
+		var k func(string) bool
+		if known != nil {
+			k = known(z.name)
+		}
+		d.parsers[i] = spftrack.NewParser(z.name, z.layouts, k)
+	}
+	return d
+}
+
+// events calls yield with the events of a block whose sequence numbers are at
+// least from, until yield returns an error. Names refer to the block.
+func (d *decoder) events(blk *block, from uint64, yield func(*spftrack.Event) error) error {
+	var p Packet
+	var e spftrack.Event
+	rest := blk.records
+	for i := range blk.count {
+		n, err := getRecord(rest, &p)
+		if n == 0 {
+			return err
+		}
+		if err != nil {
+			// The block's sum is right, so the record was written that way: all
+			// that can be told is that there was an event.
+			p = Packet{Zone: noZone}
+		}
+		rest = rest[n:]
+		seq := blk.first + uint64(i)
+		if seq < from {
+			continue
+		}
+		d.event(&p, seq, &e)
+		if err := yield(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *decoder) event(p *Packet, seq uint64, e *spftrack.Event) {
+	*e = spftrack.Event{
+		Seq:            seq,
+		Time:           p.Time,
+		Server:         d.server,
+		Resolver:       p.Resolver,
+		Transport:      p.Transport,
+		QType:          p.Qtype,
+		ClientSubnet:   p.ECS,
+		SourceVerified: p.Verified,
+		Name:           p.Name,
+	}
+	if int(p.Zone) >= len(d.zones) {
+		e.Flags = spftrack.FlagUnparsed
+		return
+	}
+	e.Zone = d.zones[p.Zone].name
+	e.Parsed = d.parsers[p.Zone].Parse(p.Name, p.Qtype)
+}

@@ -1,0 +1,284 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+)
+
+// Journal is an open journal.
+type Journal struct {
+	settings Settings
+	log      zerolog.Logger
+	lock     *os.File
+	opened   time.Time
+	// firstAge is the age of the folder when it was opened, in seconds.
+	firstAge int64
+	// lostBefore are the events lost by earlier runs.
+	lostBefore Lost
+
+	workers []*Worker
+	// shared takes the events of Put.
+	shared struct {
+		sync.Mutex
+		worker *Worker
+	}
+	// all are the workers and the shared one.
+	all []*Worker
+
+	zones  zoneTable
+	wals   walList
+	writer *writer
+	syncer *syncer
+	sealer *sealer
+	losses lossWatch
+
+	stalled       atomic.Bool
+	flushFailures atomic.Uint64
+	// abandoned events were in a ring when Close gave up.
+	abandoned atomic.Uint64
+
+	closing    sync.Once
+	closed     error
+	stopWriter chan struct{}
+	stopSyncer chan struct{}
+	stopSealer chan struct{}
+	running    sync.WaitGroup
+}
+
+// ErrLocked is wrapped by the error of [Open] when another process, or another
+// Journal of this one, has the folder open.
+var ErrLocked = errors.New("another nullspfd writes to this folder")
+
+const lockName = ".lock"
+
+// Open opens a journal and begins to store. What an earlier run left, torn or
+// damaged, does not keep it from opening. It fails when the folder cannot be
+// made or locked, when its MANIFEST or its files cannot be read for another
+// reason than their content, and when the settings are wrong.
+func Open(settings Settings) (*Journal, error) {
+	settings, err := settings.complete()
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{settings.Dir, filepath.Join(settings.Dir, walDir), filepath.Join(settings.Dir, segDir)} {
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return nil, fmt.Errorf("journal: cannot make the folder: %w", err)
+		}
+	}
+	lock, err := lockDir(settings.Dir)
+	if err != nil {
+		return nil, err
+	}
+	j, err := prepare(settings, lock)
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("journal %s: %w", settings.Dir, err)
+	}
+	j.start()
+	return j, nil
+}
+
+// lockDir locks the folder until the file is closed.
+func lockDir(dir string) (*os.File, error) {
+	path := filepath.Join(dir, lockName)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640)
+	if errors.Is(err, unix.EROFS) {
+		f, err = os.Open(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: cannot lock the folder: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("journal %s: %w; stop it, or give each server a folder of its own", dir, ErrLocked)
+		}
+		return nil, fmt.Errorf("journal: cannot lock the folder %s: %w", dir, err)
+	}
+	return f, nil
+}
+
+// prepare reads the folder and makes a journal that does nothing yet.
+func prepare(settings Settings, lock *os.File) (*Journal, error) {
+	j := &Journal{
+		settings:   settings,
+		log:        settings.Logger,
+		lock:       lock,
+		opened:     time.Now(),
+		stopWriter: make(chan struct{}),
+		stopSyncer: make(chan struct{}),
+		stopSealer: make(chan struct{}),
+	}
+	m, wals, err := recoverDir(settings.Dir, j.log)
+	if err != nil {
+		return nil, err
+	}
+	next := m.Next
+	for _, f := range wals {
+		next = max(next, f.end)
+	}
+	j.wals.closed = wals
+	j.firstAge = ageAtOpen(m, settings.Clock())
+	j.lostBefore = m.Lost
+	for _, z := range settings.Zones {
+		j.zones.append(z)
+	}
+	for range settings.Workers + 1 {
+		w := &Worker{j: j}
+		w.ring.init(settings.RingBytes)
+		j.all = append(j.all, w)
+	}
+	j.workers, j.shared.worker = j.all[:settings.Workers], j.all[settings.Workers]
+	j.sealer = newSealer(j, m)
+	j.syncer = newSyncer(j)
+	j.writer = newWriter(j, next)
+	return j, nil
+}
+
+func (j *Journal) start() {
+	syncerDone := make(chan struct{})
+	j.running.Go(func() {
+		defer close(j.stopSyncer)
+		j.writer.run(j.stopWriter)
+	})
+	j.running.Go(func() {
+		defer close(syncerDone)
+		j.syncer.run(j.stopSyncer)
+	})
+	j.running.Go(func() { j.sealer.run(j.stopSealer) })
+	j.running.Go(func() { j.monitor(syncerDone) })
+}
+
+// Worker returns worker i of [Settings.Workers], counted from 0.
+func (j *Journal) Worker(i int) *Worker { return j.workers[i] }
+
+// Put stores the event of a goroutine that has no worker. It takes a lock; with
+// [Strict] it then waits as [Worker.Flush] does. False: the event is lost, and
+// counted by reason.
+func (j *Journal) Put(p *Packet) bool {
+	w := j.shared.worker
+	j.shared.Lock()
+	ok := w.Put(p)
+	w.Commit()
+	position := w.ring.head
+	j.shared.Unlock()
+	if ok && j.settings.Sync == Strict && w.wait(position) != nil {
+		j.flushFailures.Add(1)
+	}
+	return ok
+}
+
+// AddZone returns the index of a zone for [Packet.Zone]. A zone of this name
+// that is there already keeps its index and gets the new settings; they hold
+// for all events that are not sealed yet.
+func (j *Journal) AddZone(z Zone) (uint16, error) {
+	if err := z.check(); err != nil {
+		return 0, err
+	}
+	return j.zones.set(z)
+}
+
+// elapsed is the time since Open by the monotonic clock.
+func (j *Journal) elapsed() time.Duration { return time.Since(j.opened) }
+
+// age is the age of the folder in seconds.
+func (j *Journal) age() int64 { return j.firstAge + int64(j.elapsed()/time.Second) }
+
+// lostEver counts the lost events of this run and those before.
+func (j *Journal) lostEver() Lost {
+	lost := j.lostBefore
+	for _, w := range j.all {
+		for r := range w.lost {
+			lost[r] += w.lost[r].Load()
+		}
+	}
+	lost[LostShutdown] += j.abandoned.Load()
+	return lost
+}
+
+// trouble tells why nothing can be written at present.
+func (j *Journal) trouble() (Reason, bool) {
+	switch failing := j.writer.failing.Load(); {
+	case failing != 0:
+		return Reason(failing - 1), true
+	case j.stalled.Load():
+		return LostStalled, true
+	case j.syncer.lastError() != nil:
+		return LostIOError, true
+	}
+	return 0, false
+}
+
+// lossReason tells why a ring is full.
+func (j *Journal) lossReason() Reason {
+	if failing := j.writer.failing.Load(); failing != 0 {
+		return Reason(failing - 1)
+	}
+	if j.stalled.Load() {
+		return LostStalled
+	}
+	return LostRingFull
+}
+
+// closeTimeout bounds the wait of Close for a disk that does not answer.
+const closeTimeout = 10 * time.Second
+
+// Close writes what is in the rings, syncs and unlocks the folder. Workers must
+// have stopped. What cannot be written within 10 s is counted as lost with
+// [LostShutdown], and an error tells so.
+func (j *Journal) Close() error {
+	j.closing.Do(func() { j.closed = j.close() })
+	return j.closed
+}
+
+func (j *Journal) close() error {
+	for _, w := range j.all {
+		w.ring.publish()
+	}
+	close(j.stopSealer)
+	close(j.stopWriter)
+	// The wait has a bound: a goroutine may hang in the kernel for ever.
+	if !waitFor(&j.running, closeTimeout) {
+		n := j.Stats().Pending
+		j.abandoned.Store(n)
+		return fmt.Errorf("journal: the disk does not answer; %d events are lost, and those of the last second may be; the folder stays locked until the process ends", n)
+	}
+	n := j.Stats().Pending
+	j.abandoned.Store(n)
+	err := j.sealer.storeLosses()
+	if e := j.lock.Close(); err == nil {
+		err = e
+	}
+	switch e := j.syncer.lastError(); {
+	case n > 0:
+		err = fmt.Errorf("%d events could not be written and are lost: %w", n, j.writer.lastError())
+	case e != nil:
+		err = fmt.Errorf("the last events may not be on disk: %w", e)
+	}
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+func waitFor(group *sync.WaitGroup, timeout time.Duration) bool {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(timeout):
+		return false
+	}
+}

@@ -1,0 +1,73 @@
+package journal
+
+import (
+	"errors"
+	"io/fs"
+)
+
+// A marker looks at no more than about primeRows sealed events, in no more than
+// primeSegments segments.
+const (
+	primeRows     = 2 * rowGroupRows
+	primeSegments = 64
+)
+
+// primed tells how many segments at the end a marker looks at.
+func primed(segments []Segment) int {
+	n, rows := 0, uint64(0)
+	for n < min(len(segments), primeSegments) && rows < primeRows {
+		s := &segments[len(segments)-1-n]
+		if !within(s.MaxTime, segments[len(segments)-1].MaxTime, 2*attemptSpan) {
+			break
+		}
+		rows += s.Rows
+		n++
+	}
+	return n
+}
+
+// primeMarker lets a marker see the latest sealed events, so that it marks what
+// follows them as if it had seen everything.
+func primeMarker(m *marker, dir string, manifest *Manifest) error {
+	segments := manifest.Segments[len(manifest.Segments)-primed(manifest.Segments):]
+	for i := range segments {
+		f, err := openSegment(dir, &segments[i])
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		// A damaged segment costs marks, not events.
+		_ = f.prime(m)
+		f.close()
+	}
+	return nil
+}
+
+// prime lets a marker see the last primeRows events.
+func (s *SegmentFile) prime(m *marker) (err error) {
+	if err := s.load(); err != nil {
+		return err
+	}
+	defer recoverParquet(&err, s.f.Name())
+	groups := s.RowGroups()
+	first, rows := len(groups), int64(0)
+	for first > 0 && rows < primeRows {
+		first--
+		rows += groups[first].NumRows()
+	}
+	for _, group := range groups[first:] {
+		err := readGroup(group, 0, func(rows []Row) error {
+			for i := range rows {
+				e := rows[i].Event()
+				m.remember(&e)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package journal
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxDowntime is the longest time between two runs that adds to the age of a
+// folder. More is taken for a clock that was set anew, and does not count.
+const maxDowntime = 45 * 24 * time.Hour
+
+// ageAtOpen is the age of a folder, in seconds, when it is opened.
+func ageAtOpen(m *Manifest, now time.Time) int64 {
+	downtime := now.Unix() - m.Wall
+	if m.Wall == 0 || downtime < 0 || downtime > int64(maxDowntime/time.Second) {
+		return m.Age
+	}
+	return m.Age + downtime
+}
+
+// retain removes what is too old or too much, the oldest first. The order is
+// that of the sequence numbers, and the age counts from the sealing: the times
+// of events, which a wrong clock may have given, play no part.
+func (s *sealer) retain() error {
+	s.retained = s.j.elapsed()
+	if limit := s.j.settings.Retain; limit > 0 {
+		oldest := s.j.age() - int64(limit/time.Second)
+		segments := s.manifest.Load().Segments
+		n := 0
+		for n < len(segments) && segments[n].Age < oldest {
+			n++
+		}
+		if err := s.expire(n, "age"); err != nil {
+			return err
+		}
+		s.removeDamaged(func(f os.FileInfo, _ int64) bool {
+			return s.j.settings.Clock().Sub(f.ModTime()) > limit
+		})
+	}
+	if s.j.settings.MaxSize > 0 {
+		return s.shrink(s.j.settings.MaxSize)
+	}
+	return nil
+}
+
+// shrink removes files until the folder has at most limit octets: those with
+// damaged blocks, then segments, then wal files that were never sealed.
+func (s *sealer) shrink(limit int64) error {
+	_, total := s.j.wals.size()
+	segments := s.manifest.Load().Segments
+	for i := range segments {
+		total += segments[i].Bytes
+	}
+	damaged := s.removeDamaged(func(_ os.FileInfo, sum int64) bool { return total+sum > limit })
+	total += damaged
+	n := 0
+	for n < len(segments) && total > limit {
+		total -= segments[n].Bytes
+		n++
+	}
+	if err := s.expire(n, "size"); err != nil || total <= limit {
+		return err
+	}
+	return s.dropUnsealed(total - limit)
+}
+
+// expire removes the n oldest segments.
+func (s *sealer) expire(n int, reason string) error {
+	if n == 0 {
+		return nil
+	}
+	old := s.manifest.Load()
+	m := old.clone()
+	rows := uint64(0)
+	for i := range n {
+		seg := &old.Segments[i]
+		m.expire(seg.Last, seg.Rows, seg.Bytes)
+		rows += seg.Rows
+	}
+	m.Segments = m.Segments[n:]
+	if err := s.store(m); err != nil {
+		return err
+	}
+	s.expired.Add(rows)
+	for i := range n {
+		path := filepath.Join(s.j.settings.Dir, filepath.FromSlash(old.Segments[i].Path()))
+		removeQuietly(path)
+		// The folder of a day goes with its last segment.
+		removeQuietly(filepath.Dir(path))
+	}
+	s.j.log.Info().Str("reason", reason).Int("segments", n).Uint64("events", rows).Msg("old events were removed from the journal")
+	return nil
+}
+
+// dropUnsealed removes the oldest closed wal files. It comes to this only when
+// sealing has failed for long.
+func (s *sealer) dropUnsealed(excess int64) error {
+	s.discard()
+	m := s.manifest.Load().clone()
+	next := m.Next
+	var dropped []walInfo
+	for _, f := range s.j.wals.sealable() {
+		if excess <= 0 {
+			break
+		}
+		excess -= f.size
+		next = max(next, f.end)
+		dropped = append(dropped, f)
+	}
+	if len(dropped) == 0 {
+		return nil
+	}
+	rows := next - m.Next
+	m.addGap(m.Next, next-1, GapExpired)
+	m.Next = next
+	m.Expired += rows
+	if err := s.store(m); err != nil {
+		return err
+	}
+	s.expired.Add(rows)
+	for _, f := range dropped {
+		if err := s.drop(readWAL{name: f.walName}); err != nil {
+			return err
+		}
+	}
+	s.j.log.Error().Uint64("events", rows).Msg("events that could not be sealed were removed from the journal, because it exceeded its size")
+	return nil
+}
+
+// removeDamaged removes files that were kept aside, the oldest first, while
+// condition holds for a file and the octets of all that are left. It returns
+// these octets.
+func (s *sealer) removeDamaged(condition func(f os.FileInfo, sum int64) bool) int64 {
+	dir := filepath.Join(s.j.settings.Dir, walDir)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	var files []os.FileInfo
+	sum := int64(0)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && strings.HasSuffix(e.Name(), damagedSuffix) {
+			files = append(files, info)
+			sum += info.Size()
+		}
+	}
+	slices.SortFunc(files, func(a, b os.FileInfo) int { return cmp.Compare(a.Name(), b.Name()) })
+	for _, f := range files {
+		if !condition(f, sum) {
+			break
+		}
+		removeQuietly(filepath.Join(dir, f.Name()))
+		sum -= f.Size()
+	}
+	return sum
+}

@@ -1,0 +1,104 @@
+package journal
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
+
+// ring carries records from one producer to one consumer. Positions count
+// octets since the beginning and only grow; size is a power of two.
+//
+//	          tail (consumer)      published      head (producer)
+//	           v                       v           v
+//	buf  ......|record|record|...|record|record|...|......
+//
+// A record never wraps. When it does not fit before the end of the lap, a
+// length of zero tells the consumer to go on at the next lap. buf is longer
+// than size by a record, so that a whole one can be written anywhere.
+type ring struct {
+	buf  []byte
+	size uint64
+
+	_ [cacheLine]byte
+	// Of the producer alone:
+	head     uint64
+	count    uint64 // records put
+	seenTail uint64
+
+	_ [cacheLine]byte
+	// Written by the producer:
+	published      atomic.Uint64
+	publishedCount atomic.Uint64
+
+	_ [cacheLine]byte
+	// Written by the consumer:
+	tail atomic.Uint64
+
+	_ [cacheLine]byte
+}
+
+const cacheLine = 64
+
+func (r *ring) init(size int) {
+	n := uint64(minRingBytes)
+	for n < uint64(size) {
+		n *= 2
+	}
+	r.size = n
+	r.buf = make([]byte, n+maxRecord)
+}
+
+// put writes a record at head; false when the ring is full.
+func (r *ring) put(p *Packet) bool {
+	// What a record can need at most: the rest of the lap, and itself.
+	position := r.head & (r.size - 1)
+	skip := uint64(0)
+	if position+maxRecord > r.size {
+		skip = r.size - position
+	}
+	if r.head+skip+maxRecord-r.seenTail > r.size {
+		r.seenTail = r.tail.Load()
+		if r.head+skip+maxRecord-r.seenTail > r.size {
+			return false
+		}
+	}
+	if skip > 0 {
+		binary.LittleEndian.PutUint16(r.buf[position:], 0)
+		r.head += skip
+		position = 0
+	}
+	r.head += uint64(putRecord(r.buf[position:position+maxRecord], p))
+	r.count++
+	return true
+}
+
+// publish shows the consumer what was put.
+func (r *ring) publish() {
+	if r.published.Load() != r.head {
+		r.publishedCount.Store(r.count)
+		r.published.Store(r.head)
+	}
+}
+
+// next returns whole records from a position on: at most limit octets unless
+// the first alone has more, their number, and the position behind them. No
+// records: there are none up to end.
+func (r *ring) next(from, end uint64, limit int) (records []byte, count int, to uint64) {
+	for from < end {
+		position := from & (r.size - 1)
+		n := 0
+		for from+uint64(n) < end && position+uint64(n) < r.size {
+			length := int(binary.LittleEndian.Uint16(r.buf[position+uint64(n):]))
+			if length == 0 || count > 0 && n+length > limit {
+				break
+			}
+			n += length
+			count++
+		}
+		if count > 0 {
+			return r.buf[position : position+uint64(n)], count, from + uint64(n)
+		}
+		from += r.size - position
+	}
+	return nil, 0, from
+}

@@ -1,0 +1,79 @@
+package journal
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
+	"testing"
+
+	"nullspf/spftrack"
+)
+
+// TestRows turns events of random octets into rows and back.
+func TestRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	octets := func(n int) string {
+		b := make([]byte, rng.IntN(n))
+		for i := range b {
+			b[i] = byte(rng.IntN(256))
+			if rng.IntN(2) == 0 {
+				b[i] = `\. a0A`[rng.IntN(6)]
+			}
+		}
+		return string(b)
+	}
+	var b rowBuilder
+	for i := range 5000 {
+		name := []byte{}
+		for len(name) < 180 && rng.IntN(8) > 0 {
+			label := octets(63) + "x"
+			name = append(append(name, byte(len(label))), label...)
+		}
+		name = append(name, 0)
+		e := spftrack.Event{
+			Seq: uint64(i + 1), Time: rng.Int64() - rng.Int64(), Server: octets(20), Zone: octets(20), Name: name,
+			Resolver:     netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, 3, byte(i)}), uint16(i)),
+			ClientSubnet: netip.PrefixFrom(netip.AddrFrom4([4]byte{1, 2, 3, 0}), i%33), QType: uint16(i), SourceVerified: i%2 == 0,
+			Transport: spftrack.Transport(i % 2),
+			Parsed: spftrack.Parsed{
+				Kind: spftrack.Kind(i % 6), ClientIP: netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)}), SenderLocal: octets(70),
+				SenderDomain: octets(250), Forged: octets(250), HELO: octets(250), Flags: spftrack.Flags(i % 16),
+			},
+		}
+		b.add(&e)
+		row := &b.rows[len(b.rows)-1]
+		if want := spftrack.PrintableName(name); row.RawName != want {
+			t.Fatalf("raw name %q, want %q", row.RawName, want)
+		}
+		if row.Attempt != Attempt(&e) {
+			t.Fatal("attempt")
+		}
+		if got := row.Event(); !reflect.DeepEqual(got, e) {
+			t.Fatalf("got  %+v\nwant %+v\nrow %+v", got, e, row)
+		}
+		for _, text := range []string{row.ServerID, row.Zone, row.SenderLocal, row.SenderDomain, row.ForgedDomain, row.HELO, row.RawName} {
+			for _, c := range []byte(text) {
+				if c <= ' ' || c >= 0x7f {
+					t.Fatalf("%q is not printable", text)
+				}
+			}
+		}
+		if b.full() {
+			b.reset()
+		}
+	}
+}
+
+func TestPutDoesNotAllocate(t *testing.T) {
+	j := mustOpen(t, testSettings(t))
+	w := j.Worker(0)
+	p := idPacket(1)
+	p.ECS = netip.MustParsePrefix("2001:db8::/48")
+	if n := testing.AllocsPerRun(10000, func() { w.Put(p); w.Commit() }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	long := &Packet{Name: make([]byte, 256)}
+	if w.Put(long) || j.Stats().Lost[LostInvalid] != 1 {
+		t.Error("a name that is too long was taken")
+	}
+}

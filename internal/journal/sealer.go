@@ -1,0 +1,299 @@
+package journal
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxPass bounds the wal files of one pass, so that a long backlog is
+	// committed piece by piece.
+	maxPass = 8
+	// maxPasses bounds the passes between which bounds and compaction wait.
+	maxPasses = 4
+	// maxDays bounds the segments of one pass when the clock jumps to and fro.
+	maxDays = 16
+	// daySlack: events that are so little older than the day of their segment
+	// stay in it.
+	daySlack = time.Minute
+
+	// sealEvery is how often the sealer looks for work unasked.
+	sealEvery    = 200 * time.Millisecond
+	sealRetryMin = time.Second
+	sealRetryMax = time.Minute
+)
+
+// sealer turns closed wal files into segments, and keeps MANIFEST. Only its
+// goroutine touches what is not atomic.
+//
+//	wal files -> window (marks attempts) -> segment writer -> commit
+type sealer struct {
+	j    *Journal
+	wake chan struct{}
+	stop <-chan struct{}
+	// manifest is what MANIFEST says. It is never changed, only replaced.
+	manifest atomic.Pointer[Manifest]
+
+	// Of the wal files, all before read is in the window or in the segments
+	// under way. window is nil after a failure.
+	read   uint64
+	window *window
+	// held is when the oldest event of the window was read, in time since
+	// Open.
+	held time.Duration
+	out  output
+
+	// unreadable are the first numbers of segments that compaction passes by.
+	unreadable map[uint64]bool
+
+	sealed, damaged, expired, compactions atomic.Uint64
+
+	// In time since Open: when the counts of lost events were stored last, when
+	// the bounds were last looked at, and when to try again after an error.
+	lossesStored   time.Duration
+	retained       time.Duration
+	backoff, retry time.Duration
+
+	mu  sync.Mutex
+	err error
+}
+
+func newSealer(j *Journal, m *Manifest) *sealer {
+	s := &sealer{j: j, wake: make(chan struct{}, 1), unreadable: make(map[uint64]bool)}
+	s.manifest.Store(m)
+	return s
+}
+
+// run seals until stop is closed.
+func (s *sealer) run(stop <-chan struct{}) {
+	s.stop = stop
+	runtime.LockOSThread()
+	yieldToAnswers()
+	ticker := time.NewTicker(sealEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.wake:
+		case <-ticker.C:
+		case <-stop:
+			s.discard()
+			return
+		}
+		s.work()
+	}
+}
+
+// work does what is due. After an error it waits longer and longer before it
+// seals again; the bounds of the folder hold all the same.
+func (s *sealer) work() {
+	now := s.j.elapsed()
+	if now < s.retry {
+		if now-s.retained > time.Second {
+			// The error that matters is known.
+			_ = s.retain()
+		}
+		return
+	}
+	err := s.sealAll()
+	if err == nil {
+		err = s.compact()
+	}
+	if e := s.retain(); err == nil {
+		err = e
+	}
+	if err == nil && s.j.elapsed()-s.lossesStored > time.Minute {
+		err = s.storeLosses()
+	}
+	s.mu.Lock()
+	before := s.err
+	s.err = err
+	s.mu.Unlock()
+	if err == nil {
+		s.backoff = 0
+		return
+	}
+	s.backoff = min(max(2*s.backoff, sealRetryMin), sealRetryMax)
+	s.retry = s.j.elapsed() + s.backoff
+	if before == nil {
+		s.j.log.Error().Err(err).Msg("the journal cannot seal events; they stay in wal files")
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *sealer) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// sealAll seals the closed files, or so many of them that other work does not
+// wait for ever.
+func (s *sealer) sealAll() error {
+	for range maxPasses {
+		if closed(s.stop) {
+			return nil
+		}
+		files := s.unread()
+		// Events wait for a while in the window; without further files they
+		// must not wait for ever.
+		idle := len(files) == 0 && s.window != nil && s.window.n > 0 &&
+			s.j.elapsed()-s.held > 2*s.j.settings.SegmentAge
+		if len(files) == 0 && !idle {
+			return nil
+		}
+		if err := s.pass(files[:min(len(files), maxPass)], idle); err != nil {
+			s.discard()
+			if errors.Is(err, errStopping) {
+				return nil
+			}
+			return err
+		}
+	}
+	wake(s.wake)
+	return nil
+}
+
+// errStopping ends a pass when the journal is closed.
+var errStopping = errors.New("the journal is being closed")
+
+// unread returns the closed files that were not read yet.
+func (s *sealer) unread() []walInfo {
+	return slices.DeleteFunc(s.j.wals.sealable(), func(f walInfo) bool {
+		return slices.ContainsFunc(s.out.wals, func(w readWAL) bool { return w.name == f.walName })
+	})
+}
+
+// discard forgets what is under way; it is read again from the wal files.
+func (s *sealer) discard() {
+	if s.out.cur != nil {
+		s.out.cur.abort()
+	}
+	for i := range s.out.finished {
+		removeQuietly(filepath.Join(s.j.settings.Dir, filepath.FromSlash(s.out.finished[i].Path())))
+	}
+	s.out = output{}
+	s.window = nil
+}
+
+// pass reads files and seals what has left the window; with flush, everything.
+func (s *sealer) pass(files []walInfo, flush bool) error {
+	m := s.manifest.Load()
+	if s.window == nil {
+		if err := s.begin(m); err != nil {
+			return err
+		}
+	}
+	s.out.age, s.out.maxRows = s.j.age(), s.maxRows()
+	for _, f := range files {
+		if err := s.readFile(f); err != nil {
+			return err
+		}
+	}
+	if flush {
+		if err := s.window.flush(); err != nil {
+			return err
+		}
+	}
+	s.held = s.j.elapsed()
+	return s.commit(m)
+}
+
+// commit completes the segments, then MANIFEST, then drops the wal files of
+// which nothing is left to seal.
+func (s *sealer) commit(old *Manifest) error {
+	if s.out.cur != nil {
+		if err := s.out.finish(); err != nil {
+			return err
+		}
+	}
+	m := old.clone()
+	m.Next = s.read
+	if seq, ok := s.window.next(); ok {
+		m.Next = seq
+	}
+	later := s.out.gaps[:0:0]
+	for _, g := range s.out.gaps {
+		if g.First < m.Next {
+			m.addGap(g.First, g.Last, g.Reason)
+		} else {
+			later = append(later, g)
+		}
+	}
+	m.addSegments(s.out.finished...)
+	// From here on MANIFEST may refer to them, even after an error.
+	s.out.finished = nil
+	if err := s.store(m); err != nil {
+		return err
+	}
+	s.sealed.Add(s.out.events)
+	s.damaged.Add(s.out.damaged)
+	left := s.out.wals[:0:0]
+	for _, w := range s.out.wals {
+		if w.end > m.Next {
+			left = append(left, w)
+			continue
+		}
+		if err := s.drop(w); err != nil {
+			return err
+		}
+	}
+	s.out.gaps, s.out.wals = later, left
+	s.out.events, s.out.damaged, s.out.days = 0, 0, 0
+	return nil
+}
+
+// drop removes a wal file, or keeps it aside when it is damaged.
+func (s *sealer) drop(w readWAL) error {
+	path := filepath.Join(s.j.settings.Dir, walDir, w.name.String())
+	var err error
+	if w.damaged {
+		aside := path[:len(path)-len(walSuffix)] + damagedSuffix
+		err = os.Rename(path, aside)
+		s.j.log.Warn().Str("file", aside).Msg("a journal file had damaged blocks; what could be read is stored, the file is kept aside")
+	} else {
+		err = os.Remove(path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	s.j.wals.drop(w.name)
+	return nil
+}
+
+// store completes a manifest and makes it the present one.
+func (s *sealer) store(m *Manifest) error {
+	m.Server = s.j.settings.Server
+	m.Age, m.Wall = s.j.age(), s.j.settings.Clock().Unix()
+	m.Lost = s.j.lostEver()
+	if err := m.store(s.j.settings.Dir); err != nil {
+		return err
+	}
+	s.manifest.Store(m)
+	s.lossesStored = s.j.elapsed()
+	return nil
+}
+
+// storeLosses brings the counts of lost events into MANIFEST when they have
+// changed. Close calls it when run has ended.
+func (s *sealer) storeLosses() error {
+	s.lossesStored = s.j.elapsed()
+	if s.manifest.Load().Lost == s.j.lostEver() {
+		return nil
+	}
+	return s.store(s.manifest.Load().clone())
+}

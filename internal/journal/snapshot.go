@@ -1,0 +1,216 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"nullspf/spftrack"
+)
+
+// ReadOptions are the parameters of readers.
+type ReadOptions struct {
+	// Known gives, for a zone, the function that tells our domains from
+	// others; see [Zone.Known]. nil knows nothing.
+	Known func(zone string) func(domain string) bool
+}
+
+// View is what a folder held at one moment: all of its segments, and the
+// events that were not sealed yet. Its files are open, so that sealing,
+// compaction and retention do not change it.
+type View struct {
+	Dir      string
+	Manifest *Manifest
+	// Unreadable are the wal files, if any, of which nothing can be read.
+	Unreadable []string
+
+	options  ReadOptions
+	segments []*SegmentFile
+	wals     []*walReader
+}
+
+const (
+	snapshotTries = 50
+	snapshotPause = 20 * time.Millisecond
+)
+
+// Snapshot returns a view of a folder, which another process may be writing, or
+// which was copied. It fails when there is no journal, when MANIFEST is
+// damaged, and when it lists a segment that is not there.
+func Snapshot(dir string, options ReadOptions) (*View, error) {
+	if _, err := os.Stat(filepath.Join(dir, walDir)); errors.Is(err, fs.ErrNotExist) && !hasManifest(dir) {
+		return nil, fmt.Errorf("journal: %s holds no journal: neither %s nor %s is there", dir, manifestName, walDir)
+	}
+	var err error
+	for range snapshotTries {
+		var v *View
+		var again bool
+		v, again, err = tryView(dir, options)
+		if err == nil && !again {
+			return v, nil
+		}
+		if err != nil && !again {
+			break
+		}
+		time.Sleep(snapshotPause)
+	}
+	switch {
+	case err == nil:
+		err = errors.New("MANIFEST changes all the time")
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("MANIFEST lists a file that is not there; copy the folder again: %w", err)
+	}
+	return nil, fmt.Errorf("journal %s: %w", dir, err)
+}
+
+// tryView opens everything. again: a file vanished, or MANIFEST was replaced
+// meanwhile, which explains why files may be missing.
+func tryView(dir string, options ReadOptions) (v *View, again bool, err error) {
+	m, err := loadManifest(dir)
+	if err != nil {
+		return nil, false, err
+	}
+	v = &View{Dir: dir, Manifest: m, options: options}
+	err = v.open()
+	if err == nil {
+		after, e := loadManifest(dir)
+		// A wal file is only dropped after MANIFEST was replaced: the same
+		// MANIFEST means that every event is in what was opened.
+		if e == nil && after.Next == m.Next && slices.Equal(after.Segments, m.Segments) {
+			return v, false, nil
+		}
+		err = e
+	}
+	v.Close()
+	return nil, err == nil || errors.Is(err, fs.ErrNotExist), err
+}
+
+func (v *View) open() error {
+	for i := range v.Manifest.Segments {
+		s, err := openSegment(v.Dir, &v.Manifest.Segments[i])
+		if err != nil {
+			return err
+		}
+		v.segments = append(v.segments, s)
+	}
+	names, err := listWALs(v.Dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		path := filepath.Join(v.Dir, walDir, name.String())
+		w, err := openWAL(path, name)
+		if errors.Is(err, errHeader) {
+			// The file may have been made a moment ago.
+			if info, e := os.Stat(path); e == nil && info.Size() > 0 {
+				v.Unreadable = append(v.Unreadable, path)
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		v.wals = append(v.wals, w)
+	}
+	return v.checkManifest()
+}
+
+// checkManifest fails when MANIFEST was lost. Before the first sealing there is
+// none; then the wal files begin with the first event.
+func (v *View) checkManifest() error {
+	if len(v.wals) > 0 && v.wals[0].first == 1 || hasManifest(v.Dir) {
+		return nil
+	}
+	files, err := listSegments(v.Dir)
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: it is missing, but there are segments", errManifest)
+}
+
+// Close closes the files.
+func (v *View) Close() error {
+	var errs []error
+	for _, s := range v.segments {
+		errs = append(errs, s.close())
+	}
+	for _, w := range v.wals {
+		errs = append(errs, w.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Segments returns the segments in order. Their footers are not read yet; see
+// [SegmentFile.Load].
+func (v *View) Segments() []*SegmentFile { return v.segments }
+
+// Tail calls yield with the events that are not sealed, in order, marked as if
+// no further one came. Events and their texts must not be kept, unless cloned.
+// It returns yield's error, or that of a file that cannot be read; damaged
+// blocks are passed over.
+func (v *View) Tail(yield func(*spftrack.Event) error) error {
+	if len(v.wals) == 0 {
+		return nil
+	}
+	marker := newMarker()
+	v.prime(marker)
+	window := newWindow(marker, pairSpan, yield)
+	if err := v.unsealed(window.push); err != nil {
+		return err
+	}
+	return window.flush()
+}
+
+// prime lets a marker see the latest sealed events.
+func (v *View) prime(m *marker) {
+	for _, s := range v.segments[len(v.segments)-primed(v.Manifest.Segments):] {
+		// A damaged segment costs marks, not events.
+		_ = s.prime(m)
+	}
+}
+
+// unsealed calls yield with the events that are not sealed, unmarked.
+func (v *View) unsealed(yield func(*spftrack.Event) error) error {
+	next := v.Manifest.Next
+	for _, w := range v.wals {
+		r := w.blockReader
+		decoder := newDecoder(w.header, v.options.Known)
+		for {
+			blk, err := r.next()
+			if err == io.EOF || errors.Is(err, errTorn) {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.path, err)
+			}
+			if end := blk.first + uint64(blk.count); end > next {
+				if err := decoder.events(&blk, next, yield); err != nil {
+					return err
+				}
+				next = end
+			}
+		}
+	}
+	return nil
+}
+
+// Load reads the footer, after which the methods of [parquet.File] can be
+// called.
+func (s *SegmentFile) Load() error { return s.load() }
+
+// FilePath is the path of the file.
+func (s *SegmentFile) FilePath() string { return s.f.Name() }
+
+// WALBytes is the size of the wal files together, in octets.
+func (v *View) WALBytes() int64 {
+	n := int64(0)
+	for _, w := range v.wals {
+		n += w.size
+	}
+	return n
+}

@@ -1,0 +1,304 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strconv"
+	"strings"
+
+	"nullspf/spftrack"
+)
+
+// A wal file begins with two copies of its header, each in a slot of its own,
+// so that a damaged one costs nothing. Blocks follow. Integers are
+// little-endian, sums CRC-32C.
+//
+//	header  "nspfwal1", slot uint32, length uint32, body, sum of it all
+//	body    key, first, bound uint64, created int64, server, zones uint16,
+//	        for each zone: name, layouts; texts as length uint16 and octets
+//	block   key, first uint64, length, count, sum of payload uint32,
+//	        type uint8, 7 octets of 0, sum of these 36 octets; payload
+//
+// key is random and also in the file's name. A reader that lost its way looks
+// for it: what a stranger puts into a name cannot pass for a block.
+//
+// first and bound enclose the sequence numbers of a file. The header is on disk
+// before any of them is used, so that after a crash numbering goes on at bound.
+const (
+	walMagic   = "nspfwal1"
+	walSlot    = 4 << 10
+	walMaxSlot = 32 << 20
+	// walReserve is how many sequence numbers a file reserves.
+	walReserve = 1 << 21
+
+	blockHeader = 40
+	// maxBlock bounds the payload, and with it what a damaged block costs.
+	maxBlock = 64 << 10
+
+	blockEvents = 1
+	// blockEnd is the last block of a file that was closed in order: no
+	// payload, first is the sequence number that follows.
+	blockEnd = 2
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func sum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+
+// walHeader is the header of a wal file.
+type walHeader struct {
+	key          uint64
+	first, bound uint64
+	// created is nanoseconds since 1970-01-01 UTC.
+	created int64
+	server  string
+	zones   []walZone
+}
+
+// walZone is an entry of a wal file's zone table.
+type walZone struct {
+	name    string
+	layouts []spftrack.Layout
+}
+
+// encode returns both copies.
+func (h *walHeader) encode() ([]byte, error) {
+	le := binary.LittleEndian
+	body := le.AppendUint64(nil, h.key)
+	body = le.AppendUint64(body, h.first)
+	body = le.AppendUint64(body, h.bound)
+	body = le.AppendUint64(body, uint64(h.created))
+	body = appendText(body, h.server)
+	body = le.AppendUint16(body, uint16(len(h.zones)))
+	for _, z := range h.zones {
+		body = appendText(body, z.name)
+		body = appendText(body, joinLayouts(z.layouts))
+	}
+	const around = len(walMagic) + 4 + 4 + 4
+	slot := walSlot
+	for slot < len(body)+around {
+		slot *= 2
+	}
+	if slot > walMaxSlot {
+		return nil, fmt.Errorf("the zone table has %d octets; at most %d are supported", len(body), walMaxSlot-around)
+	}
+	header := append([]byte(nil), walMagic...)
+	header = le.AppendUint32(header, uint32(slot))
+	header = le.AppendUint32(header, uint32(len(body)))
+	header = append(header, body...)
+	header = le.AppendUint32(header, sum(header))
+	out := make([]byte, 2*slot)
+	copy(out, header)
+	copy(out[slot:], header)
+	return out, nil
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.LittleEndian.AppendUint16(b, uint16(len(s))), s...)
+}
+
+func joinLayouts(layouts []spftrack.Layout) string {
+	names := make([]string, len(layouts))
+	for i, l := range layouts {
+		names[i] = string(l)
+	}
+	return strings.Join(names, ",")
+}
+
+var errHeader = errors.New("no valid header")
+
+// readWALHeader reads the header of a file whose name holds key, and tells
+// where the blocks begin.
+func readWALHeader(r io.ReaderAt, key uint64) (h *walHeader, blocks int64, damaged bool, err error) {
+	if h, slot, err := readHeaderCopy(r, 0, key); err == nil {
+		_, _, second := readHeaderCopy(r, int64(slot), key)
+		return h, 2 * int64(slot), second != nil, nil
+	} else if !errors.Is(err, errHeader) {
+		return nil, 0, false, err
+	}
+	for slot := int64(walSlot); slot <= walMaxSlot; slot *= 2 {
+		h, n, err := readHeaderCopy(r, slot, key)
+		if err == nil && int64(n) == slot {
+			return h, 2 * slot, true, nil
+		}
+		if err != nil && !errors.Is(err, errHeader) {
+			return nil, 0, false, err
+		}
+	}
+	return nil, 0, true, errHeader
+}
+
+func readHeaderCopy(r io.ReaderAt, offset int64, key uint64) (h *walHeader, slot int, err error) {
+	const fixed = len(walMagic) + 4 + 4
+	var start [fixed]byte
+	if err := readFull(r, start[:], offset); err != nil {
+		return nil, 0, err
+	}
+	le := binary.LittleEndian
+	slot = int(le.Uint32(start[len(walMagic):]))
+	length := int(le.Uint32(start[len(walMagic)+4:]))
+	if string(start[:len(walMagic)]) != walMagic || slot < walSlot || slot > walMaxSlot || slot&(slot-1) != 0 ||
+		length > slot-fixed-4 {
+		return nil, 0, errHeader
+	}
+	b := make([]byte, fixed+length+4)
+	if err := readFull(r, b, offset); err != nil {
+		return nil, 0, err
+	}
+	if sum(b[:fixed+length]) != le.Uint32(b[fixed+length:]) {
+		return nil, 0, errHeader
+	}
+	if h, err = decodeHeader(b[fixed : fixed+length]); err != nil || h.key != key {
+		return nil, 0, errHeader
+	}
+	return h, slot, nil
+}
+
+// readFull reads len(b) octets; a file that ends before has no valid header.
+func readFull(r io.ReaderAt, b []byte, offset int64) error {
+	n, err := r.ReadAt(b, offset)
+	switch {
+	case n == len(b):
+		return nil
+	case err == io.EOF:
+		return errHeader
+	}
+	return err
+}
+
+func decodeHeader(body []byte) (*walHeader, error) {
+	le := binary.LittleEndian
+	if len(body) < 4*8 {
+		return nil, errHeader
+	}
+	h := &walHeader{
+		key:     le.Uint64(body),
+		first:   le.Uint64(body[8:]),
+		bound:   le.Uint64(body[16:]),
+		created: int64(le.Uint64(body[24:])),
+	}
+	if h.first == 0 || h.bound < h.first {
+		return nil, errHeader
+	}
+	rest := body[32:]
+	ok := true
+	text := func() string {
+		if len(rest) < 2 || len(rest) < 2+int(le.Uint16(rest)) {
+			ok = false
+			return ""
+		}
+		n := int(le.Uint16(rest))
+		s := string(rest[2 : 2+n])
+		rest = rest[2+n:]
+		return s
+	}
+	h.server = text()
+	if !ok || len(rest) < 2 {
+		return nil, errHeader
+	}
+	n := int(le.Uint16(rest))
+	rest = rest[2:]
+	for range n {
+		z := walZone{name: text()}
+		for l := range strings.SplitSeq(text(), ",") {
+			if layout, err := spftrack.ParseLayout(l); err == nil {
+				z.layouts = append(z.layouts, layout)
+			}
+		}
+		if !ok {
+			return nil, errHeader
+		}
+		h.zones = append(h.zones, z)
+	}
+	return h, nil
+}
+
+// block is a block of a wal file.
+type block struct {
+	kind  uint8
+	first uint64
+	count int
+	// records is the payload.
+	records []byte
+}
+
+// appendBlockHeader appends the header of a block.
+func appendBlockHeader(b []byte, key uint64, blk *block) []byte {
+	le := binary.LittleEndian
+	start := len(b)
+	b = le.AppendUint64(b, key)
+	b = le.AppendUint64(b, blk.first)
+	b = le.AppendUint32(b, uint32(len(blk.records)))
+	b = le.AppendUint32(b, uint32(blk.count))
+	b = le.AppendUint32(b, sum(blk.records))
+	b = append(b, blk.kind, 0, 0, 0, 0, 0, 0, 0)
+	return le.AppendUint32(b, sum(b[start:]))
+}
+
+// blockInfo is a decoded block header.
+type blockInfo struct {
+	block
+	length int
+	sum    uint32
+}
+
+// decodeBlockHeader reads a block header, whose sequence numbers must lie
+// within those of the file.
+func decodeBlockHeader(b []byte, key, first, bound uint64) (info blockInfo, ok bool) {
+	le := binary.LittleEndian
+	if len(b) < blockHeader || le.Uint64(b) != key || sum(b[:blockHeader-4]) != le.Uint32(b[blockHeader-4:]) {
+		return info, false
+	}
+	info.first = le.Uint64(b[8:])
+	info.length = int(le.Uint32(b[16:]))
+	info.count = int(le.Uint32(b[20:]))
+	info.sum = le.Uint32(b[24:])
+	info.kind = b[28]
+	if info.first < first || info.first > bound {
+		return info, false
+	}
+	switch info.kind {
+	case blockEvents:
+		ok = info.length <= maxBlock && info.count > 0 && info.count <= info.length/recordFixed &&
+			uint64(info.count) <= bound-info.first
+	case blockEnd:
+		ok = info.length == 0 && info.count == 0
+	}
+	return info, ok
+}
+
+// walName is the name of a wal file: what is known of a file without reading
+// it.
+type walName struct {
+	first, key uint64
+}
+
+const (
+	walSuffix     = ".wal"
+	damagedSuffix = ".damaged"
+)
+
+func (n walName) String() string { return fmt.Sprintf("%020d-%016x%s", n.first, n.key, walSuffix) }
+
+// parseWALName reads the name of a file in the folder journal.
+func parseWALName(name string) (n walName, ok bool) {
+	base, found := strings.CutSuffix(name, walSuffix)
+	first, key, dash := strings.Cut(base, "-")
+	if !found || !dash {
+		return n, false
+	}
+	var err1, err2 error
+	n.first, err1 = strconv.ParseUint(first, 10, 64)
+	n.key, err2 = strconv.ParseUint(key, 16, 64)
+	return n, err1 == nil && err2 == nil && n.first > 0 && n.String() == name
+}
+
+// keyBytes is the form of a key in a file.
+func keyBytes(key uint64) []byte { return binary.LittleEndian.AppendUint64(nil, key) }
+
+// indexKey returns the first offset of a key in b, -1 for none.
+func indexKey(b []byte, key uint64) int { return bytes.Index(b, keyBytes(key)) }
