@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/parquet-go/parquet-go"
+
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
+)
+
+// killRounds is the environment variable for the number of rounds.
+const killRounds = "NULLSPF_KILL_ROUNDS"
+
+// asked is what a client knows of its questions.
+type asked struct {
+	// answered is when the answer came; names that were asked are keys, those
+	// without an answer have the zero time.
+	answered map[string]time.Time
+}
+
+// askUntilDead asks different questions, one after the other, until no answer
+// comes any more.
+func askUntilDead(at, prefix string) (*asked, error) {
+	conn, err := net.Dial("udp", at)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	c := &dns.Conn{Conn: conn}
+	a := &asked{answered: make(map[string]time.Time)}
+	for i := 0; ; i++ {
+		m := new(dns.Msg)
+		m.SetQuestion(fmt.Sprintf("%d.%s.CL.shop.example.FD.1._spf.example.net.", i, prefix), dns.TypeA)
+		name := m.Question[0].Name
+		a.answered[name] = time.Time{}
+		if err := conn.SetDeadline(time.Now().Add(300 * time.Millisecond)); err != nil {
+			return nil, err
+		}
+		if c.WriteMsg(m) != nil {
+			return a, nil
+		}
+		if _, err := c.ReadMsg(); err != nil {
+			return a, nil
+		}
+		a.answered[name] = time.Now()
+	}
+}
+
+// After kill -9 under load, every question that was answered 100 ms before is
+// in the journal, none is there twice, and none that was not asked.
+func TestKill(t *testing.T) {
+	rounds := 4
+	if text := os.Getenv(killRounds); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatalf("%s: %v", killRounds, err)
+		}
+		rounds = n
+	}
+	dir := t.TempDir()
+	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefile, "x", "127.0.0.1:0"))
+	due := make(map[string]bool) // by name: must be there
+	for round := range rounds {
+		d := start(t, dir, "-conf", path)
+		at := d.wait(t, "ready", 1)["listen"].([]any)[0].(string)
+		var group sync.WaitGroup
+		results := make([]*asked, 4)
+		for i := range results {
+			group.Go(func() {
+				var err error
+				if results[i], err = askUntilDead(at, fmt.Sprintf("%d.%d", round, i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(250*time.Millisecond + time.Duration(round%7)*11*time.Millisecond)
+		killed := time.Now()
+		d.signal(t, syscall.SIGKILL)
+		<-d.exited
+		group.Wait()
+		for _, r := range results {
+			for name, when := range r.answered {
+				due[name] = !when.IsZero() && killed.Sub(when) >= 100*time.Millisecond
+			}
+		}
+	}
+
+	// A last run seals and opens what the others left.
+	d := start(t, dir, "-conf", path)
+	d.wait(t, "ready", 1)
+	d.signal(t, syscall.SIGTERM)
+	if err := <-d.exited; err != nil {
+		t.Fatal(err)
+	}
+	view, err := journal.Snapshot(filepath.Join(dir, "var"), journal.ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer view.Close()
+	found := make(map[string]bool)
+	note := func(name string) {
+		if _, ok := due[name]; !ok {
+			t.Errorf("an event that nobody caused: %s", name)
+		}
+		if found[name] {
+			t.Errorf("an event that is there twice: %s", name)
+		}
+		found[name] = true
+	}
+	if err := readNames(view, note); err != nil {
+		t.Fatal(err)
+	}
+	missing, must := 0, 0
+	for name, is := range due {
+		if is {
+			must++
+			if !found[name] {
+				missing++
+			}
+		}
+	}
+	t.Logf("%d rounds: %d questions asked, %d must be there, %d are there", rounds, len(due), must, len(found))
+	if missing > 0 || must < 100 {
+		t.Errorf("%d of %d events are missing", missing, must)
+	}
+}
+
+// readNames calls yield with the name of every event of a journal.
+func readNames(view *journal.View, yield func(name string)) error {
+	for _, s := range view.Segments() {
+		if err := s.Load(); err != nil {
+			return err
+		}
+		for _, group := range s.RowGroups() {
+			r := parquet.NewGenericRowGroupReader[journal.Row](group)
+			defer r.Close()
+			for rows := make([]journal.Row, 1000); ; {
+				n, err := r.Read(rows)
+				for _, row := range rows[:n] {
+					yield(dns.Fqdn(row.RawName))
+				}
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return view.Tail(func(e *spftrack.Event) error {
+		name, _, err := dns.UnpackDomainName(e.Name, 0)
+		yield(name)
+		return err
+	})
+}

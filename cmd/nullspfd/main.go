@@ -1,0 +1,128 @@
+// Command nullspfd is the authoritative nameserver of tracking zones: it
+// answers what SPF checks ask for, and records each question.
+//
+//	nullspfd -conf FILE           serve
+//	nullspfd -conf FILE -check    check the configuration and exit
+//	nullspfd -version
+//
+// SIGHUP and SIGUSR1 reload the configuration, SIGTERM and SIGINT stop. It
+// logs to standard error, one JSON object a line. It exits with 0 when it was
+// stopped or the check found nothing, with 1 on errors, with 2 on wrong usage.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	stdlog "log"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/nameserver"
+)
+
+// version is set when a release is built.
+var version = ""
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("nullspfd", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	conf := flags.String("conf", "Corefile", "read the configuration from `FILE`")
+	check := flags.Bool("check", false, "check the configuration and exit")
+	showVersion := flags.Bool("version", false, "print the version and exit")
+	if err := flags.Parse(args); err != nil {
+		if err == flag.ErrHelp {
+			return 0
+		}
+		return 2
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "nullspfd: unexpected argument %q\n", flags.Arg(0))
+		return 2
+	}
+	if *showVersion {
+		fmt.Fprintln(stdout, "nullspfd", buildVersion())
+		return 0
+	}
+
+	logger := zerolog.New(stderr).With().Timestamp().Logger()
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(standardLog{logger})
+	load := func() (*nameserver.Config, error) { return nameserver.Load(*conf) }
+	config, err := load() // checks it too
+	if err != nil {
+		logger.Error().Err(err).Msg("the configuration is wrong")
+		return 1
+	}
+	if *check {
+		fmt.Fprintf(stdout, "%s: ok\n", *conf)
+		return 0
+	}
+
+	// Signals that come early must wait, not kill.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT)
+	server, err := nameserver.Start(config, nameserver.Options{
+		Logger:  logger,
+		Version: buildVersion(),
+		Workers: nameserver.ClaimProcessors(),
+	})
+	if err != nil {
+		logger.Error().Err(err).Msg("cannot start")
+		return 1
+	}
+	for sig := range signals {
+		if sig == syscall.SIGHUP || sig == syscall.SIGUSR1 {
+			_ = server.Reload(load) // logs and counts its error
+			continue
+		}
+		break
+	}
+	if err := server.Stop(); err != nil {
+		logger.Error().Err(err).Msg("stopping failed")
+		return 1
+	}
+	return 0
+}
+
+// buildVersion is the version of a release, or else what the Go toolchain
+// knows about the build.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// standardLog writes lines of the standard library's logger, among them those
+// of caddy, to zerolog.
+type standardLog struct{ zerolog.Logger }
+
+// Write implements [io.Writer].
+func (l standardLog) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	level := zerolog.InfoLevel
+	for prefix, is := range map[string]zerolog.Level{
+		"[INFO] ":    zerolog.InfoLevel,
+		"[WARNING] ": zerolog.WarnLevel,
+		"[ERROR] ":   zerolog.ErrorLevel,
+	} {
+		if rest, ok := strings.CutPrefix(text, prefix); ok {
+			text, level = rest, is
+		}
+	}
+	l.WithLevel(level).Msg(text)
+	return len(line), nil
+}

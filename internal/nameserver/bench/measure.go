@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nullspf/internal/peers"
+)
+
+// result is one measurement.
+type result struct {
+	// cpu is the server's time in microseconds a query.
+	cpu float64
+	// rate is in answers a second, latency in seconds.
+	rate, latency float64
+	lost          int
+	note          string
+}
+
+func (r result) cpuTime() float64 { return r.cpu }
+
+const (
+	serverProcessor = 0
+	loadProcessor   = 1
+)
+
+// bench holds what all measurements share.
+type bench struct {
+	dir string
+	// queries is the file that dnsperf reads.
+	queries  string
+	echo     string
+	nullspfd string
+	dnsperf  string
+}
+
+// prepare builds the programs and writes the queries.
+func prepare(dir string, names int) (*bench, error) {
+	b := &bench{
+		dir:      dir,
+		queries:  filepath.Join(dir, "queries"),
+		echo:     filepath.Join(dir, "echo"),
+		nullspfd: filepath.Join(dir, "nullspfd"),
+	}
+	var err error
+	if b.dnsperf, err = peers.Program("dnsperf"); err != nil {
+		return nil, err
+	}
+	cc := exec.Command("cc", "-O2", "-o", b.echo, "internal/nameserver/bench/echo/echo.c")
+	if out, err := cc.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the echo: %w\n%s", err, out)
+	}
+	build := exec.Command("go", "build", "-o", b.nullspfd, "./cmd/nullspfd")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building nullspfd: %w\n%s", err, out)
+	}
+	return b, b.writeQueries(names)
+}
+
+// writeQueries writes different questions as SPF checks ask them.
+func (b *bench) writeQueries(n int) error {
+	f, err := os.Create(b.queries)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	for i := range n {
+		fmt.Fprintf(w, "%d.%d.%d.%d.in-addr.CL.shop%d.example.FD.1.%s A\n", 1+i%223, i/223%256, i/7%256, i%251, i, zone)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// measure starts a server, loads it and stops it.
+func (b *bench) measure(ctx context.Context, name string, length time.Duration) (result, error) {
+	at, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		return result{}, err
+	}
+	dir, err := os.MkdirTemp(b.dir, name)
+	if err != nil {
+		return result{}, err
+	}
+	defer os.RemoveAll(dir)
+	// The server inherits the processor of the thread that starts it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := pin(serverProcessor); err != nil {
+		return result{}, err
+	}
+	s, err := b.start(ctx, name, dir, at)
+	if err != nil {
+		return result{}, err
+	}
+	defer s.stop()
+	if err := pin(loadProcessor); err != nil {
+		return result{}, err
+	}
+	if _, err := b.load(ctx, at, time.Second); err != nil { // warm up
+		return result{}, err
+	}
+	before, err := groupTicks(s.pid)
+	if err != nil {
+		return result{}, err
+	}
+	r, err := b.load(ctx, at, length)
+	if err != nil {
+		return result{}, err
+	}
+	after, err := groupTicks(s.pid)
+	if err != nil {
+		return result{}, err
+	}
+	answered := r.rate * r.seconds
+	r.cpu = float64(after-before) / ticksPerSecond * 1e6 / answered
+	if s.note != nil {
+		if r.note, err = s.note(); err != nil {
+			return result{}, err
+		}
+	}
+	return r.result, nil
+}
+
+// pin binds the calling thread, and what it starts, to a processor.
+func pin(processor int) error {
+	var set unix.CPUSet
+	set.Set(processor)
+	return unix.SchedSetaffinity(0, &set)
+}
+
+// ticksPerSecond is that of /proc/PID/stat on every Linux system (sysconf
+// _SC_CLK_TCK).
+const ticksPerSecond = 100
+
+// groupTicks returns the CPU time of a process group.
+func groupTicks(group int) (ticks uint64, err error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue // has ended
+		}
+		// The program's name, in parentheses, may hold spaces.
+		text := string(b)
+		f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+		if len(f) < 13 || f[2] != strconv.Itoa(group) {
+			continue
+		}
+		user, err1 := strconv.ParseUint(f[11], 10, 64)
+		system, err2 := strconv.ParseUint(f[12], 10, 64)
+		if err1 != nil || err2 != nil {
+			return 0, fmt.Errorf("%s cannot be read", path)
+		}
+		ticks += user + system
+	}
+	return ticks, nil
+}
+
+// loadResult is what dnsperf says.
+type loadResult struct {
+	result
+	seconds float64
+}
+
+// load runs dnsperf.
+func (b *bench) load(ctx context.Context, at netip.AddrPort, length time.Duration) (r loadResult, err error) {
+	cmd := exec.CommandContext(ctx, b.dnsperf, "-s", at.Addr().String(), "-p", strconv.Itoa(int(at.Port())),
+		"-d", b.queries, "-l", strconv.Itoa(int(length.Seconds())))
+	out, err := cmd.Output()
+	if err != nil {
+		return r, fmt.Errorf("dnsperf: %w", err)
+	}
+	lost := 0.0
+	for _, v := range []struct {
+		label string
+		value *float64
+	}{
+		{"Queries lost:", &lost}, {"Queries per second:", &r.rate},
+		{"Run time (s):", &r.seconds}, {"Average Latency (s):", &r.latency},
+	} {
+		_, rest, ok := strings.Cut(string(out), v.label)
+		fields := strings.Fields(rest)
+		if !ok || len(fields) == 0 {
+			return r, fmt.Errorf("dnsperf does not say %q:\n%s", v.label, out)
+		}
+		if *v.value, err = strconv.ParseFloat(fields[0], 64); err != nil {
+			return r, fmt.Errorf("dnsperf: %s %w", v.label, err)
+		}
+	}
+	r.lost = int(lost)
+	return r, nil
+}

@@ -1,0 +1,69 @@
+package nameserver
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is a checked configuration. [Load] makes one from a Corefile.
+type Config struct {
+	// Path is the Corefile's, for messages.
+	Path   string
+	Blocks []Block
+
+	// The rest holds for the whole process.
+
+	// Journal is nil when events are not stored.
+	Journal *Journal
+	Cookies Cookies
+	// Metrics and Health are addresses of HTTP servers; the zero AddrPort is
+	// none. They may be equal.
+	Metrics, Health netip.AddrPort
+	Log             LogMode
+}
+
+// Block is a server block: zones that are served alike at some addresses.
+type Block struct {
+	// Position is FILE:LINE of the block, for messages.
+	Position string
+	// Zones are lower-case A-labels without final dot.
+	Zones []string
+	// Listen are the addresses and ports, none of them twice. Port 0 is a free
+	// port, one for all addresses of the block.
+	Listen []netip.AddrPort
+	Track  Track
+	Limit  RateLimit
+}
+
+// Journal says how events are stored.
+type Journal struct {
+	// Dir is the folder.
+	Dir string
+	// Server names this server in its events.
+	Server string
+	// Strict: an event is on disk before its answer leaves.
+	Strict bool
+	// MaxSize is in octets, Retain a time; 0 is no limit.
+	MaxSize int64
+	Retain  time.Duration
+}
+
+// Cookies says which DNS cookies are made and accepted.
+type Cookies struct {
+	Off bool
+	// Secrets: the first makes, all are accepted. Without any, the process
+	// makes one up and keeps it until it ends.
+	Secrets []Secret
+}
+
+// LogMode says which questions are logged.
+type LogMode uint8
+
+// The log modes.
+const (
+	LogNone LogMode = iota
+	// LogErrors logs what is answered with an error.
+	LogErrors
+	// LogAll logs every question.
+	LogAll
+)

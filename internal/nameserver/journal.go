@@ -1,0 +1,98 @@
+package nameserver
+
+import (
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
+)
+
+// ringMemory bounds the memory of all rings together, unless there are very
+// many workers; a ring has at most maxRing and at least minRing octets.
+const (
+	ringMemory = 128 << 20
+	maxRing    = 8 << 20
+	minRing    = 1 << 20
+)
+
+// OpenJournal opens the journal that a configuration describes.
+func OpenJournal(c *Journal, workers int, log zerolog.Logger) (Recorder, error) {
+	return OpenJournalWith(JournalSettings(c, workers, log))
+}
+
+// JournalSettings returns the settings of the journal that a configuration
+// describes.
+func JournalSettings(c *Journal, workers int, log zerolog.Logger) journal.Settings {
+	s := journal.Settings{
+		Dir:       c.Dir,
+		Server:    c.Server,
+		MaxSize:   c.MaxSize,
+		Retain:    c.Retain,
+		Workers:   workers,
+		RingBytes: min(maxRing, max(minRing, ringMemory/workers)),
+		Logger:    log,
+	}
+	if c.Strict {
+		s.Sync = journal.Strict
+	}
+	return s
+}
+
+// OpenJournalWith opens a journal as a recorder.
+func OpenJournalWith(s journal.Settings) (Recorder, error) {
+	j, err := journal.Open(s)
+	if err != nil {
+		return nil, err
+	}
+	return &journalRecorder{j, s.Sync == journal.Strict}, nil
+}
+
+// journalRecorder is a journal as a recorder.
+type journalRecorder struct {
+	journal *journal.Journal
+	strict  bool
+}
+
+func (r *journalRecorder) Zone(name string, layouts []spftrack.Layout) (uint16, error) {
+	return r.journal.AddZone(journal.Zone{Name: name, Layouts: layouts})
+}
+
+func (r *journalRecorder) Worker(i int) EventWriter {
+	if r.strict {
+		return strictWorker{r.journal.Worker(i)}
+	}
+	return r.journal.Worker(i)
+}
+
+func (r *journalRecorder) Shared() EventWriter { return sharedWriter{r.journal} }
+
+func (r *journalRecorder) Stats() RecorderStats {
+	stats := r.journal.Stats()
+	out := RecorderStats{Stored: stats.Stored, Lost: make(map[string]uint64)}
+	for _, reason := range journal.Reasons {
+		out.Lost[reason.String()] = stats.Lost[reason]
+	}
+	return out
+}
+
+func (r *journalRecorder) Health() string {
+	if err := r.journal.Health(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func (r *journalRecorder) Close() error { return r.journal.Close() }
+
+// strictWorker waits at the end of each batch until its events are on disk.
+type strictWorker struct{ *journal.Worker }
+
+// Commit implements [EventWriter]. When the disk fails the journal counts it,
+// and answers go on.
+func (w strictWorker) Commit() { _ = w.Flush() }
+
+// sharedWriter commits each event by itself.
+type sharedWriter struct{ *journal.Journal }
+
+// Commit implements [EventWriter].
+func (w sharedWriter) Commit() {}

@@ -1,0 +1,167 @@
+package nameserver
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// metricsRegistry is where metrics are collected from.
+type metricsRegistry = *prometheus.Registry
+
+// The metrics. For UDP and TCP each,
+//
+//	received = sum of answered + sum of dropped,
+//	tracked  = stored + sum of lost,
+//
+// as soon as all that was received is answered and written. No label holds
+// anything that a client chose.
+var (
+	descReceived = prometheus.NewDesc("nullspfd_queries_received_total",
+		"Messages received.", []string{"transport"}, nil)
+	descAnswered = prometheus.NewDesc("nullspfd_queries_answered_total",
+		"Messages answered, by kind of answer; limited ones were sent to TCP by the rate limit.", []string{"transport", "answer"}, nil)
+	descDropped = prometheus.NewDesc("nullspfd_queries_dropped_total",
+		"Messages not answered, by reason.", []string{"transport", "reason"}, nil)
+	descSendErrors = prometheus.NewDesc("nullspfd_send_errors_total",
+		"Answers over UDP that the kernel did not take.", nil, nil)
+	descSocketDrops = prometheus.NewDesc("nullspfd_socket_drops_total",
+		"UDP messages that the kernel dropped before they were received.", nil, nil)
+	descTracked = prometheus.NewDesc("nullspfd_events_total",
+		"Answered questions that were events.", nil, nil)
+	descStored = prometheus.NewDesc("nullspfd_events_stored_total",
+		"Events stored in the journal.", nil, nil)
+	descLost = prometheus.NewDesc("nullspfd_events_lost_total",
+		"Events not stored, by reason.", []string{"reason"}, nil)
+	descConnections = prometheus.NewDesc("nullspfd_tcp_connections",
+		"Open TCP connections.", nil, nil)
+	descOver = prometheus.NewDesc("nullspfd_tcp_refused_total",
+		"TCP connections closed because of a limit: of all, or of one client.", []string{"limit"}, nil)
+	descReloads = prometheus.NewDesc("nullspfd_reloads_total",
+		"Reloads of the configuration.", []string{"result"}, nil)
+	descConfigGood = prometheus.NewDesc("nullspfd_config_good",
+		"1 unless the last reload failed.", nil, nil)
+	descSuppressed = prometheus.NewDesc("nullspfd_log_lines_suppressed_total",
+		"Lines of the query log that were left out, because they are written too slowly.", nil, nil)
+	descBuild = prometheus.NewDesc("nullspfd_build_info",
+		"1, with the version.", []string{"version"}, nil)
+)
+
+// newMetricsRegistry returns a registry with the metrics of s, of the Go
+// runtime and of the process.
+func newMetricsRegistry(s *Server) metricsRegistry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(
+		(*collector)(s),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return r
+}
+
+// collector reads the counters of a server when it is asked to.
+type collector Server
+
+// Describe implements [prometheus.Collector].
+func (c *collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descReceived, descAnswered, descDropped, descSendErrors, descSocketDrops,
+		descTracked, descStored, descLost, descConnections, descOver,
+		descReloads, descConfigGood, descSuppressed, descBuild,
+	} {
+		descs <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *collector) Collect(metrics chan<- prometheus.Metric) {
+	s := (*Server)(c)
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counts := s.Counts()
+	for _, t := range []struct {
+		name string
+		TransportCounts
+	}{{"udp", counts.UDP}, {"tcp", counts.TCP}} {
+		counter(descReceived, t.Received, t.name)
+		for o, n := range t.outcomes {
+			if outcome(o) < firstDropped {
+				counter(descAnswered, n, t.name, outcomeNames[o])
+			} else {
+				counter(descDropped, n, t.name, outcomeNames[o])
+			}
+		}
+	}
+	counter(descSendErrors, counts.SendErrors)
+	counter(descSocketDrops, counts.SocketDrops)
+	counter(descTracked, counts.Tracked)
+	stats := s.recorder.Stats()
+	counter(descStored, stats.Stored)
+	for reason, n := range stats.Lost {
+		counter(descLost, n, reason)
+	}
+	gauge(descConnections, float64(s.tcp.connections()))
+	counter(descOver, s.tcp.overTotal.Load(), "total")
+	counter(descOver, s.tcp.overClient.Load(), "client")
+	counter(descReloads, s.reloads.Load(), "done")
+	counter(descReloads, s.failedReloads.Load(), "failed")
+	good := 1.0
+	if s.lastFailure.Load() != nil {
+		good = 0
+	}
+	gauge(descConfigGood, good)
+	counter(descSuppressed, s.queryLog.suppressed.Load())
+	gauge(descBuild, 1, s.options.Version)
+}
+
+// Counts are the counters of a server. Those that belong together agree as
+// soon as all that was received is answered.
+type Counts struct {
+	UDP, TCP TransportCounts
+	// Tracked questions are events.
+	Tracked                 uint64
+	SendErrors, SocketDrops uint64
+}
+
+// TransportCounts count the messages over one transport.
+type TransportCounts struct {
+	Received, Answered, Dropped uint64
+	outcomes                    [numOutcomes]uint64
+}
+
+func (t *TransportCounts) add(c *counters) {
+	t.Received += c.received.Load()
+	for o := range c.outcomes {
+		n := c.outcomes[o].Load()
+		t.outcomes[o] += n
+		if outcome(o) < firstDropped {
+			t.Answered += n
+		} else {
+			t.Dropped += n
+		}
+	}
+}
+
+// Counts adds up the counters of all workers.
+func (s *Server) Counts() Counts {
+	var out Counts
+	for _, sh := range s.shards {
+		out.UDP.add(&sh.counters)
+		out.Tracked += sh.tracked.Load()
+		out.SendErrors += sh.sendErrors.Load()
+	}
+	out.UDP.add(&s.slow.counters)
+	out.TCP.add(&s.tcp.counters)
+	out.Tracked += s.slow.counters.tracked.Load() + s.tcp.tracked.Load()
+	out.SendErrors += s.slow.counters.sendErrors.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out.SocketDrops = s.closedDrops
+	for _, l := range s.listeners {
+		out.SocketDrops += l.drops()
+	}
+	return out
+}

@@ -1,0 +1,183 @@
+package nameserver
+
+import (
+	"encoding/binary"
+
+	"github.com/miekg/dns"
+)
+
+// record is a resource record where it stands in a message.
+type record struct {
+	// name is the offset of the owner name.
+	name   int
+	rrtype uint16
+	class  uint16
+	ttl    uint32
+	data   []byte
+}
+
+// nextRecord reads the record at an offset and returns the offset behind it;
+// ok is false when the message ends in the middle of it. What the record's
+// data holds is not checked.
+func nextRecord(b []byte, at int) (r record, next int, ok bool) {
+	r.name = at
+	for at < len(b) && b[at] != 0 && b[at] < 64 {
+		at += 1 + int(b[at])
+	}
+	if at >= len(b) {
+		return r, 0, false
+	}
+	switch {
+	case b[at] == 0:
+		at++
+	case b[at] >= 0xc0:
+		at += 2
+	default:
+		return r, 0, false
+	}
+	if at+10 > len(b) {
+		return r, 0, false
+	}
+	r.rrtype = binary.BigEndian.Uint16(b[at:])
+	r.class = binary.BigEndian.Uint16(b[at+2:])
+	r.ttl = binary.BigEndian.Uint32(b[at+4:])
+	size := int(binary.BigEndian.Uint16(b[at+8:]))
+	at += 10
+	if at+size > len(b) {
+		return r, 0, false
+	}
+	r.data = b[at : at+size]
+	return r, at + size, true
+}
+
+// answerOdd answers any message that has a header and is no response. A plain
+// question gets the answer that the packet path gives.
+func (t *table) answerOdd(q *Query, now int64) outcome {
+	b := q.buf[:q.size]
+	q.edns, q.tracked, q.verified = edns{}, false, q.tcp
+	end, ok := q.parseQuestion(b)
+	questions := binary.BigEndian.Uint16(b[4:])
+	if b[2]&maskOpcode != 0 {
+		return q.fail(dns.RcodeNotImplemented, notImp)
+	}
+	if questions == 0 {
+		end, ok = headerSize, true
+	}
+	// RFC 9619: a query has one question at most.
+	if !ok || questions > 1 {
+		return q.fail(dns.RcodeFormatError, formErr)
+	}
+	q.end = end
+	found, ok := q.parseRecords(b)
+	if !ok {
+		return q.fail(dns.RcodeFormatError, formErr)
+	}
+	q.setLimit()
+	t.applyCookie(q, now)
+	if found.version != 0 {
+		q.finish(q.end, 0, dns.RcodeBadVers, 0, 0, 0)
+		return badVers
+	}
+	if questions == 0 {
+		// RFC 7873 section 5.4: a question for a cookie alone.
+		if q.edns.cookieSize == 0 {
+			return q.fail(dns.RcodeFormatError, formErr)
+		}
+		q.finish(q.end, 0, dns.RcodeSuccess, 0, 0, 0)
+		return cookieOnly
+	}
+	if found.tsig {
+		return q.refuseKey()
+	}
+	q.qtype = binary.BigEndian.Uint16(b[end-4:])
+	class := binary.BigEndian.Uint16(b[end-2:])
+	if class != dns.ClassINET || q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR {
+		q.refuse()
+		return refused
+	}
+	o, _ := t.respond(q)
+	return o
+}
+
+// foundRecords are those behind the question that decide the answer.
+type foundRecords struct {
+	version uint8 // of EDNS
+	tsig    bool
+}
+
+// parseRecords reads what stands behind the question; it fails on a malformed
+// message. Octets behind the last record are ignored.
+func (q *Query) parseRecords(b []byte) (found foundRecords, ok bool) {
+	answer := binary.BigEndian.Uint16(b[6:])
+	authority := int(binary.BigEndian.Uint16(b[8:]))
+	additional := int(binary.BigEndian.Uint16(b[10:]))
+	// RFC 1995 section 3: only IXFR carries a record, in the authority section.
+	ixfr := q.end > headerSize && binary.BigEndian.Uint16(b[q.end-4:]) == dns.TypeIXFR
+	if answer != 0 || authority != 0 && !ixfr {
+		return found, false
+	}
+	at := q.end
+	for i := range authority + additional {
+		r, next, ok := nextRecord(b, at)
+		if !ok || found.tsig {
+			return found, false // RFC 8945 section 5.1: TSIG stands last
+		}
+		at = next
+		if i < authority {
+			continue
+		}
+		switch r.rrtype {
+		case dns.TypeOPT:
+			// RFC 6891 section 6.1.1: one, owned by the root.
+			if q.edns.present || b[r.name] != 0 {
+				return found, false
+			}
+			q.edns.present = true
+			q.edns.size = r.class
+			q.edns.do = r.ttl&0x8000 != 0
+			found.version = uint8(r.ttl >> 16)
+			// The options of another version need not be those of ours.
+			if found.version == 0 && !q.parseOptions(r.data) {
+				q.edns.cookieSize = 0
+				return found, false
+			}
+		case dns.TypeTSIG:
+			found.tsig = true
+		}
+	}
+	return found, true
+}
+
+// fail answers with an error and nothing but the header.
+func (q *Query) fail(rcode uint8, o outcome) outcome {
+	q.edns = edns{}
+	binary.BigEndian.PutUint16(q.buf[4:], 0)
+	q.finish(headerSize, 0, rcode, 0, 0, 0)
+	return o
+}
+
+// refuseKey answers a signed question: no key is known here (RFC 8945 section
+// 5.2.1).
+func (q *Query) refuseKey() outcome {
+	var m, r dns.Msg
+	err := m.Unpack(q.buf[:q.size])
+	asked := m.IsTsig()
+	if err != nil || asked == nil || asked.Algorithm == "" {
+		return q.fail(dns.RcodeFormatError, formErr)
+	}
+	r.SetRcode(&m, dns.RcodeNotAuth)
+	r.Extra = append(r.Extra, &dns.TSIG{
+		Hdr:        dns.RR_Header{Name: asked.Hdr.Name, Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
+		Algorithm:  asked.Algorithm,
+		TimeSigned: asked.TimeSigned,
+		Fudge:      asked.Fudge,
+		OrigId:     m.Id,
+		Error:      dns.RcodeBadKey,
+	})
+	b, err := r.Pack()
+	if err != nil || len(b) > q.limit {
+		return q.fail(dns.RcodeNotAuth, notAuth)
+	}
+	q.size = copy(q.buf, b)
+	return notAuth
+}

@@ -1,0 +1,75 @@
+package nameserver
+
+import "sync/atomic"
+
+// outcome is what became of a question. Every question that is received has
+// exactly one.
+type outcome uint8
+
+const (
+	// Answered: the answer was handed to the kernel.
+
+	// answered from the data of a zone; when it is a tracking zone, the
+	// question is an event.
+	answered outcome = iota
+	// limited: sent to TCP by the rate limit; no event.
+	limited
+	// cookieOnly: a question for a DNS cookie alone (RFC 7873 section 5.4).
+	cookieOnly
+	refused
+	formErr
+	notImp
+	badVers
+	notAuth
+
+	// Dropped: no answer.
+
+	// dropShort: no ID can be read.
+	dropShort
+	// dropResponse: the message is an answer.
+	dropResponse
+	// dropSource: nobody can receive an answer at port 0.
+	dropSource
+	// dropBusy: the slow path has no room.
+	dropBusy
+	// dropLimited: an odd message that exceeds the rate limit.
+	dropLimited
+	// dropPanic: answering it failed.
+	dropPanic
+
+	numOutcomes
+	firstDropped = dropShort
+
+	// deferred: the slow path will say.
+	deferred outcome = numOutcomes
+)
+
+// outcomeNames are the labels of metrics.
+var outcomeNames = [numOutcomes]string{
+	"zone", "limited", "cookie", "refused", "formerr", "notimp", "badvers", "notauth",
+	"short", "response", "source", "busy", "limited", "panic",
+}
+
+// tally counts the questions of one batch.
+type tally [numOutcomes]uint32
+
+// counters count the questions of one worker. The padding keeps workers from
+// sharing cache lines.
+type counters struct {
+	received atomic.Uint64
+	outcomes [numOutcomes]atomic.Uint64
+	// sendErrors counts answers that the kernel did not take.
+	sendErrors atomic.Uint64
+	// tracked counts questions that were events, stored or lost.
+	tracked atomic.Uint64
+	_       [128]byte
+}
+
+// add adds the counts of a batch.
+func (c *counters) add(t *tally) {
+	for i, n := range t {
+		if n > 0 {
+			c.outcomes[i].Add(uint64(n))
+		}
+	}
+}

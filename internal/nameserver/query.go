@@ -1,0 +1,202 @@
+package nameserver
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	headerSize = 12
+	// maxUDPAnswer is the largest answer over UDP: what passes every path
+	// unfragmented (RFC 9715 section 3.1).
+	maxUDPAnswer = 1232
+	// plainUDPAnswer is the largest answer to a question without EDNS
+	// (RFC 1035 section 4.2.1).
+	plainUDPAnswer = 512
+	// maxNameSize is the size of the longest name in wire format.
+	maxNameSize = 255
+	// messageSize is the size of a message buffer. Longer questions are cut
+	// there, which makes them malformed. Answers over TCP never exceed it.
+	messageSize = 4096
+)
+
+// Bits of octets 2 and 3 of the header (RFC 1035 section 4.1.1, RFC 4035
+// section 3.2).
+const (
+	flagQR     = 0x80
+	maskOpcode = 0x78
+	flagAA     = 0x04
+	flagTC     = 0x02
+	flagRD     = 0x01
+	flagCD     = 0x10
+)
+
+// Query is a question and, once answered, its answer, in one buffer:
+//
+//	0        12                     end
+//	+--------+----------------------+---------------------------------+
+//	| header | QNAME  QTYPE  QCLASS | OPT; in the answer records, OPT |
+//	+--------+----------------------+---------------------------------+
+//
+// The question stays where it is, so its case comes back as it was asked.
+type Query struct {
+	buf []byte
+	// size is the length of the question, later that of the answer.
+	size int
+	// end is the offset behind the question section.
+	end   int
+	qtype uint16
+	// limit is the length that the answer may have.
+	limit int
+	// labels has a bit for each offset into QNAME at which a label begins; the
+	// root label has none.
+	labels [4]uint64
+
+	edns edns
+	// subnet is the client subnet of RFC 7871, the zero Prefix when none.
+	subnet netip.Prefix
+	// client is who asks.
+	client netip.AddrPort
+	tcp    bool
+	// verified: the address of client is not forged.
+	verified bool
+
+	// tracked: the question is an event, in the zone with the number zone.
+	tracked bool
+	zone    uint16
+}
+
+// verdict is what a first look at a message gives.
+type verdict uint8
+
+const (
+	// plain: one question of class IN, at most one OPT, nothing else: all that
+	// a resolver sends.
+	plain verdict = iota
+	// odd: everything else, for the slow path to name.
+	odd
+	// mute: a message that must not or cannot be answered.
+	muteShort
+	muteResponse
+)
+
+// Name returns QNAME in wire format, uncompressed, case as asked. It is valid
+// until the buffer is used again.
+func (q *Query) Name() []byte { return q.buf[headerSize : q.end-4] }
+
+// Type returns QTYPE.
+func (q *Query) Type() uint16 { return q.qtype }
+
+// reset makes q ready for the message of size octets at the start of buf,
+// which must have room for the largest answer.
+func (q *Query) reset(buf []byte, size int) {
+	q.buf = buf
+	q.size = size
+	q.end = headerSize
+	q.qtype = 0
+	q.edns = edns{}
+	q.subnet = netip.Prefix{}
+	q.verified = q.tcp
+	q.tracked = false
+}
+
+// parse looks at the message without allocating.
+func (q *Query) parse() verdict {
+	b := q.buf[:q.size]
+	if len(b) < headerSize {
+		return muteShort
+	}
+	if b[2]&flagQR != 0 {
+		return muteResponse
+	}
+	end, ok := q.parseQuestion(b)
+	if !ok {
+		return odd
+	}
+	q.end = end
+	q.qtype = binary.BigEndian.Uint16(b[end-4:])
+	class := binary.BigEndian.Uint16(b[end-2:])
+	additional := binary.BigEndian.Uint16(b[10:])
+	counts := binary.BigEndian.Uint64(b[4:]) >> 16 // QDCOUNT, ANCOUNT, NSCOUNT
+	switch {
+	case b[2]&maskOpcode != 0, counts != 1<<32, additional > 1, class != dns.ClassINET:
+		return odd
+	case q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR:
+		return odd
+	case additional == 0 && end != len(b):
+		return odd
+	case additional == 1 && !q.parseOPT(b[end:]):
+		return odd
+	}
+	q.setLimit()
+	return plain
+}
+
+// parseQuestion finds the end of the first question and the labels of its
+// name. The name of a question is never compressed: nothing stands before it.
+func (q *Query) parseQuestion(b []byte) (end int, ok bool) {
+	q.labels = [4]uint64{}
+	at := headerSize
+	for at < len(b) {
+		size := int(b[at])
+		if size == 0 {
+			at++
+			if at-headerSize > maxNameSize || at+4 > len(b) {
+				return 0, false
+			}
+			return at + 4, true
+		}
+		offset := at - headerSize
+		if size > 63 || offset+size+1 >= maxNameSize {
+			return 0, false
+		}
+		q.labels[offset>>6] |= 1 << (offset & 63)
+		at += 1 + size
+	}
+	return 0, false
+}
+
+// labelAt reports whether a label, or the root, begins at an offset of QNAME.
+func (q *Query) labelAt(offset int) bool {
+	return q.labels[offset>>6]>>(offset&63)&1 != 0 || offset == q.end-4-headerSize-1
+}
+
+// below returns the length of what stands left of the zone in QNAME, 0 at the
+// apex; ok is false when QNAME is not in the zone. The zone is in wire format
+// and lower case.
+func (q *Query) below(zone []byte) (length int, ok bool) {
+	name := q.Name()
+	length = len(name) - len(zone)
+	if length < 0 || !q.labelAt(length) {
+		return 0, false
+	}
+	return length, equalFold(name[length:], zone)
+}
+
+// equalFold compares a name with one in lower case, both of one length
+// (RFC 4343). Octets that say the length of a label are below 'A'.
+func equalFold(name, lower []byte) bool {
+	for i, c := range lower {
+		d := name[i]
+		if d-'A' < 26 {
+			d |= 0x20
+		}
+		if c != d {
+			return false
+		}
+	}
+	return true
+}
+
+func (q *Query) setLimit() {
+	switch {
+	case q.tcp:
+		q.limit = len(q.buf)
+	case q.edns.present:
+		q.limit = min(max(int(q.edns.size), plainUDPAnswer), maxUDPAnswer)
+	default:
+		q.limit = plainUDPAnswer
+	}
+}

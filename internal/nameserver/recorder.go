@@ -1,0 +1,65 @@
+package nameserver
+
+import (
+	"sync/atomic"
+
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
+)
+
+// Event is a question for a name of a tracking zone. Its name is valid only
+// while the event is put.
+type Event = journal.Packet
+
+// Recorder stores events. It outlives every configuration.
+type Recorder interface {
+	// Zone returns the number of a zone, the same for the same name as long as
+	// the recorder lives, and notes the layouts of its names.
+	Zone(name string, layouts []spftrack.Layout) (uint16, error)
+	// Worker returns the end for the packet path of worker i, from 0, which
+	// one goroutine uses at a time.
+	Worker(i int) EventWriter
+	// Shared returns the end for all others; many goroutines may use it.
+	Shared() EventWriter
+	// Stats returns what became of all events so far.
+	Stats() RecorderStats
+	// Health returns what an operator should look at, "" for nothing.
+	Health() string
+	// Close stores what is left.
+	Close() error
+}
+
+// EventWriter takes events. It never waits for a disk, except in Commit where
+// the journal is strict.
+type EventWriter interface {
+	// Put takes a copy of e, or counts it as lost and returns false.
+	Put(e *Event) bool
+	// Commit ends a batch, before its answers leave.
+	Commit()
+}
+
+// RecorderStats counts events. All that were put are either stored, lost, or
+// not yet written.
+type RecorderStats struct {
+	Stored uint64
+	// Lost is by reason; the reasons are few and fixed.
+	Lost map[string]uint64
+}
+
+// discard is the recorder of a configuration without journal.
+type discard struct {
+	lost atomic.Uint64
+}
+
+func (d *discard) Zone(string, []spftrack.Layout) (uint16, error) { return 0, nil }
+
+func (d *discard) Worker(int) EventWriter { return d }
+func (d *discard) Shared() EventWriter    { return d }
+func (d *discard) Put(*Event) bool        { d.lost.Add(1); return false }
+func (d *discard) Commit()                {}
+func (d *discard) Close() error           { return nil }
+func (d *discard) Health() string         { return "journal: none is configured; events are not stored" }
+
+func (d *discard) Stats() RecorderStats {
+	return RecorderStats{Lost: map[string]uint64{"unconfigured": d.lost.Load()}}
+}

@@ -1,0 +1,233 @@
+package nameserver
+
+import (
+	"bytes"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/rs/zerolog"
+
+	"nullspf/spftrack"
+)
+
+// memory is a recorder that keeps events.
+type memory struct {
+	mu     sync.Mutex
+	zones  []string
+	events []Event
+	closed bool
+}
+
+func (m *memory) Zone(name string, _ []spftrack.Layout) (uint16, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if i := slices.Index(m.zones, name); i >= 0 {
+		return uint16(i), nil
+	}
+	m.zones = append(m.zones, name)
+	return uint16(len(m.zones) - 1), nil
+}
+
+func (m *memory) Worker(int) EventWriter { return m }
+func (m *memory) Shared() EventWriter    { return m }
+func (m *memory) Commit()                {}
+func (m *memory) Health() string         { return "" }
+
+func (m *memory) Put(e *Event) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	copied := *e
+	copied.Name = bytes.Clone(e.Name)
+	m.events = append(m.events, copied)
+	return true
+}
+
+func (m *memory) Stats() RecorderStats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return RecorderStats{Stored: uint64(len(m.events))}
+}
+
+func (m *memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	return nil
+}
+
+func (m *memory) take() []Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	events := m.events
+	m.events = nil
+	return events
+}
+
+// testCorefile is a configuration on free ports of loopback.
+const testCorefile = `
+_spf.example.net:0 {
+    bind 127.0.0.1 ::1
+    spftrack {
+        nameservers ns1.example.net ns2._spf.example.net
+        layouts track classic
+        explain "Mail from %{d} is forged"
+        ttl 60s
+        apex_ttl 1h
+        txt "tracking zone" "second \"text\" with \ in it"
+        address ns2._spf.example.net 192.0.2.53 2001:db8::53
+    }
+    journal var
+}
+`
+
+func writeFile(t testing.TB, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// testServer is a running server that records into memory.
+type testServer struct {
+	*Server
+	recorder *memory
+	log      *logBuffer
+	// path is the Corefile's.
+	path string
+}
+
+// logBuffer is a log for tests.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func startServer(t testing.TB, corefile string, o Options) *testServer {
+	t.Helper()
+	if err := probeUDP(netip.MustParseAddrPort("[::1]:0")); err != nil {
+		corefile = strings.ReplaceAll(corefile, " ::1", "")
+	}
+	ts := &testServer{recorder: new(memory), log: new(logBuffer), path: filepath.Join(t.TempDir(), "Corefile")}
+	config, err := Load(writeFile(t, ts.path, corefile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Logger = zerolog.New(ts.log)
+	o.OpenJournal = func(*Journal, int, zerolog.Logger) (Recorder, error) { return ts.recorder, nil }
+	s, err := Start(config, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ts.Server = s
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Log(ts.log.String())
+		}
+	})
+	return ts
+}
+
+// reload writes another Corefile and reloads.
+func (ts *testServer) reload(t testing.TB, corefile string) error {
+	t.Helper()
+	writeFile(t, ts.path, corefile)
+	return ts.Reload(func() (*Config, error) { return Load(ts.path) })
+}
+
+// address returns the first address of the family.
+func (ts *testServer) address(t testing.TB, v6 bool) netip.AddrPort {
+	t.Helper()
+	for _, a := range ts.Addresses() {
+		if a.Addr().Is6() == v6 {
+			return a
+		}
+	}
+	if v6 {
+		t.Skip("this machine has no IPv6")
+	}
+	t.Fatalf("no address in %v", ts.Addresses())
+	return netip.AddrPort{}
+}
+
+// settled waits until every received message is answered or dropped, and
+// returns the counts.
+func (ts *testServer) settled(t testing.TB) Counts {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		c := ts.Counts()
+		if c.UDP.Received == c.UDP.Answered+c.UDP.Dropped && c.TCP.Received == c.TCP.Answered+c.TCP.Dropped {
+			return c
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("received is not answered plus dropped: %+v", c)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// ask sends a message and returns the answer, both in wire format.
+func ask(t testing.TB, network string, to netip.AddrPort, m []byte) []byte {
+	t.Helper()
+	conn, err := dns.DialTimeout(network, to.String(), 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.UDPSize = 65535
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(m); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 65535)
+	n, err := conn.Read(b)
+	if err != nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	return b[:n]
+}
+
+// exchange asks a question and returns the answer.
+func exchange(t testing.TB, network string, to netip.AddrPort, m *dns.Msg) *dns.Msg {
+	t.Helper()
+	b, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := new(dns.Msg)
+	raw := ask(t, network, to, b)
+	if err := answer.Unpack(raw); err != nil {
+		t.Fatalf("the answer % x cannot be read: %v", raw, err)
+	}
+	if answer.Id != m.Id || !answer.Response {
+		t.Fatalf("not an answer to %d: %v", m.Id, answer)
+	}
+	if network == "udp" && len(raw) > maxUDPAnswer {
+		t.Errorf("an answer of %d octets over UDP", len(raw))
+	}
+	return answer
+}

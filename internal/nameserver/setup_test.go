@@ -1,0 +1,187 @@
+package nameserver
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"nullspf/spftrack"
+)
+
+// Each file begins with a comment that holds a part of the error.
+func TestBadCorefiles(t *testing.T) {
+	paths, err := filepath.Glob("testdata/bad/*.Corefile")
+	if err != nil || len(paths) < 40 {
+		t.Fatalf("%d files, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			line, _, _ := strings.Cut(string(text), "\n")
+			want, ok := strings.CutPrefix(line, "# want: ")
+			if !ok {
+				t.Fatal("the file does not say what it wants")
+			}
+			_, err = Load(path)
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Dir(path)) {
+				t.Errorf("error %v\nwant  %s", err, want)
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	writeFile(t, filepath.Join(dir, "secrets"), "e5e973e5a6b2a43f48e7dc849e37bfcf\n")
+	writeFile(t, filepath.Join(dir, "old"), "dd3bdf9344b678b185a6f5cb60fca715\n")
+	path := writeFile(t, filepath.Join(dir, "Corefile"), `
+(common) {
+    journal var {
+        sync strict
+        server ns1
+        max_size 20GB
+        retain 400d
+    }
+    cookies secrets old
+    metrics 127.0.0.1:9153
+    health 127.0.0.1:9153
+    log
+    errors
+}
+_SPF.Example.NET.:53, track.example:53 {
+    bind 127.0.0.1 ::1
+    spftrack {
+        nameservers NS1.example.net. ns2._spf.example.net
+        layouts track classic
+        explain "Mail from %{d} is forged: this domain sends no email"
+        ttl 90
+        apex_ttl 1h30m
+        txt "one" "two words"
+        address ns2._spf.example.net 192.0.2.53
+        address ns2._spf.example.net 2001:db8::53
+    }
+    rrl {
+        rate 500
+        exempt 192.0.2.0/24 2001:db8::1
+    }
+    import common
+}
+plain.example:5300 {
+    spftrack {
+        nameservers ns1.example.net
+    }
+    rrl off
+    import common
+}
+`)
+	got, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plainTrack := DefaultTrack()
+	plainTrack.Nameservers = []string{"ns1.example.net"}
+	want := &Config{
+		Path: path,
+		Blocks: []Block{
+			{
+				Position: path + ":15",
+				Zones:    []string{"_spf.example.net", "track.example"},
+				Listen:   []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53"), netip.MustParseAddrPort("[::1]:53")},
+				Track: Track{
+					Nameservers: []string{"ns1.example.net", "ns2._spf.example.net"},
+					Addresses: map[string][]netip.Addr{
+						"ns2._spf.example.net": {netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
+					},
+					Layouts: []spftrack.Layout{spftrack.Track, spftrack.Classic},
+					Explain: "Mail from %{d} is forged: this domain sends no email",
+					TTL:     90 * time.Second,
+					ApexTTL: 90 * time.Minute,
+					TXT:     []string{"one", "two words"},
+				},
+				Limit: RateLimit{Rate: 500, Exempt: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::1/128")}},
+			},
+			{
+				Position: path + ":33",
+				Zones:    []string{"plain.example"},
+				Listen:   []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:5300"), netip.MustParseAddrPort("[::]:5300")},
+				Track:    plainTrack,
+			},
+		},
+		Journal: &Journal{Dir: "var", Server: "ns1", Strict: true, MaxSize: 20e9, Retain: 400 * 24 * time.Hour},
+		Cookies: Cookies{Secrets: []Secret{mustSecret(t, "e5e973e5a6b2a43f48e7dc849e37bfcf"), mustSecret(t, "dd3bdf9344b678b185a6f5cb60fca715")}},
+		Metrics: netip.MustParseAddrPort("127.0.0.1:9153"),
+		Health:  netip.MustParseAddrPort("127.0.0.1:9153"),
+		Log:     LogAll,
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestValues(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0": 0, "90": 90 * time.Second, "60s": time.Minute, "15m": 15 * time.Minute, "1h30m": 90 * time.Minute,
+		"400d": 400 * 24 * time.Hour, "2w": 14 * 24 * time.Hour,
+		"": -1, "s": -1, "1": time.Second, "1x": -1, "-1s": -1, "1h30": -1, "1.5h": -1, "99999999999s": -1, "2147483647w2147483647w": -1,
+	} {
+		got, err := parseDuration(text)
+		if err != nil {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("time %q: %v, want %v", text, got, want)
+		}
+	}
+	for text, want := range map[string]int64{
+		"1B": 1, "512MiB": 512 << 20, "20GB": 20e9, "1TiB": 1 << 40, "10kB": 10000, "0B": 0,
+		"": -1, "20": -1, "GB": -1, "-1GB": -1, "1.5GB": -1, "99999999999TB": -1,
+	} {
+		got, err := parseSize(text)
+		if err != nil {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("size %q: %d, want %d", text, got, want)
+		}
+	}
+}
+
+// FuzzCorefile gives any text to the parser: no panic, no value beside an
+// error.
+func FuzzCorefile(f *testing.F) {
+	paths, err := filepath.Glob("testdata/bad/*.Corefile")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add(testCorefile)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "import") || strings.Contains(text, "cookies") {
+			t.Skip("reads other files")
+		}
+		c, err := Load(writeFile(t, filepath.Join(dir, "Corefile"), text))
+		if (c == nil) != (err != nil) {
+			t.Fatalf("configuration %v, error %v", c, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "cannot be read as a Corefile") {
+			t.Fatal(err)
+		}
+	})
+}

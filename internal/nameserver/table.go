@@ -1,0 +1,173 @@
+package nameserver
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"nullspf/spftrack"
+)
+
+// table is what is served at one address: a compiled part of a configuration,
+// which a reload replaces as a whole. It never changes.
+type table struct {
+	responders []limitedResponder
+	// limit holds for what no responder answers.
+	limit   compiledLimit
+	cookies *cookieJar // nil is none
+	log     *queryLog
+	mode    LogMode
+}
+
+// limitedResponder is a responder with the limit on its answers.
+type limitedResponder struct {
+	Responder
+	limit *compiledLimit
+}
+
+// compiledLimit is a limit as one worker applies it.
+type compiledLimit struct {
+	RateLimit
+	// interval is the time between two answers; 0 is no limit.
+	interval time.Duration
+}
+
+// compileLimit shares a limit out among workers: the kernel spreads the ports
+// of a resolver over all of them.
+func compileLimit(l RateLimit, workers int) compiledLimit {
+	c := compiledLimit{RateLimit: l}
+	if l.Rate > 0 {
+		c.interval = min(time.Second, time.Second*time.Duration(workers)/time.Duration(l.Rate))
+	}
+	return c
+}
+
+// compiler makes the tables of a configuration.
+type compiler struct {
+	config *Config
+	// secrets are those of cookies when the configuration has none.
+	secrets []Secret
+	log     *queryLog
+	workers int
+	// number gives each zone the number that it has in events.
+	number func(zone string, layouts []spftrack.Layout) (uint16, error)
+}
+
+// compile makes the table of every address.
+func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
+	var jar *cookieJar
+	if !c.config.Cookies.Off {
+		jar = &cookieJar{secrets: c.config.Cookies.Secrets}
+		if len(jar.secrets) == 0 {
+			jar.secrets = c.secrets
+		}
+	}
+	tables := make(map[netip.AddrPort]*table)
+	zones, err := c.zones()
+	if err != nil {
+		return nil, err
+	}
+	for _, z := range zones {
+		for _, at := range z.block.Listen {
+			t := tables[at]
+			if t == nil {
+				t = &table{cookies: jar, log: c.log, mode: c.config.Log}
+				tables[at] = t
+			}
+			t.responders = append(t.responders, limitedResponder{z.trackZone, z.limit})
+			// Refused questions are limited unless every block at the address
+			// says off, and then by the strictest limit.
+			if t.limit.interval < z.limit.interval {
+				t.limit = *z.limit
+			}
+		}
+	}
+	return tables, nil
+}
+
+// servedZone is a zone with what its block says.
+type servedZone struct {
+	*trackZone
+	block *Block
+	limit *compiledLimit
+}
+
+// zones compiles all zones. The longest stands first, so that a zone below
+// another is found.
+func (c *compiler) zones() ([]servedZone, error) {
+	type place struct {
+		zone string
+		at   netip.AddrPort
+	}
+	served := make(map[place]*Block)
+	var zones []servedZone
+	for i := range c.config.Blocks {
+		b := &c.config.Blocks[i]
+		limit := compileLimit(b.Limit, c.workers)
+		for _, name := range b.Zones {
+			number, err := c.number(name, b.Track.Layouts)
+			if err != nil {
+				return nil, fmt.Errorf("%s - %w", b.Position, err)
+			}
+			z, err := newTrackZone(name, number, &b.Track)
+			if err != nil {
+				return nil, fmt.Errorf("%s - %w", b.Position, err)
+			}
+			zones = append(zones, servedZone{z, b, &limit})
+			for _, at := range b.Listen {
+				if other := served[place{name, at}]; other != nil {
+					return nil, fmt.Errorf("%s - zone %s is already served at %s, by the block at %s", b.Position, name, at, other.Position)
+				}
+				served[place{name, at}] = b
+			}
+		}
+	}
+	slices.SortStableFunc(zones, func(a, b servedZone) int {
+		return cmp.Compare(len(b.apex), len(a.apex))
+	})
+	return zones, nil
+}
+
+// answer answers a plain question and says how. rates is nil where no limit
+// holds; now is in ns since 1970.
+func (t *table) answer(q *Query, rates *rateTable, now int64) outcome {
+	t.applyCookie(q, now)
+	result, limit := t.respond(q)
+	if rates != nil && limit.exceeded(q, rates, now) {
+		q.truncate()
+		q.tracked = false
+		return limited
+	}
+	return result
+}
+
+// respond answers a question whose cookie was applied, and returns the limit
+// that holds for the answer.
+func (t *table) respond(q *Query) (outcome, *compiledLimit) {
+	for i := range t.responders {
+		if r := &t.responders[i]; r.Respond(q) {
+			return answered, r.limit
+		}
+	}
+	q.refuse()
+	return refused, &t.limit
+}
+
+// applyCookie checks the cookie of a question, if there is one.
+func (t *table) applyCookie(q *Query, now int64) {
+	switch {
+	case q.edns.cookieSize == 0:
+	case t.cookies == nil:
+		q.edns.cookieSize = 0
+	default:
+		t.cookies.apply(q, uint32(now/int64(time.Second)))
+	}
+}
+
+// exceeded counts an answer and reports whether it exceeds the limit.
+func (l *compiledLimit) exceeded(q *Query, rates *rateTable, now int64) bool {
+	return l.interval > 0 && !q.verified &&
+		!rates.allow(q.client.Addr(), l.interval, now) && !l.exempt(q.client.Addr())
+}

@@ -1,0 +1,133 @@
+package nameserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+)
+
+// webServer serves metrics, health or both at one address.
+type webServer struct {
+	at       netip.AddrPort
+	listener net.Listener
+	handler  atomic.Pointer[http.Handler]
+	server   http.Server
+}
+
+func openWeb(at netip.AddrPort) (*webServer, error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", at.String())
+	if err != nil {
+		return nil, fmt.Errorf("listen on tcp %s for HTTP: %w%s", at, err, bindHint(err))
+	}
+	w := &webServer{at: at, listener: l}
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		w.at = a.AddrPort()
+	}
+	w.server = http.Server{
+		Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			(*w.handler.Load()).ServeHTTP(rw, r)
+		}),
+		ReadTimeout:    5 * time.Second,
+		WriteTimeout:   10 * time.Second,
+		IdleTimeout:    time.Minute,
+		MaxHeaderBytes: 8 << 10,
+	}
+	return w, nil
+}
+
+// serve starts answering requests; handler must be set first.
+func (w *webServer) serve(log zerolog.Logger) {
+	go func() {
+		if err := w.server.Serve(w.listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error().Err(err).Stringer("listen", w.at).Msg("the HTTP server failed")
+		}
+	}()
+}
+
+// close ends the server without waiting for requests: they may wait for the
+// lock under which it is closed.
+func (w *webServer) close() error {
+	return errors.Join(ignoreClosed(w.server.Close()), ignoreClosed(w.listener.Close()))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// pages returns what a configuration serves over HTTP, by address.
+func (s *Server) pages(c *Config) map[netip.AddrPort]http.Handler {
+	muxes := make(map[netip.AddrPort]*http.ServeMux)
+	page := func(at netip.AddrPort, path string, h http.Handler) {
+		if !at.IsValid() {
+			return
+		}
+		if muxes[at] == nil {
+			muxes[at] = http.NewServeMux()
+		}
+		muxes[at].Handle("GET "+path, h)
+	}
+	page(c.Metrics, "/metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	page(c.Health, "/health", http.HandlerFunc(s.serveHealth))
+	pages := make(map[netip.AddrPort]http.Handler)
+	for at, mux := range muxes {
+		pages[at] = mux
+	}
+	return pages
+}
+
+// Health is what GET /health returns. As long as the server answers questions
+// the status code is 200: a lost event is no reason to take it out of service.
+type Health struct {
+	// Status is "ok", or "degraded" when there are problems.
+	Status string `json:"status"`
+	// Problems are what an operator should look at.
+	Problems []string `json:"problems"`
+	Stored   uint64   `json:"stored"`
+	// Lost is by reason.
+	Lost map[string]uint64 `json:"lost"`
+	// Uptime is in seconds.
+	Uptime int64 `json:"uptime"`
+}
+
+// Health returns the state of the server.
+func (s *Server) Health() Health {
+	stats := s.recorder.Stats()
+	h := Health{
+		Status:   "ok",
+		Problems: []string{},
+		Stored:   stats.Stored,
+		Lost:     stats.Lost,
+		Uptime:   int64(time.Since(s.started) / time.Second),
+	}
+	if h.Lost == nil {
+		h.Lost = map[string]uint64{}
+	}
+	if p := s.recorder.Health(); p != "" {
+		h.Problems = append(h.Problems, p)
+	}
+	if reason := s.lastFailure.Load(); reason != nil {
+		h.Problems = append(h.Problems, "reload: "+*reason)
+	}
+	if len(h.Problems) > 0 {
+		h.Status = "degraded"
+	}
+	return h
+}
+
+func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	// An error is one of the connection, whose client has gone.
+	_ = json.NewEncoder(w).Encode(s.Health())
+}
