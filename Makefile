@@ -16,6 +16,7 @@ help: ## list the targets
 
 build: ## compile the programs into bin/
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nullspf ./cmd/nullspf
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nullspfd ./cmd/nullspfd
 
 zones: build ## write zone files and configurations: make zones CONFIG=nullspf.yaml OUT=build
 	bin/nullspf zones -c '$(CONFIG)' $(if $(OUT),-o '$(OUT)')
@@ -23,8 +24,8 @@ zones: build ## write zone files and configurations: make zones CONFIG=nullspf.y
 check: build ## check configuration, lists and output: make check CONFIG=nullspf.yaml
 	bin/nullspf check -c '$(CONFIG)' $(if $(OUT),-o '$(OUT)')
 
-demo: build ## publish the example domains with a real BIND primary and secondary
-	scripts/install-peers bind9 bind9-utils bind9-dnsutils
+demo: build ## publish the example domains with real BINDs, record forged mail with nullspfd
+	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf
 	$(GO) run ./internal/demo
 
 test: peers lint unit ## install what the tests need, then lint and run all tests

@@ -180,12 +180,11 @@ func (c *checker) knot() {
 }
 
 func (c *checker) nullspfd() {
-	if c.Track != nil || !c.DNSSEC {
-		c.corefile("nullspfd/primary.Corefile")
+	if c.Track == nil {
+		return
 	}
-	if c.secondaries() {
-		c.corefile("nullspfd/secondary.Corefile")
-	}
+	c.corefile("nullspfd/primary.Corefile")
+	c.corefile("nullspfd/secondary.Corefile")
 }
 
 func (c *checker) corefile(file string) {

@@ -2,6 +2,8 @@ package named
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -68,7 +70,8 @@ func (s *site) build(set *zones.Set) Change {
 			c.Removed = append(c.Removed, change.Name)
 		}
 	}
-	if err := plan.Write(s.t.Context(), files, zones.Hash{}); err != nil {
+	settings := sha256.Sum256(fmt.Appendf(nil, "%+v %+v %+v", s.settings, s.settings.TSIG, s.settings.Track))
+	if err := plan.Write(s.t.Context(), files, zones.Hash(settings[:len(zones.Hash{})])); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, dir := range []string{or(s.settings.Store, "secondary"), "keys"} {

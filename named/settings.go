@@ -38,8 +38,8 @@ const (
 	NewTerms Terms = "new" // type primary, type secondary, primaries
 )
 
-// Settings say which configurations to write. The zero value of a field that
-// has no comment on it is what is not wanted.
+// Settings say which configurations to write. The zero value of a field
+// switches off what it describes, unless its comment says otherwise.
 type Settings struct {
 	// Output is the absolute path of the output folder.
 	Output string
@@ -61,7 +61,8 @@ type Settings struct {
 	Catalog string
 	// Store is the folder in which a secondary keeps its copies and into which
 	// it must be able to write. Relative to Output when it is not absolute;
-	// "secondary" when empty.
+	// "secondary" when empty. Secondaries on one machine must not share it:
+	// the copies of BIND are no text, which others take for broken files.
 	Store string
 	// Keys is the folder of BIND's DNSSEC keys, into which it must be able to
 	// write. Relative to Output when it is not absolute; "keys" when empty.

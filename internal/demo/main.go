@@ -1,7 +1,8 @@
-// Command demo shows the main job on the examples: it publishes their domains
-// with a real BIND primary and a real BIND secondary on loopback.
+// Command demo shows the main jobs on the examples: it publishes their domains
+// with a real BIND primary and a real BIND secondary on loopback, has a real SPF
+// implementation check forged messages, and shows what nullspfd recorded.
 //
-//	go run ./internal/demo [-nullspf bin/nullspf] [-examples examples] [-dir demo]
+//	go run ./internal/demo [-nullspf bin/nullspf] [-nullspfd bin/nullspfd] [-examples examples] [-dir demo]
 package main
 
 import (
@@ -28,6 +29,7 @@ func main() {
 	defer stop()
 	d := &demo{}
 	flag.StringVar(&d.nullspf, "nullspf", "bin/nullspf", "the program")
+	flag.StringVar(&d.nullspfd, "nullspfd", "bin/nullspfd", "the nameserver")
 	flag.StringVar(&d.examples, "examples", "examples", "folder of the example configuration")
 	flag.StringVar(&d.dir, "dir", "demo", "folder to work in, emptied first")
 	flag.Parse()
@@ -38,14 +40,14 @@ func main() {
 }
 
 type demo struct {
-	nullspf, examples, dir string
-	primary, secondary     netip.AddrPort
-	names                  []string
+	nullspf, nullspfd, examples, dir string
+	primary, secondary, tracker      netip.AddrPort
+	names                            []string
 }
 
 func (d *demo) run(ctx context.Context) error {
-	if missing := peers.Missing("named", "rndc", "named-checkconf", "dig"); len(missing) > 0 {
-		return fmt.Errorf("not installed: %s; the Debian packages are bind9, bind9-utils and bind9-dnsutils", strings.Join(missing, ", "))
+	if missing := peers.Missing("named", "rndc", "named-checkconf", "dig", "unbound", "python3"); len(missing) > 0 {
+		return fmt.Errorf("not installed: %s; scripts/install-peers installs them on Debian and Ubuntu", strings.Join(missing, ", "))
 	}
 	if err := d.prepare(); err != nil {
 		return err
@@ -93,8 +95,11 @@ func (d *demo) run(ctx context.Context) error {
 	}
 
 	d.say("5. Every domain at both servers, as planned")
-	return d.command(ctx, d.nullspf, "verify", "-c", filepath.Join(d.dir, "nullspf.yaml"),
-		"--server", d.primary.String(), "--server", d.secondary.String())
+	if err := d.command(ctx, d.nullspf, "verify", "-c", filepath.Join(d.dir, "nullspf.yaml"),
+		"--server", d.primary.String(), "--server", d.secondary.String()); err != nil {
+		return err
+	}
+	return d.track(ctx)
 }
 
 // prepare writes the example configuration with loopback addresses and a key.
@@ -107,7 +112,7 @@ func (d *demo) prepare() error {
 	}
 	loopback := netip.MustParseAddr("127.0.0.1")
 	var err error
-	for _, a := range []*netip.AddrPort{&d.primary, &d.secondary} {
+	for _, a := range []*netip.AddrPort{&d.primary, &d.secondary, &d.tracker} {
 		if *a, err = peers.FreePort(loopback); err != nil {
 			return err
 		}
@@ -125,6 +130,7 @@ func (d *demo) prepare() error {
 		"output: ":    "build",
 		"primary: ":   fmt.Sprintf("{addresses: [%q], allow_transfer: [127.0.0.1], also_notify: [%q]}", d.primary, d.secondary),
 		"    list: ":  list,
+		"  listen: ":  fmt.Sprintf("[%q]", d.tracker),
 		"journals: ":  "[var]\ntsig: {name: xfr.example.net, algorithm: hmac-sha256, secret_file: tsig.key}",
 		"servers: [b": "ind, nsd, knot, nullspfd]",
 	} {

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
+	"nullspf/zones"
+)
+
+func (a *app) logCommand() *cobra.Command {
+	f := &logFlags{}
+	c := &cobra.Command{
+		Use:   "log",
+		Short: "Ask the forgery log who forges mail from the domains",
+		Long: `Asks the forgery log: the journal folders that nullspfd writes, or copies of
+them. It may go on writing meanwhile; an event is seen a second after its answer
+at the latest.
+
+The folders are those of the key journals of the configuration, or those given
+with --journal. The events of several folders count together.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.PersistentFlags().StringArrayVar(&f.journals, "journal", nil, "read the journal folder `DIR` instead of the configuration's; repeatable")
+	c.AddCommand(
+		a.logEventsCommand(f), a.logTopCommand(f), a.logTimelineCommand(f),
+		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f),
+	)
+	return c
+}
+
+// logFlags are the flags of the commands below log.
+type logFlags struct {
+	journals             []string
+	format               string
+	since, until         string
+	domain, sender, helo string
+	ip                   string
+	kinds                []string
+	packets              bool
+}
+
+func (f *logFlags) addFormat(c *cobra.Command) {
+	c.Flags().StringVar(&f.format, "format", string(forgerylog.Table), "`FORMAT` of the output: table, json, csv")
+}
+
+const filterHelp = `
+
+Without filters, all attempts are selected. Filters can be combined; an event
+must pass each. A TEXT is looked for anywhere, in upper or lower case, in the
+form in which it is shown; =TEXT must be the whole. A TIME is 2026-11-20T15:04:05Z,
+a date (its beginning in UTC), or 7d, 24h, 90m for so long ago.`
+
+func (f *logFlags) addFilters(c *cobra.Command) {
+	c.Flags().StringVar(&f.since, "since", "", "only events of this `TIME` or later")
+	c.Flags().StringVar(&f.until, "until", "", "only events before this `TIME`")
+	c.Flags().StringVar(&f.domain, "domain", "", "only forged domains with this `TEXT`")
+	c.Flags().StringVar(&f.ip, "ip", "", "only clients in this `PREFIX`, or of this address")
+	c.Flags().StringVar(&f.sender, "sender", "", "only senders, local@domain, with this `TEXT`")
+	c.Flags().StringVar(&f.helo, "helo", "", "only HELO names with this `TEXT`")
+	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only events of this `KIND`: exists, exp, classic, smtp, and with --packets minimised, other; repeatable")
+	c.Flags().BoolVar(&f.packets, "packets", false, "every question by itself instead of one event for each attempt")
+}
+
+// query makes the query of the filters.
+func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
+	q := forgerylog.Query{Packets: f.packets}
+	now := time.Now()
+	var err error
+	if f.since != "" {
+		if q.Since, err = forgerylog.ParseTime(f.since, now); err != nil {
+			return q, fmt.Errorf("--since: %w", err)
+		}
+	}
+	if f.until != "" {
+		if q.Until, err = forgerylog.ParseTime(f.until, now); err != nil {
+			return q, fmt.Errorf("--until: %w", err)
+		}
+	}
+	if f.since != "" && f.until != "" && !q.Since.Before(q.Until) {
+		return q, fmt.Errorf("--since %s is not before --until %s", f.since, f.until)
+	}
+	q.Domain, q.Sender, q.HELO = forgerylog.ParseDomain(f.domain), forgerylog.ParseText(f.sender), forgerylog.ParseText(f.helo)
+	if c.Flags().Changed("ip") {
+		if q.Client, err = parsePrefix(f.ip); err != nil {
+			return q, err
+		}
+	}
+	for _, name := range f.kinds {
+		k, err := spftrack.ParseKind(strings.ToLower(name))
+		if err != nil {
+			return q, fmt.Errorf("--kind: %w", err)
+		}
+		if (k == spftrack.KindMinimised || k == spftrack.KindOther) && !f.packets {
+			return q, fmt.Errorf("--kind: events of kind %s are no attempts; add --packets", k)
+		}
+		q.Kinds = append(q.Kinds, k)
+	}
+	return q, nil
+}
+
+// parsePrefix reads a prefix, or an address as the prefix of itself.
+func parsePrefix(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil || prefix.Addr().Is4In6() {
+		return prefix, fmt.Errorf("--ip: %q is neither an address nor a prefix; write 192.0.2.0/24 or 2001:db8::/32", text)
+	}
+	return prefix.Masked(), nil
+}
+
+// forgeryLog opens the folders that are to be read.
+func (a *app) forgeryLog(c *cobra.Command, f *logFlags) (forgerylog.Engine, error) {
+	if len(f.journals) > 0 && !c.Flags().Changed("config") {
+		if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) {
+			return forgerylog.Open(f.journals, journal.ReadOptions{}), nil
+		}
+	}
+	conf, err := a.load()
+	if err != nil {
+		if len(f.journals) == 0 && !c.Flags().Changed("config") {
+			return nil, fmt.Errorf("%w\nor name the journal folder with --journal", err)
+		}
+		return nil, err
+	}
+	dirs := f.journals
+	if len(dirs) == 0 {
+		dirs = conf.Journals
+	}
+	if len(dirs) == 0 {
+		return nil, fmt.Errorf("%s names no journal folder; set journals: [DIR] or use --journal", conf.File)
+	}
+	return forgerylog.Open(dirs, journal.ReadOptions{Known: knownDomains(conf.Output)}), nil
+}
+
+// knownDomains tells of domains whether the manifest of an output folder lists
+// them, for every tracking zone. The manifest is read when it is needed first.
+func knownDomains(output string) func(zone string) func(domain string) bool {
+	listed := sync.OnceValue(func() func(string) (uint32, bool) {
+		lookup, err := zones.ReadSerials(output)
+		if err == nil {
+			return lookup
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			warn("%v; events that are not sealed yet are read without the list of domains", err)
+		}
+		return func(string) (uint32, bool) { return 0, false }
+	})
+	known := func(domain string) bool {
+		_, ok := listed()(domain)
+		if parent, www := strings.CutPrefix(domain, "www."); www && !ok {
+			_, ok = listed()(parent)
+		}
+		return ok
+	}
+	return func(string) func(string) bool { return known }
+}
+
+// answered reports whether there is an answer in spite of an error, which is
+// told after it.
+func answered(err error) bool { return err == nil || errors.As(err, new(*forgerylog.Incomplete)) }

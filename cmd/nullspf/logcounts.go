@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"nullspf/internal/forgerylog"
+)
+
+func (a *app) logTopCommand(f *logFlags) *cobra.Command {
+	var number int
+	c := &cobra.Command{
+		Use:   "top ip|net|sender|helo|domain|resolver",
+		Short: "Show the most frequent clients, networks, senders, domains",
+		Long: `Counts events by one of
+
+  ip        the address of the client that sent the mail
+  net       its network: 24 bits of an IPv4 address, 48 of an IPv6 address
+  sender    the envelope sender
+  helo      the name that the client gave in HELO
+  domain    the forged domain
+  resolver  the address of the resolver that asked
+
+and shows the most frequent. Up to 1048576 different values are counted exactly;
+when there are more, it says by how much the counts may be too low.` + filterHelp,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name what to count by: %s", c.UseLine())
+			}
+			return nil
+		},
+		ValidArgs: []string{"ip", "net", "sender", "helo", "domain", "resolver"},
+		RunE: func(c *cobra.Command, args []string) error {
+			by, err := forgerylog.ParseField(strings.ToLower(args[0]))
+			if err != nil {
+				return err
+			}
+			if number < 1 {
+				return errors.New("-n: use a number from 1 on")
+			}
+			return a.logTop(c, f, by, number)
+		},
+	}
+	f.addFilters(c)
+	f.addFormat(c)
+	c.Flags().IntVarP(&number, "number", "n", 20, "show `N` values")
+	return c
+}
+
+func (a *app) logTop(c *cobra.Command, f *logFlags, by forgerylog.Field, number int) error {
+	q, format, engine, err := a.question(c, f)
+	if err != nil {
+		return err
+	}
+	ranking, err := engine.Top(c.Context(), q, by, number)
+	if !answered(err) {
+		return err
+	}
+	if text := ranking.Inexact(); text != "" && format != forgerylog.Table {
+		warn("%s", text)
+	}
+	return errors.Join(forgerylog.WriteRanking(c.OutOrStdout(), format, ranking, f.packets), err)
+}
+
+// question reads the flags of a question and opens what it is about.
+func (a *app) question(c *cobra.Command, f *logFlags) (forgerylog.Query, forgerylog.Format, forgerylog.Engine, error) {
+	q, err := f.query(c)
+	if err != nil {
+		return q, "", nil, err
+	}
+	format, err := forgerylog.ParseFormat(f.format)
+	if err != nil {
+		return q, "", nil, fmt.Errorf("--format: %w", err)
+	}
+	engine, err := a.forgeryLog(c, f)
+	return q, format, engine, err
+}
+
+func (a *app) logTimelineCommand(f *logFlags) *cobra.Command {
+	var per string
+	c := &cobra.Command{
+		Use:   "timeline",
+		Short: "Count events by minute, hour or day",
+		Long: `Counts events by minute, hour or day in UTC. On a terminal each has a bar.
+Minutes, hours or days without events are shown too; of more than 24 in a row
+the table tells only how many they are.` + filterHelp,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			unit, err := forgerylog.ParseUnit(strings.ToLower(per))
+			if err != nil {
+				return fmt.Errorf("--per: %w", err)
+			}
+			return a.logTimeline(c, f, unit)
+		},
+	}
+	f.addFilters(c)
+	f.addFormat(c)
+	c.Flags().StringVar(&per, "per", string(forgerylog.Hour), "`UNIT` of time: minute, hour, day")
+	return c
+}
+
+func (a *app) logTimeline(c *cobra.Command, f *logFlags, unit forgerylog.Unit) error {
+	q, format, engine, err := a.question(c, f)
+	if err != nil {
+		return err
+	}
+	series, err := engine.Timeline(c.Context(), q, unit)
+	if !answered(err) {
+		return err
+	}
+	width := 0
+	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
+		if width, _, _ = term.GetSize(fd); width == 0 {
+			width = 80
+		}
+	}
+	return errors.Join(forgerylog.WriteSeries(c.OutOrStdout(), format, series, width), err)
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/journal"
+)
+
+func (a *app) logEventsCommand(f *logFlags) *cobra.Command {
+	limit := 0
+	c := &cobra.Command{
+		Use:   "events",
+		Short: "Show the events of the forgery log",
+		Long:  `Shows the events of the forgery log, the oldest first.` + filterHelp,
+		Args:  noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("limit") && limit < 1 {
+				return errors.New("--limit: use a number from 1 on")
+			}
+			return a.logEvents(c, f, limit)
+		},
+	}
+	f.addFilters(c)
+	f.addFormat(c)
+	c.Flags().IntVar(&limit, "limit", 0, "only the newest `N` events")
+	return c
+}
+
+func (a *app) logEvents(c *cobra.Command, f *logFlags, limit int) error {
+	q, err := f.query(c)
+	if err != nil {
+		return err
+	}
+	out, err := f.eventWriter(c.OutOrStdout())
+	if err != nil {
+		return err
+	}
+	engine, err := a.forgeryLog(c, f)
+	if err != nil {
+		return err
+	}
+	err = engine.Events(c.Context(), q, limit, out.Write)
+	if !answered(err) {
+		return err
+	}
+	return errors.Join(out.Flush(), err)
+}
+
+// eventWriter writes events in the format of the flag.
+func (f *logFlags) eventWriter(w io.Writer) (forgerylog.EventWriter, error) {
+	format, err := forgerylog.ParseFormat(f.format)
+	if err != nil {
+		return nil, fmt.Errorf("--format: %w", err)
+	}
+	return forgerylog.NewEventWriter(w, format, f.packets), nil
+}
+
+func (a *app) logTailCommand(f *logFlags) *cobra.Command {
+	var number int
+	var follow bool
+	c := &cobra.Command{
+		Use:   "tail",
+		Short: "Show the newest events, and further ones as they come",
+		Long: `Shows the newest events of the forgery log and, with -f, further ones as they
+come, until it is interrupted. An attempt is shown within two seconds. When a
+receiver takes longer to ask its second question (exp=), the attempt is shown
+without local part and HELO name.` + filterHelp,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch {
+			case number < 0:
+				return errors.New("-n: use a number from 0 on")
+			case follow:
+				return a.logFollow(c, f, number)
+			case number == 0:
+				return nil
+			}
+			return a.logEvents(c, f, number)
+		},
+	}
+	f.addFilters(c)
+	f.addFormat(c)
+	c.Flags().IntVarP(&number, "number", "n", 10, "begin with the newest `N` events")
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "show further events as they come")
+	return c
+}
+
+func (a *app) logFollow(c *cobra.Command, f *logFlags, number int) error {
+	q, err := f.query(c)
+	if err != nil {
+		return err
+	}
+	out, err := f.eventWriter(c.OutOrStdout())
+	if err != nil {
+		return err
+	}
+	engine, err := a.forgeryLog(c, f)
+	if err != nil {
+		return err
+	}
+	err = engine.Follow(c.Context(), q, number, func(rows []journal.Row) error {
+		for i := range rows {
+			if err := out.Write(&rows[i]); err != nil {
+				return err
+			}
+		}
+		return out.Flush()
+	})
+	if errors.Is(err, context.Canceled) {
+		// Being interrupted is how it ends.
+		return nil
+	}
+	return err
+}

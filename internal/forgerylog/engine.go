@@ -1,0 +1,146 @@
+package forgerylog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"nullspf/internal/journal"
+)
+
+// Engine answers questions about the forgery log.
+//
+// Beside an error that is an [Incomplete], what a method returns or yields is
+// right about everything that could be read. Any other error leaves it unusable.
+// Errors of ctx and of yield are returned as they are, or joined with an
+// Incomplete.
+type Engine interface {
+	// Events calls yield with the selected events, or with the newest of them
+	// when limit is greater than 0. The events of a folder come in order of
+	// their sequence numbers, those of several folders merged by time. A row is
+	// valid until yield returns.
+	Events(ctx context.Context, q Query, limit int, yield func(*journal.Row) error) error
+
+	// Follow calls yield with the newest selected events, at most last, then
+	// with further ones as they come, until ctx is done. Each call gets a batch
+	// in order of time, which is valid until yield returns; the first may be
+	// empty.
+	Follow(ctx context.Context, q Query, last int, yield func([]journal.Row) error) error
+
+	// Top counts the selected events by the values of a field and returns the n
+	// greatest.
+	Top(ctx context.Context, q Query, by Field, n int) (*Ranking, error)
+
+	// Timeline counts the selected events in units of time.
+	Timeline(ctx context.Context, q Query, per Unit) (*Series, error)
+
+	// Stats tells what each folder holds.
+	Stats(ctx context.Context) ([]FolderStats, error)
+
+	// Check reads each folder in full and verifies it; see journal.CheckDir.
+	Check(ctx context.Context) ([]FolderReport, error)
+}
+
+// MaxLimit is the greatest number of newest events that can be asked for,
+// because they are collected in memory.
+const MaxLimit = 100_000
+
+// Field is what [Engine.Top] counts by.
+type Field string
+
+// The fields.
+const (
+	// ByIP is the address of the SMTP client.
+	ByIP Field = "ip"
+	// ByNet is its network: 24 bits of an IPv4 address, 48 of an IPv6 address.
+	ByNet Field = "net"
+	// BySender is the envelope sender, local@domain.
+	BySender Field = "sender"
+	// ByHELO is the argument of HELO or EHLO.
+	ByHELO Field = "helo"
+	// ByDomain is the domain that was claimed without right.
+	ByDomain Field = "domain"
+	// ByResolver is the address from which the questions came.
+	ByResolver Field = "resolver"
+)
+
+// Fields lists the fields.
+var Fields = []Field{ByIP, ByNet, BySender, ByHELO, ByDomain, ByResolver}
+
+// ParseField returns the field called s.
+func ParseField(s string) (Field, error) {
+	if f := Field(s); slices.Contains(Fields, f) {
+		return f, nil
+	}
+	return "", fmt.Errorf("no field %q to count by; there are %s", s, join(Fields))
+}
+
+// Unit is a unit of time of [Engine.Timeline]. Units begin on the full minute,
+// hour or day in UTC.
+type Unit string
+
+// The units.
+const (
+	Minute Unit = "minute"
+	Hour   Unit = "hour"
+	Day    Unit = "day"
+)
+
+var units = []Unit{Minute, Hour, Day}
+
+// ParseUnit returns the unit called s.
+func ParseUnit(s string) (Unit, error) {
+	if u := Unit(s); slices.Contains(units, u) {
+		return u, nil
+	}
+	return "", fmt.Errorf("no unit %q of time; there are %s", s, join(units))
+}
+
+// Duration is the length of the unit.
+func (u Unit) Duration() time.Duration {
+	switch u {
+	case Minute:
+		return time.Minute
+	case Hour:
+		return time.Hour
+	}
+	return 24 * time.Hour
+}
+
+func join[T ~string](words []T) string {
+	var b strings.Builder
+	for i, w := range words {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(w))
+	}
+	return b.String()
+}
+
+// Incomplete is the error of an answer that lacks events because something
+// could not be read.
+type Incomplete struct {
+	// Problems name the files.
+	Problems []error
+}
+
+// Error names the first few problems, a line each.
+func (e *Incomplete) Error() string {
+	const most = 10
+	var b strings.Builder
+	b.WriteString("the answer lacks events that could not be read; see nullspf log check")
+	for i, p := range e.Problems {
+		if i == most {
+			fmt.Fprintf(&b, "\nand %d more", len(e.Problems)-most)
+			break
+		}
+		b.WriteString("\n" + printable(p.Error()))
+	}
+	return b.String()
+}
+
+// Unwrap returns the problems.
+func (e *Incomplete) Unwrap() []error { return e.Problems }

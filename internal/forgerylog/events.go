@@ -1,0 +1,220 @@
+package forgerylog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"nullspf/internal/journal"
+)
+
+// Events implements [Engine].
+func (f *Folders) Events(ctx context.Context, q Query, limit int, yield func(*journal.Row) error) error {
+	if limit > MaxLimit {
+		return fmt.Errorf("at most the newest %d events can be asked for by number; bound the time instead", MaxLimit)
+	}
+	r, err := f.begin(ctx)
+	if err != nil {
+		return err
+	}
+	p := newPlan(q)
+	if limit > 0 {
+		var rows []journal.Row
+		if rows, err = r.newest(p, limit); err == nil {
+			err = each(rows, yield)
+		}
+	} else {
+		err = r.merged(p, yield)
+	}
+	return r.end(err)
+}
+
+func each(rows []journal.Row, yield func(*journal.Row) error) error {
+	for i := range rows {
+		if err := yield(&rows[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merged calls yield with the selected events of all folders, merged by time.
+func (r *run) merged(p *plan, yield func(*journal.Row) error) error {
+	if len(r.views) == 1 {
+		return r.scan(p, allColumns, yield)
+	}
+	sources := make([]source, len(r.views))
+	for i, v := range r.views {
+		s := &sources[i]
+		next, stop := iter.Pull(r.sequence(v, p, &s.err))
+		defer stop()
+		s.next = next
+		if err := s.advance(); err != nil {
+			return err
+		}
+	}
+	for {
+		oldest := -1
+		for i := range sources {
+			if sources[i].head != nil && (oldest < 0 || sources[i].head.TS < sources[oldest].head.TS) {
+				oldest = i
+			}
+		}
+		if oldest < 0 {
+			return nil
+		}
+		if err := yield(sources[oldest].head); err != nil {
+			return err
+		}
+		if err := sources[oldest].advance(); err != nil {
+			return err
+		}
+	}
+}
+
+// source is the events of a folder while they are merged with others.
+type source struct {
+	next func() (*journal.Row, bool)
+	// head is the next event, nil after the last.
+	head *journal.Row
+	err  error
+}
+
+func (s *source) advance() error {
+	s.head, _ = s.next()
+	return s.err
+}
+
+// sequence is the selected events of a folder. It ends early with an error in
+// *failure.
+func (r *run) sequence(v *journal.View, p *plan, failure *error) iter.Seq[*journal.Row] {
+	return func(yield func(*journal.Row) bool) {
+		err := r.folder(v, p, allColumns, func(row *journal.Row) error {
+			if !yield(row) {
+				return errStopped
+			}
+			return nil
+		})
+		if !errors.Is(err, errStopped) {
+			*failure = err
+		}
+	}
+}
+
+// errStopped ends a sequence whose rest nobody wants.
+var errStopped = errors.New("stopped")
+
+// newest returns the newest n selected events of all folders together, merged
+// by time.
+func (r *run) newest(p *plan, n int) ([]journal.Row, error) {
+	var all []journal.Row
+	for _, v := range r.views {
+		rows, err := r.newestOf(v, p, n)
+		if err != nil {
+			return nil, err
+		}
+		all = merge(all, rows)
+	}
+	return all[max(len(all)-n, 0):], nil
+}
+
+// merge joins two lists by time, each of which keeps its order.
+func merge(a, b []journal.Row) []journal.Row {
+	if len(a) == 0 || len(b) == 0 {
+		return append(a, b...)
+	}
+	out := make([]journal.Row, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		from := &a
+		if b[0].TS < a[0].TS {
+			from = &b
+		}
+		out = append(out, (*from)[0])
+		*from = (*from)[1:]
+	}
+	return append(append(out, a...), b...)
+}
+
+// newestOf returns the last n selected events of a folder in order.
+func (r *run) newestOf(v *journal.View, p *plan, n int) ([]journal.Row, error) {
+	last := ring{size: n}
+	err := r.tail(v, p, func(row *journal.Row) error {
+		last.add(*row)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Pieces come from the newest to the oldest.
+	pieces := [][]journal.Row{last.inOrder()}
+	missing := n - len(pieces[0])
+	for _, file := range slices.Backward(v.Segments()) {
+		if missing == 0 {
+			break
+		}
+		if !p.overlaps(file.MinTime, file.MaxTime) {
+			continue
+		}
+		err := r.lastOfSegment(file, p, missing, func(piece []journal.Row) {
+			pieces = append(pieces, piece)
+			missing -= len(piece)
+		})
+		if err := r.excuse(err); err != nil {
+			return nil, err
+		}
+	}
+	slices.Reverse(pieces)
+	return slices.Concat(pieces...), nil
+}
+
+// lastOfSegment calls yield with the last n selected events of a segment, the
+// newest row group first, and each in order.
+func (r *run) lastOfSegment(file *journal.SegmentFile, p *plan, n int, yield func([]journal.Row)) error {
+	s, groups, err := openSegment(file, p)
+	if err != nil {
+		return err
+	}
+	for _, g := range slices.Backward(groups) {
+		rows, err := s.selected(r.ctx, g, p)
+		if err != nil {
+			return err
+		}
+		rows = rows[max(len(rows)-n, 0):]
+		piece := make([]journal.Row, 0, len(rows))
+		err = s.read(r.ctx, g, rows, allColumns, func(_ int64, row *journal.Row) error {
+			piece = append(piece, clone(row))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		yield(piece)
+		if n -= len(piece); n == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// ring keeps the last size rows that were added.
+type ring struct {
+	size int
+	rows []journal.Row
+	// next is where the next row goes once the ring is full.
+	next int
+}
+
+func (r *ring) add(row journal.Row) {
+	if len(r.rows) < r.size {
+		r.rows = append(r.rows, row)
+		return
+	}
+	r.rows[r.next] = row
+	r.next = (r.next + 1) % r.size
+}
+
+func (r *ring) inOrder() []journal.Row {
+	return slices.Concat(r.rows[r.next:], r.rows[:r.next])
+}

@@ -1,0 +1,169 @@
+package forgerylog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
+)
+
+// Folders is the [Engine] that reads journal folders.
+type Folders struct {
+	dirs    []string
+	options journal.ReadOptions
+	// keys and keyBytes bound the memory of Top.
+	keys, keyBytes int
+}
+
+// Open returns an engine over folders. They are opened when something is asked.
+func Open(dirs []string, options journal.ReadOptions) *Folders {
+	return &Folders{dirs: dirs, options: options, keys: MaxKeys, keyBytes: maxKeyBytes}
+}
+
+// run is a question under way.
+type run struct {
+	ctx   context.Context
+	views []*journal.View
+	// problems are what could not be read.
+	problems []error
+}
+
+// begin takes a view of each folder.
+func (f *Folders) begin(ctx context.Context) (*run, error) {
+	if err := f.distinct(); err != nil {
+		return nil, err
+	}
+	r := &run{ctx: ctx}
+	segments := make(map[string]string)
+	for _, dir := range f.dirs {
+		v, err := journal.Snapshot(dir, f.options)
+		if err != nil {
+			r.close()
+			return nil, err
+		}
+		r.views = append(r.views, v)
+		for _, path := range v.Unreadable {
+			r.problems = append(r.problems, fmt.Errorf("%s: its header is damaged", path))
+		}
+		for i := range v.Manifest.Segments {
+			sum := v.Manifest.Segments[i].SHA256
+			if other, found := segments[sum]; found {
+				r.close()
+				return nil, fmt.Errorf("%s holds a copy of events that are in %s too, and would count twice; name one of the folders", dir, other)
+			}
+			segments[sum] = dir
+		}
+	}
+	return r, nil
+}
+
+// distinct refuses a folder that is named twice.
+func (f *Folders) distinct() error {
+	if len(f.dirs) == 0 {
+		return errors.New("no journal folder is named")
+	}
+	infos := make([]os.FileInfo, len(f.dirs))
+	for i, dir := range f.dirs {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return fmt.Errorf("cannot open the journal folder: %w", err)
+		}
+		for k, other := range infos[:i] {
+			if os.SameFile(info, other) {
+				return fmt.Errorf("the journal folders %s and %s are the same", f.dirs[k], dir)
+			}
+		}
+		infos[i] = info
+	}
+	return nil
+}
+
+func (r *run) close() {
+	for _, v := range r.views {
+		_ = v.Close()
+	}
+}
+
+// end gives the error of an answer: err, or what could not be read.
+func (r *run) end(err error) error {
+	r.close()
+	if err == nil && len(r.problems) > 0 {
+		return &Incomplete{r.problems}
+	}
+	return err
+}
+
+// excuse notes an error of a file, after which others can still be read. It
+// returns all other errors.
+func (r *run) excuse(err error) error {
+	if !isFileError(err) {
+		return err
+	}
+	r.problems = append(r.problems, err)
+	return nil
+}
+
+// scan calls yield with the selected events of all folders, one folder after
+// the other.
+func (r *run) scan(p *plan, set columns, yield func(*journal.Row) error) error {
+	for _, v := range r.views {
+		if err := r.folder(v, p, set, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder calls yield with the selected events of a folder in order.
+func (r *run) folder(v *journal.View, p *plan, set columns, yield func(*journal.Row) error) error {
+	for _, file := range v.Segments() {
+		if !p.overlaps(file.MinTime, file.MaxTime) {
+			continue
+		}
+		if err := r.excuse(r.segment(file, p, set, yield)); err != nil {
+			return err
+		}
+	}
+	return r.tail(v, p, yield)
+}
+
+func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield func(*journal.Row) error) error {
+	s, groups, err := openSegment(file, p)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		rows, err := s.selected(r.ctx, g, p)
+		if err != nil {
+			return err
+		}
+		err = s.read(r.ctx, g, rows, set, func(_ int64, row *journal.Row) error { return yield(row) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tail calls yield with the selected events that are not sealed.
+func (r *run) tail(v *journal.View, p *plan, yield func(*journal.Row) error) error {
+	// Of the two sources of errors, only one is the file's.
+	var asked error
+	n := 0
+	err := v.Tail(func(e *spftrack.Event) error {
+		if n++; n%batchRows == 0 {
+			asked = r.ctx.Err()
+		}
+		if row := rowOf(e); asked == nil && p.matches(&row) {
+			asked = yield(&row)
+		}
+		return asked
+	})
+	if err != nil && asked == nil {
+		err = &fileError{err}
+	}
+	return r.excuse(err)
+}

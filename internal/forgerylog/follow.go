@@ -1,0 +1,111 @@
+package forgerylog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
+)
+
+const (
+	// followPause is how often folders are looked at. An event that was
+	// answered is readable 50 ms later.
+	followPause = 200 * time.Millisecond
+	// followHold is how long an exists: question waits for the exp= question
+	// that makes it none of its own. When that comes later, the exists:
+	// question has been shown and it is not.
+	followHold = time.Second
+	// followBatch bounds how many events are sorted together.
+	followBatch = 4096
+)
+
+// Follow implements [Engine]. An attempt is shown within 1.5 s. What cannot be
+// read at the beginning is told, as an [Incomplete], at the end.
+func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]journal.Row) error) error {
+	if last < 0 || last > MaxLimit {
+		return fmt.Errorf("use a number of newest events from 0 to %d", MaxLimit)
+	}
+	r, err := f.begin(ctx)
+	if err != nil {
+		return err
+	}
+	p := newPlan(q)
+	var rows []journal.Row
+	if last > 0 {
+		rows, err = r.newest(p, last)
+	}
+	var followers []*journal.Follower
+	defer func() {
+		for _, f := range followers {
+			_ = f.Close()
+		}
+	}()
+	for _, v := range r.views {
+		if err != nil {
+			break
+		}
+		var follower *journal.Follower
+		if follower, err = v.Follow(followHold); err == nil {
+			followers = append(followers, follower)
+		}
+	}
+	lacking := r.end(err)
+	if lacking != nil && !errors.As(lacking, new(*Incomplete)) {
+		return lacking
+	}
+	if err = yield(rows); err == nil {
+		err = follow(ctx, followers, p, yield)
+	}
+	if lacking != nil {
+		return errors.Join(err, lacking)
+	}
+	return err
+}
+
+// follow looks for further events until ctx is done.
+func follow(ctx context.Context, followers []*journal.Follower, p *plan, yield func([]journal.Row) error) error {
+	ticker := time.NewTicker(followPause)
+	defer ticker.Stop()
+	var batch []journal.Row
+	flush := func() error {
+		slices.SortStableFunc(batch, func(a, b journal.Row) int { return cmp.Compare(a.TS, b.TS) })
+		err := yield(batch)
+		batch = batch[:0]
+		return err
+	}
+	for {
+		for _, f := range followers {
+			err := f.Poll(func(e *spftrack.Event) error {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				row := rowOf(e)
+				if !p.matches(&row) {
+					return nil
+				}
+				if batch = append(batch, row); len(batch) == followBatch {
+					return flush()
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if len(batch) > 0 {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}

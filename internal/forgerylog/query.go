@@ -1,0 +1,175 @@
+package forgerylog
+
+import (
+	"math"
+	"net/netip"
+	"strings"
+	"time"
+
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
+	"nullspf/zones"
+)
+
+// Query selects events. The zero Query selects all attempts.
+type Query struct {
+	// Since and Until bound the time of an event: Since <= time < Until. The
+	// zero Time is no bound.
+	Since, Until time.Time
+	// Domain is held against the forged domain, Sender against local@domain,
+	// HELO against the argument of HELO.
+	Domain, Sender, HELO Text
+	// Client is where the address of the SMTP client lies; the zero Prefix is
+	// everywhere.
+	Client netip.Prefix
+	// Kinds are those to select; none means all.
+	Kinds []spftrack.Kind
+	// Packets selects every question instead of one event for each attempt.
+	Packets bool
+}
+
+// Text is a text to look for. The zero Text is found everywhere.
+type Text struct {
+	// Value holds raw octets in lower case, as events do.
+	Value string
+	// Exact: the whole text must be Value, not a part of it.
+	Exact bool
+}
+
+// ParseText reads a text as operators write it: octets in the form in which
+// they are shown, upper case or lower; with "=" before them, the whole text.
+func ParseText(s string) Text {
+	s, exact := strings.CutPrefix(s, "=")
+	return Text{lowerASCII(journal.Unescape(s)), exact}
+}
+
+// ParseDomain is ParseText for domains, whose whole names may also be written
+// with a final dot or in Unicode.
+func ParseDomain(s string) Text {
+	t := ParseText(s)
+	if name, err := zones.ParseName(t.Value); t.Exact && err == nil {
+		t.Value = name
+	}
+	return t
+}
+
+// lowerASCII leaves octets above 0x7f alone, as the log does.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// matches reports whether the text is found in a column of a row.
+func (t Text) matches(column string) bool {
+	column = journal.Unescape(column)
+	if t.Exact {
+		return column == t.Value
+	}
+	return strings.Contains(column, t.Value)
+}
+
+// condition is a part of a query that can be decided from some columns.
+type condition struct {
+	columns columns
+	match   func(*journal.Row) bool
+}
+
+// plan is a query made ready to be run.
+type plan struct {
+	// first and last bound the time, both included; nanoseconds since
+	// 1970-01-01 UTC.
+	first, last int64
+	// client is the text of the only client address that is looked for, or "".
+	client string
+	// conditions must all be met, the cheapest first.
+	conditions []condition
+}
+
+func newPlan(q Query) *plan {
+	p := &plan{first: math.MinInt64, last: math.MaxInt64}
+	if !q.Since.IsZero() {
+		p.first = nanoseconds(q.Since)
+	}
+	if !q.Until.IsZero() {
+		p.last = nanoseconds(q.Until) - 1
+	}
+	p.add(!q.Packets, cols(colAttempt), func(r *journal.Row) bool { return r.Attempt })
+	p.add(p.first != math.MinInt64 || p.last != math.MaxInt64, cols(colTS), func(r *journal.Row) bool {
+		return r.TS >= p.first && r.TS <= p.last
+	})
+	p.addKinds(q.Kinds)
+	p.addClient(q.Client)
+	p.add(q.Domain != Text{}, cols(colForgedDomain), func(r *journal.Row) bool { return q.Domain.matches(r.ForgedDomain) })
+	p.add(q.Sender != Text{}, senderColumns, func(r *journal.Row) bool { return q.Sender.matches(sender(r)) })
+	p.add(q.HELO != Text{}, cols(colHELO), func(r *journal.Row) bool { return q.HELO.matches(r.HELO) })
+	return p
+}
+
+func (p *plan) add(wanted bool, columns columns, match func(*journal.Row) bool) {
+	if wanted {
+		p.conditions = append(p.conditions, condition{columns, match})
+	}
+}
+
+func (p *plan) addKinds(kinds []spftrack.Kind) {
+	names := make(map[string]bool)
+	for _, k := range kinds {
+		names[k.String()] = true
+	}
+	p.add(len(kinds) > 0, cols(colKind), func(r *journal.Row) bool { return names[r.Kind] })
+}
+
+func (p *plan) addClient(client netip.Prefix) {
+	if !client.IsValid() {
+		return
+	}
+	if client.IsSingleIP() {
+		p.client = client.Addr().String()
+		p.add(true, cols(colClientIP), func(r *journal.Row) bool { return r.ClientIP == p.client })
+		return
+	}
+	p.add(true, cols(colClientIP), func(r *journal.Row) bool {
+		addr, err := netip.ParseAddr(r.ClientIP)
+		return err == nil && client.Contains(addr)
+	})
+}
+
+// matches reports whether a row with all of its columns is selected.
+func (p *plan) matches(r *journal.Row) bool {
+	for _, c := range p.conditions {
+		if !c.match(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// overlaps reports whether times from first to last may be selected.
+func (p *plan) overlaps(first, last int64) bool { return last >= p.first && first <= p.last }
+
+// nanoseconds since 1970-01-01 UTC, as far as an int64 reaches.
+func nanoseconds(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64+1)):
+		return math.MinInt64 + 1
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+var senderColumns = cols(colSenderLocal, colSenderDomain)
+
+// sender is the envelope sender of a row, local@domain; "@domain" when the
+// local part is unknown, "" when nothing is known.
+func sender(r *journal.Row) string {
+	if r.SenderLocal == "" && r.SenderDomain == "" {
+		return ""
+	}
+	return r.SenderLocal + "@" + r.SenderDomain
+}

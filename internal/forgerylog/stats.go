@@ -1,0 +1,139 @@
+package forgerylog
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
+)
+
+// FolderStats is what a folder holds.
+type FolderStats struct {
+	Dir string
+	// Server is the identity of the server that writes it, in the form of
+	// spftrack.Printable.
+	Server string
+	// Events are Sealed and Unsealed together, Attempts those that stand for
+	// attempts.
+	Events, Attempts uint64
+	Sealed, Unsealed uint64
+	// First and Last are the least and the greatest time of an event,
+	// nanoseconds since 1970-01-01 UTC; meaningless without events.
+	First, Last int64
+	// Segments is the number of sealed files.
+	Segments int
+	// SegmentBytes and WALBytes are the sizes of sealed and other files.
+	SegmentBytes, WALBytes int64
+	// Expired events were removed for age or size.
+	Expired uint64
+	// Lost events were answered but not stored, as the server noted when it
+	// sealed last.
+	Lost journal.Lost
+	// Gaps counts, by reason, the sequence numbers that have no event.
+	Gaps map[string]uint64
+}
+
+// Stats implements [Engine].
+func (f *Folders) Stats(ctx context.Context) ([]FolderStats, error) {
+	r, err := f.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []FolderStats
+	for _, v := range r.views {
+		var s FolderStats
+		if s, err = r.stats(v); err != nil {
+			break
+		}
+		list = append(list, s)
+	}
+	return list, r.end(err)
+}
+
+func (r *run) stats(v *journal.View) (FolderStats, error) {
+	m := v.Manifest
+	s := FolderStats{
+		Dir: v.Dir, Server: spftrack.Printable(m.Server), Segments: len(m.Segments), WALBytes: walBytes(v.Dir),
+		Expired: m.Expired, Lost: m.Lost, Gaps: make(map[string]uint64),
+	}
+	for _, g := range m.Gaps {
+		s.Gaps[g.Reason] += g.Last - g.First + 1
+	}
+	saw := func(first, last int64) {
+		if s.Events == 0 {
+			s.First, s.Last = first, last
+		}
+		s.First, s.Last = min(s.First, first), max(s.Last, last)
+	}
+	for i := range m.Segments {
+		segment := &m.Segments[i]
+		saw(segment.MinTime, segment.MaxTime)
+		s.SegmentBytes += segment.Bytes
+		s.Sealed += segment.Rows
+		s.Events += segment.Rows
+	}
+	attempts := newPlan(Query{})
+	for _, file := range v.Segments() {
+		err := r.excuse(r.segment(file, attempts, 0, func(*journal.Row) error {
+			s.Attempts++
+			return nil
+		}))
+		if err != nil {
+			return s, err
+		}
+	}
+	err := r.tail(v, newPlan(Query{Packets: true}), func(row *journal.Row) error {
+		saw(row.TS, row.TS)
+		s.Unsealed++
+		s.Events++
+		if row.Attempt {
+			s.Attempts++
+		}
+		if s.Server == "" {
+			s.Server = row.ServerID
+		}
+		return nil
+	})
+	return s, err
+}
+
+// walBytes is the size of the files that are not sealed. They come and go.
+func walBytes(dir string) int64 {
+	n := int64(0)
+	_ = filepath.WalkDir(filepath.Join(dir, "journal"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".wal") {
+			return nil
+		}
+		if info, err := os.Stat(path); err == nil {
+			n += info.Size()
+		}
+		return nil
+	})
+	return n
+}
+
+// FolderReport is what [Engine.Check] found in a folder.
+type FolderReport struct {
+	Dir string
+	*journal.Report
+}
+
+// Check implements [Engine].
+func (f *Folders) Check(ctx context.Context) ([]FolderReport, error) {
+	if err := f.distinct(); err != nil {
+		return nil, err
+	}
+	var list []FolderReport
+	for _, dir := range f.dirs {
+		report, err := journal.CheckDir(ctx, dir)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, FolderReport{dir, report})
+	}
+	return list, nil
+}

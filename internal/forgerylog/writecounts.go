@@ -1,0 +1,184 @@
+package forgerylog
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// WriteRanking writes a ranking. packets says what was counted.
+func WriteRanking(w io.Writer, f Format, r *Ranking, packets bool) error {
+	switch f {
+	case JSON:
+		return rankingJSON(w, r)
+	case CSV:
+		return rankingCSV(w, r)
+	}
+	t := newTableWriter(w, "COUNT", "SHARE", strings.ToUpper(string(r.By)))
+	t.right[0], t.right[1] = true, true
+	for _, k := range r.Ranks {
+		share := strconv.FormatFloat(100*float64(k.Count)/float64(r.Total), 'f', 1, 64) + "%"
+		if err := t.add(strconv.FormatUint(k.Count, 10), share, shown(k.Value)); err != nil {
+			return err
+		}
+	}
+	if err := t.note(r.summary(packets)); err != nil {
+		return err
+	}
+	return t.flush()
+}
+
+func (r *Ranking) summary(packets bool) string {
+	text := number(r.Total, events(packets))
+	if r.Unknown > 0 {
+		text += fmt.Sprintf(", %d of them without a value", r.Unknown)
+	}
+	if r.Exact {
+		return text + fmt.Sprintf("; %s", number(r.Distinct, "different value"))
+	}
+	return text + "; " + r.Inexact()
+}
+
+// Inexact says how far off the counts may be, or "" when they are exact.
+func (r *Ranking) Inexact() string {
+	if r.Exact {
+		return ""
+	}
+	return fmt.Sprintf("there are too many different values to count each: true counts may be higher by up to %d", r.Missed)
+}
+
+// events is what is counted.
+func events(packets bool) string {
+	if packets {
+		return "packet"
+	}
+	return "attempt"
+}
+
+// number is a number with its noun.
+func number(n uint64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.FormatUint(n, 10) + " " + noun
+}
+
+type rankJSON struct {
+	Value string `json:"value"`
+	Count uint64 `json:"count"`
+}
+
+func rankingJSON(w io.Writer, r *Ranking) error {
+	values := make([]rankJSON, len(r.Ranks))
+	for i, k := range r.Ranks {
+		values[i] = rankJSON{shown(k.Value), k.Count}
+	}
+	return document(w, struct {
+		By       Field      `json:"by"`
+		Total    uint64     `json:"total"`
+		Unknown  uint64     `json:"unknown"`
+		Distinct uint64     `json:"distinct,omitempty"`
+		Exact    bool       `json:"exact"`
+		Missed   uint64     `json:"missed"`
+		Values   []rankJSON `json:"values"`
+	}{r.By, r.Total, r.Unknown, r.Distinct, r.Exact, r.Missed, values})
+}
+
+func document(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+func rankingCSV(w io.Writer, r *Ranking) error {
+	c := csv.NewWriter(w)
+	lines := [][]string{{"count", string(r.By)}}
+	for _, k := range r.Ranks {
+		lines = append(lines, []string{strconv.FormatUint(k.Count, 10), cell(k.Value)})
+	}
+	return c.WriteAll(lines)
+}
+
+// bucketTime has the layout of times in the table, by unit.
+var bucketTime = map[Unit]string{Minute: "2006-01-02T15:04Z", Hour: "2006-01-02T15:04Z", Day: "2006-01-02"}
+
+const (
+	// tableGap and fileGap are how many empty units are written one by one.
+	tableGap = 24
+	fileGap  = 10_000
+	maxBar   = 60
+)
+
+// WriteSeries writes a series; a table with bars when it may be width columns
+// wide. A unit without events is written as 0, but no long row of them: a
+// table tells their number, the other formats leave them out.
+func WriteSeries(w io.Writer, f Format, s *Series, width int) error {
+	switch f {
+	case JSON:
+		return seriesJSON(w, s)
+	case CSV:
+		return seriesCSV(w, s)
+	}
+	t := newTableWriter(w, "TIME", "COUNT", "")
+	t.right[1] = true
+	greatest := uint64(0)
+	for _, b := range s.Buckets {
+		greatest = max(greatest, b.Count)
+	}
+	digits := max(len(strconv.FormatUint(greatest, 10)), len("COUNT"))
+	bar := min(width-len(bucketTime[s.Per])-2-digits-2, maxBar)
+	err := s.eachBucket(tableGap, func(b Bucket) error {
+		return t.add(formatTime(b.Start, bucketTime[s.Per]), strconv.FormatUint(b.Count, 10), hashes(b.Count, greatest, bar))
+	}, func(n int64) error {
+		return t.note(fmt.Sprintf("... %s without events", number(uint64(n), string(s.Per))))
+	})
+	if err != nil {
+		return err
+	}
+	return t.flush()
+}
+
+// hashes is a bar of at most width characters, at least one for any event.
+func hashes(n, greatest uint64, width int) string {
+	if n == 0 || width < 1 {
+		return ""
+	}
+	return strings.Repeat("#", max(1, int(math.Round(float64(n)/float64(greatest)*float64(width)))))
+}
+
+type bucketJSON struct {
+	Time  string `json:"time"`
+	Count uint64 `json:"count"`
+}
+
+func seriesJSON(w io.Writer, s *Series) error {
+	buckets := []bucketJSON{}
+	_ = s.eachBucket(fileGap, func(b Bucket) error {
+		buckets = append(buckets, bucketJSON{formatTime(b.Start, exactTime), b.Count})
+		return nil
+	}, func(int64) error { return nil })
+	return document(w, struct {
+		Per     Unit         `json:"per"`
+		Total   uint64       `json:"total"`
+		Buckets []bucketJSON `json:"buckets"`
+	}{s.Per, s.Total, buckets})
+}
+
+func seriesCSV(w io.Writer, s *Series) error {
+	c := csv.NewWriter(w)
+	if err := c.Write([]string{"time", "count"}); err != nil {
+		return err
+	}
+	err := s.eachBucket(fileGap, func(b Bucket) error {
+		return c.Write([]string{formatTime(b.Start, exactTime), strconv.FormatUint(b.Count, 10)})
+	}, func(int64) error { return nil })
+	if err != nil {
+		return err
+	}
+	c.Flush()
+	return c.Error()
+}
