@@ -9,7 +9,7 @@ FUZZTIME ?= 20s
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help build zones check demo test unit race lint fmt fuzz bench man peers clean
+.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ fuzz: ## fuzz each target for FUZZTIME
 
 bench: build ## measure the generator at a million domains (takes minutes and 10 GB of disk)
 	$(GO) run ./scripts/bench-zones -nullspf bin/nullspf
+
+bench-dns: build ## measure nullspfd beside an echo, NSD, Knot DNS and BIND (needs dnsperf, two processors)
+	scripts/install-peers bind9 nsd knot dnsperf
+	$(GO) run ./internal/nameserver/bench
 
 man: build ## write the man pages into dist/man
 	bin/nullspf man dist/man
