@@ -98,6 +98,8 @@ func TestDNSSEC(t *testing.T) {
 
 			change := s.build(withAddress(testSet(t, append(names[:9:9], "new.example")), names[1]))
 			s.apply(primary, RolePrimary, false, change)
+			waitFor(t, func(ctx context.Context) bool { return signedRRset(ctx, primary, "new.example", dns.TypeSOA) != nil },
+				"%s does not serve the new zone with signatures", primary.Kind)
 			s.apply(secondary, RoleSecondary, false, change)
 			written := s.zoneFiles()
 			want := netip.MustParseAddr("192.0.2.80")

@@ -18,8 +18,10 @@ import (
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
-// waitTimeout is how long a server may take to follow a change.
-const waitTimeout = time.Minute
+// waitTimeout is how long a server may take to follow a change. A BIND
+// secondary that asks for a new zone before its primary serves it asks again
+// after a minute.
+const waitTimeout = 3 * time.Minute
 
 // site is an output folder with servers that read it.
 type site struct {

@@ -49,8 +49,11 @@ const knotZones = 100
 
 // Steps returns the commands by which a server follows a change, in order;
 // none when it has nothing to do, as a secondary of zones that have changed:
-// its primary notifies it. The steps of the primary are to run before those of
-// its secondaries.
+// its primary notifies it.
+//
+// The steps of the primary are to run before those of its secondaries. Servers
+// load new zones after the command has ended: a BIND secondary that asks for
+// one too early asks again after a minute.
 func Steps(t Target, c Change, s Settings) []Step {
 	p := &stepper{command: t.Command}
 	if p.command == nil {

@@ -92,6 +92,7 @@ func TestTransfer(t *testing.T) {
 				all.Changed = zoneNames(maxSingle + 1)
 			}
 			s.apply(primary, RolePrimary, false, all)
+			s.serves(primary)
 			s.apply(secondary, RoleSecondary, false, change)
 			for _, server := range []*peers.Server{primary, secondary} {
 				s.serves(server)

@@ -68,9 +68,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 
-	// Signals that come early must wait, not kill.
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT)
+	// Signals that come early must wait, not kill. Of several reloads that
+	// wait one is enough; none may crowd out the order to stop.
+	reload, stop := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP, syscall.SIGUSR1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	server, err := nameserver.Start(config, nameserver.Options{
 		Logger:  logger,
 		Version: buildVersion(),
@@ -80,12 +82,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 		logger.Error().Err(err).Msg("cannot start")
 		return 1
 	}
-	for sig := range signals {
-		if sig == syscall.SIGHUP || sig == syscall.SIGUSR1 {
+	for running := true; running; {
+		select {
+		case <-reload:
 			_ = server.Reload(load) // logs and counts its error
-			continue
+		case <-stop:
+			running = false
 		}
-		break
 	}
 	if err := server.Stop(); err != nil {
 		logger.Error().Err(err).Msg("stopping failed")

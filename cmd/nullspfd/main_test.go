@@ -249,6 +249,27 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// The order to stop is not lost among many reloads.
+func TestStopAmongReloads(t *testing.T) {
+	dir := t.TempDir()
+	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefile, "x", "127.0.0.1:0"))
+	d := start(t, dir, "-conf", path)
+	d.wait(t, "ready", 1)
+	for range 200 {
+		d.signal(t, syscall.SIGHUP)
+		d.signal(t, syscall.SIGUSR1)
+	}
+	d.signal(t, syscall.SIGTERM)
+	select {
+	case err := <-d.exited:
+		if err != nil {
+			t.Errorf("exit: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("nullspfd does not stop")
+	}
+}
+
 func get(t *testing.T, url string) string {
 	t.Helper()
 	r, err := http.Get(url)

@@ -174,17 +174,20 @@ func (s *SegmentFile) survey(m *Manifest) (found Segment, err error) {
 	return found, nil
 }
 
+// empty reports whether all numbers from first on that are before a wal file
+// belong to one without header.
+func (v *View) empty(first, before uint64) bool {
+	for _, f := range v.unreadable {
+		if f.first <= first && first < before {
+			return true
+		}
+	}
+	return false
+}
+
 // checkWALs verifies the files that are not sealed.
 func (r *Report) checkWALs(v *View) {
 	for _, path := range v.Unreadable {
-		name, _ := parseWALName(filepath.Base(path))
-		if w, err := openWAL(path, name); !errors.Is(err, errHeader) {
-			// It had only just been made, or is sealed by now.
-			if err == nil {
-				w.Close()
-			}
-			continue
-		}
 		r.problem(path, "both copies of its header are damaged; nothing of it can be read")
 	}
 	next := v.Manifest.Next
@@ -192,7 +195,11 @@ func (r *Report) checkWALs(v *View) {
 		r.WALFiles++
 		last := i == len(v.wals)-1
 		if w.first > next {
-			r.problem(w.path, "begins with number %d; the events from %d on are missing", w.first, next)
+			if v.empty(next, w.first) {
+				r.Gaps = append(r.Gaps, Gap{next, w.first - 1, GapRestart})
+			} else {
+				r.problem(w.path, "begins with number %d; the events from %d on are missing", w.first, next)
+			}
 			next = w.first
 		}
 		if w.damagedHeader {

@@ -57,12 +57,13 @@ func (s *sealer) readFile(f walInfo) error {
 	w, err := openWAL(path, f.walName)
 	switch {
 	case errors.Is(err, errHeader):
-		// How many of the reserved numbers were used is not known.
-		possible := min(f.end, f.first+uint64(f.size)/recordFixed)
+		// How many of the reserved numbers were used is not known. A file that
+		// is not longer than a header was never completed.
+		possible := min(f.end, f.first+uint64(max(f.size-2*walSlot, 0))/recordFixed)
 		s.out.gap(s.read, possible-1, GapDamaged)
 		s.out.gap(max(s.read, possible), f.end-1, GapRestart)
 		s.read = max(s.read, f.end)
-		s.out.wals = append(s.out.wals, readWAL{f.walName, s.read, true})
+		s.out.wals = append(s.out.wals, readWAL{f.walName, s.read, f.size > 2*walSlot})
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		s.out.gap(s.read, f.end-1, GapMissing)

@@ -32,6 +32,9 @@ type View struct {
 	options  ReadOptions
 	segments []*SegmentFile
 	wals     []*walReader
+	// unreadable are the wal files without header. One that is not longer than
+	// a header is being made, or was when nullspfd was killed.
+	unreadable []walName
 }
 
 const (
@@ -106,8 +109,12 @@ func (v *View) open() error {
 		path := filepath.Join(v.Dir, walDir, name.String())
 		w, err := openWAL(path, name)
 		if errors.Is(err, errHeader) {
-			// The file may have been made a moment ago.
-			if info, e := os.Stat(path); e == nil && info.Size() > 0 {
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			v.unreadable = append(v.unreadable, name)
+			if info.Size() > 2*walSlot {
 				v.Unreadable = append(v.Unreadable, path)
 			}
 			continue

@@ -289,3 +289,32 @@ func FuzzWAL(f *testing.F) {
 		}
 	})
 }
+
+// TestTornHeader: a file that was being made when the process ended is no
+// problem, before and after it is sealed.
+func TestTornHeader(t *testing.T) {
+	for _, size := range []int{0, 100, walSlot + 5, 2 * walSlot} {
+		s := testSettings(t)
+		j := mustOpen(t, s)
+		putAll(t, j, 1, 10)
+		mustClose(t, j)
+		torn := filepath.Join(s.Dir, walDir, walName{11, 77}.String())
+		if err := os.WriteFile(torn, make([]byte, size), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		checkIDs(t, readAll(t, s.Dir), 1, 10)
+		checkClean(t, s.Dir)
+		j = mustOpen(t, s)
+		putAll(t, j, 11, 20)
+		mustClose(t, j)
+		checkIDs(t, readAll(t, s.Dir), 1, 20)
+		checkClean(t, s.Dir)
+		j = mustOpen(t, sealSoon(s))
+		waitUntil(t, "all is sealed", func() bool { return j.Stats().WALFiles == 0 })
+		mustClose(t, j)
+		checkIDs(t, readAll(t, s.Dir), 1, 20)
+		if r := checkClean(t, s.Dir); len(r.Notes) > 0 || j.Stats().Damaged > 0 {
+			t.Errorf("notes %v, stats %+v", r.Notes, j.Stats())
+		}
+	}
+}

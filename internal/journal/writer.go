@@ -12,7 +12,7 @@ import (
 
 const (
 	// drainEvery leaves room below the 50 ms for a busy machine.
-	drainEvery = 20 * time.Millisecond
+	drainEvery = 10 * time.Millisecond
 	// maxChunk is about what the writer writes at once, unless files are to be
 	// very small.
 	maxChunk   = 1 << 20
