@@ -112,9 +112,13 @@ func (a *app) logFollow(c *cobra.Command, f *logFlags, number int) error {
 		}
 		return out.Flush()
 	})
-	if errors.Is(err, context.Canceled) {
-		// Being interrupted is how it ends.
-		return nil
+	if !errors.Is(err, context.Canceled) {
+		return err
 	}
-	return err
+	// Being interrupted is how it ends, but it may have had something to tell.
+	var lacking *forgerylog.Incomplete
+	if errors.As(err, &lacking) {
+		return lacking
+	}
+	return nil
 }

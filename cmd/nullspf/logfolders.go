@@ -15,9 +15,9 @@ func (a *app) logStatsCommand(f *logFlags) *cobra.Command {
 		Short: "Show how many events each journal folder holds and lacks",
 		Long: `Shows of each journal folder how many events it holds, from when, and their size
 on disk; how many have expired; and how many are missing and why. Lost events
-were answered but never stored, as far as nullspfd has noted it; it does so once
-a minute. Gaps are events that were numbered and then not stored, or damaged
-since.`,
+were answered but not stored, as far as nullspfd has noted it; it does so once a
+minute. Gaps are numbers without events: reserved by a run that was killed, or
+damaged since.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			format, err := forgerylog.ParseFormat(f.format)

@@ -8,7 +8,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nullspf": func() { os.Exit(run()) }})
+	testscript.Main(m, map[string]func(){"nullspf": func() { os.Exit(run()) }, "logfixture": logFixture})
 }
 
 // TestScripts runs the command as an operator would: one file a behaviour.

@@ -84,45 +84,76 @@ func TestFilters(t *testing.T) {
 	})
 }
 
-// TestSeveralGroups has many row groups and segments to skip parts of.
-func TestSeveralGroups(t *testing.T) {
+// TestManyPages has a segment whose columns have many pages, in part of two row
+// groups, of which questions read some.
+func TestManyPages(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t.TempDir())
-	const n, rounds = 5000, 4
-	resolver := netip.MustParseAddrPort("198.51.100.53:53")
-	for round := range rounds {
-		var list []journal.Packet
-		for i := range n {
-			id := round*n + i
-			list = append(list, journal.Packet{
-				Time: testTime.Add(time.Duration(id) * time.Second).UnixNano(), Resolver: resolver, Qtype: spftrack.TypeA,
-				Name: wire(fmt.Sprintf("192.0.%d.%d.in-addr.CL.n%d.example.FD.1.%s", id/256%256, id%256, id%1000, testZone)),
-			})
+	const n = 130_000
+	name := func(id int) string {
+		return fmt.Sprintf("192.0.%d.%d.in-addr.CL.n%d.example.FD.1.%s", id/256%256, id%256, id%1000, testZone)
+	}
+	resolver := func(id int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, 100, byte(id % 251)}) }
+	var list []journal.Packet
+	for id := range n {
+		list = append(list, journal.Packet{
+			Time: testTime.Add(time.Duration(id) * 200 * time.Millisecond).UnixNano(), Qtype: spftrack.TypeA,
+			Resolver: netip.AddrPortFrom(resolver(id), uint16(id)), Name: wire(name(id)),
+		})
+	}
+	writePackets(t, s, list)
+	write(t, sealSoon(s))
+	v, err := journal.Snapshot(s.Dir, journal.ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	rows := 0
+	for _, file := range v.Segments() {
+		_, groups, err := openSegment(file, newPlan(Query{Client: netip.MustParsePrefix("10.0.0.1/32")}))
+		if err != nil || len(groups) > 0 {
+			t.Errorf("%d row groups are read for an address that is not there, %v", len(groups), err)
 		}
-		writePackets(t, sealSoon(s), list)
+		rows = max(rows, int(file.Rows))
+	}
+	if rows < 125_000 {
+		t.Fatalf("the greatest segment has only %d events", rows)
 	}
 	e := open(s.Dir)
-	r := eventsOf(t, e, Query{Domain: ParseDomain("=n77.example")}, 0)
-	if len(r) != n*rounds/1000 {
-		t.Errorf("%d events of one domain, want %d", len(r), n*rounds/1000)
-	}
-	for i := range r {
-		if want := int64(i*1000 + 78); r[i].Seq != want || r[i].ForgedDomain != "n77.example" || r[i].Resolver != "198.51.100.53" {
-			t.Errorf("event %d is %+v, want number %d", i, r[i], want)
+	expect := func(what string, q Query, limit int, ids ...int) {
+		t.Helper()
+		got := eventsOf(t, e, q, limit)
+		if len(got) != len(ids) {
+			t.Errorf("%s: %d events, want %d", what, len(got), len(ids))
+			return
+		}
+		for i, id := range ids {
+			if r := &got[i]; r.Seq != int64(id+1) || r.RawName != name(id) || r.ForgedDomain != fmt.Sprintf("n%d.example", id%1000) ||
+				r.Resolver != resolver(id).String() || r.ResolverPort != int32(uint16(id)) || r.ClientIP != fmt.Sprintf("192.0.%d.%d", id/256%256, id%256) ||
+				r.TS != list[id].Time || r.Zone != testZone || r.Kind != "exists" || r.Flags != "" || !r.Attempt {
+				t.Errorf("%s: event %d is %+v", what, id+1, r)
+				return
+			}
 		}
 	}
-	for id := 0; id < n*rounds; id += 617 {
-		q := Query{Client: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, byte(id / 256), byte(id)}), 32)}
-		if r := eventsOf(t, e, q, 0); len(r) != 1 || r[0].Seq != int64(id+1) {
-			t.Errorf("client %s: %v, want %d", q.Client, seqs(r), id+1)
+	between := func(first, last, step int) (ids []int) {
+		for id := first; id < last; id += step {
+			ids = append(ids, id)
 		}
+		return ids
 	}
-	q := Query{Since: testTime.Add(7000 * time.Second), Until: testTime.Add(12000 * time.Second)}
-	if r := eventsOf(t, e, q, 0); len(r) != 5000 || r[0].Seq != 7001 || r[4999].Seq != 12000 {
-		t.Errorf("%d events between two times", len(r))
+	at := func(id int) time.Time { return testTime.Add(time.Duration(id) * 200 * time.Millisecond) }
+	expect("a domain", Query{Domain: ParseDomain("=n77.example")}, 0, between(77, n, 1000)...)
+	expect("a domain, the newest", Query{Domain: ParseDomain("=n77.example")}, 20, between(n-20_000+77, n, 1000)...)
+	expect("a time", Query{Since: at(70_000), Until: at(75_000)}, 0, between(70_000, 75_000, 1)...)
+	expect("the newest", Query{}, 9000, between(n-9000, n, 1)...)
+	expect("the newest of a time", Query{Until: at(100_000)}, 10, between(99_990, 100_000, 1)...)
+	for id := 65_536; id < n; id += 9_973 {
+		q := Query{Client: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, byte(id >> 8), byte(id)}), 32)}
+		expect("a client", q, 0, between(id%65_536, n, 65_536)...)
 	}
-	if r := eventsOf(t, e, Query{}, 7000); len(r) != 7000 || r[0].Seq != n*rounds-6999 || r[6999].Seq != n*rounds {
-		t.Errorf("%d newest events", len(r))
+	for id := 0; id < n; id += 9_973 {
+		expect("a moment", Query{Since: at(id), Until: at(id + 1)}, 0, id)
 	}
 }
 

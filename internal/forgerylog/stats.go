@@ -2,10 +2,6 @@ package forgerylog
 
 import (
 	"context"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
@@ -57,7 +53,7 @@ func (f *Folders) Stats(ctx context.Context) ([]FolderStats, error) {
 func (r *run) stats(v *journal.View) (FolderStats, error) {
 	m := v.Manifest
 	s := FolderStats{
-		Dir: v.Dir, Server: spftrack.Printable(m.Server), Segments: len(m.Segments), WALBytes: walBytes(v.Dir),
+		Dir: v.Dir, Server: spftrack.Printable(m.Server), Segments: len(m.Segments), WALBytes: v.WALBytes(),
 		Expired: m.Expired, Lost: m.Lost, Gaps: make(map[string]uint64),
 	}
 	for _, g := range m.Gaps {
@@ -99,21 +95,6 @@ func (r *run) stats(v *journal.View) (FolderStats, error) {
 		return nil
 	})
 	return s, err
-}
-
-// walBytes is the size of the files that are not sealed. They come and go.
-func walBytes(dir string) int64 {
-	n := int64(0)
-	_ = filepath.WalkDir(filepath.Join(dir, "journal"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".wal") {
-			return nil
-		}
-		if info, err := os.Stat(path); err == nil {
-			n += info.Size()
-		}
-		return nil
-	})
-	return n
 }
 
 // FolderReport is what [Engine.Check] found in a folder.

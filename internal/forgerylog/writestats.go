@@ -168,7 +168,7 @@ func WriteReport(w io.Writer, list []FolderReport) error {
 			fmt.Fprintf(&b, "%s: note: %s\n", dir, printable(n.String()))
 		}
 		for _, g := range r.Gaps {
-			fmt.Fprintf(&b, "%s: gap: %s from number %d on: %s\n", dir, number(g.Last-g.First+1, "event"), g.First, shown(g.Reason))
+			fmt.Fprintf(&b, "%s: gap: %s from %d on without events: %s\n", dir, number(g.Last-g.First+1, "number"), g.First, shown(g.Reason))
 		}
 		verdict := "no problem"
 		if n := len(r.Problems); n > 0 {

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
+)
+
+// logFixture is a command of the scripts: it writes events to a journal folder.
+//
+//	logfixture [-seal] [-linger TIME] [-server NAME] DIR FILE
+//
+// FILE has a line for each question: time, address of the resolver, type, name.
+// The time is that of --since. With -seal, all events are sealed. With -linger,
+// the journal stays open for a while after the events were written.
+func logFixture() {
+	seal := flag.Bool("seal", false, "")
+	linger := flag.Duration("linger", 0, "")
+	server := flag.String("server", "ns1.example.net", "")
+	flag.Parse()
+	if err := writeFixture(flag.Arg(0), flag.Arg(1), *server, *seal, *linger); err != nil {
+		fmt.Fprintln(os.Stderr, "logfixture:", err)
+		os.Exit(1)
+	}
+}
+
+func writeFixture(dir, file, server string, seal bool, linger time.Duration) error {
+	packets, err := readFixture(file)
+	if err != nil {
+		return err
+	}
+	s := journal.Settings{
+		Dir: dir, Server: server, SegmentAge: time.Hour, Logger: zerolog.Nop(),
+		Zones: []journal.Zone{{Name: "_spf.example.net", Layouts: []spftrack.Layout{spftrack.Track}}},
+	}
+	if seal {
+		s.SegmentAge = 20 * time.Millisecond
+	}
+	j, err := journal.Open(s)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	for i := range packets {
+		j.Worker(0).Put(&packets[i])
+	}
+	j.Worker(0).Commit()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		st := j.Stats()
+		if st.Pending == 0 && (!seal || st.SegmentEvents == st.NextSeq-1) {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the events are not stored: %+v", st)
+		}
+	}
+	time.Sleep(linger)
+	return j.Close()
+}
+
+func readFixture(file string) ([]journal.Packet, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var packets []journal.Packet
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		words := strings.Fields(lines.Text())
+		if len(words) != 4 {
+			continue
+		}
+		at, err := forgerylog.ParseTime(words[0], time.Now())
+		if err != nil {
+			return nil, err
+		}
+		resolver, err := netip.ParseAddr(words[1])
+		if err != nil {
+			return nil, err
+		}
+		qtype, err := parseType(words[2])
+		if err != nil {
+			return nil, err
+		}
+		name, err := spftrack.ParseName(words[3] + "._spf.example.net")
+		if err != nil {
+			return nil, err
+		}
+		packets = append(packets, journal.Packet{
+			Time: at.UnixNano(), Resolver: netip.AddrPortFrom(resolver, 5353), Qtype: qtype, Name: name,
+		})
+	}
+	return packets, nil
+}
