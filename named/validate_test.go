@@ -175,7 +175,7 @@ func FuzzSettings(f *testing.F) {
 			return
 		}
 		text := render(t, s, set)
-		if blocks := corefile(t, text); len(blocks) != 2 || blocks[0].Tokens["spftrack"] == nil {
+		if blocks := corefile(t, text); len(blocks) != 1 || blocks[0].Tokens["spftrack"] == nil {
 			t.Fatalf("the Corefile has %d blocks", len(blocks))
 		} else if got := valueOf(blocks[0].Tokens["spftrack"], "explain"); got != explain {
 			t.Fatalf("the explanation %q is read as %q", explain, got)
