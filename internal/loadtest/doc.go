@@ -1,0 +1,9 @@
+// Package loadtest holds tests of nullspfd as it runs: the real program, under
+// load over UDP and TCP, while it is killed, reloaded, stopped and flooded, and
+// while its disk fills, turns read-only, fails or hangs.
+//
+// There is no code beside the tests. They send questions with names that are
+// all different, note when each was answered, and compare that with the
+// metrics and with every event in the journal. With NULLSPF_LONG=1 in the
+// environment they go through more rounds. Faults of disks need root.
+package loadtest

@@ -1,0 +1,90 @@
+package loadtest
+
+import (
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// TestKill kills the daemon at random moments while it answers, writes, seals
+// and reloads, and starts it anew on the same folder. What was answered 100 ms
+// before is in the journal, in strict mode all that was answered.
+func TestKill(t *testing.T) {
+	for _, mode := range []struct {
+		sync   string
+		margin time.Duration
+		rounds int
+		rate   int
+	}{
+		{"interval", 100 * time.Millisecond, rounds(12, 50), slower(8000)},
+		{"strict", 0, rounds(3, 50), slower(2000)},
+	} {
+		t.Run(mode.sync, func(t *testing.T) {
+			s := newSite(t)
+			s.journalOptions = "sync " + mode.sync
+			l := new(ledger)
+			var before *stored
+			for round := range mode.rounds {
+				first := len(l.streams)
+				killed := killedRound(t, s, l, mode.rate)
+				has := l.read(t, s.journal)
+				if n, oldest := has.missing(l.streams[first:], sinceEpoch(killed)-int64(mode.margin)); n > 0 {
+					t.Errorf("round %d: %d events are missing that were answered up to %s before the kill", round, n, mode.margin+oldest)
+				}
+				if before != nil {
+					if n := before.vanished(has); n > 0 {
+						t.Fatalf("%d events have vanished", n)
+					}
+				}
+				checkDir(t, s.journal)
+				before = has
+			}
+			// The last start tidies up.
+			s.start(t).stop(t)
+			has := l.read(t, s.journal)
+			if n := before.vanished(has); n > 0 {
+				t.Errorf("%d events have vanished", n)
+			}
+			checkDir(t, s.journal)
+			var sent, answered uint64
+			for _, st := range l.streams {
+				sent += uint64(st.sent.Load())
+				answered += uint64(st.answered.Load())
+			}
+			t.Logf("%d rounds: %d questions, %d answered, %d events stored", mode.rounds, sent, answered, has.events)
+		})
+	}
+}
+
+// killedRound runs a daemon under load for a random time, and returns when it
+// was killed.
+func killedRound(t *testing.T, s *site, l *ledger, rate int) (at time.Time) {
+	t.Helper()
+	s.layouts = "track classic"
+	d := s.start(t)
+	load := newLoad(t)
+	load.tolerant = true
+	const life = 500 * time.Millisecond
+	limit := rate * 4
+	// Ports come again in later rounds, so streams never do.
+	load.udp(s.at, rate/3, l.add(t, limit, shape{}))
+	load.udp(s.at, rate/3, l.add(t, limit, shape{pattern: expPattern, qtype: dns.TypeTXT}))
+	// On the slow path, because of a second record.
+	load.udp(s.at, rate/6, l.add(t, limit, shape{change: func(m *dns.Msg) {
+		m.SetEdns0(1232, false)
+		m.Extra = append(m.Extra, &dns.A{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeA, Class: dns.ClassINET}, A: []byte{192, 0, 2, 1}})
+	}}))
+	load.tcp(s.at, rate/6, l.add(t, limit, shape{pattern: barePattern}))
+	time.Sleep(50*time.Millisecond + rand.N(life/2))
+	// A change of layouts makes the journal begin another file.
+	s.layouts = "track"
+	s.configure(t, s.corefile())
+	d.signal(t, syscall.SIGHUP)
+	time.Sleep(rand.N(life / 2))
+	at = d.kill(t)
+	load.end()
+	return at
+}

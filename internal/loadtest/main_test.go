@@ -1,0 +1,74 @@
+package loadtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"nullspf/internal/peers"
+)
+
+// longVariable asks for the long run.
+const longVariable = "NULLSPF_LONG"
+
+func long() bool { return os.Getenv(longVariable) == "1" }
+
+// needsLong skips a test in the ordinary run.
+func needsLong(t *testing.T) {
+	t.Helper()
+	if !long() {
+		t.Skipf("takes long; set %s=1", longVariable)
+	}
+}
+
+// program is the path of nullspfd.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(isolated(func() int {
+		dir, err := os.MkdirTemp("", "loadtest")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		if raceDetector {
+			os.Setenv("GOFLAGS", os.Getenv("GOFLAGS")+" -race")
+			os.Setenv("GORACE", "halt_on_error=1")
+		}
+		if program, err = peers.BuildNullspfd(context.Background(), dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}))
+}
+
+// rounds is the number of rounds of a test in the ordinary and the long run.
+func rounds(ordinary, many int) int {
+	if long() {
+		return many
+	}
+	return ordinary
+}
+
+// slower divides a rate of queries by what the race detector costs.
+func slower(rate int) int {
+	if raceDetector {
+		return rate / 5
+	}
+	return rate
+}
+
+// waitFor polls a condition until it holds, and fails the test with what
+// problem says then.
+func waitFor(t *testing.T, timeout time.Duration, condition func() bool, problem func() string) {
+	t.Helper()
+	for end := time.Now().Add(timeout); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(problem())
+		}
+	}
+}

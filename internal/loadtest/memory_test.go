@@ -1,0 +1,151 @@
+package loadtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// memory returns the resident memory of a process in MiB, now and at most.
+func (d *daemon) memory(t *testing.T) (rss, peak int) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		fields := strings.Fields(line)
+		if len(fields) != 3 {
+			continue
+		}
+		n, _ := strconv.Atoi(fields[1])
+		switch fields[0] {
+		case "VmRSS:":
+			rss = n >> 10
+		case "VmHWM:":
+			peak = n >> 10
+		}
+	}
+	if rss == 0 || peak == 0 {
+		t.Fatalf("no memory in\n%s", status)
+	}
+	return rss, peak
+}
+
+// resetPeak begins a new measurement of the peak.
+func (d *daemon) resetPeak(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", d.cmd.Process.Pid), []byte("5"), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// connect opens TCP connections from many addresses, more than the daemon
+// takes, and leaves each in the middle of a question.
+func connect(t *testing.T, s *site) (opened []net.Conn) {
+	t.Helper()
+	for range 1200 {
+		dialer := net.Dialer{
+			Timeout:   5 * time.Second,
+			LocalAddr: &net.TCPAddr{IP: net.IPv4(127, byte(rand.N(256)), byte(rand.N(256)), byte(1+rand.N(254)))},
+		}
+		conn, err := dialer.Dial("tcp4", s.at.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The daemon may have closed it.
+		_, _ = conn.Write([]byte{0, 100, 1, 2, 3})
+		opened = append(opened, conn)
+	}
+	return opened
+}
+
+// TestMemoryUnderFlood floods the daemon from all of 127.0.0.0/8, and with
+// connections that stay open.
+func TestMemoryUnderFlood(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector takes memory of its own")
+	}
+	for _, c := range []struct {
+		name  string
+		shape shape
+		// bound is in MiB.
+		bound int
+		// flood is how many questions each flood must have, at least.
+		flood int
+	}{
+		// The daemon begins with some 20 MiB. Each worker has a table of rates
+		// of 1 MiB, the slow path room for 512 messages of 4 KiB, and 1000 TCP
+		// connections have 16 KiB each and the kernel's memory is not ours. The
+		// garbage collector may take as much again.
+		{"no events", shape{pattern: barePattern, change: func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }}, 120, rounds(80_000, 1_000_000)},
+		// Each worker, and one more, has a ring of 8 MiB. The sealer remembers
+		// a million attempts in each of two tables, some 170 MiB; 65,536 events
+		// that wait for their pairs, some 40 MiB; and a row group of 122,880
+		// rows, some 40 MiB. The garbage collector may take as much again.
+		{"events", shape{}, 700, rounds(150_000, 2_000_000)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t)
+			d := s.start(t)
+			began, _ := d.memory(t)
+			var peaks []int
+			for range 2 {
+				d.resetPeak(t)
+				d.flood(t, c.shape, c.flood)
+				rss, peak := d.memory(t)
+				t.Logf("%d MiB at most, %d MiB after the flood", peak, rss)
+				peaks = append(peaks, peak)
+			}
+			t.Logf("%d MiB before the floods", began)
+			if worst := slices.Max(peaks); worst > c.bound {
+				t.Errorf("%d MiB, more than %d", worst, c.bound)
+			}
+			// A short flood of events does not fill the sealer's tables.
+			if full := c.bound < 200 || long(); full && peaks[1] > peaks[0]+peaks[0]/5+10 {
+				t.Errorf("the second flood took more memory than the first: %d MiB", peaks)
+			}
+			d.stop(t)
+			checkDir(t, s.journal)
+		})
+	}
+}
+
+// flood floods a daemon until it has received a number of questions, and
+// accounts for all of them.
+func (d *daemon) flood(t *testing.T, shape shape, questions int) {
+	t.Helper()
+	before := d.metrics(t)
+	l := newLoad(t)
+	book := new(ledger)
+	sent := []*atomic.Int64{l.flood(d.at, book.add(t, 0, shape)), l.flood(d.at, book.add(t, 0, shape))}
+	connections := connect(t, d.site)
+	var m metrics
+	waitFor(t, 5*time.Minute, func() bool {
+		m = d.metrics(t)
+		return m.received(udp) > before.received(udp)+uint64(questions)
+	}, func() string { return "the flood is too slow:\n" + m.text() })
+	if n := m.sum("nullspfd_tcp_connections"); n < 500 || n > 1000 {
+		t.Errorf("%d connections are open", n)
+	}
+	for _, c := range connections {
+		_ = c.Close()
+	}
+	l.end()
+	m = d.settled(t)
+	arrived := m.received(udp) + m.socketDrops() - before.received(udp) - before.socketDrops()
+	if total := sent[0].Load() + sent[1].Load(); arrived != uint64(total) {
+		t.Errorf("%d messages were sent, %d have arrived", total, arrived)
+	}
+	t.Logf("%d messages, %d of them dropped by the kernel, %d by the daemon; %d events lost", arrived,
+		m.socketDrops()-before.socketDrops(), m.dropped()-before.dropped(), m.lost("")-before.lost(""))
+}
