@@ -99,18 +99,3 @@ func (h *habits) attempt(t *testing.T, p *policy, m *message, domain string, kno
 	}
 	return nil
 }
-
-// part returns the attempt that a right part of an arriving name looks like,
-// without its name; nil for none.
-func (m *message) part(p *policy, arriving map[spftrack.Kind]spftrack.Query, domain string) *attempt {
-	parsed, ok := m.parts[p.name]
-	_, exp := arriving[spftrack.KindExp]
-	_, classic := arriving[spftrack.KindClassic]
-	if !ok || !exp && !classic {
-		return nil
-	}
-	for _, text := range []*string{&parsed.SenderDomain, &parsed.Forged, &parsed.HELO} {
-		*text = strings.ReplaceAll(*text, "{d}", domain)
-	}
-	return &attempt{Parsed: parsed}
-}

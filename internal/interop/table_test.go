@@ -55,8 +55,6 @@ func (c *cell) count() (first, attempts int, kinds string) {
 		}
 		attempts++
 		switch {
-		case e.ClientIP == plantedIP, !e.ClientIP.IsValid():
-			counts["parts"]++
 		case e.Kind == spftrack.KindExists:
 			counts["client and domain"]++
 		default:

@@ -65,6 +65,11 @@ func (r *recent[V]) put(key uint64, v V, now int64) {
 	r.young[key] = v
 }
 
+func (r *recent[V]) drop(key uint64) {
+	delete(r.young, key)
+	delete(r.old, key)
+}
+
 // pair is what is known of the questions that agree in client address, domain
 // and resolver.
 type pair struct {
@@ -83,7 +88,13 @@ type marker struct {
 	seed   maphash.Seed
 	starts recent[int64]
 	pairs  recent[pair]
-	buf    []byte
+	// names are the numbers of the exists: questions by name, longer the times
+	// of questions about longer names by their right parts.
+	names  recent[uint64]
+	longer recent[int64]
+	// superseded are the attempts that the last event showed to be none.
+	superseded []uint64
+	buf        []byte
 }
 
 func newMarker() *marker { return &marker{seed: maphash.MakeSeed()} }
@@ -91,9 +102,19 @@ func newMarker() *marker { return &marker{seed: maphash.MakeSeed()} }
 // see looks at an event. It returns the number of an earlier exists: question
 // that this event makes a retry, 0 for none.
 func (m *marker) see(e *spftrack.Event) (superseded uint64) {
+	m.superseded = m.superseded[:0]
 	if !asked(e.Kind) || e.Flags&spftrack.FlagUnparsed != 0 {
 		return 0
 	}
+	var name uint64
+	if e.Kind == spftrack.KindExists || e.Kind == spftrack.KindClassic {
+		name = m.nameHash(e, 0)
+		if m.isPart(e, name) {
+			e.Flags |= spftrack.FlagRetry
+			return 0
+		}
+	}
+	m.parts(e)
 	pairKey, key := m.keys(e)
 	switch e.Kind {
 	case spftrack.KindExists:
@@ -103,6 +124,7 @@ func (m *marker) see(e *spftrack.Event) (superseded uint64) {
 			return 0
 		}
 		m.pairs.put(pairKey, pair{exists: e.Time, seq: e.Seq, exp: p.exp, asked: p.asked}, e.Time)
+		m.names.put(name, e.Seq, e.Time)
 		return 0
 	case spftrack.KindExp:
 		p, _ := m.pairs.get(pairKey)
@@ -123,6 +145,9 @@ func (m *marker) see(e *spftrack.Event) (superseded uint64) {
 		e.Flags |= spftrack.FlagRetry
 	} else {
 		m.starts.put(key, e.Time, e.Time)
+		if name != 0 {
+			m.names.put(name, e.Seq, e.Time)
+		}
 	}
 	return 0
 }
@@ -132,6 +157,7 @@ func (m *marker) remember(e *spftrack.Event) {
 	if !asked(e.Kind) {
 		return
 	}
+	m.parts(e)
 	pairKey, key := m.keys(e)
 	if e.Kind == spftrack.KindExists {
 		if Attempt(e) {
@@ -207,6 +233,11 @@ func newWindow(m *marker, hold time.Duration, emit func(*spftrack.Event) error) 
 // push marks an event and emits those that have waited long enough.
 func (w *window) push(e *spftrack.Event) error {
 	superseded := w.marker.see(e)
+	for _, seq := range w.marker.superseded {
+		if w.retract(seq) {
+			w.marker.forget(w.find(seq))
+		}
+	}
 	if superseded != 0 && !w.retract(superseded) {
 		// The exists: question was emitted as an attempt before: count it, and
 		// not this one.
@@ -227,6 +258,16 @@ func (w *window) push(e *spftrack.Event) error {
 
 // retract makes a waiting event a retry.
 func (w *window) retract(seq uint64) bool {
+	e := w.find(seq)
+	if e == nil {
+		return false
+	}
+	e.Flags |= spftrack.FlagRetry
+	return true
+}
+
+// find returns a waiting event, nil when it does not wait.
+func (w *window) find(seq uint64) *spftrack.Event {
 	lo, hi := 0, w.n
 	for lo < hi {
 		mid := (lo + hi) / 2
@@ -237,10 +278,9 @@ func (w *window) retract(seq uint64) bool {
 		}
 	}
 	if lo == w.n || w.at(lo).Seq != seq {
-		return false
+		return nil
 	}
-	w.at(lo).Flags |= spftrack.FlagRetry
-	return true
+	return w.at(lo)
 }
 
 func (w *window) at(i int) *spftrack.Event { return &w.queue[(w.first+i)&(len(w.queue)-1)] }

@@ -1,0 +1,98 @@
+package journal
+
+import (
+	"bytes"
+	"hash/maphash"
+
+	"nullspf/spftrack"
+)
+
+// A resolver that minimises names (RFC 9156) asks for right parts of a name
+// before it asks for the whole one. Some parts read as whole names: those that
+// begin with layout words which a forger wrote into HELO or local part, and
+// those that are so long that they may be what a receiver has left of a name.
+// They are no attempts, and known by the longer name.
+
+// minCut is the length of the shortest name, in octets of its text, that a
+// receiver may have cut.
+const minCut = 189
+
+// parts returns the numbers of the attempts that were right parts of an event's
+// name, valid until the next call. It remembers the parts, since questions may
+// be stored out of order.
+func (m *marker) parts(e *spftrack.Event) []uint64 {
+	m.superseded = m.superseded[:0]
+	var buf [maxLabels]uint8
+	labels := labelOffsets(buf[:0], e.Name)
+	for i := range labels {
+		if !readsWhole(e, labels, i) {
+			continue
+		}
+		hash := m.nameHash(e, int(labels[i]))
+		if seq, ok := m.names.get(hash); ok {
+			m.superseded = append(m.superseded, seq)
+		}
+		m.longer.put(hash, e.Time, e.Time)
+	}
+	return m.superseded
+}
+
+// isPart reports whether an exists: question is about a right part, with this
+// hash, of another name that the same resolver asked for.
+func (m *marker) isPart(e *spftrack.Event, hash uint64) bool {
+	time, ok := m.longer.get(hash)
+	return ok && within(e.Time, time, attemptSpan)
+}
+
+// forget forgets an attempt that was none.
+func (m *marker) forget(e *spftrack.Event) {
+	pairKey, key := m.keys(e)
+	m.starts.drop(key)
+	m.pairs.drop(pairKey)
+}
+
+// readsWhole reports whether the right part of a name that begins at label i
+// reads as a whole name of an exists: mechanism, or as one that was cut.
+func readsWhole(e *spftrack.Event, labels []uint8, i int) bool {
+	is := func(i int, word string) bool {
+		if i >= len(labels) {
+			return false
+		}
+		o := int(labels[i])
+		label := e.Name[o+1 : o+1+int(e.Name[o])]
+		return len(label) == len(word) && bytes.EqualFold(label, []byte(word))
+	}
+	if is(i, "cl") && (is(i+5, "fr") || is(i+33, "fr")) {
+		// The A question for all of an exp= name may read as classic, too.
+		return i > 0 || e.Kind == spftrack.KindExp
+	}
+	if i == 0 || e.Kind != spftrack.KindClassic {
+		return false
+	}
+	return len(e.Name)-int(labels[i])-2 >= minCut || is(i+4, "in-addr") || is(i+32, "ip6")
+}
+
+const maxLabels = 128
+
+// labelOffsets appends where the labels of a name in wire format begin.
+func labelOffsets(labels []uint8, name []byte) []uint8 {
+	for o := 0; o < len(name) && o < 255 && name[o] != 0 && o+int(name[o]) < len(name) && len(labels) < maxLabels; o += 1 + int(name[o]) {
+		labels = append(labels, uint8(o))
+	}
+	return labels
+}
+
+// nameHash hashes the right part of an event's name from an offset on, in lower
+// case, with the resolver.
+func (m *marker) nameHash(e *spftrack.Event, offset int) uint64 {
+	resolver := e.Resolver.Addr().As16()
+	b := append(m.buf[:0], resolver[:]...)
+	for _, c := range e.Name[min(offset, len(e.Name)):] {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	m.buf = b
+	return maphash.Bytes(m.seed, b)
+}
