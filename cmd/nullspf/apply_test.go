@@ -162,6 +162,11 @@ func testApply(t *testing.T, kind peers.Kind, reload string) {
 	p.wait("new.example", 2026112000, true)
 	p.wait("d07.example", 0, false)
 
+	for i := range 30 {
+		if i != 7 {
+			p.wait(fmt.Sprintf("d%02d.example", i), 2026112000, true)
+		}
+	}
 	if out, err = p.nullspf("verify"); err != nil {
 		t.Error(err, out)
 	}
