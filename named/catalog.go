@@ -13,27 +13,25 @@ import (
 const catalogFile = "catalog.zone"
 
 // maxCatalogName is the longest name of a catalog zone, in octets: the names
-// in it add "group.", a member label and ".zones." in front.
-const maxCatalogName = 253 - len("group.") - memberLength - len(".zones.")
+// in it add a member label and ".zones." in front.
+const maxCatalogName = 253 - memberLength - len(".zones.")
 
 // catalog adds the catalog zone (RFC 9432, version 2):
 //
 //	catalog.example.net.       SOA  invalid. invalid. ...
 //	catalog.example.net.       NS   invalid.
 //	version                    TXT  "2"
+//	allow-transfer.ext         APL  !1:0.0.0.0/0 !2:::/0
 //	<digest>.zones             PTR  example.com.
-//	group.<digest>.zones       TXT  "generic"
 //
-// Groups are written only when there are several, for consumers with a
-// configuration for each: NSD looks for a pattern, Knot DNS for a template of
-// that name, and both fall back to the one of the catalog zone.
+// It has no group properties (section 4.4.2): BIND logs each as invalid, at
+// each change of the catalog zone.
 //
 // The allow-transfer property is BIND's own (under ext, as section 4.5 asks
 // for). Without it, its members would be open for transfer to anybody, because
 // that is BIND's default.
 func (g *generator) catalog() {
 	catalog, set := g.Catalog, g.set
-	groups := len(set.Groups) > 1
 	g.files = append(g.files, zones.File{
 		Path: catalogFile, Mode: modePublic, Zone: catalog,
 		Write: func(w *bufio.Writer, serial uint32) error {
@@ -42,18 +40,11 @@ func (g *generator) catalog() {
 			}
 			var b []byte
 			for i := range set.Entries {
-				e := &set.Entries[i]
-				b = appendMember(b[:0], e.Name)
+				name := set.Entries[i].Name
+				b = appendMember(b[:0], name)
 				b = append(b, " PTR "...)
-				b = append(b, e.Name...)
+				b = append(b, name...)
 				b = append(b, ".\n"...)
-				if groups {
-					b = append(b, "group."...)
-					b = appendMember(b, e.Name)
-					b = append(b, " TXT "...)
-					b = appendQuoted(b, set.Group(e).Name)
-					b = append(b, '\n')
-				}
 				if _, err := w.Write(b); err != nil {
 					return err
 				}
@@ -94,21 +85,4 @@ func appendMember(b []byte, name string) []byte {
 	var octets [256]byte
 	sum := sha256.Sum256(append(octets[:0], name...))
 	return memberEncoding.AppendEncode(b, sum[:memberOctets])
-}
-
-// appendQuoted appends a character-string (RFC 1035 section 5.1), cut to 255
-// octets.
-func appendQuoted(b []byte, s string) []byte {
-	b = append(b, '"')
-	for i := range min(len(s), 255) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c < ' ' || c > '~':
-			b = append(b, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
-		default:
-			b = append(b, c)
-		}
-	}
-	return append(b, '"')
 }

@@ -160,22 +160,22 @@ func (p *stepper) bind(config bool, catalog string, c Change) {
 }
 
 // nsd: "reconfig" reads the configuration and new zones, "reload" the zone
-// files that have changed.
+// files that have changed. Each of these starts new processes and breaks off
+// the transfers of the old ones, which secondaries repeat only after the SOA's
+// retry time: hence one "reload" for all zones.
 func (p *stepper) nsd(config bool, catalog string, c Change) {
+	changed := c.Changed
 	if config {
-		c := c
 		c.Changed = nil
 		p.add(c.what()+"; read the configuration", "reconfig")
 	}
-	if len(c.Changed) > maxSingle {
-		p.add(c.what()+"; read all zone files that have changed", "reload")
-		return
-	}
-	for _, zone := range c.Changed {
-		p.add("read the changed zone", "reload", zone)
-	}
-	if catalog != "" {
+	switch {
+	case len(changed) == 1 && catalog == "":
+		p.add("read the changed zone", "reload", changed[0])
+	case len(changed) == 0 && catalog != "":
 		p.add("read the catalog zone", "reload", catalog)
+	case len(changed) > 0:
+		p.add(fmt.Sprintf("%d zones have changed; read all zone files that have", len(changed)), "reload")
 	}
 }
 

@@ -123,7 +123,7 @@ func TestSetContradictsSettings(t *testing.T) {
 		{"catalog", func(s *Settings) { s.Catalog = "one.example" }, "catalog.zone: one.example stands in the lists"},
 		{"tracking zone", func(s *Settings) { s.Track.Zone = "one.example" }, "track.zone: one.example stands in the lists"},
 		{"both", func(s *Settings) { s.Track.Zone = s.Catalog }, "is the tracking zone"},
-		{"long catalog", func(s *Settings) { s.Catalog = strings.Repeat("x.", 107) + "xx" }, "too long"},
+		{"long catalog", func(s *Settings) { s.Catalog = strings.Repeat("x.", 110) + "xx" }, "too long"},
 		{"deep output", func(s *Settings) {
 			s.Output, s.DNSSEC, s.Servers = "/"+strings.Repeat("deep/", 43), true, []Server{BIND}
 		}, "choose a shorter output path"},

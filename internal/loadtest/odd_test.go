@@ -126,6 +126,9 @@ func (l *load) oddUDP(to netip.AddrPort, rate int, o *oddCounts) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	if err := conn.SetReadBuffer(4 << 20); err != nil {
+		l.t.Fatal(err)
+	}
 	l.sockets = append(l.sockets, conn)
 	batch := ipv4.NewPacketConn(conn)
 	l.reading.Go(func() { l.receive(conn, batch, o.take) })

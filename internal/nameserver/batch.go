@@ -29,7 +29,7 @@ type mmsghdr struct {
 type packet struct {
 	control [controlSize]byte
 	address [addressSize]byte
-	buf     [messageSize]byte
+	buf     [udpMessageSize]byte
 }
 
 // batch is the memory of one worker for received messages and for answers,
@@ -50,7 +50,7 @@ func newBatch(controls bool) *batch {
 	for i := range b.packets {
 		p := &b.packets[i]
 		b.inVec[i].Base = &p.buf[0]
-		b.inVec[i].SetLen(messageSize)
+		b.inVec[i].SetLen(udpMessageSize)
 		h := &b.in[i].header
 		h.Name = &p.address[0]
 		h.Iov = &b.inVec[i]

@@ -17,9 +17,11 @@ const (
 	plainUDPAnswer = 512
 	// maxNameSize is the size of the longest name in wire format.
 	maxNameSize = 255
-	// messageSize is the size of a message buffer. Longer questions are cut
-	// there, which makes them malformed. Answers over TCP never exceed it.
-	messageSize = 4096
+	// udpMessageSize and messageSize are the sizes of buffers for messages over
+	// UDP and TCP. Longer questions are cut there, which makes them malformed.
+	// No answer exceeds them.
+	udpMessageSize = 1280
+	messageSize    = 4096
 )
 
 // Bits of octets 2 and 3 of the header (RFC 1035 section 4.1.1, RFC 4035

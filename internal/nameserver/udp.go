@@ -66,7 +66,7 @@ func (w *udpWorker) run() {
 }
 
 // yieldEvery is the time between two visits to the scheduler.
-const yieldEvery = 5 * int64(time.Millisecond)
+const yieldEvery = 8 * int64(time.Millisecond)
 
 // yield goes through the scheduler now and then. Under load the worker never
 // blocks otherwise, and the runtime's monitor takes a goroutine that it sees

@@ -7,7 +7,8 @@
 // The server runs on the first processor, dnsperf on the second, over loopback
 // UDP, with a million different names. What counts is the server's CPU time
 // for a query; figures are only comparable within one run, and the median of
-// several rounds is the result. It needs dnsperf, a C compiler, and the other
+// several rounds is the result. What other programs do on the machine meanwhile
+// makes them worse; the last column tells how much that was. It needs dnsperf, a C compiler, and the other
 // servers. With -check it exits with 1 when nullspfd misses a target: at most
 // 1.10 times the echo, at most NSD, at most half of BIND.
 //
@@ -71,7 +72,7 @@ func run() error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			fmt.Fprintf(os.Stderr, "round %d: %-16s %.3f us a query, %.0f queries/s, %d lost%s\n", round+1, name, r.cpu, r.rate, r.lost, r.note)
+			fmt.Fprintf(os.Stderr, "round %d: %-16s %.3f us a query, %.0f queries/s, %d lost, %.0f%% used by others%s\n", round+1, name, r.cpu, r.rate, r.lost, r.others*100, r.note)
 			results[name] = append(results[name], r)
 		}
 	}
@@ -85,7 +86,7 @@ func run() error {
 // report prints the medians.
 func report(list []string, results map[string][]result) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "server\tCPU us/query\tof echo\tqueries/s\tlost\tlatency ms\t")
+	fmt.Fprintln(w, "server\tCPU us/query\tof echo\tqueries/s\tlost\tlatency ms\tothers\t")
 	echo := median(results["echo"], result.cpuTime)
 	for _, name := range list {
 		rs := results[name]
@@ -97,9 +98,10 @@ func report(list []string, results map[string][]result) {
 		for _, r := range rs {
 			lost += r.lost
 		}
-		fmt.Fprintf(w, "%s\t%.3f\t%s\t%.0f\t%d\t%.3f\t\n", name, median(rs, result.cpuTime), ratio,
+		fmt.Fprintf(w, "%s\t%.3f\t%s\t%.0f\t%d\t%.3f\t%.0f%%\t\n", name, median(rs, result.cpuTime), ratio,
 			median(rs, func(r result) float64 { return r.rate }), lost,
-			median(rs, func(r result) float64 { return r.latency * 1000 }))
+			median(rs, func(r result) float64 { return r.latency * 1000 }),
+			median(rs, func(r result) float64 { return r.others * 100 }))
 	}
 	w.Flush()
 }

@@ -25,7 +25,10 @@ type result struct {
 	// rate is in answers a second, latency in seconds.
 	rate, latency float64
 	lost          int
-	note          string
+	// others is the part of both processors that other programs used
+	// meanwhile: figures are good when it is small.
+	others float64
+	note   string
 }
 
 func (r result) cpuTime() float64 { return r.cpu }
@@ -118,7 +121,15 @@ func (b *bench) measure(ctx context.Context, name string, length time.Duration) 
 	if err != nil {
 		return result{}, err
 	}
+	busyBefore, allBefore, err := machineTicks()
+	if err != nil {
+		return result{}, err
+	}
 	r, err := b.load(ctx, at, length)
+	if err != nil {
+		return result{}, err
+	}
+	busyAfter, allAfter, err := machineTicks()
 	if err != nil {
 		return result{}, err
 	}
@@ -128,6 +139,8 @@ func (b *bench) measure(ctx context.Context, name string, length time.Duration) 
 	}
 	answered := r.rate * r.seconds
 	r.cpu = float64(after-before) / ticksPerSecond * 1e6 / answered
+	ours := float64(after-before) + r.loadTime.Seconds()*ticksPerSecond
+	r.others = max(0, float64(busyAfter-busyBefore)-ours) / float64(allAfter-allBefore)
 	if s.note != nil {
 		if r.note, err = s.note(); err != nil {
 			return result{}, err
@@ -174,10 +187,36 @@ func groupTicks(group int) (ticks uint64, err error) {
 	return ticks, nil
 }
 
+// machineTicks returns the time that all processors were busy, and all time.
+func machineTicks() (busy, all uint64, err error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0, err
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	for i, field := range strings.Fields(line)[1:] {
+		n, err := strconv.ParseUint(field, 10, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("/proc/stat: %w", err)
+		}
+		// user nice system idle iowait irq softirq steal, then parts of these.
+		switch {
+		case i == 3 || i == 4:
+			all += n
+		case i < 8:
+			all += n
+			busy += n
+		}
+	}
+	return busy, all, nil
+}
+
 // loadResult is what dnsperf says.
 type loadResult struct {
 	result
 	seconds float64
+	// loadTime is dnsperf's own CPU time.
+	loadTime time.Duration
 }
 
 // load runs dnsperf.
@@ -206,5 +245,6 @@ func (b *bench) load(ctx context.Context, at netip.AddrPort, length time.Duratio
 		}
 	}
 	r.lost = int(lost)
+	r.loadTime = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return r, nil
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum { batch = 64, room = 4096 };
+enum { batch = 64, room = 1280 };
 
 static struct mmsghdr messages[batch];
 static struct iovec vectors[batch];
