@@ -32,7 +32,6 @@ func (l *load) mixedLoad(t *testing.T, s *site, book *ledger, rate, limit int) {
 			edns()(m)
 			m.Extra = append(m.Extra, &dns.A{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeA, Class: dns.ClassINET}, A: []byte{192, 0, 2, 1}})
 		}},
-		// A cookie without its question is answered with one; see RFC 7873.
 	}
 	tcp := []shape{{pattern: expPattern, qtype: dns.TypeTXT}, {qtype: dns.TypeANY, change: edns()}}
 	rate /= len(udp) + len(tcp)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -126,9 +127,8 @@ func (s *site) start(t *testing.T) *daemon {
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
-		// Only the thread that starts it may wait for it: the death signal
-		// comes when that thread ends.
-		lockThread()
+		// The death signal comes when the thread ends that started it.
+		runtime.LockOSThread()
 		err := d.cmd.Start()
 		started <- err
 		if err == nil {

@@ -54,6 +54,9 @@ func TestKill(t *testing.T) {
 				sent += uint64(st.sent.Load())
 				answered += uint64(st.answered.Load())
 			}
+			if answered < uint64(20*mode.rounds) {
+				t.Errorf("only %d questions were answered", answered)
+			}
 			t.Logf("%d rounds: %d questions, %d answered, %d events stored", mode.rounds, sent, answered, has.events)
 		})
 	}

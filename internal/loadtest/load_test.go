@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,8 +19,6 @@ import (
 
 	"nullspf/spftrack"
 )
-
-func lockThread() { runtime.LockOSThread() }
 
 // load is a number of clients that ask until they are stopped.
 type load struct {

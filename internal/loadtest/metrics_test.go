@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -100,9 +101,9 @@ func (d *daemon) settled(t *testing.T) (m metrics) {
 // text shows the metrics that are not 0.
 func (m metrics) text() string {
 	var b strings.Builder
-	for series, value := range m {
-		if value != 0 {
-			b.WriteString(series + " " + strconv.FormatUint(value, 10) + "\n")
+	for _, series := range slices.Sorted(maps.Keys(m)) {
+		if m[series] != 0 {
+			b.WriteString(series + " " + strconv.FormatUint(m[series], 10) + "\n")
 		}
 	}
 	return b.String()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nullspf/internal/peers"
+	"nullspf/spftrack"
 )
 
 // TestStopUnderLoad stops the daemon in order while it answers: what was
@@ -26,6 +27,9 @@ func TestStopUnderLoad(t *testing.T) {
 		took := d.stop(t)
 		l.end()
 		has := book.read(t, s.journal)
+		if _, answered := book.totals(spftrack.TransportUDP); answered == 0 {
+			t.Error("nothing was answered")
+		}
 		n, oldest := has.missing(book.streams[first:], now())
 		if n > 0 {
 			t.Errorf("%d answered questions are not stored, answered up to %s ago", n, oldest)

@@ -8,9 +8,10 @@
 // UDP, with a million different names. What counts is the server's CPU time
 // for a query; figures are only comparable within one run, and the median of
 // several rounds is the result. What other programs do on the machine meanwhile
-// makes them worse; the last column tells how much that was. It needs dnsperf, a C compiler, and the other
-// servers. With -check it exits with 1 when nullspfd misses a target: at most
-// 1.10 times the echo, at most NSD, at most half of BIND.
+// makes figures worse; the last column tells how much that was, and -attempts
+// repeats measurements that were disturbed. It needs dnsperf, a C compiler, and
+// the other servers. With -check it exits with 1 when nullspfd misses a target:
+// at most 1.10 times the echo, at most NSD, at most half of BIND.
 //
 // nullspfd seals its journal into segments in the background, which costs CPU
 // time for each event once more and can wait for quieter times. The line
@@ -44,6 +45,7 @@ func run() error {
 	rounds := flag.Int("rounds", 3, "measure each server `N` times")
 	servers := flag.String("servers", strings.Join(allServers, ","), "measure these servers")
 	names := flag.Int("names", 1_000_000, "ask for `N` different names")
+	attempts := flag.Int("attempts", 3, "measure up to `N` times while others disturb")
 	check := flag.Bool("check", false, "fail when a target is missed")
 	serve := flag.String("serve", "", "be nullspfd with the configuration `FILE` and seal nothing")
 	flag.Parse()
@@ -68,7 +70,7 @@ func run() error {
 	list := strings.Split(*servers, ",")
 	for round := range *rounds {
 		for _, name := range list {
-			r, err := b.measure(ctx, name, time.Duration(*seconds)*time.Second)
+			r, err := b.measureUndisturbed(ctx, name, time.Duration(*seconds)*time.Second, *attempts)
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}

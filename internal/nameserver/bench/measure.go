@@ -89,6 +89,27 @@ func (b *bench) writeQueries(n int) error {
 	return f.Close()
 }
 
+// disturbed is the part of the processors above which others disturb.
+const disturbed = 0.03
+
+// measureUndisturbed measures until nobody disturbs, up to a number of times,
+// and returns the least disturbed result.
+func (b *bench) measureUndisturbed(ctx context.Context, name string, length time.Duration, attempts int) (best result, err error) {
+	for attempt := range max(attempts, 1) {
+		r, err := b.measure(ctx, name, length)
+		if err != nil {
+			return r, err
+		}
+		if attempt == 0 || r.others < best.others {
+			best = r
+		}
+		if best.others <= disturbed {
+			break
+		}
+	}
+	return best, nil
+}
+
 // measure starts a server, loads it and stops it.
 func (b *bench) measure(ctx context.Context, name string, length time.Duration) (result, error) {
 	at, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
