@@ -1,0 +1,154 @@
+package wire
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// MaxName is the size of the longest name in wire format, in octets (RFC 1035
+// section 2.3.4).
+const MaxName = 255
+
+// Name is a domain name in wire format, without compression, in lower case,
+// with the root label at its end: "\x07example\x00". The empty string is no
+// name. Names that are equal (RFC 4343) are the same string.
+type Name string
+
+// Root is the name of the root.
+const Root Name = "\x00"
+
+// ErrName says that octets are no domain name.
+var ErrName = errors.New("malformed domain name")
+
+// ParseName reads a name in presentation form (RFC 1035 section 5.1), with or
+// without final dot.
+func ParseName(text string) (Name, error) {
+	if !strings.HasSuffix(text, ".") || strings.HasSuffix(text, `\.`) {
+		text += "."
+	}
+	b := make([]byte, MaxName)
+	n, err := dns.PackDomainName(text, b, 0, nil, false)
+	if err != nil || text == ".." {
+		return "", ErrName
+	}
+	return Lower(b[:n]), nil
+}
+
+// Lower returns a well-formed uncompressed name in lower case.
+func Lower(name []byte) Name {
+	var b [MaxName]byte
+	n := copy(b[:], name)
+	for i, c := range b[:n] {
+		if c-'A' < 26 {
+			b[i] = c | 0x20
+		}
+	}
+	return Name(b[:n])
+}
+
+// String returns the name in presentation form with its final dot.
+func (n Name) String() string {
+	text, _, err := dns.UnpackDomainName([]byte(n), 0)
+	if err != nil {
+		return "(no name)"
+	}
+	return text
+}
+
+// Labels returns the number of labels, the root label not counted.
+func (n Name) Labels() (count int) {
+	for i := 0; i < len(n) && n[i] != 0; i += 1 + int(n[i]) {
+		count++
+	}
+	return count
+}
+
+// Parent returns the name without its first label; that of the root is the
+// root.
+func (n Name) Parent() Name {
+	if len(n) <= 1 {
+		return n
+	}
+	return n[1+n[0]:]
+}
+
+// Within reports whether n is zone or below it.
+func (n Name) Within(zone Name) bool {
+	for len(n) > len(zone) {
+		n = n.Parent()
+	}
+	return n == zone
+}
+
+// Compare orders names canonically (RFC 4034 section 6.1): by their labels from
+// the right.
+func Compare(a, b Name) int {
+	var x, y [MaxName]uint8
+	i, j := a.offsets(&x), b.offsets(&y)
+	for i > 0 && j > 0 {
+		i, j = i-1, j-1
+		p, q := int(x[i]), int(y[j])
+		if c := strings.Compare(string(a[p+1:p+1+int(a[p])]), string(b[q+1:q+1+int(b[q])])); c != 0 {
+			return c
+		}
+	}
+	return i - j
+}
+
+// offsets fills in where the labels begin and returns their number.
+func (n Name) offsets(at *[MaxName]uint8) (count int) {
+	for i := 0; i < len(n) && n[i] != 0; i += 1 + int(n[i]) {
+		at[count] = uint8(i)
+		count++
+	}
+	return count
+}
+
+// ReadName reads the name at an offset of a message, which may be compressed,
+// and returns the offset behind it. Its case is lowered.
+func ReadName(msg []byte, at int) (name Name, next int, err error) {
+	var b [MaxName]byte
+	out, next, err := appendName(b[:0], msg, at)
+	if err != nil {
+		return "", 0, err
+	}
+	return Lower(out), next, nil
+}
+
+// appendName appends the name at an offset of a message, uncompressed, case as
+// it stands there, and returns the offset behind it.
+func appendName(dst, msg []byte, at int) (out []byte, next int, err error) {
+	size, lowest := 0, at
+	for {
+		if at < 0 || at >= len(msg) {
+			return dst, 0, ErrName
+		}
+		switch c := int(msg[at]); {
+		case c == 0:
+			if next == 0 {
+				next = at + 1
+			}
+			return append(dst, 0), next, nil
+		case c < 64:
+			if size += 1 + c; size >= MaxName || at+1+c > len(msg) {
+				return dst, 0, ErrName
+			}
+			dst = append(dst, msg[at:at+1+c]...)
+			at += 1 + c
+		case c >= 0xc0 && at+1 < len(msg):
+			if next == 0 {
+				next = at + 2
+			}
+			// Pointers go back only, which also ends every loop.
+			to := (c&0x3f)<<8 | int(msg[at+1])
+			if to >= lowest {
+				return dst, 0, ErrName
+			}
+			at, lowest = to, to
+		default:
+			return dst, 0, ErrName
+		}
+	}
+}

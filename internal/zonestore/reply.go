@@ -1,0 +1,66 @@
+package zonestore
+
+// headerSize is that of a message (RFC 1035 section 4.1.1): QNAME stands there.
+const headerSize = 12
+
+// Reply is a message on its way from question to answer. Who asks fills in the
+// first part, a zone the second; the header is not written here.
+//
+//	0        12              at                       Limit
+//	+--------+---------------+------------------------+
+//	| header | question      | records of the answer  |
+//	+--------+---------------+------------------------+
+type Reply struct {
+	// Buf is the message. QNAME begins at octet 12, uncompressed and well
+	// formed, case as it was asked.
+	Buf []byte
+	// At is the offset behind the question, where the records begin; later
+	// that behind the records.
+	At int
+	// Limit is the offset that no record may exceed. Room for what follows the
+	// records, such as OPT and TSIG, is beyond it.
+	Limit int
+	// Type is QTYPE.
+	Type uint16
+	// DO asks for the records of DNSSEC (RFC 3225).
+	DO bool
+
+	// Rcode is the answer's RCODE.
+	Rcode uint8
+	// Authoritative is AA: unset in referrals and failures.
+	Authoritative bool
+	// Truncated is TC: the answer did not fit; then it has no records.
+	Truncated bool
+	// The numbers of records.
+	Answer, Authority, Additional uint16
+
+	// labels are the offsets of the labels of QNAME in Buf, that of the root
+	// label included; see [Reply.Split].
+	labels [128]uint8
+	// count is the number of labels of QNAME without that of the root.
+	count int
+}
+
+// Split finds the labels of QNAME. It must be called once Buf is set, before a
+// zone is looked for.
+func (r *Reply) Split() {
+	r.count = 0
+	at := headerSize
+	for r.Buf[at] != 0 {
+		r.labels[r.count] = uint8(at - headerSize)
+		r.count++
+		at += 1 + int(r.Buf[at])
+	}
+	r.labels[r.count] = uint8(at - headerSize)
+}
+
+// Name returns QNAME as it was asked.
+func (r *Reply) Name() []byte {
+	return r.Buf[headerSize : headerSize+int(r.labels[r.count])+1]
+}
+
+// suffix returns the last labels of QNAME, and their offset in Buf.
+func (r *Reply) suffix(labels int) ([]byte, int) {
+	at := headerSize + int(r.labels[r.count-labels])
+	return r.Buf[at : headerSize+int(r.labels[r.count])+1], at
+}
