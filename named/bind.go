@@ -1,6 +1,10 @@
 package named
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"nullspf/zones"
+)
 
 // maxSigned is the greatest length of the name of a zone that BIND signs and
 // of the folder of its keys together. BIND has 255 octets for the path of a
@@ -87,7 +91,7 @@ func (g *generator) bindPrimary() {
 		b = appendZoneFile(b, name)
 		if len(name) > maxJournaled {
 			b = append(b, `";journal "`+g.path("zones")+`/`...)
-			b = appendMember(b, name)
+			b = zones.AppendMember(b, name)
 			b = append(b, ".jnl"...)
 		}
 		return append(b, end...)

@@ -2,19 +2,17 @@ package named
 
 import (
 	"bufio"
-	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 
 	"nullspf/zones"
 )
 
 // catalogFile is the path of the catalog zone under the output folder.
-const catalogFile = "catalog.zone"
+const catalogFile = zones.CatalogFile
 
 // maxCatalogName is the longest name of a catalog zone, in octets: the names
 // in it add a member label and ".zones." in front.
-const maxCatalogName = 253 - memberLength - len(".zones.")
+const maxCatalogName = 253 - zones.MemberLength - len(".zones.")
 
 // catalog adds the catalog zone (RFC 9432, version 2):
 //
@@ -41,7 +39,7 @@ func (g *generator) catalog() {
 			var b []byte
 			for i := range set.Entries {
 				name := set.Entries[i].Name
-				b = appendMember(b[:0], name)
+				b = zones.AppendMember(b[:0], name)
 				b = append(b, " PTR "...)
 				b = append(b, name...)
 				b = append(b, ".\n"...)
@@ -64,25 +62,4 @@ $TTL 0
 @ IN NS invalid.
 version IN TXT "2"
 allow-transfer.ext IN APL !1:0.0.0.0/0 !2:::/0
-$ORIGIN zones.%[1]s.
-`
-
-// memberEncoding is base32hex in lower case (RFC 4648 section 7), whose
-// digits are all allowed in host names.
-var memberEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
-
-const (
-	// memberOctets of a SHA-256 sum make a member label.
-	memberOctets = 16
-	// memberLength is the length of a member label.
-	memberLength = (memberOctets*8 + 4) / 5
-)
-
-// appendMember appends the label of a member zone. It depends on the zone's
-// name only: a consumer takes a changed label for a new zone and drops what it
-// knew of the old one (RFC 9432 section 5.4).
-func appendMember(b []byte, name string) []byte {
-	var octets [256]byte
-	sum := sha256.Sum256(append(octets[:0], name...))
-	return memberEncoding.AppendEncode(b, sum[:memberOctets])
-}
+` + zones.CatalogMembers + "%[1]s.\n"

@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/peers"
+	"nullspf/zones"
 )
 
 // catalogText writes the catalog zone of lists of names.
@@ -57,7 +58,7 @@ func TestCatalogZone(t *testing.T) {
 		"allow-transfer.ext.catalog.example.net.": "[!1:0.0.0.0/0 !2:::/0]",
 	}
 	for _, name := range []string{"one.example", "two.example", "three.example"} {
-		want[string(appendMember(nil, name))+".zones.catalog.example.net."] = "[" + name + ".]"
+		want[string(zones.AppendMember(nil, name))+".zones.catalog.example.net."] = "[" + name + ".]"
 	}
 	for name, text := range want {
 		if fmt.Sprint(got[name]) != text {
@@ -76,8 +77,8 @@ func TestMemberLabels(t *testing.T) {
 		"one.example":     "v958shd3hfa7ruvvqd4miqnd6k",
 		"two.example.com": "dq1noe7ies4qv34cl0ln94pcvs",
 	} {
-		got := string(appendMember(nil, name))
-		if got != want || len(got) != memberLength {
+		got := string(zones.AppendMember(nil, name))
+		if got != want || len(got) != zones.MemberLength {
 			t.Errorf("label of %s = %s, want %s", name, got, want)
 		}
 	}

@@ -126,7 +126,7 @@ const maxCopyName = 240
 // when it is too long.
 func copyFile(name string) string {
 	if len(name) > maxCopyName {
-		return string(appendMember(nil, name))
+		return string(zones.AppendMember(nil, name))
 	}
 	return name
 }

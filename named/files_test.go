@@ -88,7 +88,7 @@ func TestZoneFileNames(t *testing.T) {
 func TestLongNames(t *testing.T) {
 	name := strings.Repeat("abc.", 61) + "abcdefghi"
 	text := render(t, testSettings(), &zones.Set{Groups: []*zones.Group{{}}, Entries: []zones.Entry{{Name: name}}})
-	digest := string(appendMember(nil, name))
+	digest := string(zones.AppendMember(nil, name))
 	for _, want := range []string{
 		`file "/srv/nullspf/build/zones/` + name + `";journal "/srv/nullspf/build/zones/` + digest + `.jnl";`,
 		`file "/srv/nullspf/build/secondary/` + digest + `";`,

@@ -17,7 +17,7 @@ const stageDir = ".stage"
 
 // Write makes the output folder hold what the plan says: changed zone files,
 // then the files made from the whole set, then removed zone files, then the
-// manifest. The caller holds the folder's lock since before the plan.
+// file of parked zones and the manifest. The caller holds the folder's lock since before the plan.
 //
 // Everything is first written to a folder of its own and brought to disk, so
 // that an error until then, such as a full disk, leaves the output as it was.
@@ -36,7 +36,7 @@ func (p *Plan) Write(ctx context.Context, files []File, settings Hash) (err erro
 	if err != nil {
 		return err
 	}
-	if p.Empty() && !p.adopted.Load() && whole.current {
+	if p.Empty() && !p.adopted.Load() && whole.current && p.hasParked() {
 		return nil
 	}
 	for _, dir := range []string{stage, filepath.Join(p.dir, zonesDir)} {
@@ -55,6 +55,15 @@ func (p *Plan) Write(ctx context.Context, files []File, settings Hash) (err erro
 	}
 	manifest := filepath.Join(stage, manifestFile)
 	if err := writeFile(manifest, 0o644, p.writeManifest); err != nil {
+		return fmt.Errorf("nothing has changed: %w", err)
+	}
+	sum, err := digestOf(manifest)
+	if err != nil {
+		return fmt.Errorf("nothing has changed: %w", err)
+	}
+	parked := filepath.Join(stage, parkedFile)
+	err = writeFile(parked, 0o644, func(w *bufio.Writer, _ uint32) error { return writeParked(w, p.set, sum) })
+	if err != nil {
 		return fmt.Errorf("nothing has changed: %w", err)
 	}
 	retired := filepath.Join(stage, retiredFile)
@@ -84,7 +93,17 @@ func (p *Plan) Write(ctx context.Context, files []File, settings Hash) (err erro
 			return err
 		}
 	}
+	if err := unix.Rename(parked, filepath.Join(p.dir, parkedFile)); err != nil {
+		return err
+	}
 	return unix.Rename(manifest, filepath.Join(p.dir, manifestFile))
+}
+
+// hasParked reports whether the file of parked zones is there. It is written
+// whenever the manifest is.
+func (p *Plan) hasParked() bool {
+	_, err := os.Lstat(filepath.Join(p.dir, parkedFile))
+	return err == nil
 }
 
 // FilesCurrent reports whether the files made from the whole set are those of
@@ -94,7 +113,7 @@ func (p *Plan) FilesCurrent(files []File, settings Hash) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return whole.current, nil
+	return whole.current && p.hasParked(), nil
 }
 
 func (p *Plan) writeManifest(w *bufio.Writer, _ uint32) error {

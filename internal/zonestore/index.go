@@ -53,27 +53,31 @@ func (x *Index) name(i uint32) []byte {
 
 // Add adds a name. It fails when the name is there already.
 func (x *Index) Add(name wire.Name) error {
-	if _, ok := x.Number(name); ok {
-		return fmt.Errorf("zone %s is there twice", name)
-	}
 	if len(x.names)+len(name) > 1<<32-1 {
 		return errIndexFull
 	}
 	if 2*(len(x.starts)+1) > len(x.slots) {
 		x.grow(2 * (len(x.starts) + 1))
 	}
+	h := hashName([]byte(name))
+	if _, ok := x.lookup(h, name); ok {
+		return fmt.Errorf("zone %s is there twice", name)
+	}
 	depth := name.Labels()
 	x.depths[depth>>6] |= 1 << (depth & 63)
 	x.deepest = max(x.deepest, depth)
 	x.starts = append(x.starts, uint32(len(x.names)))
 	x.names = append(x.names, name...)
-	x.put(hashName([]byte(name)), uint32(len(x.starts)))
+	x.put(h, uint32(len(x.starts)))
 	return nil
 }
 
 // Number returns the number of a name.
 func (x *Index) Number(name wire.Name) (int, bool) {
-	h := hashName([]byte(name))
+	return x.lookup(hashName([]byte(name)), name)
+}
+
+func (x *Index) lookup(h uint64, name wire.Name) (int, bool) {
 	for at := h & x.mask; x.slots[at] != 0; at = (at + 1) & x.mask {
 		if slot := x.slots[at]; slot>>32 == h>>32 {
 			if i := uint32(slot) - 1; string(x.name(i)) == string(name) {
@@ -84,11 +88,11 @@ func (x *Index) Number(name wire.Name) (int, bool) {
 	return 0, false
 }
 
-// Find returns the number of the longest name that QNAME is or is below, and
-// how many labels that has.
-func (x *Index) Find(r *Reply) (number, labels int, ok bool) {
+// Find returns the number of the longest name, of at most so many labels, that
+// QNAME is or is below, and how many labels that has.
+func (x *Index) Find(r *Reply, most int) (number, labels int, ok bool) {
 	h := hashSeed
-	for n := 0; n <= min(r.count, x.deepest); n++ {
+	for n := 0; n <= min(r.count, x.deepest, most); n++ {
 		if n > 0 {
 			at := headerSize + int(r.labels[r.count-n])
 			h = addLabel(h, r.Buf[at:at+1+int(r.Buf[at])])

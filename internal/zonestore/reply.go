@@ -59,6 +59,9 @@ func (r *Reply) Name() []byte {
 	return r.Buf[headerSize : headerSize+int(r.labels[r.count])+1]
 }
 
+// Labels returns the number of labels of QNAME, that of the root not counted.
+func (r *Reply) Labels() int { return r.count }
+
 // suffix returns the last labels of QNAME, and their offset in Buf.
 func (r *Reply) suffix(labels int) ([]byte, int) {
 	at := headerSize + int(r.labels[r.count-labels])

@@ -77,14 +77,14 @@ func (t *Table) Len() int {
 	return len(v.slots)
 }
 
-// Find returns the zone that QNAME is in, and how many labels its name has; nil
-// when there is none.
-func (t *Table) Find(r *Reply) (s *Slot, labels int) {
+// Find returns the zone that QNAME is in, and how many labels its name has, at
+// most so many; nil when there is none.
+func (t *Table) Find(r *Reply, most int) (s *Slot, labels int) {
 	v := t.current.Load()
 	if v == nil {
 		return nil, 0
 	}
-	i, labels, ok := v.index.Find(r)
+	i, labels, ok := v.index.Find(r, most)
 	if !ok {
 		return nil, 0
 	}
