@@ -1,0 +1,115 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Kind is where a zone comes from.
+type Kind string
+
+// The kinds of zones.
+const (
+	Parked    Kind = "parked"    // from the output folder of "nullspf zones"
+	Secondary Kind = "secondary" // transferred from a primary
+	Catalog   Kind = "catalog"   // transferred, a list of zones (RFC 9432)
+	Tracking  Kind = "tracking"  // answered by spftrack
+)
+
+// Kinds lists them in the order in which they are shown.
+var Kinds = []Kind{Parked, Secondary, Catalog, Tracking}
+
+// State is what becomes of questions about a zone.
+type State string
+
+// The states of zones.
+const (
+	Serving State = "serving" // it is answered
+	Waiting State = "waiting" // it was never transferred: SERVFAIL
+	Expired State = "expired" // no primary confirmed it in time: SERVFAIL
+)
+
+// States lists them.
+var States = []State{Serving, Waiting, Expired}
+
+// Zone is what the list of zones says of one.
+type Zone struct {
+	// Name is in lower case without final dot, "." for the root, with octets
+	// that are no printable ASCII as \DDD.
+	Name  string `json:"name"`
+	Kind  Kind   `json:"kind"`
+	State State  `json:"state"`
+	// Serial is 0 while the zone waits.
+	Serial uint32 `json:"serial"`
+
+	// The rest is of zones that are transferred.
+
+	// Catalog is the catalog zone that lists the zone.
+	Catalog string `json:"catalog,omitempty"`
+	// Primary is the address and port that confirmed the zone last.
+	Primary string `json:"primary,omitempty"`
+	// Refreshed is when it did, Next when it is asked again, Expires when the
+	// zone is not served any longer unless it is confirmed.
+	Refreshed time.Time `json:"refreshed,omitzero"`
+	Next      time.Time `json:"next_refresh,omitzero"`
+	Expires   time.Time `json:"expires,omitzero"`
+	// Error is why the last attempt failed, "" when it did not.
+	Error string `json:"last_error,omitempty"`
+}
+
+// ZoneDetail is all that there is to say of a zone.
+type ZoneDetail struct {
+	Zone
+	Records int `json:"records"`
+	// Octets of memory; 0 when the zone shares it with others.
+	Octets int `json:"octets,omitempty"`
+	// Primaries are all primaries of the zone, in the order in which they are
+	// asked.
+	Primaries []string `json:"primaries,omitempty"`
+	// Notified are the secondaries that are told of changes.
+	Notified []Notified `json:"notified,omitempty"`
+}
+
+// Notified is a secondary that is told of the changes of a zone.
+type Notified struct {
+	Address string `json:"address"`
+	// State is "waiting", "acknowledged" or "failed"; "" when it has not been
+	// told anything yet.
+	State string `json:"state,omitempty"`
+	// Serial is the number that it was told.
+	Serial uint32 `json:"serial,omitempty"`
+	Error  string `json:"error,omitempty"`
+}
+
+// Filter selects zones of the list; "" and false select all.
+type Filter struct {
+	Kind  Kind
+	State State
+	// Failing selects zones whose last refresh failed.
+	Failing bool
+}
+
+// Validate returns an error that names the known words.
+func (f Filter) Validate() error {
+	if f.Kind != "" && !slices.Contains(Kinds, f.Kind) {
+		return fmt.Errorf("control: no kind of zones is called %q; there are %s", f.Kind, listed(Kinds))
+	}
+	if f.State != "" && !slices.Contains(States, f.State) {
+		return fmt.Errorf("control: no state of zones is called %q; there are %s", f.State, listed(States))
+	}
+	return nil
+}
+
+func (f Filter) match(z *Zone) bool {
+	return (f.Kind == "" || f.Kind == z.Kind) && (f.State == "" || f.State == z.State) && (!f.Failing || z.Error != "")
+}
+
+func listed[T ~string](words []T) string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = string(w)
+	}
+	return strings.Join(list, ", ")
+}
