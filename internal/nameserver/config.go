@@ -3,6 +3,8 @@ package nameserver
 import (
 	"net/netip"
 	"time"
+
+	"nullspf/internal/zonestore"
 )
 
 // Config is a checked configuration. [Load] makes one from a Corefile.
@@ -15,6 +17,8 @@ type Config struct {
 
 	// Journal is nil when events are not stored.
 	Journal *Journal
+	// Parked is nil when there are no parked zones.
+	Parked  *Parked
 	Cookies Cookies
 	// Metrics and Health are addresses of HTTP servers; the zero AddrPort is
 	// none. They may be equal.
@@ -22,17 +26,28 @@ type Config struct {
 	Log             LogMode
 }
 
-// Block is a server block: zones that are served alike at some addresses.
+// Block is a server block: zones that are served alike at some addresses. It
+// has tracking zones, or else all other zones of the process.
 type Block struct {
 	// Position is FILE:LINE of the block, for messages.
 	Position string
-	// Zones are lower-case A-labels without final dot.
+	// Zones are the tracking zones, lower-case A-labels without final dot.
 	Zones []string
+	// Parked: the block serves [Config.Parked].
+	Parked bool
 	// Listen are the addresses and ports, none of them twice. Port 0 is a free
 	// port, one for all addresses of the block.
 	Listen []netip.AddrPort
 	Track  Track
 	Limit  RateLimit
+}
+
+// Parked are the zones that "nullspf zones" publishes.
+type Parked struct {
+	// Dir is its output folder.
+	Dir string
+	// Zones are what was found there.
+	Zones *zonestore.Parked
 }
 
 // Journal says how events are stored.

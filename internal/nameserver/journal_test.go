@@ -30,7 +30,7 @@ func TestJournal(t *testing.T) {
 				t.Fatal(err)
 			}
 			ts := &testServer{Server: s}
-			l := startLoad(t, ts.address(t, false), 8)
+			l := startLoad(t, ts.address(t, false), 8, exampleName)
 			for range 5 {
 				time.Sleep(50 * time.Millisecond)
 				if err := s.Reload(read); err != nil {

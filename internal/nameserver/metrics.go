@@ -40,6 +40,8 @@ var (
 		"Reloads of the configuration.", []string{"result"}, nil)
 	descConfigGood = prometheus.NewDesc("nullspfd_config_good",
 		"1 unless the last reload failed.", nil, nil)
+	descZones = prometheus.NewDesc("nullspfd_zones",
+		"Zones that are served, by kind.", []string{"kind"}, nil)
 	descSuppressed = prometheus.NewDesc("nullspfd_log_lines_suppressed_total",
 		"Lines of the query log that were left out, because they are written too slowly.", nil, nil)
 	descBuild = prometheus.NewDesc("nullspfd_build_info",
@@ -66,7 +68,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReceived, descAnswered, descDropped, descSendErrors, descSocketDrops,
 		descTracked, descStored, descLost, descConnections, descOver,
-		descReloads, descConfigGood, descSuppressed, descBuild,
+		descReloads, descConfigGood, descZones, descSuppressed, descBuild,
 	} {
 		descs <- d
 	}
@@ -113,6 +115,9 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 		good = 0
 	}
 	gauge(descConfigGood, good)
+	for kind, n := range s.zones() {
+		gauge(descZones, float64(n), kind)
+	}
 	counter(descSuppressed, s.queryLog.suppressed.Load())
 	gauge(descBuild, 1, s.options.Version)
 }

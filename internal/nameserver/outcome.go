@@ -17,6 +17,8 @@ const (
 	// cookieOnly: a question for a DNS cookie alone (RFC 7873 section 5.4).
 	cookieOnly
 	refused
+	// servFail: the zone is ours, but there is nothing to answer from.
+	servFail
 	formErr
 	notImp
 	badVers
@@ -46,7 +48,7 @@ const (
 
 // outcomeNames are the labels of metrics.
 var outcomeNames = [numOutcomes]string{
-	"zone", "limited", "cookie", "refused", "formerr", "notimp", "badvers", "notauth",
+	"zone", "limited", "cookie", "refused", "servfail", "formerr", "notimp", "badvers", "notauth",
 	"short", "response", "source", "busy", "limited", "panic",
 }
 

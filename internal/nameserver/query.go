@@ -5,6 +5,8 @@ import (
 	"net/netip"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/zonestore"
 )
 
 const (
@@ -17,11 +19,14 @@ const (
 	plainUDPAnswer = 512
 	// maxNameSize is the size of the longest name in wire format.
 	maxNameSize = 255
-	// udpMessageSize and messageSize are the sizes of buffers for messages over
-	// UDP and TCP. Longer questions are cut there, which makes them malformed.
-	// No answer exceeds them.
+	// udpMessageSize and messageSize are the sizes of the longest questions over
+	// UDP and TCP. Longer ones are cut there, which makes them malformed. No
+	// answer over UDP exceeds udpMessageSize, none of a tracking zone
+	// messageSize.
 	udpMessageSize = 1280
 	messageSize    = 4096
+	// maxMessage is the longest message over TCP.
+	maxMessage = 65535
 )
 
 // Bits of octets 2 and 3 of the header (RFC 1035 section 4.1.1, RFC 4035
@@ -57,6 +62,8 @@ type Query struct {
 	labels [4]uint64
 
 	edns edns
+	// reply is the part of the answer that stored zones make.
+	reply zonestore.Reply
 	// subnet is the client subnet of RFC 7871, the zero Prefix when none.
 	subnet netip.Prefix
 	// client is who asks.

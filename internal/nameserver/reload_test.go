@@ -24,10 +24,10 @@ type load struct {
 	asked atomic.Uint64
 }
 
-func startLoad(t *testing.T, at netip.AddrPort, clients int) *load {
+func startLoad(t *testing.T, at netip.AddrPort, clients int, qname string) *load {
 	l := &load{stop: make(chan struct{})}
 	m := new(dns.Msg)
-	m.SetQuestion(exampleName, dns.TypeA)
+	m.SetQuestion(qname, dns.TypeA)
 	question, err := m.Pack()
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	s := startServer(t, testCorefile, Options{Workers: 2})
 	at := s.address(t, false)
-	l := startLoad(t, at, 12)
+	l := startLoad(t, at, 12, exampleName)
 	for i := range 60 {
 		if err := s.reload(t, variants[i%len(variants)]); err != nil {
 			t.Fatal(err)

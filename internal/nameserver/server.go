@@ -200,6 +200,7 @@ func (s *Server) apply(c *Config) error {
 	}
 
 	// Nothing can fail from here on.
+	s.succeedParked(c)
 	s.config = c
 	for at, t := range tables {
 		if l := opened[at]; l != nil {

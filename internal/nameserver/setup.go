@@ -23,6 +23,7 @@ var directives = []struct {
 }{
 	{"bind", (*corefile).setupBind},
 	{"spftrack", (*corefile).setupTrack},
+	{"parked", (*corefile).setupParked},
 	{"rrl", (*corefile).setupLimit},
 	{"journal", (*corefile).setupJournal},
 	{"cookies", (*corefile).setupCookies},
@@ -67,10 +68,14 @@ type blockState struct {
 	bind []netip.Addr
 	// track is where the spftrack directive stands, "" without one.
 	track string
+	// stored are the directives that serve other zones.
+	stored []string
 }
 
 // blockKey is ZONE:PORT.
 type blockKey struct {
+	// zone is "" for the root, which stands for all zones that are not tracking
+	// zones.
 	zone string
 	port uint16
 }
@@ -148,6 +153,9 @@ func parseKey(key string) (blockKey, error) {
 	if err != nil {
 		return blockKey{}, fmt.Errorf("%q: a server block begins with ZONE:PORT, such as _spf.example.net:53", key)
 	}
+	if name == "." {
+		return blockKey{port: uint16(n)}, nil
+	}
 	zone, err := parseName(name)
 	if err != nil {
 		return blockKey{}, err
@@ -175,8 +183,8 @@ func (f *corefile) finish() (*Config, error) {
 		return nil, fmt.Errorf("%s: no server block; write one, such as _spf.example.net:53 { ... }", f.path)
 	}
 	for _, b := range f.blocks {
-		if b.track == "" {
-			return nil, fmt.Errorf("%s - the block has no spftrack directive, so it would answer nothing", b.Position)
+		if err := b.checkKeys(); err != nil {
+			return nil, fmt.Errorf("%s - %w", b.Position, err)
 		}
 		if len(b.bind) == 0 {
 			b.bind = []netip.Addr{netip.IPv4Unspecified()}
@@ -189,7 +197,9 @@ func (f *corefile) finish() (*Config, error) {
 			if k.port != port {
 				return nil, fmt.Errorf("%s - the zones of a block have one port; write a block for port %d", b.Position, k.port)
 			}
-			b.Zones = append(b.Zones, k.zone)
+			if b.track != "" {
+				b.Zones = append(b.Zones, k.zone)
+			}
 		}
 		for _, a := range b.bind {
 			b.Listen = append(b.Listen, netip.AddrPortFrom(a, port))
@@ -199,8 +209,30 @@ func (f *corefile) finish() (*Config, error) {
 		}
 		f.config.Blocks = append(f.config.Blocks, b.Block)
 	}
+	if err := f.loadParked(); err != nil {
+		return nil, err
+	}
 	if err := Check(&f.config); err != nil {
 		return nil, err
 	}
 	return &f.config, nil
+}
+
+// checkKeys refuses a block whose zones do not fit its directives.
+func (b *blockState) checkKeys() error {
+	for _, k := range b.keys {
+		switch {
+		case b.track != "" && k.zone == "":
+			return fmt.Errorf("the block has an spftrack directive and must name its tracking zone, such as _spf.example.net:53")
+		case b.track == "" && len(b.stored) > 0 && k.zone != "":
+			return fmt.Errorf("a block with %s begins with .:%d: which zones it serves is said there", b.stored[0], k.port)
+		}
+	}
+	switch {
+	case b.track != "" && len(b.stored) > 0:
+		return fmt.Errorf("spftrack and %s stand in one block; write a block .:%d for the latter", b.stored[0], b.keys[0].port)
+	case b.track == "" && !b.Parked:
+		return fmt.Errorf("the block has neither spftrack nor parked, so it would answer nothing")
+	}
+	return nil
 }

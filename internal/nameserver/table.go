@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"nullspf/spftrack"
 )
 
@@ -76,7 +78,7 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 				t = &table{cookies: jar, log: c.log, mode: c.config.Log}
 				tables[at] = t
 			}
-			t.responders = append(t.responders, limitedResponder{z.trackZone, z.limit})
+			t.responders = append(t.responders, limitedResponder{z.Responder, z.limit})
 			// Refused questions are limited unless every block at the address
 			// says off, and then by the strictest limit.
 			if t.limit.interval < z.limit.interval {
@@ -87,15 +89,18 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 	return tables, nil
 }
 
-// servedZone is a zone with what its block says.
+// servedZone is a tracking zone, or all zones of other kinds, with what its
+// block says.
 type servedZone struct {
-	*trackZone
+	Responder
+	// size is that of the zone's name.
+	size  int
 	block *Block
 	limit *compiledLimit
 }
 
 // zones compiles all zones. The longest stands first, so that a zone below
-// another is found.
+// another is found; zones of other kinds come last.
 func (c *compiler) zones() ([]servedZone, error) {
 	type place struct {
 		zone string
@@ -106,6 +111,15 @@ func (c *compiler) zones() ([]servedZone, error) {
 	for i := range c.config.Blocks {
 		b := &c.config.Blocks[i]
 		limit := compileLimit(b.Limit, c.workers)
+		if len(b.Zones) == 0 {
+			for _, at := range b.Listen {
+				if other := served[place{"", at}]; other != nil {
+					return nil, fmt.Errorf("%s - the block at %s serves %s already; make one block of both", b.Position, other.Position, at)
+				}
+				served[place{"", at}] = b
+			}
+			zones = append(zones, servedZone{c.stored(b), 0, b, &limit})
+		}
 		for _, name := range b.Zones {
 			number, err := c.number(name, b.Track.Layouts)
 			if err != nil {
@@ -115,7 +129,7 @@ func (c *compiler) zones() ([]servedZone, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s - %w", b.Position, err)
 			}
-			zones = append(zones, servedZone{z, b, &limit})
+			zones = append(zones, servedZone{z, len(z.apex), b, &limit})
 			for _, at := range b.Listen {
 				if other := served[place{name, at}]; other != nil {
 					return nil, fmt.Errorf("%s - zone %s is already served at %s, by the block at %s", b.Position, name, at, other.Position)
@@ -125,7 +139,7 @@ func (c *compiler) zones() ([]servedZone, error) {
 		}
 	}
 	slices.SortStableFunc(zones, func(a, b servedZone) int {
-		return cmp.Compare(len(b.apex), len(a.apex))
+		return cmp.Compare(b.size, a.size)
 	})
 	return zones, nil
 }
@@ -148,6 +162,9 @@ func (t *table) answer(q *Query, rates *rateTable, now int64) outcome {
 func (t *table) respond(q *Query) (outcome, *compiledLimit) {
 	for i := range t.responders {
 		if r := &t.responders[i]; r.Respond(q) {
+			if q.buf[3]&0x0f == dns.RcodeServerFailure {
+				return servFail, r.limit
+			}
 			return answered, r.limit
 		}
 	}

@@ -71,8 +71,9 @@ type tcpMemory struct {
 	writer *bufio.Writer
 	query  Query
 	event  Event
-	// frame is a message with the two octets of its length in front.
-	frame [2 + messageSize]byte
+	// frame is a message with the two octets of its length in front. Pages that
+	// no answer needs cost nothing.
+	frame [2 + maxMessage]byte
 }
 
 var tcpMemories = sync.Pool{New: func() any {

@@ -1,0 +1,116 @@
+package nameserver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"nullspf/internal/testsite"
+	"nullspf/zones"
+)
+
+// parkedSite publishes some zones and returns the site with a Corefile that
+// serves them beside a tracking zone.
+func parkedSite(t *testing.T) (s *testsite.Site, g *zones.Group, corefile string) {
+	t.Helper()
+	g = testsite.Group("generic")
+	s = &testsite.Site{
+		Dir: t.TempDir(), Catalog: "catalog.invalid", Now: time.Unix(1_800_000_000, 0),
+		Lists: map[*zones.Group]string{g: "domain\nbrand.example\nother.example\n"},
+	}
+	if err := s.Build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	block := fmt.Sprintf("\n.:0 {\n    bind 127.0.0.1\n    parked %s\n}\n", s.Output())
+	return s, g, strings.Replace(testCorefile, "bind 127.0.0.1 ::1", "bind ::1", 1) + block
+}
+
+func TestParkedServed(t *testing.T) {
+	_, _, corefile := parkedSite(t)
+	s := startServer(t, corefile, Options{})
+	at := s.address(t, false)
+	for _, network := range []string{"udp", "tcp"} {
+		for _, c := range []struct {
+			qname     string
+			qtype     uint16
+			rcode     int
+			aa        bool
+			answer    int
+			authority int
+		}{
+			{"BRAND.example.", dns.TypeTXT, dns.RcodeSuccess, true, 4, 0},
+			{"x.brand.example.", dns.TypeMX, dns.RcodeSuccess, true, 2, 0},
+			{"x.brand.example.", dns.TypeA, dns.RcodeSuccess, true, 0, 1},
+			{"x._dmarc.other.example.", dns.TypeA, dns.RcodeNameError, true, 0, 1},
+			{"none.example.", dns.TypeA, dns.RcodeRefused, false, 0, 0},
+			{"brand.example.", dns.TypeDS, dns.RcodeSuccess, true, 0, 1},
+		} {
+			m := new(dns.Msg).SetQuestion(c.qname, c.qtype)
+			m.SetEdns0(1232, true)
+			r := exchange(t, network, at, m)
+			if r.Rcode != c.rcode || r.Authoritative != c.aa || len(r.Answer) != c.answer || len(r.Ns) != c.authority || r.Truncated || r.IsEdns0() == nil {
+				t.Errorf("%s %s %s: %v", network, c.qname, dns.TypeToString[c.qtype], r)
+			}
+		}
+	}
+	if n := s.zones(); n["parked"] != 2 || n["tracking"] != 1 {
+		t.Errorf("zones: %v", n)
+	}
+	if events := s.recorder.take(); len(events) != 0 {
+		t.Errorf("questions for parked zones are events: %v", events)
+	}
+}
+
+// 100 reloads, each with changed zones, cost no question; each version is
+// served as a whole.
+func TestParkedReloadUnderLoad(t *testing.T) {
+	site, g, corefile := parkedSite(t)
+	s := startServer(t, corefile, Options{Workers: 2})
+	at := s.address(t, false)
+	l := startLoad(t, at, 8, "www.brand.example.")
+	for i := range 100 {
+		g.TXT = []string{fmt.Sprintf("version %d of {domain}", i)}
+		site.Now = site.Now.Add(time.Second)
+		if err := site.Build(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.reload(t, corefile); err != nil {
+			t.Fatal(err)
+		}
+		r := exchange(t, "udp", at, new(dns.Msg).SetQuestion("brand.example.", dns.TypeTXT))
+		want := fmt.Sprintf(`"version %d of brand.example"`, i)
+		if len(r.Answer) != 2 || !strings.Contains(fmt.Sprint(r.Answer), want) {
+			t.Fatalf("answer %v, want %s", r.Answer, want)
+		}
+	}
+	asked := l.end()
+	c := s.settled(t)
+	if got := c.UDP.Received + c.TCP.Received; got != asked+100 || c.UDP.Dropped+c.TCP.Dropped != 0 || asked < 1000 {
+		t.Errorf("%d questions asked, %+v", asked, c)
+	}
+	if n := strings.Count(s.log.String(), `"changed":2`); n != 100 {
+		t.Errorf("%d reloads tell of two changed zones", n)
+	}
+}
+
+// A folder that is being written is not loaded; the old zones stay.
+func TestParkedReloadRefused(t *testing.T) {
+	site, _, corefile := parkedSite(t)
+	s := startServer(t, corefile, Options{})
+	if err := os.WriteFile(filepath.Join(site.Output(), "manifest"), []byte("brand.example\tgeneric\t1\t0\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.reload(t, corefile); !errors.Is(err, zones.ErrUnderWay) {
+		t.Errorf("reload: %v", err)
+	}
+	r := exchange(t, "udp", s.address(t, false), new(dns.Msg).SetQuestion("other.example.", dns.TypeSOA))
+	if len(r.Answer) != 1 {
+		t.Errorf("the old zone is gone: %v", r)
+	}
+}
