@@ -484,3 +484,29 @@ func TestIndex(t *testing.T) {
 		return false
 	})
 }
+
+// TestParkedText splits texts of all lengths, also where the name stands over
+// the end of a string.
+func TestParkedText(t *testing.T) {
+	name := []byte("\x05brand\x07example\x00")
+	for n := range 800 {
+		text := parkedText{strings.Repeat("a", n), "b"}
+		got := text.append(nil, name)
+		if len(got) != text.size(len("brand.example")) {
+			t.Fatalf("%d octets, size says %d", len(got), text.size(13))
+		}
+		var joined []byte
+		for rest := got; len(rest) > 0; rest = rest[1+int(rest[0]):] {
+			if len(joined)%maxString != 0 {
+				t.Fatalf("%d: a string before the last is not full", n)
+			}
+			joined = append(joined, rest[1:1+int(rest[0])]...)
+		}
+		if want := text[0] + "brand.exampleb"; string(joined) != want {
+			t.Fatalf("%q, want %q", joined, want)
+		}
+	}
+	if got := (parkedText{""}).append(nil, nil); string(got) != "\x00" {
+		t.Errorf("empty text: % x", got)
+	}
+}

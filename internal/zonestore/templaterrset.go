@@ -81,40 +81,45 @@ func putRelocated(buf []byte, at int, fixed []byte, pointers []uint16) {
 
 const maxString = 255
 
-// size is the length of the text as character-strings (RFC 1035 section 3.3)
-// with a name of so many octets.
-func (t parkedText) size(name int) int {
+// octets is the length of the text with a name of so many octets.
+func (t parkedText) octets(name int) int {
 	n := (len(t) - 1) * name
 	for _, piece := range t {
 		n += len(piece)
 	}
+	return n
+}
+
+// size is its length as character-strings (RFC 1035 section 3.3).
+func (t parkedText) size(name int) int {
+	n := t.octets(name)
 	return n + max(1, (n+maxString-1)/maxString)
 }
 
 // append appends the text as character-strings, filled up one after the other,
-// with the name of a zone, given in wire format, between its pieces.
+// with the name of a zone, given in wire format, between its pieces. Without a
+// placeholder the name is of no interest.
 func (t parkedText) append(dst, name []byte) []byte {
-	length := len(dst)
+	start := len(dst)
 	dst = append(dst, 0)
-	put := func(c byte) {
-		if dst[length] == maxString {
-			length = len(dst)
-			dst = append(dst, 0)
-		}
-		dst = append(dst, c)
-		dst[length]++
-	}
 	for i, piece := range t {
 		if i > 0 {
-			var dotted [wire.MaxName]byte
-			for _, c := range appendDotted(dotted[:0], name) {
-				put(c)
-			}
+			dst = appendDotted(dst, name)
 		}
-		for j := range len(piece) {
-			put(piece[j])
-		}
+		dst = append(dst, piece...)
 	}
+	// Make room for the lengths of the second and further strings.
+	octets := len(dst) - start - 1
+	for at := octets / maxString * maxString; at > 0; at -= maxString {
+		if at == octets {
+			continue
+		}
+		dst = append(dst, 0)
+		from := start + 1 + at
+		copy(dst[from+1:], dst[from:])
+		dst[from] = byte(min(octets-at, maxString))
+	}
+	dst[start] = byte(min(octets, maxString))
 	return dst
 }
 
