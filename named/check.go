@@ -180,15 +180,9 @@ func (c *checker) knot() {
 }
 
 func (c *checker) nullspfd() {
-	if c.Track == nil {
-		return
+	for _, file := range c.corefiles() {
+		c.run(Nullspfd, file, "", nil, "nullspfd", "-check", "-conf", c.file(file))
 	}
-	c.corefile("nullspfd/primary.Corefile")
-	c.corefile("nullspfd/secondary.Corefile")
-}
-
-func (c *checker) corefile(file string) {
-	c.run(Nullspfd, file, "", nil, "nullspfd", "-check", "-conf", c.file(file))
 }
 
 // zones checks the contents of the zone files, if that has not been done.

@@ -6,34 +6,109 @@ import (
 	"strings"
 )
 
-// nullspfd adds the Corefiles of nullspfd: one for each of the two servers that
-// a tracking zone needs at least. They differ in nothing but their journals,
-// which are on different machines.
+// corefileKey is the path of the TSIG secret for nullspfd.
+const corefileKey = "nullspfd/tsig.key"
+
+// nullspfd adds the Corefiles of nullspfd: as primary it serves the published
+// zones from the output folder, as secondary it transfers them, and both
+// answer for the tracking zone. Their journals are on different machines.
+//
+// nullspfd does not sign: with DNSSEC it is a secondary only.
 func (g *generator) nullspfd() {
-	if g.Track == nil {
-		return
+	if g.TSIG != nil {
+		g.static(corefileKey, modeSecret, g.TSIG.Secret+"\n")
 	}
-	for _, role := range []string{RolePrimary, RoleSecondary} {
-		var t text
-		g.coreHeader(&t, role)
-		g.coreTracking(&t)
-		g.static("nullspfd/"+role+".Corefile", modePublic, t.String())
-	}
+	g.corePrimary()
+	g.coreSecondary()
 }
 
-func (g *generator) coreHeader(t *text, role string) {
-	file := "nullspfd/" + role + ".Corefile"
-	notes := []string{`Use it as it stands, or copy its block into a file of your own:`, ``, `    nullspfd -conf ` + g.path(file)}
+// corefiles are the paths of the Corefiles that are written.
+func (s *Settings) corefiles() []string {
+	var files []string
+	if s.Track != nil || !s.DNSSEC {
+		files = append(files, corefilePath(RolePrimary))
+	}
+	if s.Track != nil || s.secondaries() {
+		files = append(files, corefilePath(RoleSecondary))
+	}
+	return files
+}
+
+func corefilePath(role string) string { return "nullspfd/" + role + ".Corefile" }
+
+func (g *generator) corePrimary() {
+	var t text
+	switch {
+	case !g.DNSSEC:
+		g.coreHeader(&t, RolePrimary, "The published zones, for nullspfd as primary.")
+		g.coreTracking(&t, false)
+		g.coreOpen(&t, ".", g.Nullspfd.Listen)
+		g.coreKey(&t)
+		t.lines("    ", "parked "+coreWord(g.path(".")))
+		g.coreTransfer(&t)
+		g.coreControl(&t)
+		t.lines("", "}")
+	case g.Track != nil:
+		g.coreHeader(&t, RolePrimary, "The tracking zone, for nullspfd beside the primary that signs.")
+		g.coreTracking(&t, true)
+	default:
+		return
+	}
+	g.static(corefilePath(RolePrimary), modePublic, t.String())
+}
+
+func (g *generator) coreSecondary() {
+	var t text
+	if !g.secondaries() {
+		if g.Track == nil {
+			return
+		}
+		g.coreHeader(&t, RoleSecondary, "The tracking zone, for nullspfd beside the secondary.")
+		g.coreTracking(&t, true)
+		g.static(corefilePath(RoleSecondary), modePublic, t.String())
+		return
+	}
+	g.coreHeader(&t, RoleSecondary, "The published zones, for nullspfd as secondary.",
+		``, `It keeps its copies of the zones in a folder that it must be able to write to:`, ``, `    `+g.store())
+	g.coreTracking(&t, false)
+	g.coreOpen(&t, ".", g.Nullspfd.Listen)
+	g.coreKey(&t)
+	t.lines("    ", "secondary {")
+	var end text
+	end.lines("        ", "primaries "+joined(g.Primary.Addresses, " ", coreEndpoint)+g.coreSigned(), "store "+coreWord(g.store()))
+	end.lines("    ", "}")
+	g.coreControl(&end)
+	end.lines("", "}")
+	if g.Catalog != "" {
+		t.lines("        ", "catalog "+g.Catalog)
+		g.static(corefilePath(RoleSecondary), modePublic, t.String()+end.String())
+		return
+	}
+	g.listing(corefilePath(RoleSecondary), t.String()+"        zones", "\n"+end.String(), func(b []byte, name string) []byte {
+		return append(append(b, ' '), name...)
+	})
+}
+
+func (g *generator) coreHeader(t *text, role, title string, more ...string) {
+	file := corefilePath(role)
+	notes := []string{`Use it as it stands, or copy its blocks into a file of your own:`, ``, `    nullspfd -conf ` + g.path(file)}
 	if g.Relative {
 		notes = append(notes, ``, `File names are relative to the output folder of nullspf: start nullspfd there.`)
 	}
-	t.header("#", "The tracking zone, for nullspfd beside the "+role+".", notes...)
+	if g.TSIG != nil && (role == RoleSecondary || !g.DNSSEC) && g.secondaries() {
+		notes = append(notes, ``, `The user of nullspfd must be able to read `+corefileKey+`, and nobody else.`)
+	}
+	t.header("#", title, append(notes, more...)...)
 }
 
-// coreTracking writes the block of the tracking zone.
-func (g *generator) coreTracking(t *text) {
+// coreTracking writes the block of the tracking zone, if there is one. alone
+// tells whether it is the only block.
+func (g *generator) coreTracking(t *text, alone bool) {
 	track := g.Track
-	g.coreOpen(t, track.Zone)
+	if track == nil {
+		return
+	}
+	g.coreOpen(t, track.Zone, track.Listen)
 	t.lines("    ", "spftrack {", "    nameservers "+strings.Join(track.Nameservers, " "))
 	if len(track.Layouts) > 0 {
 		t.lines("        ", "layouts "+strings.Join(track.Layouts, " "))
@@ -45,18 +120,61 @@ func (g *generator) coreTracking(t *text) {
 		t.lines("        ", "ttl "+strconv.FormatInt(int64(track.TTL.Seconds()), 10)+"s")
 	}
 	t.lines("    ", "}", "journal "+coreWord(g.path(or(track.Journal, "var"))))
+	if alone {
+		g.coreControl(t)
+	}
 	t.lines("", "}")
 }
 
-// coreOpen begins the server block of a zone. All addresses at which nullspfd
-// listens have the same port.
-func (g *generator) coreOpen(t *text, zone string) {
-	if len(g.Track.Listen) == 0 {
+// coreOpen begins the server block of a zone. All addresses at which it is
+// answered have the same port; none means port 53 of all addresses.
+func (g *generator) coreOpen(t *text, zone string, listen []netip.AddrPort) {
+	if len(listen) == 0 {
 		t.lines("", zone+":53 {")
 		return
 	}
-	t.lines("", zone+":"+portString(g.Track.Listen[0])+" {", "    bind "+
-		joined(g.Track.Listen, " ", func(a netip.AddrPort) string { return a.Addr().String() }))
+	t.lines("", zone+":"+portString(listen[0])+" {", "    bind "+
+		joined(listen, " ", func(a netip.AddrPort) string { return a.Addr().String() }))
+}
+
+// coreKey names the key of zone transfers.
+func (g *generator) coreKey(t *text) {
+	if g.TSIG != nil && g.secondaries() {
+		t.lines("    ", "tsig "+g.TSIG.Name+" "+g.TSIG.Algorithm+" "+coreWord(g.path(corefileKey)))
+	}
+}
+
+func (g *generator) coreTransfer(t *text) {
+	if len(g.Primary.AllowTransfer) == 0 {
+		return
+	}
+	t.lines("    ", "transfer {", "    to "+joined(g.Primary.AllowTransfer, " ", prefix)+g.coreSigned())
+	if len(g.Primary.AlsoNotify) > 0 {
+		t.lines("        ", "notify "+joined(g.Primary.AlsoNotify, " ", coreEndpoint)+g.coreSigned())
+	}
+	t.lines("    ", "}")
+}
+
+// coreSigned ends a line about other servers.
+func (g *generator) coreSigned() string {
+	if g.TSIG == nil {
+		return ""
+	}
+	return " key " + g.TSIG.Name
+}
+
+func (g *generator) coreControl(t *text) {
+	if g.Nullspfd.Control != "" {
+		t.lines("    ", "control "+coreWord(g.path(g.Nullspfd.Control)))
+	}
+}
+
+// coreEndpoint leaves port 53 out.
+func coreEndpoint(a netip.AddrPort) string {
+	if a.Port() == 53 {
+		return a.Addr().String()
+	}
+	return a.String()
 }
 
 // coreWord quotes a word of a Corefile that has blanks in it.

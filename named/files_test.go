@@ -110,7 +110,7 @@ func TestFileList(t *testing.T) {
 		"named/secondary-catalog.conf": 0o644, "named/secondary-catalog-options.conf": 0o644,
 		"nsd/tsig.key": 0o600, "nsd/primary.conf": 0o644, "nsd/secondary.conf": 0o644, "nsd/secondary-catalog.conf": 0o644,
 		"knot/tsig.key": 0o600, "knot/primary.conf": 0o644, "knot/secondary.conf": 0o644, "knot/secondary-catalog.conf": 0o644,
-		"nullspfd/primary.Corefile": 0o644, "nullspfd/secondary.Corefile": 0o644,
+		"nullspfd/tsig.key": 0o600, "nullspfd/primary.Corefile": 0o644, "nullspfd/secondary.Corefile": 0o644,
 		"catalog.zone": 0o644,
 	}
 	files, err := Files(testSettings(), testSet(t, threeZones))

@@ -41,6 +41,10 @@ func testSettings() Settings {
 			Explain:     `Mail from "%{d}" is forged`,
 			TTL:         time.Minute,
 		},
+		Nullspfd: NullspfdSettings{
+			Listen:  []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53"), netip.MustParseAddrPort("[2001:db8::1]:53")},
+			Control: "/run/nullspf/control.sock",
+		},
 	}
 }
 

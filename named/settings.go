@@ -69,6 +69,18 @@ type Settings struct {
 	Keys string
 	// Track is the tracking zone for nullspfd; nil for none.
 	Track *Track
+	// Nullspfd is how nullspfd serves the published zones.
+	Nullspfd NullspfdSettings
+}
+
+// NullspfdSettings are what only nullspfd has.
+type NullspfdSettings struct {
+	// Listen are the addresses at which it answers for the published zones, all
+	// with the same port; none means port 53 of all addresses.
+	Listen []netip.AddrPort
+	// Control is the path of the socket for "nullspf server". Relative to
+	// Output when it is not absolute; "" for none.
+	Control string
 }
 
 // Primary is the server at which the zones are written, as its secondaries
@@ -106,9 +118,8 @@ type Track struct {
 	// Nameservers are the host names of the zone's NS RRset, lower case,
 	// without final dot.
 	Nameservers []string
-	// Listen are the addresses at which nullspfd listens, for the published
-	// zones as well, all with the same port; none means port 53 of all
-	// addresses.
+	// Listen are the addresses at which nullspfd answers for it, all with the
+	// same port; none means port 53 of all addresses.
 	Listen []netip.AddrPort
 	// Layouts are the SPF layouts whose names are recognised; none means all.
 	Layouts []string

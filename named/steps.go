@@ -64,7 +64,9 @@ func Steps(t Target, c Change, s Settings) []Step {
 	case c.All:
 		p.all(t.Server)
 	case t.Role == RoleSecondary:
-		p.secondary(t.Server, c.Config || members && !t.Catalog, c)
+		// The Corefile of a nullspfd secondary names the catalog zone.
+		catalog := t.Catalog || t.Server == Nullspfd && s.Catalog != ""
+		p.secondary(t.Server, c.Config || members && !catalog, c)
 	case members:
 		p.primary(t.Server, true, s.Catalog, c)
 	default:

@@ -72,8 +72,11 @@ func TestSteps(t *testing.T) {
 		{"knot secondary", Target{Server: Knot, Role: RoleSecondary}, members, []string{"knotc reload"}},
 		{"knot secondary, changed", Target{Server: Knot, Role: RoleSecondary}, changed, nil},
 		{"nullspfd", Target{Server: Nullspfd, Role: RolePrimary}, changed, []string{"systemctl reload nullspfd"}},
+		{"nullspfd members", Target{Server: Nullspfd, Role: RolePrimary}, members, []string{"systemctl reload nullspfd"}},
+		{"nullspfd secondary, members", Target{Server: Nullspfd, Role: RoleSecondary}, members, nil},
+		{"nullspfd secondary, configuration", Target{Server: Nullspfd, Role: RoleSecondary}, config, []string{"systemctl reload nullspfd"}},
 		{"nullspfd secondary", Target{Server: Nullspfd, Role: RoleSecondary}, changed, nil},
-		{"nullspfd command", Target{Server: Nullspfd, Role: RoleSecondary, Command: []string{"kill", "-HUP", "17"}}, members, []string{"kill -HUP 17"}},
+		{"nullspfd command", Target{Server: Nullspfd, Role: RoleSecondary, Command: []string{"kill", "-HUP", "17"}}, config, []string{"kill -HUP 17"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string

@@ -34,6 +34,8 @@ func (s *Settings) Validate() error {
 	if s.Track != nil {
 		v.track(s.Track)
 	}
+	v.listen("nullspfd.listen", s.Nullspfd.Listen)
+	v.path("nullspfd.control", s.Nullspfd.Control)
 	return errors.Join(v.faults...)
 }
 
@@ -78,6 +80,9 @@ func (v *validator) servers(s *Settings) {
 	}
 	if s.DNSSEC && seen[NSD] {
 		v.fault("dnssec: NSD serves signed zones but does not sign; remove nsd from servers, or set dnssec: false and sign with another program")
+	}
+	if s.DNSSEC && seen[Nullspfd] && !seen[BIND] && !seen[Knot] {
+		v.fault("dnssec: nullspfd serves signed zones as a secondary but does not sign; add bind or knot to servers for the primary, or set dnssec: false")
 	}
 	switch s.Terms {
 	case "", OldTerms, NewTerms:
@@ -161,16 +166,7 @@ func (v *validator) track(t *Track) {
 	for _, ns := range t.Nameservers {
 		v.name("track.nameservers", ns)
 	}
-	for _, a := range t.Listen {
-		switch {
-		case !a.Addr().IsValid() || a.Addr().Is4In6() || a.Addr().Zone() != "":
-			v.fault("track.listen: %v is no address to listen at", a)
-		case a.Port() == 0:
-			v.fault("track.listen: %v has no port", a.Addr())
-		case a.Port() != t.Listen[0].Port():
-			v.fault("track.listen: %v and %v have different ports; nullspfd listens at one", t.Listen[0], a)
-		}
-	}
+	v.listen("track.listen", t.Listen)
 	for _, layout := range t.Layouts {
 		if strings.Trim(layout, "abcdefghijklmnopqrstuvwxyz") != "" || layout == "" {
 			v.fault("track.layouts: %q is no SPF layout", layout)
@@ -191,6 +187,19 @@ func (v *validator) track(t *Track) {
 		v.fault("track.ttl: %v is no time in whole seconds", t.TTL)
 	}
 	v.path("journals", t.Journal)
+}
+
+func (v *validator) listen(key string, list []netip.AddrPort) {
+	for _, a := range list {
+		switch {
+		case !a.Addr().IsValid() || a.Addr().Is4In6() || a.Addr().Zone() != "":
+			v.fault("%s: %v is no address to listen at", key, a)
+		case a.Port() == 0:
+			v.fault("%s: %v has no port", key, a.Addr())
+		case a.Port() != list[0].Port():
+			v.fault("%s: %v and %v have different ports; nullspfd listens at one", key, list[0], a)
+		}
+	}
 }
 
 // name accepts a domain name of letters, digits, hyphens and underscores.

@@ -82,6 +82,10 @@ func TestValidate(t *testing.T) {
 		{"listen at nothing", func(s *Settings) { s.Track.Listen = []netip.AddrPort{{}} }, "track.listen: "},
 		{"listen without port", func(s *Settings) { s.Track.Listen = addresses("127.0.0.1:0") }, "track.listen: "},
 		{"listen at two ports", func(s *Settings) { s.Track.Listen = addresses("127.0.0.1:53", "127.0.0.2:54") }, "different ports"},
+		{"published zones at nothing", func(s *Settings) { s.Nullspfd.Listen = []netip.AddrPort{{}} }, "nullspfd.listen: "},
+		{"published zones at two ports", func(s *Settings) { s.Nullspfd.Listen = addresses("127.0.0.1:53", "127.0.0.2:54") }, "nullspfd.listen: "},
+		{"socket in braces", func(s *Settings) { s.Nullspfd.Control = "/run/{nullspfd}" }, "nullspfd.control: "},
+		{"nobody signs", func(s *Settings) { s.DNSSEC, s.Servers = true, []Server{Nullspfd} }, "dnssec: nullspfd "},
 		{"layout", func(s *Settings) { s.Track.Layouts = []string{"track }"} }, "track.layouts: "},
 		{"explanation", func(s *Settings) { s.Track.Explain = "a\nb" }, "track.explain: "},
 		{"backslash", func(s *Settings) { s.Track.Explain = `a\` }, "track.explain: "},
@@ -175,7 +179,7 @@ func FuzzSettings(f *testing.F) {
 			return
 		}
 		text := render(t, s, set)
-		if blocks := corefile(t, text); len(blocks) != 1 || blocks[0].Tokens["spftrack"] == nil {
+		if blocks := corefile(t, text); len(blocks) != 2 || blocks[0].Tokens["spftrack"] == nil || blocks[1].Tokens["parked"] == nil {
 			t.Fatalf("the Corefile has %d blocks", len(blocks))
 		} else if got := valueOf(blocks[0].Tokens["spftrack"], "explain"); got != explain {
 			t.Fatalf("the explanation %q is read as %q", explain, got)

@@ -137,6 +137,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	}
 	s.TSIG = l.buildTSIG(dir, r.TSIG)
 	s.Store = r.Secondary.Store
+	l.buildNullspfd(dir, c, r.Nullspfd)
 	if c.Track.Zone != "" {
 		s.Track = &named.Track{
 			Zone: c.Track.Zone, Nameservers: c.Track.Nameservers, Listen: c.Track.Listen,
@@ -157,7 +158,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	for i, t := range r.Apply {
 		key := item("apply", i)
 		target := named.Target{
-			Server:  named.Server(l.choice(key+".server", t.Server, string(named.BIND), string(named.NSD), string(named.Knot))),
+			Server:  named.Server(l.choice(key+".server", t.Server, string(named.BIND), string(named.NSD), string(named.Knot), string(named.Nullspfd))),
 			Role:    named.RolePrimary,
 			Command: t.Command,
 			Catalog: l.flag(key+".catalog", t.Catalog, false),
@@ -165,15 +166,45 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 		if t.Role != "" {
 			target.Role = l.choice(key+".role", t.Role, "primary", "secondary")
 		}
+		if target.Server == named.Nullspfd && t.Command == nil {
+			target.Command = c.reloadCommand()
+		}
 		c.Apply = append(c.Apply, target)
 	}
 	if len(r.Apply) == 0 {
 		for _, server := range s.Servers {
-			if server != named.Nullspfd {
-				c.Apply = append(c.Apply, named.Target{Server: server, Role: named.RolePrimary})
+			target := named.Target{Server: server, Role: named.RolePrimary}
+			if server == named.Nullspfd {
+				target.Command = c.reloadCommand()
 			}
+			c.Apply = append(c.Apply, target)
 		}
 	}
+}
+
+// buildNullspfd: of the addresses for the tracking zone and those for the
+// published zones, the ones stand for the others when these are missing.
+func (l *loader) buildNullspfd(dir string, c *Config, r rawNullspfd) {
+	n := &c.Named.Nullspfd
+	n.Listen = l.endpoints("nullspfd.listen", r.Listen)
+	if len(n.Listen) == 0 {
+		n.Listen = c.Track.Listen
+	}
+	if len(c.Track.Listen) == 0 {
+		c.Track.Listen = n.Listen
+	}
+	if r.Control != "" {
+		n.Control = path(dir, r.Control)
+	}
+}
+
+// reloadCommand has nullspfd reload by its socket, where the outcome is told;
+// nil stands for the default command.
+func (c *Config) reloadCommand() []string {
+	if c.Named.Nullspfd.Control == "" {
+		return nil
+	}
+	return []string{"nullspf", "server", "reload", "--socket", c.Named.Nullspfd.Control}
 }
 
 // bindSecret finds the secret in a key statement as tsig-keygen writes it.

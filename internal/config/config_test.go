@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"nullspf/named"
 	"nullspf/zones"
 )
 
@@ -110,6 +111,24 @@ func TestTrackingIsTheDefaultLayout(t *testing.T) {
 	}
 	if ns := c.Track.Nameservers; len(ns) != 2 || ns[0] != "ns1.example.net" {
 		t.Errorf("the tracking zone has the nameservers %v", ns)
+	}
+}
+
+func TestNullspfd(t *testing.T) {
+	c := parse(t, small+"servers: [bind, nullspfd]\ntrack: {zone: _spf.example.net, listen: [\"127.0.0.1:5300\"]}\nnullspfd: {control: control.sock}\n")
+	n := c.Named.Nullspfd
+	if len(n.Listen) != 1 || n.Listen[0].String() != "127.0.0.1:5300" || n.Control != "/etc/nullspf/control.sock" {
+		t.Errorf("got %+v", n)
+	}
+	if len(c.Apply) != 2 || strings.Join(c.Apply[1].Command, " ") != "nullspf server reload --socket /etc/nullspf/control.sock" {
+		t.Errorf("apply has %+v", c.Apply)
+	}
+	c = parse(t, small+"track: {zone: _spf.example.net}\nnullspfd: {listen: 192.0.2.1}\nservers: nullspfd\napply: [{server: nullspfd, role: secondary}]\n")
+	if l := c.Named.Track.Listen; len(l) != 1 || l[0].String() != "192.0.2.1:53" {
+		t.Errorf("the tracking zone is answered at %v", l)
+	}
+	if len(c.Apply) != 1 || c.Apply[0].Command != nil || c.Apply[0].Role != named.RoleSecondary {
+		t.Errorf("apply has %+v", c.Apply)
 	}
 }
 

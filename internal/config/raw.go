@@ -12,6 +12,7 @@ type raw struct {
 	Groups      map[string]rawGroup `mapstructure:"groups"`
 	Primary     rawPrimary          `mapstructure:"primary"`
 	Secondary   rawSecondary        `mapstructure:"secondary"`
+	Nullspfd    rawNullspfd         `mapstructure:"nullspfd"`
 	TSIG        rawTSIG             `mapstructure:"tsig"`
 	Servers     []string            `mapstructure:"servers"`
 	BINDTerms   string              `mapstructure:"bind_terms"`
@@ -92,6 +93,11 @@ type rawPrimary struct {
 type rawSecondary struct {
 	Addresses []string `mapstructure:"addresses"`
 	Store     string   `mapstructure:"store"`
+}
+
+type rawNullspfd struct {
+	Listen  []string `mapstructure:"listen"`
+	Control string   `mapstructure:"control"`
 }
 
 type rawTSIG struct {
