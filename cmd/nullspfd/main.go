@@ -77,6 +77,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Logger:  logger,
 		Version: buildVersion(),
 		Workers: nameserver.ClaimProcessors(),
+		Load:    load,
 	})
 	if err != nil {
 		logger.Error().Err(err).Msg("cannot start")

@@ -23,7 +23,9 @@ type Config struct {
 	// Metrics and Health are addresses of HTTP servers; the zero AddrPort is
 	// none. They may be equal.
 	Metrics, Health netip.AddrPort
-	Log             LogMode
+	// Control is the path of the socket for "nullspf server"; "" is none.
+	Control string
+	Log     LogMode
 }
 
 // Block is a server block: zones that are served alike at some addresses. It

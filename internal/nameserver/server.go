@@ -27,6 +27,9 @@ type Options struct {
 	// OpenJournal opens the recorder for a number of workers; nil is
 	// [OpenJournal].
 	OpenJournal func(j *Journal, workers int, log zerolog.Logger) (Recorder, error)
+	// Load loads the configuration anew, for a reload that is asked for at the
+	// control socket.
+	Load func() (*Config, error)
 }
 
 // Server is a running nameserver. What outlives a configuration belongs to it:
@@ -46,12 +49,15 @@ type Server struct {
 	reloads, failedReloads atomic.Uint64
 	// lastFailure is why the last reload failed, "" when it did not.
 	lastFailure atomic.Pointer[string]
+	// serving is nil until the start is complete.
+	serving atomic.Pointer[serving]
 
 	// mu is held while the configuration changes.
 	mu        sync.Mutex
 	config    *Config
 	listeners map[netip.AddrPort]*listener
 	web       map[netip.AddrPort]*webServer
+	control   *controlServer // nil is none
 	// closedDrops are the kernel's drops at sockets that are closed.
 	closedDrops uint64
 }
@@ -102,7 +108,7 @@ func Start(c *Config, o Options) (*Server, error) {
 			return nil, err
 		}
 		s.recorder = r
-	} else {
+	} else if slices.ContainsFunc(c.Blocks, func(b Block) bool { return len(b.Zones) > 0 }) {
 		s.log.Warn().Msg("no journal is configured: events are not stored")
 	}
 	for i := range o.Workers {
@@ -198,6 +204,10 @@ func (s *Server) apply(c *Config) error {
 	if err != nil {
 		return undo(err)
 	}
+	openedControl, err := s.openControl(c)
+	if err != nil {
+		return undo(err)
+	}
 
 	// Nothing can fail from here on.
 	s.succeedParked(c)
@@ -232,6 +242,8 @@ func (s *Server) apply(c *Config) error {
 			s.log.Error().Err(err).Msg("closing the HTTP server failed")
 		}
 	}
+	s.serving.Store(&serving{c, s.addresses()})
+	s.switchControl(c, openedControl)
 	return nil
 }
 
@@ -270,6 +282,10 @@ func (s *Server) end() error {
 	s.tcp.close(stopGrace)
 	s.queryLog.close()
 	err := s.recorder.Close()
+	if s.control != nil {
+		err = errors.Join(err, s.control.close())
+		s.control = nil
+	}
 	for at, w := range s.web {
 		delete(s.web, at)
 		err = errors.Join(err, w.close())

@@ -29,6 +29,7 @@ var directives = []struct {
 	{"cookies", (*corefile).setupCookies},
 	{"metrics", (*corefile).setupMetrics},
 	{"health", (*corefile).setupHealth},
+	{"control", (*corefile).setupControl},
 	{"log", (*corefile).setupLog},
 	{"errors", (*corefile).setupErrors},
 }

@@ -230,6 +230,9 @@ func newTrackOwner(name string, sets map[uint16]*dns.Msg) (trackOwner, error) {
 	return o, nil
 }
 
+// trackSerial is the serial number of tracking zones.
+const trackSerial = 1
+
 // negativeSOA returns the SOA record. MNAME and RNAME are the apex, two octets
 // each, which keeps NODATA within twice the size of its question; serial
 // number and timers say nothing in a zone that is never transferred.
@@ -241,7 +244,7 @@ func negativeSOA(ttl time.Duration) []byte {
 	binary.BigEndian.PutUint32(b[6:], seconds)
 	binary.BigEndian.PutUint16(b[10:], 24)
 	b = append(b, 0, 0, 0, 0)
-	for _, v := range []uint32{1, 7200, 900, 2419200, seconds} {
+	for _, v := range []uint32{trackSerial, 7200, 900, 2419200, seconds} {
 		b = binary.BigEndian.AppendUint32(b, v)
 	}
 	return b

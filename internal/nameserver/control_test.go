@@ -1,0 +1,130 @@
+package nameserver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"nullspf/internal/control"
+)
+
+// controlledServer starts a server with a control socket.
+func controlledServer(t *testing.T, corefile string) (*testServer, *control.Client, string) {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	corefile = strings.Replace(corefile, "journal var", "journal var\ncontrol "+socket, 1)
+	path := filepath.Join(t.TempDir(), "Corefile")
+	s := startServer(t, corefile, Options{Version: "1.2", Load: func() (*Config, error) { return Load(path) }})
+	writeFile(t, path, corefile)
+	c := control.NewClient(socket)
+	t.Cleanup(c.Close)
+	return s, c, path
+}
+
+func TestControlStatus(t *testing.T) {
+	_, _, corefile := parkedSite(t)
+	s, c, path := controlledServer(t, corefile)
+	status, err := c.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[control.Kind]int{control.Tracking: 1, control.Parked: 2, control.Catalog: 1}
+	for _, n := range status.Zones {
+		if want[n.Kind] != n.Serving || n.Waiting+n.Expired != 0 {
+			t.Errorf("%+v, want %v", n, want)
+		}
+		delete(want, n.Kind)
+	}
+	if len(want) > 0 || status.Version != "1.2" || status.PID != os.Getpid() || len(status.Listen) != 2 || time.Since(status.Started) > time.Minute {
+		t.Errorf("%+v; missing: %v", status, want)
+	}
+
+	writeFile(t, path, "rubbish")
+	if err := c.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "Corefile:") {
+		t.Errorf("reload of a broken configuration: %v", err)
+	}
+	status, err = c.Status(t.Context())
+	if err != nil || status.Reloads.Failed != 1 || status.Reloads.Error == "" || len(status.Problems) != 1 {
+		t.Errorf("%+v, %v", status, err)
+	}
+	// The reload takes away the socket at which it was asked for.
+	writeFile(t, path, strings.Replace(corefile, "control ", "# ", 1))
+	if err := c.Reload(t.Context()); err != nil {
+		t.Errorf("reload: %v", err)
+	}
+	if _, err := c.Status(t.Context()); !errors.As(err, new(*control.SocketError)) {
+		t.Errorf("without the directive: %v", err)
+	}
+	if n := s.reloads.Load(); n != 1 {
+		t.Errorf("%d reloads", n)
+	}
+}
+
+func TestControlZones(t *testing.T) {
+	_, _, corefile := parkedSite(t)
+	_, c, _ := controlledServer(t, corefile)
+	var list []string
+	err := c.Zones(t.Context(), control.Filter{}, func(z *control.Zone) error {
+		list = append(list, string(z.Kind)+" "+z.Name)
+		return nil
+	})
+	if got := strings.Join(list, ", "); err != nil || got != "tracking _spf.example.net, parked brand.example, parked other.example, catalog catalog.invalid" {
+		t.Errorf("%s, %v", got, err)
+	}
+	for name, kind := range map[string]control.Kind{
+		"BRAND.example.": control.Parked, "catalog.invalid": control.Catalog, "_spf.example.net": control.Tracking,
+	} {
+		z, err := c.Zone(t.Context(), name)
+		if err != nil || z.Kind != kind || z.State != control.Serving || z.Name != strings.ToLower(strings.TrimSuffix(name, ".")) {
+			t.Errorf("%s: %+v, %v", name, z, err)
+		}
+		if err := c.Retransfer(t.Context(), name); !errors.Is(err, control.ErrNotApplicable) {
+			t.Errorf("retransfer of %s: %v", name, err)
+		}
+	}
+	var text bytes.Buffer
+	if err := c.ZoneText(t.Context(), "brand.example", &text); err != nil || !strings.HasPrefix(text.String(), "brand.example.\t") || !strings.Contains(text.String(), "v=DMARC1") {
+		t.Errorf("%s, %v", &text, err)
+	}
+	if err := c.ZoneText(t.Context(), "_spf.example.net", &text); !errors.Is(err, control.ErrNotApplicable) {
+		t.Errorf("text of a tracking zone: %v", err)
+	}
+	for _, name := range []string{"none.example", strings.Repeat("x", 70), ".", "www.brand.example"} {
+		if _, err := c.Zone(t.Context(), name); !errors.Is(err, control.ErrUnknownZone) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestControlWhileLoading: status and lists do not wait for a reload.
+func TestControlWhileLoading(t *testing.T) {
+	s, c, _ := controlledServer(t, testCorefile)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := c.Status(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := c.Zones(ctx, control.Filter{}, func(*control.Zone) error { return nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestControlFailure: a socket that cannot be made fails the start and changes
+// nothing.
+func TestControlFailure(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "Corefile")
+	c, err := Load(writeFile(t, path, strings.Replace(testCorefile, "journal var", "control "+filepath.Join(path, "s"), 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Start(c, Options{}); err == nil {
+		t.Error("started", s.Stop())
+	}
+}

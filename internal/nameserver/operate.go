@@ -1,0 +1,169 @@
+package nameserver
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"nullspf/internal/control"
+	"nullspf/internal/wire"
+)
+
+// controlled is a server as the control socket sees it.
+type controlled struct{ *Server }
+
+// serving is what a server serves, for those who must not wait while a
+// configuration is loaded.
+type serving struct {
+	config *Config
+	// listen are the addresses, sorted.
+	listen []string
+}
+
+// Status implements [control.Daemon].
+func (d controlled) Status(context.Context) (*control.Status, error) {
+	now := d.serving.Load()
+	status := &control.Status{
+		Version:  d.options.Version,
+		PID:      os.Getpid(),
+		Started:  d.started.UTC(),
+		Config:   now.config.Path,
+		Listen:   now.listen,
+		Problems: d.Health().Problems,
+		Reloads:  control.Reloads{Done: d.reloads.Load(), Failed: d.failedReloads.Load()},
+	}
+	if reason := d.lastFailure.Load(); reason != nil {
+		status.Reloads.Error = *reason
+	}
+	for _, source := range now.sources() {
+		status.Zones = append(status.Zones, source.count()...)
+	}
+	return status, nil
+}
+
+// Reload implements [control.Daemon].
+func (d controlled) Reload(context.Context) error {
+	if d.options.Load == nil {
+		return fmt.Errorf("%w: this server has no configuration file", control.ErrNotApplicable)
+	}
+	return d.Server.Reload(d.options.Load)
+}
+
+// zoneSource are zones of one origin.
+type zoneSource interface {
+	// count returns the zones by state, one entry a kind that occurs.
+	count() []control.ZoneCount
+	// each yields all zones, until yield fails.
+	each(yield func(*control.Zone) error) error
+	// zone returns a zone, nil when it has none of that name.
+	zone(name wire.Name) operatedZone
+}
+
+// operatedZone is a zone that is asked about.
+type operatedZone interface {
+	detail() *control.ZoneDetail
+	// records yields all records, the SOA first; it is nil while there are none.
+	records() func(yield func(*wire.Record) bool)
+	// retransfer has the zone transferred whole.
+	retransfer() error
+}
+
+// sources are all zones that are served.
+func (s *serving) sources() []zoneSource {
+	list := []zoneSource{trackingZones{s.config}}
+	if p := s.config.Parked; p != nil {
+		list = append(list, parkedZones{p.Zones})
+	}
+	return list
+}
+
+// find returns the zone of a name in presentation form.
+func (d controlled) find(name string) (operatedZone, error) {
+	n, err := wire.ParseName(name)
+	if err != nil {
+		return nil, control.ErrUnknownZone
+	}
+	for _, source := range d.serving.Load().sources() {
+		if z := source.zone(n); z != nil {
+			return z, nil
+		}
+	}
+	return nil, control.ErrUnknownZone
+}
+
+// Zones implements [control.Daemon].
+func (d controlled) Zones(_ context.Context, yield func(*control.Zone) error) error {
+	for _, source := range d.serving.Load().sources() {
+		if err := source.each(yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Zone implements [control.Daemon].
+func (d controlled) Zone(_ context.Context, name string) (*control.ZoneDetail, error) {
+	z, err := d.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return z.detail(), nil
+}
+
+// ZoneText implements [control.Daemon].
+func (d controlled) ZoneText(_ context.Context, name string, w io.Writer) error {
+	z, err := d.find(name)
+	if err != nil {
+		return err
+	}
+	records := z.records()
+	if records == nil {
+		return fmt.Errorf("%w: there is no version of %s to show", control.ErrNotApplicable, name)
+	}
+	for r := range records {
+		if _, err = io.WriteString(w, r.String()+"\n"); err != nil {
+			break
+		}
+	}
+	return err
+}
+
+// Retransfer implements [control.Daemon].
+func (d controlled) Retransfer(_ context.Context, name string) error {
+	z, err := d.find(name)
+	if err != nil {
+		return err
+	}
+	return z.retransfer()
+}
+
+// Notify implements [control.Daemon].
+func (d controlled) Notify(_ context.Context, name string) error {
+	if _, err := d.find(name); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: nobody is told of changes, there is no transfer directive with notify", control.ErrNotApplicable)
+}
+
+// errNotTransferred refuses a transfer of what has no primary.
+func errNotTransferred(kind control.Kind) error {
+	return fmt.Errorf("%w: this is a %s zone, which has no primary; reload reads it again", control.ErrNotApplicable, kind)
+}
+
+// zoneText gives a name as the operator writes it.
+func zoneText(name wire.Name) string {
+	if name == wire.Root {
+		return "."
+	}
+	return strings.TrimSuffix(name.String(), ".")
+}
+
+// countRecords counts what records yields.
+func countRecords(records func(yield func(*wire.Record) bool)) (n int) {
+	for range records {
+		n++
+	}
+	return n
+}
