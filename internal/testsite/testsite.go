@@ -22,6 +22,8 @@ type Site struct {
 	Lists map[*zones.Group]string
 	// Catalog is the name of the catalog zone, "" for none.
 	Catalog string
+	// Servers are those for which configurations are written.
+	Servers []named.Server
 	// Now is the clock of the serial numbers.
 	Now time.Time
 }
@@ -44,7 +46,7 @@ func (s *Site) Build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	settings := named.Settings{Output: s.Output(), Catalog: s.Catalog}
+	settings := named.Settings{Output: s.Output(), Servers: s.Servers, Catalog: s.Catalog}
 	if s.Catalog != "" {
 		at := netip.MustParseAddrPort("127.0.0.1:53")
 		settings.Primary = named.Primary{

@@ -28,6 +28,10 @@ type result struct {
 	// others is the part of both processors that other programs used
 	// meanwhile: figures are good when it is small.
 	others float64
+	// start is the time from start to first answer; memory is in octets, when
+	// the load has ended.
+	start  time.Duration
+	memory uint64
 	note   string
 }
 
@@ -46,6 +50,8 @@ type bench struct {
 	echo     string
 	nullspfd string
 	dnsperf  string
+	// startServer starts a server by its name.
+	startServer func(ctx context.Context, name, dir string, at netip.AddrPort) (*server, error)
 }
 
 // prepare builds the programs and writes the queries.
@@ -56,6 +62,7 @@ func prepare(dir string, names int) (*bench, error) {
 		echo:     filepath.Join(dir, "echo"),
 		nullspfd: filepath.Join(dir, "nullspfd"),
 	}
+	b.startServer = b.start
 	var err error
 	if b.dnsperf, err = peers.Program("dnsperf"); err != nil {
 		return nil, err
@@ -127,11 +134,13 @@ func (b *bench) measure(ctx context.Context, name string, length time.Duration) 
 	if err := pin(serverProcessor); err != nil {
 		return result{}, err
 	}
-	s, err := b.start(ctx, name, dir, at)
+	begin := time.Now()
+	s, err := b.startServer(ctx, name, dir, at)
 	if err != nil {
 		return result{}, err
 	}
 	defer s.stop()
+	start := time.Since(begin)
 	if err := pin(loadProcessor); err != nil {
 		return result{}, err
 	}
@@ -156,6 +165,10 @@ func (b *bench) measure(ctx context.Context, name string, length time.Duration) 
 	}
 	after, err := groupTicks(s.pid)
 	if err != nil {
+		return result{}, err
+	}
+	r.start = start
+	if r.memory, err = groupMemory(s.pid); err != nil {
 		return result{}, err
 	}
 	answered := r.rate * r.seconds
@@ -206,6 +219,38 @@ func groupTicks(group int) (ticks uint64, err error) {
 		ticks += user + system
 	}
 	return ticks, nil
+}
+
+// groupMemory returns the memory of a process group; what processes share
+// counts once.
+func groupMemory(group int) (octets uint64, err error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		text := string(b)
+		f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+		if err != nil || len(f) < 3 || f[2] != strconv.Itoa(group) {
+			continue
+		}
+		rollup, err := os.ReadFile(filepath.Join(filepath.Dir(path), "smaps_rollup"))
+		if err != nil {
+			return 0, err
+		}
+		_, rest, _ := strings.Cut(string(rollup), "\nPss:")
+		fields := strings.Fields(rest)
+		if len(fields) == 0 {
+			return 0, fmt.Errorf("%s says no Pss", path)
+		}
+		kb, err := strconv.ParseUint(fields[0], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		octets += kb << 10
+	}
+	return octets, nil
 }
 
 // machineTicks returns the time that all processors were busy, and all time.

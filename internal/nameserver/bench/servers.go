@@ -182,7 +182,7 @@ func launch(ctx context.Context, cmd *exec.Cmd, at netip.AddrPort, dir string) (
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-ended
 	}}
-	for range 100 {
+	for range 1000 {
 		ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 		_, err = peers.Query(ctx, at, "x."+zone, 1, nil)
 		cancel()
@@ -193,7 +193,7 @@ func launch(ctx context.Context, cmd *exec.Cmd, at netip.AddrPort, dir string) (
 		case <-ended:
 			text, _ := os.ReadFile(log.Name())
 			return nil, fmt.Errorf("%s ended: %s", cmd.Path, text)
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	s.stop()
