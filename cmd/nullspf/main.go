@@ -43,7 +43,7 @@ type statusError int
 func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // packagePrefixes begin the errors of packages; operators need not know them.
-var packagePrefixes = regexp.MustCompile(`(?m)(^|: )(named|mailmaps|nolisting|spftrack|verify|peers|journal|forgerylog): `)
+var packagePrefixes = regexp.MustCompile(`(?m)(^|: )(named|mailmaps|nolisting|spftrack|verify|peers|journal|forgerylog|control|nameserver|zonestore|xfr): `)
 
 // plain takes the names of packages out of an error.
 func plain(err error) error {

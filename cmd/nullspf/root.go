@@ -40,7 +40,8 @@ Start with "nullspf init", then "nullspf zones".`,
 	root.PersistentFlags().StringVarP(&a.configPath, "config", "c", "nullspf.yaml", "configuration `FILE`")
 	root.AddCommand(
 		a.initCommand(), a.zonesCommand(), a.planCommand(), a.applyCommand(),
-		a.checkCommand(), a.verifyCommand(), a.spfCommand(), a.logCommand(), manCommand(),
+		a.checkCommand(), a.verifyCommand(), a.spfCommand(), a.logCommand(), a.serverCommand(),
+		manCommand(),
 	)
 	return root
 }

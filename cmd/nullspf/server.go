@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/internal/control"
+)
+
+// defaultSocket is where the systemd unit in examples puts the socket.
+const defaultSocket = "/run/nullspf/control.sock"
+
+func (a *app) serverCommand() *cobra.Command {
+	f := &serverFlags{}
+	c := &cobra.Command{
+		Use:   "server",
+		Short: "Ask a running nullspfd for its state, and tell it what to do",
+		Long: `Asks the nullspfd of this machine at its unix socket, which the directive
+control of its Corefile makes. The user who runs nullspfd and the members of its
+group may ask.
+
+The socket is the one given with --socket; else that of the key
+nullspfd.control, when there is a configuration with it; else
+` + defaultSocket + `.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.PersistentFlags().StringVar(&f.socket, "socket", "", "ask at the socket `PATH` instead of the configuration's")
+	c.AddCommand(
+		a.serverStatusCommand(f), a.serverZonesCommand(f), a.serverZoneCommand(f),
+		a.serverReloadCommand(f), a.serverRetransferCommand(f), a.serverNotifyCommand(f),
+	)
+	return c
+}
+
+// serverFlags are the flags of the commands below server.
+type serverFlags struct {
+	socket string
+	json   bool
+}
+
+func (f *serverFlags) addJSON(c *cobra.Command) {
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
+}
+
+// client connects to the socket that is to be asked.
+func (a *app) client(c *cobra.Command, f *serverFlags) (*control.Client, error) {
+	if f.socket != "" {
+		return control.NewClient(f.socket), nil
+	}
+	if !c.Flags().Changed("config") {
+		if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) {
+			return control.NewClient(defaultSocket), nil
+		}
+	}
+	conf, err := a.load()
+	if err != nil {
+		return nil, fmt.Errorf("%w\nor name the socket with --socket", err)
+	}
+	if conf.Named.Nullspfd.Control == "" {
+		return control.NewClient(defaultSocket), nil
+	}
+	return control.NewClient(conf.Named.Nullspfd.Control), nil
+}
+
+// ask makes a request and explains its failure.
+func (a *app) ask(c *cobra.Command, f *serverFlags, request func(ctx context.Context, client *control.Client) error) error {
+	client, err := a.client(c, f)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	err = request(c.Context(), client)
+	if errors.Is(err, control.ErrUnknownZone) {
+		return fmt.Errorf("%w; nullspf server zones lists what it has", err)
+	}
+	return err
+}
+
+// oneZone takes the name of a zone as the only argument.
+func oneZone(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("name one zone: %s", c.UseLine())
+	}
+	return nil
+}
+
+func (a *app) serverReloadCommand(f *serverFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "Have nullspfd read its configuration and the parked zones again",
+		Long: `Has nullspfd read its Corefile, the files that it names and the parked zones
+again, and waits until it serves them. No question is lost. When something is
+wrong, nullspfd goes on with what it has, the reason is told and the exit code
+is 1.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {
+				if err := client.Reload(ctx); errors.As(err, new(*control.SocketError)) || errors.Is(err, context.Canceled) {
+					return err
+				} else if err != nil {
+					return fmt.Errorf("nullspfd goes on with its present configuration: %w", err)
+				}
+				_, err := fmt.Fprintln(c.OutOrStdout(), "reloaded")
+				return err
+			})
+		},
+	}
+}
+
+func (a *app) serverRetransferCommand(f *serverFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "retransfer ZONE",
+		Short: "Have nullspfd transfer a zone from its primary again",
+		Long: `Has nullspfd transfer a zone of which it is a secondary whole, whatever its
+serial number. It does not wait for the transfer: "nullspf server zone ZONE" shows
+what became of it. The zone that is there is served until the new one is complete.`,
+		Args: oneZone,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {
+				if err := client.Retransfer(ctx, args[0]); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%s: the transfer is scheduled\n", args[0])
+				return err
+			})
+		},
+	}
+}
+
+func (a *app) serverNotifyCommand(f *serverFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "notify ZONE",
+		Short: "Have nullspfd notify the secondaries of a zone",
+		Long: `Has nullspfd send notifications of a zone (RFC 1996) to its secondaries, as after
+a change. It does not wait for their answers: "nullspf server zone ZONE" shows
+them.`,
+		Args: oneZone,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {
+				if err := client.Notify(ctx, args[0]); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%s: the notifications are scheduled\n", args[0])
+				return err
+			})
+		},
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/control"
+	"nullspf/internal/nameserver"
+)
+
+// runNullspfd is a command of the scripts, nullspfd itself:
+//
+//	nullspfd COREFILE
+func runNullspfd() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	load := func() (*nameserver.Config, error) { return nameserver.Load(os.Args[1]) }
+	if err := serveUntil(ctx, load); err != nil {
+		fmt.Fprintln(os.Stderr, "nullspfd:", err)
+		os.Exit(1)
+	}
+}
+
+func serveUntil(ctx context.Context, load func() (*nameserver.Config, error)) error {
+	c, err := load()
+	if err != nil {
+		return err
+	}
+	s, err := nameserver.Start(c, nameserver.Options{Logger: zerolog.Nop(), Version: "1.2.3", Workers: 1, Load: load})
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return s.Stop()
+}
+
+// answering waits until somebody answers at a socket: answering PATH.
+func answering(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: answering PATH")
+	}
+	client := control.NewClient(ts.MkAbs(args[0]))
+	defer client.Close()
+	var err error
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, err = client.Status(context.Background()); err == nil {
+			return
+		}
+	}
+	ts.Fatalf("nobody answers: %v", err)
+}
+
+func TestWriteStatus(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	err := writeStatus(&out, &control.Status{
+		Version: "1.2.3", PID: 17, Started: now.Add(-90 * time.Minute), Config: "/etc/nullspf/Corefile",
+		Listen: []string{"127.0.0.1:53", "[::1]:53"}, Problems: []string{"reload: a\x1b[31mb\nc"},
+		Reloads:     control.Reloads{Done: 3, Failed: 1, Error: "x"},
+		Zones:       []control.ZoneCount{{Kind: control.Parked, Serving: 1000000}, {Kind: control.Secondary, Serving: 12, Waiting: 3, Expired: 1}},
+		TransfersIn: control.Transfers{Running: 2, Done: 900, Failed: map[string]uint64{"timeout": 2, "refused": 1, "tsig": 0}},
+		Notifies:    control.Notifies{Waiting: 1, Acknowledged: 5, Failed: 2, Received: 7, Refused: 4},
+	}, now)
+	const want = `nullspfd       1.2.3, process 17
+started        2026-11-20T10:30:00Z, 1h30m0s ago
+configuration  /etc/nullspf/Corefile
+listens at     127.0.0.1:53 [::1]:53
+reloads        3 done, 1 failed
+transfers in   900 done, 2 running, 3 failed (1 refused, 2 timeout)
+transfers out  0 done, 0 running, 0 failed
+notifications  5 acknowledged, 2 failed, 1 waiting; 7 received, 4 refused
+problem        reload: a?[31mb?c
+
+      zones  serving  waiting  expired
+     parked  1000000        0        0
+  secondary       12        3        1
+`
+	if err != nil || out.String() != want {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, out.String(), want)
+	}
+}
+
+func TestWriteZone(t *testing.T) {
+	var out bytes.Buffer
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	err := writeZone(&out, &control.ZoneDetail{
+		Zone: control.Zone{
+			Name: "brand.example", Kind: control.Secondary, State: control.Expired, Serial: 7, Catalog: "catalog.invalid",
+			Primary: "192.0.2.1:53", Refreshed: at, Expires: at.Add(time.Hour), Error: "192.0.2.1:53: refused",
+		},
+		Records: 12, Octets: 900, Primaries: []string{"192.0.2.1:53", "192.0.2.3:53"},
+		Notified: []control.Notified{{Address: "192.0.2.9:53"}, {Address: "192.0.2.8:53", State: "failed", Serial: 7, Error: "timeout"}},
+	})
+	const want = `zone          brand.example
+kind          secondary
+state         expired
+serial        7
+records       12
+memory        900 octets
+catalog       catalog.invalid
+primary       192.0.2.1:53
+primary       192.0.2.3:53
+confirmed by  192.0.2.1:53
+confirmed at  2026-11-20T12:00:00Z
+expires       2026-11-20T13:00:00Z
+last error    192.0.2.1:53: refused
+secondary     192.0.2.9:53  not told of a change yet
+secondary     192.0.2.8:53  told of 7: failed: timeout
+`
+	if err != nil || out.String() != want {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, out.String(), want)
+	}
+}
+
+func TestServerNeedsOneZone(t *testing.T) {
+	for _, args := range [][]string{{"zone"}, {"retransfer"}, {"notify", "a", "b"}, {"status", "x"}, {"zone", "a", "--text", "--json"}} {
+		root := rootCommand()
+		root.SetArgs(append([]string{"server"}, args...))
+		if err := root.Execute(); err == nil || strings.Contains(err.Error(), "socket") {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/internal/control"
+)
+
+func (a *app) serverStatusCommand(f *serverFlags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show the state of nullspfd",
+		Long: `Shows since when nullspfd runs, where it listens, how many zones it has in which
+state, its reloads, transfers and notifications since the start, and its
+problems. The exit code is 0 also when it has problems.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {
+				status, err := client.Status(ctx)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return writeJSON(c.OutOrStdout(), status)
+				}
+				return writeStatus(c.OutOrStdout(), status, time.Now())
+			})
+		},
+	}
+	f.addJSON(c)
+	return c
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// writeStatus writes a status for people.
+func writeStatus(w io.Writer, s *control.Status, now time.Time) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	row := func(key, format string, args ...any) {
+		fmt.Fprintf(t, "%s\t%s\n", key, oneLine(fmt.Sprintf(format, args...)))
+	}
+	row("nullspfd", "%s, process %d", s.Version, s.PID)
+	row("started", "%s, %v ago", instant(s.Started), now.Sub(s.Started).Round(time.Second))
+	row("configuration", "%s", s.Config)
+	row("listens at", "%s", strings.Join(s.Listen, " "))
+	row("reloads", "%d done, %d failed", s.Reloads.Done, s.Reloads.Failed)
+	row("transfers in", "%s", transfers(s.TransfersIn))
+	row("transfers out", "%s", transfers(s.TransfersOut))
+	row("notifications", "%d acknowledged, %d failed, %d waiting; %d received, %d refused",
+		s.Notifies.Acknowledged, s.Notifies.Failed, s.Notifies.Waiting, s.Notifies.Received, s.Notifies.Refused)
+	for _, p := range s.Problems {
+		row("problem", "%s", p)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	t = tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\nzones\tserving\twaiting\texpired\t")
+	for _, n := range s.Zones {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t\n", oneLine(string(n.Kind)), n.Serving, n.Waiting, n.Expired)
+	}
+	return t.Flush()
+}
+
+// transfers tells of transfers in one direction.
+func transfers(t control.Transfers) string {
+	text := fmt.Sprintf("%d done, %d running", t.Done, t.Running)
+	var failed uint64
+	var reasons []string
+	for reason, n := range t.Failed {
+		failed += n
+		if n > 0 {
+			reasons = append(reasons, strconv.FormatUint(n, 10)+" "+reason)
+		}
+	}
+	text += fmt.Sprintf(", %d failed", failed)
+	if len(reasons) > 0 {
+		slices.Sort(reasons)
+		text += " (" + strings.Join(reasons, ", ") + ")"
+	}
+	return text
+}
+
+// instant gives a time in UTC, "-" for none.
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// oneLine replaces what is no printable ASCII: texts about other servers may
+// hold anything.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+}
