@@ -320,7 +320,7 @@ func TestSystemdUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(program, "security", "--offline=true", "--threshold=20", "../../examples/systemd/nullspfd.service").CombinedOutput()
+	out, err := exec.Command(program, "security", "--offline=true", "--threshold=16", "../../examples/systemd/nullspfd.service").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
