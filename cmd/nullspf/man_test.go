@@ -203,7 +203,7 @@ func codeBlocks(text, language string) []string {
 
 var documents = []string{
 	"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/manual.md", "docs/security.md", "docs/decisions.md",
-	"docs/performance.md", "docs/man/nullspf.yaml.5.md", "docs/man/nullspf-list.5.md",
+	"docs/performance.md", "docs/nullspfd.md", "docs/tracking.md", "docs/journal.md", "docs/man/nullspf.yaml.5.md", "docs/man/nullspf-list.5.md",
 }
 
 // TestLinks checks that the documents point at files and headings that exist.

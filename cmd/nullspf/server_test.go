@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,20 +21,23 @@ import (
 
 // runNullspfd is a command of the scripts, nullspfd itself:
 //
-//	nullspfd COREFILE
+//	nullspfd [-check] -conf COREFILE
 func runNullspfd() {
+	conf := flag.String("conf", "", "")
+	check := flag.Bool("check", false, "")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	load := func() (*nameserver.Config, error) { return nameserver.Load(os.Args[1]) }
-	if err := serveUntil(ctx, load); err != nil {
+	load := func() (*nameserver.Config, error) { return nameserver.Load(*conf) }
+	if err := serveUntil(ctx, load, *check); err != nil {
 		fmt.Fprintln(os.Stderr, "nullspfd:", err)
 		os.Exit(1)
 	}
 }
 
-func serveUntil(ctx context.Context, load func() (*nameserver.Config, error)) error {
+func serveUntil(ctx context.Context, load func() (*nameserver.Config, error), check bool) error {
 	c, err := load()
-	if err != nil {
+	if err != nil || check {
 		return err
 	}
 	s, err := nameserver.Start(c, nameserver.Options{Logger: zerolog.Nop(), Version: "1.2.3", Workers: 1, Load: load})

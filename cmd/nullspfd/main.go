@@ -1,12 +1,13 @@
-// Command nullspfd is the authoritative nameserver of tracking zones: it
+// Command nullspfd is an authoritative nameserver. It serves the zones that
+// nullspf publishes, as primary or as secondary, and tracking zones: there it
 // answers what SPF checks ask for, and records each question.
 //
 //	nullspfd -conf FILE           serve
 //	nullspfd -conf FILE -check    check the configuration and exit
 //	nullspfd -version
 //
-// SIGHUP and SIGUSR1 reload the configuration, SIGTERM and SIGINT stop. It
-// logs to standard error, one JSON object a line. It exits with 0 when it was
+// SIGHUP, SIGUSR1 and "nullspf server reload" reload the configuration, SIGTERM
+// and SIGINT stop. It logs to standard error, one JSON object a line. It exits with 0 when it was
 // stopped or the check found nothing, with 1 on errors, with 2 on wrong usage.
 package main
 
