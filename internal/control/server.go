@@ -57,10 +57,11 @@ func NewServer(d Daemon, log zerolog.Logger) *Server {
 	return s
 }
 
-// Serve answers until the server is closed, and returns nil then.
+// Serve answers until the server or the listener is closed, and returns nil
+// then.
 func (s *Server) Serve(l net.Listener) error {
 	err := s.http.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err

@@ -2,6 +2,7 @@ package nameserver
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"nullspf/internal/zonestore"
@@ -26,6 +27,11 @@ type Config struct {
 	// Control is the path of the socket for "nullspf server"; "" is none.
 	Control string
 	Log     LogMode
+}
+
+// tracks reports whether there are tracking zones, whose questions are events.
+func (c *Config) tracks() bool {
+	return slices.ContainsFunc(c.Blocks, func(b Block) bool { return len(b.Zones) > 0 })
 }
 
 // Block is a server block: zones that are served alike at some addresses. It

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"nullspf/internal/control"
 )
 
@@ -113,6 +115,27 @@ func TestControlWhileLoading(t *testing.T) {
 	}
 	if err := c.Zones(ctx, control.Filter{}, func(*control.Zone) error { return nil }); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestParkedNeedsNoJournal: without a tracking zone there are no events.
+func TestParkedNeedsNoJournal(t *testing.T) {
+	_, _, corefile := parkedSite(t)
+	_, parked, _ := strings.Cut(corefile, "\n.:0")
+	c, err := Load(writeFile(t, filepath.Join(t.TempDir(), "Corefile"), ".:0"+parked))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := new(logBuffer)
+	s, err := Start(c, Options{Logger: zerolog.New(log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := s.Health(); h.Status != "ok" {
+		t.Errorf("%+v", h)
+	}
+	if err := s.Stop(); err != nil || strings.Contains(log.String(), "journal") || strings.Contains(log.String(), "error") {
+		t.Errorf("%v\n%s", err, log)
 	}
 }
 

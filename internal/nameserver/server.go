@@ -108,7 +108,7 @@ func Start(c *Config, o Options) (*Server, error) {
 			return nil, err
 		}
 		s.recorder = r
-	} else if slices.ContainsFunc(c.Blocks, func(b Block) bool { return len(b.Zones) > 0 }) {
+	} else if c.tracks() {
 		s.log.Warn().Msg("no journal is configured: events are not stored")
 	}
 	for i := range o.Workers {

@@ -114,7 +114,7 @@ func (s *Server) Health() Health {
 	if h.Lost == nil {
 		h.Lost = map[string]uint64{}
 	}
-	if p := s.recorder.Health(); p != "" {
+	if p := s.recorder.Health(); p != "" && s.serving.Load().config.tracks() {
 		h.Problems = append(h.Problems, p)
 	}
 	if reason := s.lastFailure.Load(); reason != nil {
