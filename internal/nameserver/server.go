@@ -226,6 +226,7 @@ func (s *Server) apply(c *Config) error {
 			s.closeListener(at, l)
 		}
 	}
+	s.serving.Store(&serving{c, s.addresses()})
 	for at, w := range openedWeb {
 		s.web[at] = w
 	}
@@ -242,7 +243,6 @@ func (s *Server) apply(c *Config) error {
 			s.log.Error().Err(err).Msg("closing the HTTP server failed")
 		}
 	}
-	s.serving.Store(&serving{c, s.addresses()})
 	s.switchControl(c, openedControl)
 	return nil
 }
