@@ -1,0 +1,435 @@
+package zonestore
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"nullspf/internal/wire"
+)
+
+// Errors of [Builder], wrapped with the record at fault.
+var (
+	// ErrOutOfZone: the owner name is not in the zone.
+	ErrOutOfZone = errors.New("the record is out of the zone")
+	// ErrNoData: a record that no zone can have, such as OPT, or one of another
+	// class.
+	ErrNoData = errors.New("no data of a zone")
+	// ErrNotThere: the record that is to be removed is not there.
+	ErrNotThere = errors.New("the record to be removed is not there")
+	// ErrZone: the records make no zone.
+	ErrZone = errors.New("no valid zone")
+)
+
+// maxIterations is the greatest number of iterations of NSEC3 that a zone may
+// have. RFC 9276 section 3.1 asks for 0; each costs a hash for each negative
+// answer.
+const maxIterations = 500
+
+// entry is a record on its way. The owner name is relative to the apex, the
+// topmost label first.
+type entry struct {
+	labels string
+	rrtype uint16
+	ttl    uint32
+	data   string
+}
+
+func (a *entry) compare(b *entry) int {
+	return cmp.Or(compareLabels(a.labels, b.labels), cmp.Compare(a.rrtype, b.rrtype), strings.Compare(a.data, b.data))
+}
+
+// compareLabels compares names whose topmost label stands first, in canonical
+// order: label by label, a shorter label before a longer one that begins with
+// it.
+func compareLabels(a, b string) int {
+	for a != "" && b != "" {
+		m, n := int(a[0]), int(b[0])
+		if c := strings.Compare(a[1:1+m], b[1:1+n]); c != 0 {
+			return c
+		}
+		a, b = a[1+m:], b[1+n:]
+	}
+	return len(a) - len(b)
+}
+
+// Builder collects the records of a version of a zone. It is used by one
+// goroutine.
+type Builder struct {
+	apex wire.Name
+	// base is the version that is edited, nil for none.
+	base *Zone
+	// removed are records of base, added others, by what identifies them.
+	removed map[entry]bool
+	added   map[entry]uint32
+	// entries are all records when there is no base.
+	entries []entry
+	// octets are those of names and data so far.
+	octets int
+}
+
+// NewBuilder returns a builder of a zone without records.
+func NewBuilder(apex wire.Name) *Builder { return &Builder{apex: apex} }
+
+// Edit returns a builder that begins with the records of z.
+func Edit(z *Zone) *Builder {
+	return &Builder{apex: z.apex, base: z, removed: make(map[entry]bool), added: make(map[entry]uint32)}
+}
+
+// entryOf checks a record and returns it as an entry.
+func (b *Builder) entryOf(r *wire.Record) (e entry, err error) {
+	if !r.Name.Within(b.apex) {
+		return e, fmt.Errorf("%s %s: %w %s", r.Name, wire.TypeString(r.Type), ErrOutOfZone, b.apex)
+	}
+	// Types 128 to 255 are QTYPEs and metatypes (RFC 6895 section 3.1), OPT is
+	// one too.
+	if r.Class != dns.ClassINET || r.Type == 0 || r.Type == dns.TypeOPT || r.Type >= 128 && r.Type <= 255 {
+		return e, fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), ErrNoData)
+	}
+	relative := r.Name[:len(r.Name)-len(b.apex)]
+	e = entry{labels: reverseLabels(string(relative)), rrtype: r.Type, ttl: r.TTL, data: string(r.Data)}
+	return e, nil
+}
+
+// reverseLabels reverses the order of labels.
+func reverseLabels(name string) string {
+	if name == "" || 1+int(name[0]) == len(name) {
+		return name
+	}
+	var b [wire.MaxName]byte
+	at := len(name)
+	for rest := name; rest != ""; {
+		size := 1 + int(rest[0])
+		at -= size
+		copy(b[at:], rest[:size])
+		rest = rest[size:]
+	}
+	return string(b[:len(name)])
+}
+
+// Add adds a record, of which it takes a copy. One that is there already stays
+// as it is. The error wraps [ErrOutOfZone] or [ErrNoData]; then nothing was
+// added.
+func (b *Builder) Add(r wire.Record) error {
+	e, err := b.entryOf(&r)
+	if err != nil {
+		return err
+	}
+	b.octets += len(e.labels) + len(e.data)
+	if b.base == nil {
+		b.entries = append(b.entries, e)
+		return nil
+	}
+	ttl := e.ttl
+	e.ttl = 0
+	b.added[e] = ttl
+	return nil
+}
+
+// Remove removes a record; TTLs are not compared. The error wraps [ErrNotThere]
+// when there is no such record.
+func (b *Builder) Remove(r wire.Record) error {
+	e, err := b.entryOf(&r)
+	if err != nil {
+		return err
+	}
+	e.ttl = 0
+	if b.base == nil {
+		i := slices.IndexFunc(b.entries, func(o entry) bool { return o.compare(&e) == 0 })
+		if i < 0 {
+			return fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), ErrNotThere)
+		}
+		b.entries = slices.Delete(b.entries, i, i+1)
+		return nil
+	}
+	_, wasAdded := b.added[e]
+	inBase := b.base.holds(&e) && !b.removed[e]
+	if !wasAdded && !inBase {
+		return fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), ErrNotThere)
+	}
+	delete(b.added, e)
+	if inBase {
+		b.removed[e] = true
+	}
+	return nil
+}
+
+// holds reports whether the zone has a record.
+func (z *Zone) holds(e *entry) bool {
+	list := z.nodes
+	rrtype := e.rrtype
+	if rrtype == dns.TypeNSEC3 || rrtype == dns.TypeRRSIG && z.search(z.nodes, e.labels) < 0 {
+		list = z.hashed
+	}
+	i := z.search(list, e.labels)
+	if i < 0 {
+		return false
+	}
+	n := z.nodeAt(list[i])
+	for s := range n.each {
+		b := s.data
+		for i := range s.count + s.sigs {
+			var data []byte
+			data, b = nextData(b)
+			is := s.rrtype
+			if i >= s.count {
+				is = dns.TypeRRSIG
+			}
+			if is == rrtype && string(data) == e.data {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// search returns the index of the node with an owner name, -1 for none.
+func (z *Zone) search(list []uint32, labels string) int {
+	i, ok := slices.BinarySearchFunc(list, labels, func(at uint32, labels string) int {
+		b := z.blob[at:]
+		return compareLabels(string(b[1:1+int(b[0])]), labels)
+	})
+	if !ok {
+		return -1
+	}
+	return i
+}
+
+// Build returns the zone. The error wraps [ErrZone] and says what is wrong.
+func (b *Builder) Build() (*Zone, error) {
+	entries := b.merge()
+	z := &Zone{apex: b.apex}
+	if err := z.encode(entries); err != nil {
+		return nil, err
+	}
+	return z, nil
+}
+
+// merge returns all records in order, none twice.
+func (b *Builder) merge() []entry {
+	entries := b.entries
+	if b.base != nil {
+		entries = make([]entry, 0, b.base.count+len(b.added))
+		for r := range b.base.Records {
+			e, _ := b.entryOf(r)
+			key := e
+			key.ttl = 0
+			if _, again := b.added[key]; !again && !b.removed[key] {
+				entries = append(entries, e)
+			}
+		}
+		for e, ttl := range b.added {
+			e.ttl = ttl
+			entries = append(entries, e)
+		}
+	}
+	order := func(x, y entry) int { return x.compare(&y) }
+	if !slices.IsSortedFunc(entries, order) {
+		slices.SortFunc(entries, order)
+	}
+	return slices.CompactFunc(entries, func(x, y entry) bool { return order(x, y) == 0 })
+}
+
+// covered returns the type that a RRSIG record covers.
+func covered(data string) uint16 {
+	if len(data) < 2 {
+		return 0
+	}
+	return uint16(data[0])<<8 | uint16(data[1])
+}
+
+// encode makes the blob of sorted entries.
+func (z *Zone) encode(entries []entry) error {
+	if len(entries) == 0 || entries[0].labels != "" {
+		return z.fault("there is no record at the apex")
+	}
+	size := 0
+	nodes := 0
+	for i := range entries {
+		e := &entries[i]
+		size += lengthSize + len(e.data)
+		if i == 0 || entries[i-1].labels != e.labels {
+			size += 3 + len(e.labels)
+			nodes++
+		}
+		if i == 0 || entries[i-1].labels != e.labels || entries[i-1].rrtype != e.rrtype {
+			size += rrsetHeader
+		}
+	}
+	if size > 1<<32-1 {
+		return z.fault("it takes more than 4 GiB")
+	}
+	z.blob = make([]byte, 0, size)
+	z.nodes = make([]uint32, 0, nodes)
+	for len(entries) > 0 {
+		n := 1
+		for n < len(entries) && entries[n].labels == entries[0].labels {
+			n++
+		}
+		if err := z.encodeNode(entries[:n]); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	z.blob = slices.Clip(z.blob)
+	z.nodes, z.hashed = slices.Clip(z.nodes), slices.Clip(z.hashed)
+	return z.check()
+}
+
+func (z *Zone) fault(format string, args ...any) error {
+	return fmt.Errorf("%s: %w: %s", z.apex, ErrZone, fmt.Sprintf(format, args...))
+}
+
+// encodeNode appends the node of entries with one owner name.
+func (z *Zone) encodeNode(entries []entry) error {
+	at := uint32(len(z.blob))
+	labels := entries[0].labels
+	z.count += len(entries)
+	sigs := entries[len(entries):]
+	if i := slices.IndexFunc(entries, func(e entry) bool { return e.rrtype == dns.TypeRRSIG }); i >= 0 {
+		j := i
+		for j < len(entries) && entries[j].rrtype == dns.TypeRRSIG {
+			j++
+		}
+		sigs = entries[i:j]
+		entries = slices.Concat(entries[:i], entries[j:])
+	}
+	z.blob = append(z.blob, byte(len(labels)))
+	z.blob = append(z.blob, labels...)
+	counter := len(z.blob)
+	z.blob = append(z.blob, 0, 0)
+	count := 0
+	hashed, plain := false, false
+	for len(entries) > 0 {
+		n := 1
+		for n < len(entries) && entries[n].rrtype == entries[0].rrtype {
+			n++
+		}
+		rrtype := entries[0].rrtype
+		if rrtype == dns.TypeNSEC3 {
+			hashed = true
+		} else {
+			plain = true
+		}
+		if rrtype == dns.TypeSOA {
+			z.soa = uint32(len(z.blob))
+		}
+		first, _ := slices.BinarySearchFunc(sigs, rrtype, func(e entry, t uint16) int { return cmp.Compare(covered(e.data), t) })
+		last := first
+		for last < len(sigs) && covered(sigs[last].data) == rrtype {
+			last++
+		}
+		if n > 0xffff || last-first > 0xffff {
+			return z.fault("%s has more than 65535 records of type %s", z.owner([]byte(labels)), wire.TypeString(rrtype))
+		}
+		z.encodeRRset(rrtype, entries[:n], sigs[first:last])
+		sigs = slices.Concat(sigs[:first], sigs[last:])
+		count++
+		entries = entries[n:]
+	}
+	if len(sigs) > 0 {
+		plain = plain || !hashed
+		z.encodeRRset(dns.TypeRRSIG, sigs, nil)
+		count++
+	}
+	if hashed && plain {
+		return z.fault("%s has NSEC3 records beside others", z.owner([]byte(labels)))
+	}
+	if count > 0xffff {
+		return z.fault("%s has more than 65535 RRsets", z.owner([]byte(labels)))
+	}
+	binary.LittleEndian.PutUint16(z.blob[counter:], uint16(count))
+	if hashed {
+		z.hashed = append(z.hashed, at)
+	} else {
+		z.nodes = append(z.nodes, at)
+	}
+	return nil
+}
+
+// encodeRRset appends an RRset. Its TTL is the least of its records' (RFC 2181
+// section 5.2).
+func (z *Zone) encodeRRset(rrtype uint16, records, sigs []entry) {
+	at := len(z.blob)
+	ttl := records[0].ttl
+	z.blob = append(z.blob, make([]byte, rrsetHeader)...)
+	for _, list := range [][]entry{records, sigs} {
+		for i := range list {
+			ttl = min(ttl, list[i].ttl)
+			z.blob = binary.BigEndian.AppendUint16(z.blob, uint16(len(list[i].data)))
+			z.blob = append(z.blob, list[i].data...)
+		}
+	}
+	b := z.blob[at:]
+	binary.LittleEndian.PutUint16(b, rrtype)
+	binary.LittleEndian.PutUint32(b[2:], ttl)
+	binary.LittleEndian.PutUint16(b[6:], uint16(len(records)))
+	binary.LittleEndian.PutUint16(b[8:], uint16(len(sigs)))
+	binary.LittleEndian.PutUint32(b[10:], uint32(len(b)-rrsetHeader))
+}
+
+// check refuses records that make no zone, and notes what answers depend on.
+func (z *Zone) check() error {
+	apex := z.node(0)
+	soa, ok := apex.find(dns.TypeSOA)
+	if !ok || soa.count != 1 {
+		return z.fault("there is not exactly one SOA record at the apex")
+	}
+	data, _ := soa.first()
+	parsed, err := wire.ParseSOA(data)
+	if err != nil {
+		return z.fault("the SOA record is malformed")
+	}
+	z.serial = parsed.Serial
+	if _, ok := apex.find(dns.TypeNS); !ok {
+		return z.fault("there is no NS record at the apex")
+	}
+	for i, at := range z.nodes {
+		n := z.nodeAt(at)
+		_, ns := n.find(dns.TypeNS)
+		dname, hasDNAME := n.find(dns.TypeDNAME)
+		cname, hasCNAME := n.find(dns.TypeCNAME)
+		_, again := n.find(dns.TypeSOA)
+		z.cuts = z.cuts || hasDNAME || ns && i > 0
+		switch {
+		case again && i > 0:
+			return z.fault("there is a SOA record at %s", z.owner(n.labels))
+		case hasCNAME && (cname.count > 1 || hasOthers(&n)):
+			return z.fault("%s has a CNAME record beside others", z.owner(n.labels))
+		case hasDNAME && dname.count > 1:
+			return z.fault("%s has several DNAME records", z.owner(n.labels))
+		}
+	}
+	params, ok := apex.find(dns.TypeNSEC3PARAM)
+	if !ok || len(z.hashed) == 0 {
+		return nil
+	}
+	data, _ = params.first() // algorithm, flags, iterations, salt
+	if len(data) < 5 || data[0] != 1 {
+		return z.fault("NSEC3 records of algorithm %d are not supported", data[0])
+	}
+	z.nsec3 = &nsec3Params{iterations: binary.BigEndian.Uint16(data[2:]), salt: bytes.Clone(data[5:])}
+	if z.nsec3.iterations > maxIterations {
+		return z.fault("NSEC3 records with %d iterations; %d are allowed, RFC 9276 asks for 0", z.nsec3.iterations, maxIterations)
+	}
+	return nil
+}
+
+// hasOthers reports whether a node has what no CNAME record may stand beside
+// (RFC 2181 section 10.1, RFC 4034 section 3).
+func hasOthers(n *zoneNode) bool {
+	for s := range n.each {
+		switch s.rrtype {
+		case dns.TypeCNAME, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeKEY:
+		default:
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,125 @@
+package zonestore
+
+// lookup finds the node of a name without its first labels, and else the place
+// where it would stand: the index of the first node behind it.
+func (z *Zone) lookup(t *target, first, apex int) (i int, ok bool) {
+	low, high := 0, len(z.nodes)
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		at := z.nodes[middle]
+		size := uint32(z.blob[at])
+		switch c := t.compare(first, apex, z.blob[at+1:at+1+size]); {
+		case c == 0:
+			return middle, true
+		case c < 0:
+			high = middle
+		default:
+			low = middle + 1
+		}
+	}
+	return low, false
+}
+
+// compare orders a name without its first labels, relative to the apex, and
+// the name of a node (RFC 4034 section 6.1).
+func (t *target) compare(first, apex int, labels []byte) int {
+	for i := t.count - apex - 1; i >= first; i-- {
+		if len(labels) == 0 {
+			return 1
+		}
+		size := 1 + int(labels[0])
+		if c := compareFold(t.label(i)[1:], labels[1:size]); c != 0 {
+			return c
+		}
+		labels = labels[size:]
+	}
+	if len(labels) > 0 {
+		return -1
+	}
+	return 0
+}
+
+// compareFold compares a label with one in lower case.
+func compareFold(a, b []byte) int {
+	for i := range min(len(a), len(b)) {
+		if c := int(lower(a[i])) - int(b[i]); c != 0 {
+			return c
+		}
+	}
+	return len(a) - len(b)
+}
+
+// common returns how many labels below the apex a name and that of a node have
+// in common, counted from the apex.
+func (t *target) common(apex int, labels []byte) (n int) {
+	for i := t.count - apex - 1; i >= 0 && len(labels) > 0; i-- {
+		size := 1 + int(labels[0])
+		if compareFold(t.label(i)[1:], labels[1:size]) != 0 {
+			break
+		}
+		n++
+		labels = labels[size:]
+	}
+	return n
+}
+
+// closestEncloser returns the first label of the longest existing ancestor
+// (RFC 4592 section 3.3.1) of a name that has no node, which would stand before
+// node i; 0 when the name exists all the same, because there are nodes below
+// it. In canonical order one of its neighbours is below the closest encloser,
+// or is it.
+func (z *Zone) closestEncloser(t *target, i, apex int) (first int) {
+	n := 0
+	if i > 0 {
+		n = t.common(apex, z.node(i-1).labels)
+	}
+	if i < len(z.nodes) {
+		n = max(n, t.common(apex, z.node(i).labels))
+	}
+	return t.count - apex - n
+}
+
+// wildcard finds the node "*" below an ancestor of a name.
+func (z *Zone) wildcard(t *target, encloser, apex int) (i int, ok bool) {
+	low, high := 0, len(z.nodes)
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		at := z.nodes[middle]
+		size := uint32(z.blob[at])
+		switch c := t.compareChild(encloser, apex, z.blob[at+1:at+1+size], "*"); {
+		case c == 0:
+			return middle, true
+		case c < 0:
+			high = middle
+		default:
+			low = middle + 1
+		}
+	}
+	return 0, false
+}
+
+// compareChild orders the child with a label of a name without its first
+// labels, and the name of a node.
+func (t *target) compareChild(first, apex int, labels []byte, child string) int {
+	for i := t.count - apex - 1; i >= first; i-- {
+		if len(labels) == 0 {
+			return 1
+		}
+		size := 1 + int(labels[0])
+		if c := compareFold(t.label(i)[1:], labels[1:size]); c != 0 {
+			return c
+		}
+		labels = labels[size:]
+	}
+	if len(labels) == 0 {
+		return 1
+	}
+	size := 1 + int(labels[0])
+	if c := compareFold([]byte(child), labels[1:size]); c != 0 {
+		return c
+	}
+	if len(labels) > size {
+		return -1
+	}
+	return 0
+}

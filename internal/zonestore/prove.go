@@ -1,0 +1,240 @@
+package zonestore
+
+import (
+	"crypto/sha1"
+	"encoding/base32"
+	"slices"
+
+	"github.com/miekg/dns"
+
+	"nullspf/internal/wire"
+)
+
+// The proofs of signed zones: NSEC (RFC 4035 section 3.1.3) and NSEC3 (RFC 5155
+// section 7.2). None is written unless DO is set, and none in unsigned zones.
+
+// proveNoData proves that a name without its first labels has no such type.
+// encloser is the first label of the closest encloser of a wildcard, else -1.
+func (a *answering) proveNoData(t *target, first, encloser int) {
+	if !a.DO {
+		return
+	}
+	if a.zone.nsec3 == nil {
+		if encloser < 0 {
+			if i, ok := a.zone.lookup(t, first, a.apex); ok {
+				a.nsec(i)
+			} else {
+				a.cover(t, first) // an empty non-terminal
+			}
+			return
+		}
+		if i, ok := a.zone.wildcard(t, encloser, a.apex); ok {
+			a.nsec(i)
+		}
+		a.cover(t, 0)
+		return
+	}
+	if encloser < 0 {
+		if !a.match(t, first) {
+			a.proveEncloser(t, first+1) // opt-out (section 7.2.4)
+		}
+		return
+	}
+	encloser = a.proveEncloser(t, encloser)
+	h := a.zone.nsec3.hashWildcard(t, encloser)
+	if i, ok := a.zone.hash(h); ok {
+		a.nsec3(i)
+	}
+}
+
+// proveNoName proves that neither a name exists nor a wildcard that matches.
+func (a *answering) proveNoName(t *target, encloser int) {
+	if !a.DO {
+		return
+	}
+	if a.zone.nsec3 == nil {
+		a.cover(t, 0)
+		a.coverWildcard(t, encloser)
+		return
+	}
+	encloser = a.proveEncloser(t, encloser)
+	a.coverHash(a.zone.nsec3.hashWildcard(t, encloser))
+}
+
+// proveWildcard proves that an answer comes from a wildcard.
+func (a *answering) proveWildcard(t *target, encloser int) {
+	if !a.DO || encloser < 0 {
+		return
+	}
+	a.section = &a.Authority
+	if a.zone.nsec3 == nil {
+		a.cover(t, 0)
+		return
+	}
+	a.coverHash(a.zone.nsec3.hash(t.from(encloser - 1)))
+}
+
+// nsec writes the NSEC RRset of a node, and returns false when it has none.
+func (a *answering) nsec(i int) bool {
+	n := a.zone.node(i)
+	s, ok := n.find(dns.TypeNSEC)
+	if ok && a.once(a.zone.nodes[i]) {
+		a.nodeRRset(&n, &s)
+	}
+	return ok
+}
+
+// once reports whether the node at an offset has not been written yet.
+func (a *answering) once(at uint32) bool {
+	if slices.Contains(a.proven[:a.proofs], at) || a.proofs == len(a.proven) {
+		return false
+	}
+	a.proven[a.proofs] = at
+	a.proofs++
+	return true
+}
+
+// nodeRRset writes an RRset with the full name of its node.
+func (a *answering) nodeRRset(n *zoneNode, s *zoneRRset) {
+	var name [wire.MaxName]byte
+	at := len(n.labels)
+	end := at
+	for rest := n.labels; len(rest) > 0; {
+		size := 1 + int(rest[0])
+		at -= size
+		copy(name[at:], rest[:size])
+		rest = rest[size:]
+	}
+	end += copy(name[end:], a.zone.apex)
+	a.section = &a.Authority
+	a.rrset(0, name[:end], s, s.ttl)
+}
+
+// maxGap bounds how many nodes without NSEC, such as glue, may stand behind one
+// that has it.
+const maxGap = 1000
+
+// cover writes the NSEC record that covers a name without its first labels.
+func (a *answering) cover(t *target, first int) {
+	i, _ := a.zone.lookup(t, first, a.apex)
+	a.coverBefore(i)
+}
+
+func (a *answering) coverWildcard(t *target, encloser int) {
+	low, high := 0, len(a.zone.nodes)
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		if t.compareChild(encloser, a.apex, a.zone.node(middle).labels, "*") < 0 {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	a.coverBefore(low)
+}
+
+// coverBefore writes the last NSEC record before node i.
+func (a *answering) coverBefore(i int) {
+	for j := i - 1; j >= max(0, i-maxGap); j-- {
+		if a.nsec(j) {
+			return
+		}
+	}
+}
+
+// sha1Size is the size of a hash.
+const sha1Size = sha1.Size
+
+// hash hashes a name (RFC 5155 section 5).
+func (p *nsec3Params) hash(name []byte) (sum [sha1Size]byte) {
+	var b [wire.MaxName + 255]byte
+	n := len(name)
+	for i, c := range name {
+		b[i] = lower(c)
+	}
+	for range int(p.iterations) + 1 {
+		n += copy(b[n:], p.salt)
+		sum = sha1.Sum(b[:n])
+		n = copy(b[:], sum[:])
+	}
+	return sum
+}
+
+// hashWildcard hashes the child "*" of a name without its first labels.
+func (p *nsec3Params) hashWildcard(t *target, encloser int) [sha1Size]byte {
+	var b [wire.MaxName + 2]byte
+	n := copy(b[:], "\x01*")
+	n += copy(b[n:], t.from(encloser))
+	return p.hash(b[:min(n, wire.MaxName)])
+}
+
+// hashLabel is the length of the label of a hash, in base32hex.
+const hashLabel = (sha1Size*8 + 4) / 5
+
+var hashEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
+
+// hash finds the NSEC3 node with a hash, or else the last before it.
+func (z *Zone) hash(sum [sha1Size]byte) (i int, ok bool) {
+	var label [hashLabel]byte
+	hashEncoding.Encode(label[:], sum[:])
+	low, high := 0, len(z.hashed)
+	for low < high {
+		middle := int(uint(low+high) >> 1)
+		switch c := compareFold(label[:], z.nodeAt(z.hashed[middle]).labels[1:]); {
+		case c == 0:
+			return middle, true
+		case c < 0:
+			high = middle
+		default:
+			low = middle + 1
+		}
+	}
+	if low == 0 {
+		low = len(z.hashed)
+	}
+	return low - 1, false
+}
+
+// nsec3 writes the NSEC3 RRset of a hash.
+func (a *answering) nsec3(i int) {
+	at := a.zone.hashed[i]
+	n := a.zone.nodeAt(at)
+	if s, ok := n.find(dns.TypeNSEC3); ok && a.once(at) {
+		a.nodeRRset(&n, &s)
+	}
+}
+
+// match writes the NSEC3 record of a name without its first labels, and returns
+// false when there is none.
+func (a *answering) match(t *target, first int) bool {
+	i, ok := a.zone.hash(a.zone.nsec3.hash(t.from(first)))
+	if ok {
+		a.nsec3(i)
+	}
+	return ok
+}
+
+func (a *answering) coverHash(sum [sha1Size]byte) {
+	if i, ok := a.zone.hash(sum); !ok {
+		a.nsec3(i)
+	}
+}
+
+// proveEncloser proves which ancestor of a name, at or above the one without
+// its first labels, is the closest that has a NSEC3 record, and that the next
+// closer name has none (RFC 5155 section 7.2.1). It returns the first label of
+// the ancestor.
+func (a *answering) proveEncloser(t *target, first int) int {
+	for ; first < t.count-a.apex; first++ {
+		if a.match(t, first) {
+			break
+		}
+	}
+	if first == t.count-a.apex {
+		a.match(t, first)
+	}
+	if first > 0 {
+		a.coverHash(a.zone.nsec3.hash(t.from(first - 1)))
+	}
+	return first
+}
