@@ -14,7 +14,7 @@ type Kind string
 const (
 	Parked    Kind = "parked"    // from the output folder of "nullspf zones"
 	Secondary Kind = "secondary" // transferred from a primary
-	Catalog   Kind = "catalog"   // transferred, a list of zones (RFC 9432)
+	Catalog   Kind = "catalog"   // a list of zones (RFC 9432), transferred or published
 	Tracking  Kind = "tracking"  // answered by spftrack
 )
 
