@@ -138,8 +138,8 @@ func (a *app) serverNotifyCommand(f *serverFlags) *cobra.Command {
 		Use:   "notify ZONE",
 		Short: "Have nullspfd notify the secondaries of a zone",
 		Long: `Has nullspfd send notifications of a zone (RFC 1996) to its secondaries, as after
-a change. It does not wait for their answers: "nullspf server zone ZONE" shows
-them.`,
+a change. It does not wait for their answers: "nullspf server status" counts them,
+and the log names secondaries that do not answer.`,
 		Args: oneZone,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {

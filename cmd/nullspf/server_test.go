@@ -73,7 +73,7 @@ func TestWriteStatus(t *testing.T) {
 		Reloads:     control.Reloads{Done: 3, Failed: 1, Error: "x"},
 		Zones:       []control.ZoneCount{{Kind: control.Parked, Serving: 1000000}, {Kind: control.Secondary, Serving: 12, Waiting: 3, Expired: 1}},
 		TransfersIn: control.Transfers{Running: 2, Done: 900, Failed: map[string]uint64{"timeout": 2, "refused": 1, "tsig": 0}},
-		Notifies:    control.Notifies{Waiting: 1, Acknowledged: 5, Failed: 2, Received: 7, Refused: 4},
+		Notifies:    control.Notifies{Sent: 11, Acknowledged: 5, Refused: 1, Failed: 2, Received: 7, Ignored: 4},
 	}, now)
 	const want = `nullspfd       1.2.3, process 17
 started        2026-11-20T10:30:00Z, 1h30m0s ago
@@ -82,7 +82,7 @@ listens at     127.0.0.1:53 [::1]:53
 reloads        3 done, 1 failed
 transfers in   900 done, 2 running, 3 failed (1 refused, 2 timeout)
 transfers out  0 done, 0 running, 0 failed
-notifications  5 acknowledged, 2 failed, 1 waiting; 7 received, 4 refused
+notifications  5 acknowledged, 1 refused, 2 failed; 7 received, 4 ignored
 problem        reload: a?[31mb?c
 
       zones  serving  waiting  expired
@@ -103,7 +103,7 @@ func TestWriteZone(t *testing.T) {
 			Primary: "192.0.2.1:53", Refreshed: at, Expires: at.Add(time.Hour), Error: "192.0.2.1:53: refused",
 		},
 		Records: 12, Octets: 900, Primaries: []string{"192.0.2.1:53", "192.0.2.3:53"},
-		Notified: []control.Notified{{Address: "192.0.2.9:53"}, {Address: "192.0.2.8:53", State: "failed", Serial: 7, Error: "timeout"}},
+		Secondaries: []string{"192.0.2.9:53"},
 	})
 	const want = `zone          brand.example
 kind          secondary
@@ -118,8 +118,7 @@ confirmed by  192.0.2.1:53
 confirmed at  2026-11-20T12:00:00Z
 expires       2026-11-20T13:00:00Z
 last error    192.0.2.1:53: refused
-secondary     192.0.2.9:53  not told of a change yet
-secondary     192.0.2.8:53  told of 7: failed: timeout
+notified      192.0.2.9:53
 `
 	if err != nil || out.String() != want {
 		t.Errorf("%v, got\n%s\nwant\n%s", err, out.String(), want)

@@ -60,8 +60,8 @@ func writeStatus(w io.Writer, s *control.Status, now time.Time) error {
 	row("reloads", "%d done, %d failed", s.Reloads.Done, s.Reloads.Failed)
 	row("transfers in", "%s", transfers(s.TransfersIn))
 	row("transfers out", "%s", transfers(s.TransfersOut))
-	row("notifications", "%d acknowledged, %d failed, %d waiting; %d received, %d refused",
-		s.Notifies.Acknowledged, s.Notifies.Failed, s.Notifies.Waiting, s.Notifies.Received, s.Notifies.Refused)
+	row("notifications", "%d acknowledged, %d refused, %d failed; %d received, %d ignored",
+		s.Notifies.Acknowledged, s.Notifies.Refused, s.Notifies.Failed, s.Notifies.Received, s.Notifies.Ignored)
 	for _, p := range s.Problems {
 		row("problem", "%s", p)
 	}

@@ -78,9 +78,9 @@ func (a *app) serverZoneCommand(f *serverFlags) *cobra.Command {
 		Use:   "zone ZONE",
 		Short: "Show a zone of nullspfd",
 		Long: `Shows what nullspfd knows of a zone: kind, state, serial number, records; of one
-that it transfers, its primaries and its times; of one that others transfer, what
-they were told and whether they have answered. With --text, it prints the
-records that nullspfd serves, in the form of a zone file.`,
+that it transfers, its primaries and its times; and which secondaries it notifies.
+With --text, it prints the records that nullspfd serves, in the form of a zone
+file.`,
 		Args: oneZone,
 		RunE: func(c *cobra.Command, args []string) error {
 			if text && f.json {
@@ -136,17 +136,8 @@ func writeZone(w io.Writer, z *control.ZoneDetail) error {
 	row("next refresh", instant(z.Next))
 	row("expires", instant(z.Expires))
 	row("last error", z.Error)
-	for _, n := range z.Notified {
-		state := n.State
-		if state == "" {
-			state = "not told of a change yet"
-		} else {
-			state = fmt.Sprintf("told of %d: %s", n.Serial, n.State)
-		}
-		if n.Error != "" {
-			state += ": " + n.Error
-		}
-		row("secondary", n.Address+"  "+state)
+	for _, address := range z.Secondaries {
+		row("notified", address)
 	}
 	return t.Flush()
 }

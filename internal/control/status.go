@@ -49,12 +49,14 @@ type Transfers struct {
 
 // Notifies counts notifications (RFC 1996) since the start.
 type Notifies struct {
-	// Waiting is how many are to be sent, or wait for their answer.
-	Waiting int `json:"waiting"`
-	// Acknowledged were sent and answered, Failed were given up.
+	// Sent counts messages, repetitions too. Of the notifications that they
+	// are about, each of one zone to one secondary, Acknowledged were answered,
+	// Refused were answered with an error, Failed were given up or dropped.
+	Sent         uint64 `json:"sent"`
 	Acknowledged uint64 `json:"acknowledged"`
+	Refused      uint64 `json:"refused"`
 	Failed       uint64 `json:"failed"`
-	// Received came from a primary, Refused from anybody else.
+	// Received came from a primary of the zone, Ignored from anybody else.
 	Received uint64 `json:"received"`
-	Refused  uint64 `json:"refused"`
+	Ignored  uint64 `json:"ignored"`
 }

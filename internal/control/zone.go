@@ -68,19 +68,8 @@ type ZoneDetail struct {
 	// Primaries are all primaries of the zone, in the order in which they are
 	// asked.
 	Primaries []string `json:"primaries,omitempty"`
-	// Notified are the secondaries that are told of changes.
-	Notified []Notified `json:"notified,omitempty"`
-}
-
-// Notified is a secondary that is told of the changes of a zone.
-type Notified struct {
-	Address string `json:"address"`
-	// State is "waiting", "acknowledged" or "failed"; "" when it has not been
-	// told anything yet.
-	State string `json:"state,omitempty"`
-	// Serial is the number that it was told.
-	Serial uint32 `json:"serial,omitempty"`
-	Error  string `json:"error,omitempty"`
+	// Secondaries are told of its changes.
+	Secondaries []string `json:"secondaries,omitempty"`
 }
 
 // Filter selects zones of the list; "" and false select all.
