@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -18,6 +19,10 @@ type Config struct {
 
 	// Journal is nil when events are not stored.
 	Journal *Journal
+	// Keys are those of transfers and of signed messages.
+	Keys xfr.Keys
+	// Transfer is nil when nobody may transfer zones.
+	Transfer *Transfer
 	// Parked is nil when there are no parked zones.
 	Parked  *Parked
 	Cookies Cookies

@@ -2,6 +2,7 @@ package nameserver
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -51,13 +52,42 @@ func nextRecord(b []byte, at int) (r record, next int, ok bool) {
 }
 
 // answerOdd answers any message that has a header and is no response. A plain
-// question gets the answer that the packet path gives.
+// question gets the answer that the packet path gives, a signed one is signed.
 func (t *table) answerOdd(q *Query, now int64) outcome {
-	b := q.buf[:q.size]
 	q.edns, q.tracked, q.verified = edns{}, false, q.tcp
+	// A message in which no signature can be found is malformed or not signed.
+	plain, signed, err := t.keys.Verify(q.buf[:q.size], time.Unix(0, now))
+	if err != nil || signed == nil {
+		return t.answerUnsigned(q, now)
+	}
+	q.size = len(plain)
+	q.signed = signed
+	var o outcome
+	if signed.Error != 0 {
+		o = q.refuseSignature()
+	} else {
+		o = t.answerUnsigned(q, now)
+	}
+	if o != transferred {
+		q.sign(time.Unix(0, now))
+	}
+	return o
+}
+
+// answerUnsigned answers a message whose signature, if it had one, was right
+// and is taken off.
+func (t *table) answerUnsigned(q *Query, now int64) outcome {
+	b := q.buf[:q.size]
 	end, ok := q.parseQuestion(b)
 	questions := binary.BigEndian.Uint16(b[4:])
-	if b[2]&maskOpcode != 0 {
+	switch b[2] & maskOpcode {
+	case 0:
+	case dns.OpcodeNotify << 3:
+		if t.notified != nil {
+			return t.takeNotify(q)
+		}
+		fallthrough
+	default:
 		return q.fail(dns.RcodeNotImplemented, notImp)
 	}
 	if questions == 0 {
@@ -86,12 +116,13 @@ func (t *table) answerOdd(q *Query, now int64) outcome {
 		q.finish(q.end, 0, dns.RcodeSuccess, 0, 0, 0)
 		return cookieOnly
 	}
-	if found.tsig {
-		return q.refuseKey()
-	}
 	q.qtype = binary.BigEndian.Uint16(b[end-4:])
 	class := binary.BigEndian.Uint16(b[end-2:])
-	if class != dns.ClassINET || q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR {
+	transfer := q.qtype == dns.TypeAXFR || q.qtype == dns.TypeIXFR
+	if transfer && class == dns.ClassINET && t.out != nil {
+		return t.transfer(q)
+	}
+	if class != dns.ClassINET || transfer {
 		q.refuse()
 		return refused
 	}
@@ -102,7 +133,6 @@ func (t *table) answerOdd(q *Query, now int64) outcome {
 // foundRecords are those behind the question that decide the answer.
 type foundRecords struct {
 	version uint8 // of EDNS
-	tsig    bool
 }
 
 // parseRecords reads what stands behind the question; it fails on a malformed
@@ -119,14 +149,17 @@ func (q *Query) parseRecords(b []byte) (found foundRecords, ok bool) {
 	at := q.end
 	for i := range authority + additional {
 		r, next, ok := nextRecord(b, at)
-		if !ok || found.tsig {
-			return found, false // RFC 8945 section 5.1: TSIG stands last
+		if !ok {
+			return found, false
 		}
 		at = next
 		if i < authority {
 			continue
 		}
 		switch r.rrtype {
+		case dns.TypeTSIG:
+			// RFC 8945 section 5.1: TSIG stands last, and then it was taken off.
+			return found, false
 		case dns.TypeOPT:
 			// RFC 6891 section 6.1.1: one, owned by the root.
 			if q.edns.present || b[r.name] != 0 {
@@ -141,8 +174,6 @@ func (q *Query) parseRecords(b []byte) (found foundRecords, ok bool) {
 				q.edns.cookieSize = 0
 				return found, false
 			}
-		case dns.TypeTSIG:
-			found.tsig = true
 		}
 	}
 	return found, true
@@ -154,30 +185,4 @@ func (q *Query) fail(rcode uint8, o outcome) outcome {
 	binary.BigEndian.PutUint16(q.buf[4:], 0)
 	q.finish(headerSize, 0, rcode, 0, 0, 0)
 	return o
-}
-
-// refuseKey answers a signed question: no key is known here (RFC 8945 section
-// 5.2.1).
-func (q *Query) refuseKey() outcome {
-	var m, r dns.Msg
-	err := m.Unpack(q.buf[:q.size])
-	asked := m.IsTsig()
-	if err != nil || asked == nil || asked.Algorithm == "" {
-		return q.fail(dns.RcodeFormatError, formErr)
-	}
-	r.SetRcode(&m, dns.RcodeNotAuth)
-	r.Extra = append(r.Extra, &dns.TSIG{
-		Hdr:        dns.RR_Header{Name: asked.Hdr.Name, Rrtype: dns.TypeTSIG, Class: dns.ClassANY},
-		Algorithm:  asked.Algorithm,
-		TimeSigned: asked.TimeSigned,
-		Fudge:      asked.Fudge,
-		OrigId:     m.Id,
-		Error:      dns.RcodeBadKey,
-	})
-	b, err := r.Pack()
-	if err != nil || len(b) > q.limit {
-		return q.fail(dns.RcodeNotAuth, notAuth)
-	}
-	q.size = copy(q.buf, b)
-	return notAuth
 }

@@ -23,6 +23,10 @@ const (
 	notImp
 	badVers
 	notAuth
+	// transferred: a zone, its differences or its SOA record were sent.
+	transferred
+	// notified: a primary's NOTIFY was taken.
+	notified
 
 	// Dropped: no answer.
 
@@ -48,7 +52,7 @@ const (
 
 // outcomeNames are the labels of metrics.
 var outcomeNames = [numOutcomes]string{
-	"zone", "limited", "cookie", "refused", "servfail", "formerr", "notimp", "badvers", "notauth",
+	"zone", "limited", "cookie", "refused", "servfail", "formerr", "notimp", "badvers", "notauth", "transfer", "notify",
 	"short", "response", "source", "busy", "limited", "panic",
 }
 

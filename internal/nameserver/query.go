@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -66,6 +67,10 @@ type Query struct {
 	reply zonestore.Reply
 	// subnet is the client subnet of RFC 7871, the zero Prefix when none.
 	subnet netip.Prefix
+	// signed is what was found of a signature; nil for none.
+	signed *xfr.Signed
+	// stream sends a message of a transfer; nil over UDP.
+	stream func(message []byte) error
 	// client is who asks.
 	client netip.AddrPort
 	tcp    bool
@@ -109,6 +114,7 @@ func (q *Query) reset(buf []byte, size int) {
 	q.subnet = netip.Prefix{}
 	q.verified = q.tcp
 	q.tracked = false
+	q.signed = nil
 }
 
 // parse looks at the message without allocating.
@@ -207,5 +213,8 @@ func (q *Query) setLimit() {
 		q.limit = min(max(int(q.edns.size), plainUDPAnswer), maxUDPAnswer)
 	default:
 		q.limit = plainUDPAnswer
+	}
+	if q.signed != nil {
+		q.limit -= q.signed.Room()
 	}
 }

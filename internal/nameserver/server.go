@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"nullspf/internal/xfr"
 )
 
 // Options are what a server needs beside its configuration.
@@ -45,6 +47,11 @@ type Server struct {
 	queryLog *queryLog
 	registry metricsRegistry
 	started  time.Time
+	// source has the zones that may be transferred, notifier tells others of
+	// their changes.
+	source   currentSource
+	notifier *xfr.Notifier
+	served   servedTransfers
 
 	reloads, failedReloads atomic.Uint64
 	// lastFailure is why the last reload failed, "" when it did not.
@@ -117,6 +124,8 @@ func Start(c *Config, o Options) (*Server, error) {
 	s.slow = newSlowPath(o.Workers, s.recorder.Shared(), s.log)
 	s.tcp = newTCPServer(o.TCP, s.recorder.Shared(), s.log)
 	s.queryLog = newQueryLog(s.log)
+	s.source.Store(new(transferSource))
+	s.notifier = xfr.NewNotifier(&s.source, s.log)
 	s.registry = newMetricsRegistry(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -199,7 +208,7 @@ func (s *Server) apply(c *Config) error {
 			openedWeb[at] = w
 		}
 	}
-	k := compiler{config: c, secrets: s.secrets, log: s.queryLog, workers: s.options.Workers, number: s.recorder.Zone}
+	k := compiler{config: c, secrets: s.secrets, log: s.queryLog, workers: s.options.Workers, number: s.recorder.Zone, source: &s.source, served: &s.served}
 	tables, err := k.compile()
 	if err != nil {
 		return undo(err)
@@ -210,7 +219,8 @@ func (s *Server) apply(c *Config) error {
 	}
 
 	// Nothing can fail from here on.
-	s.succeedParked(c)
+	changed := s.succeedParked(c)
+	s.source.Store(c.transferSource())
 	s.config = c
 	for at, t := range tables {
 		if l := opened[at]; l != nil {
@@ -221,6 +231,8 @@ func (s *Server) apply(c *Config) error {
 			s.listeners[at].table.Store(t)
 		}
 	}
+	s.notifier.SetTargets(c.notifyTargets())
+	s.notifier.Notify(changed)
 	for at, l := range s.listeners {
 		if tables[at] == nil {
 			s.closeListener(at, l)
@@ -281,6 +293,7 @@ func (s *Server) end() error {
 	s.slow.close()
 	s.tcp.close(stopGrace)
 	s.queryLog.close()
+	s.notifier.Close()
 	err := s.recorder.Close()
 	if s.control != nil {
 		err = errors.Join(err, s.control.close())

@@ -23,7 +23,9 @@ var directives = []struct {
 }{
 	{"bind", (*corefile).setupBind},
 	{"spftrack", (*corefile).setupTrack},
+	{"tsig", (*corefile).setupKeys},
 	{"parked", (*corefile).setupParked},
+	{"transfer", (*corefile).setupTransfer},
 	{"rrl", (*corefile).setupLimit},
 	{"journal", (*corefile).setupJournal},
 	{"cookies", (*corefile).setupCookies},

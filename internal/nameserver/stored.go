@@ -3,6 +3,7 @@ package nameserver
 import (
 	"github.com/miekg/dns"
 
+	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
 )
 
@@ -75,18 +76,44 @@ func (q *Query) finishReply() {
 }
 
 // succeedParked makes the parked zones of a configuration the successors of
-// those that are served.
-func (s *Server) succeedParked(c *Config) {
+// those that are served, and returns the names of those that secondaries are to
+// be told of: the changed ones, or all at the start.
+func (s *Server) succeedParked(c *Config) (tell []wire.Name) {
 	if c.Parked == nil {
-		return
+		return nil
 	}
+	zones := c.Parked.Zones
 	var old *zonestore.Parked
 	if s.config != nil && s.config.Parked != nil {
 		old = s.config.Parked.Zones
 	}
-	changes := c.Parked.Zones.Succeed(old)
-	s.log.Info().Int("zones", c.Parked.Zones.Len()).Int("changed", len(changes.Changed)).Int("removed", changes.Removed).
+	changes := zones.Succeed(old)
+	s.log.Info().Int("zones", zones.Len()).Int("changed", len(changes.Changed)).Int("removed", changes.Removed).
 		Str("folder", c.Parked.Dir).Msg("parked zones loaded")
+	if len(c.notifyTargets()) == 0 {
+		return nil
+	}
+	if name := zones.CatalogName(); name != "" && (old == nil || changes.Catalog) {
+		tell = append(tell, name)
+	}
+	if old == nil {
+		for i := range zones.Len() {
+			tell = append(tell, zones.Name(i))
+		}
+	}
+	for _, i := range changes.Changed {
+		tell = append(tell, zones.Name(int(i)))
+	}
+	return tell
+}
+
+// transferSource returns the zones of a configuration that can be transferred.
+func (c *Config) transferSource() *transferSource {
+	s := &transferSource{}
+	if c.Parked != nil {
+		s.parked = c.Parked.Zones
+	}
+	return s
 }
 
 // zones counts the zones that are served, by kind.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/xfr"
 	"nullspf/spftrack"
 )
 
@@ -19,8 +20,15 @@ type table struct {
 	// limit holds for what no responder answers.
 	limit   compiledLimit
 	cookies *cookieJar // nil is none
-	log     *queryLog
-	mode    LogMode
+	// keys are those of signed messages.
+	keys xfr.Keys
+	// out answers requests for transfers; nil refuses them.
+	out    *xfr.Out
+	served *servedTransfers
+	// notified takes NOTIFY messages; nil is not implemented.
+	notified notifyTaker
+	log      *queryLog
+	mode     LogMode
 }
 
 // limitedResponder is a responder with the limit on its answers.
@@ -53,6 +61,9 @@ type compiler struct {
 	secrets []Secret
 	log     *queryLog
 	workers int
+	// source has the zones that may be transferred.
+	source xfr.Source
+	served *servedTransfers
 	// number gives each zone the number that it has in events.
 	number func(zone string, layouts []spftrack.Layout) (uint16, error)
 }
@@ -75,8 +86,11 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 		for _, at := range z.block.Listen {
 			t := tables[at]
 			if t == nil {
-				t = &table{cookies: jar, log: c.log, mode: c.config.Log}
+				t = &table{cookies: jar, log: c.log, mode: c.config.Log, keys: c.config.Keys}
 				tables[at] = t
+			}
+			if len(z.block.Zones) == 0 && c.config.Transfer != nil {
+				t.out, t.served = xfr.NewOut(c.source, c.config.Transfer.acl()), c.served
 			}
 			t.responders = append(t.responders, limitedResponder{z.Responder, z.limit})
 			// Refused questions are limited unless every block at the address

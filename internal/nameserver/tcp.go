@@ -63,6 +63,8 @@ type tcpConn struct {
 	client netip.AddrPort
 	// memory is from tcpMemories.
 	memory *tcpMemory
+	// broken: the client does not take what is sent.
+	broken bool
 }
 
 // tcpMemory is what a connection needs; it is used again by later ones.
@@ -185,6 +187,7 @@ func (c *tcpConn) serve() {
 	m := c.memory
 	m.reader.Reset(c.Conn)
 	m.writer.Reset(c.Conn)
+	m.query.stream = c.stream
 	defer func() {
 		if r := recover(); r != nil {
 			c.server.outcomes[dropPanic].Add(1)
@@ -193,6 +196,7 @@ func (c *tcpConn) serve() {
 		_ = c.Close()
 		m.reader.Reset(nil)
 		m.writer.Reset(nil)
+		m.query.stream = nil
 		tcpMemories.Put(m)
 		c.server.remove(c)
 	}()
@@ -288,7 +292,24 @@ func (c *tcpConn) answer(size int) bool {
 	if o >= firstDropped {
 		return false
 	}
+	if o == transferred {
+		return !c.broken
+	}
 	binary.BigEndian.PutUint16(m.frame[:], uint16(q.size))
 	_, err := m.writer.Write(m.frame[:2+q.size])
 	return err == nil
+}
+
+// stream sends a message of a transfer, for which the client has the time of a
+// question.
+func (c *tcpConn) stream(message []byte) error {
+	err := c.extend()
+	if err == nil {
+		var length [2]byte
+		binary.BigEndian.PutUint16(length[:], uint16(len(message)))
+		_, _ = c.memory.writer.Write(length[:]) // its error comes back below
+		_, err = c.memory.writer.Write(message)
+	}
+	c.broken = err != nil
+	return err
 }

@@ -31,7 +31,7 @@ func (keys Keys) Verify(msg []byte, now time.Time) (plain []byte, signed *Signed
 		return msg, nil, err
 	}
 	s := &Signed{record: t}
-	plain = t.strip(msg, at)
+	plain = strip(msg, at)
 	k := keys[t.name]
 	if k == nil || k.Algorithm != t.algorithm {
 		s.Error = dns.RcodeBadKey
@@ -39,7 +39,7 @@ func (keys Keys) Verify(msg []byte, now time.Time) (plain []byte, signed *Signed
 	}
 	s.known = k
 	h := k.mac()
-	h.Write(plain)
+	t.message(h, plain)
 	t.variables(h, false)
 	mac := h.Sum(nil)
 	switch {

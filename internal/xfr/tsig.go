@@ -126,12 +126,20 @@ func readTSIG(msg []byte, at int) (*tsig, error) {
 }
 
 // strip takes the TSIG record that begins at an offset off a message, which it
-// changes, and gives the message the ID that was signed.
-func (t *tsig) strip(msg []byte, at int) []byte {
+// changes.
+func strip(msg []byte, at int) []byte {
 	msg = msg[:at]
-	binary.BigEndian.PutUint16(msg, t.id)
 	binary.BigEndian.PutUint16(msg[10:], binary.BigEndian.Uint16(msg[10:])-1)
 	return msg
+}
+
+// message writes a message without its TSIG record, with the ID that was signed
+// (section 5.1).
+func (t *tsig) message(h hash.Hash, msg []byte) {
+	var id [2]byte
+	binary.BigEndian.PutUint16(id[:], t.id)
+	h.Write(id[:])
+	h.Write(msg[2:])
 }
 
 // append appends the record to a message, which it changes.
@@ -241,8 +249,8 @@ func (v *verifier) next(msg []byte, now time.Time) (plain []byte, err error) {
 	if t.error != 0 && len(t.mac) == 0 {
 		return nil, fmt.Errorf("%w: the server says %s", ErrTSIG, dns.RcodeToString[int(t.error)])
 	}
-	plain = t.strip(msg, at)
-	v.hash.Write(plain)
+	plain = strip(msg, at)
+	t.message(v.hash, plain)
 	t.variables(v.hash, !v.first)
 	mac := v.hash.Sum(nil)
 	if !hmac.Equal(mac, t.mac) {

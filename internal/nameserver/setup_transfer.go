@@ -1,0 +1,146 @@
+package nameserver
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/coredns/caddy"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
+)
+
+// tsig NAME ALGORITHM FILE, as often as there are keys
+func (f *corefile) setupKeys(c *caddy.Controller) error {
+	for c.Next() {
+		args := c.RemainingArgs()
+		if len(args) != 3 {
+			return c.Errf("tsig needs a name, an algorithm and a file with the secret")
+		}
+		k, err := xfr.ReadKey(args[0], args[1], args[2])
+		if err != nil {
+			return c.Errf("tsig: %v", err)
+		}
+		if f.config.Keys == nil {
+			f.config.Keys = make(xfr.Keys)
+		}
+		at := fmt.Sprintf("%s:%d", c.File(), c.Line())
+		if _, ok := f.config.Keys[k.Name]; ok && f.global["tsig "+string(k.Name)] != at {
+			return c.Errf("tsig: key %s is given at %s already", k.Name, f.global["tsig "+string(k.Name)])
+		}
+		f.global["tsig "+string(k.Name)] = at
+		f.config.Keys[k.Name] = k
+	}
+	return nil
+}
+
+// transfer { ... }
+func (f *corefile) setupTransfer(c *caddy.Controller) error {
+	b := f.block(c)
+	return once(c, func(args []string) error {
+		if len(args) > 0 {
+			return c.Errf("transfer: unexpected %q; its settings stand in a block", args[0])
+		}
+		b.stored = append(b.stored, "transfer")
+		t := &Transfer{}
+		for c.NextBlock() {
+			if err := t.set(f.config.Keys, c.Val(), c.RemainingArgs()); err != nil {
+				return c.Errf("transfer: %v", err)
+			}
+		}
+		if len(t.To) == 0 {
+			return c.Errf("transfer: nobody may transfer; write a line such as: to 192.0.2.2 key xfr.example.net")
+		}
+		return setGlobal(f, c, "transfer", &f.config.Transfer, t)
+	})
+}
+
+func (t *Transfer) set(keys xfr.Keys, setting string, args []string) error {
+	args, key, err := cutKey(keys, args)
+	if err != nil {
+		return fmt.Errorf("%s: %w", setting, err)
+	}
+	if len(args) == 0 {
+		return fmt.Errorf("%s needs addresses", setting)
+	}
+	switch setting {
+	case "to":
+		r := TransferRule{Key: key}
+		for _, arg := range args {
+			p, err := parsePrefix(arg)
+			if err != nil {
+				return fmt.Errorf("to: %w", err)
+			}
+			if p.Bits() == 0 && key == "" {
+				return fmt.Errorf("to: %s lets anybody transfer the zones; name networks, or a key", p)
+			}
+			r.Prefixes = append(r.Prefixes, p)
+		}
+		t.To = append(t.To, r)
+	case "notify":
+		r := NotifyRule{Key: key}
+		for _, arg := range args {
+			a, err := parseServer(arg)
+			if err != nil {
+				return fmt.Errorf("notify: %w", err)
+			}
+			r.Addresses = append(r.Addresses, a)
+		}
+		t.Notify = append(t.Notify, r)
+	default:
+		return fmt.Errorf("unknown setting %q; there are to and notify", setting)
+	}
+	return nil
+}
+
+// cutKey takes "key NAME" off the end of arguments.
+func cutKey(keys xfr.Keys, args []string) (rest []string, key wire.Name, err error) {
+	n := len(args)
+	if n < 2 || args[n-2] != "key" {
+		return args, "", nil
+	}
+	if key, err = wire.ParseName(args[n-1]); err != nil || keys[key] == nil {
+		return nil, "", fmt.Errorf("there is no key %q; define it before with: tsig %s hmac-sha256 FILE", args[n-1], args[n-1])
+	}
+	return args[:n-2], key, nil
+}
+
+// parseServer reads ADDRESS or ADDRESS:PORT; the port is 53 unless given.
+func parseServer(text string) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" && !a.IsUnspecified() {
+		return netip.AddrPortFrom(a.Unmap(), 53), nil
+	}
+	at, err := netip.ParseAddrPort(text)
+	if err != nil || at.Port() == 0 || at.Addr().Zone() != "" || at.Addr().IsUnspecified() {
+		return at, fmt.Errorf("%q is no IP address of a server, with or without port, such as 192.0.2.1 or [2001:db8::1]:5300", text)
+	}
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), nil
+}
+
+// notifyTargets returns the servers that are told of changes. Messages leave
+// from the first address that is listened at, if that is a single one: it is
+// the one that secondaries know.
+func (c *Config) notifyTargets() (targets []xfr.NotifyTarget) {
+	if c.Transfer == nil {
+		return nil
+	}
+	for _, r := range c.Transfer.Notify {
+		for _, a := range r.Addresses {
+			targets = append(targets, xfr.NotifyTarget{Addr: a, Local: c.localFor(a.Addr()), Key: c.Keys[r.Key]})
+		}
+	}
+	return targets
+}
+
+// localFor returns the address from which another server is asked; the zero
+// Addr leaves it to the kernel.
+func (c *Config) localFor(to netip.Addr) netip.Addr {
+	for _, b := range c.Blocks {
+		for _, at := range b.Listen {
+			if a := at.Addr(); len(b.Zones) == 0 && a.Is4() == to.Is4() && !a.IsUnspecified() {
+				return a
+			}
+		}
+	}
+	return netip.Addr{}
+}
