@@ -81,7 +81,7 @@ configuration  /etc/nullspf/Corefile
 listens at     127.0.0.1:53 [::1]:53
 reloads        3 done, 1 failed
 transfers in   900 done, 2 running, 3 failed (1 refused, 2 timeout)
-transfers out  0 done, 0 running, 0 failed
+transfers out  0 done, 0 failed
 notifications  5 acknowledged, 1 refused, 2 failed; 7 received, 4 ignored
 problem        reload: a?[31mb?c
 

@@ -78,7 +78,10 @@ func writeStatus(w io.Writer, s *control.Status, now time.Time) error {
 
 // transfers tells of transfers in one direction.
 func transfers(t control.Transfers) string {
-	text := fmt.Sprintf("%d done, %d running", t.Done, t.Running)
+	text := fmt.Sprintf("%d done", t.Done)
+	if t.Running > 0 {
+		text += fmt.Sprintf(", %d running", t.Running)
+	}
 	var failed uint64
 	var reasons []string
 	for reason, n := range t.Failed {

@@ -40,8 +40,8 @@ type ZoneCount struct {
 
 // Transfers counts zone transfers in one direction since the start.
 type Transfers struct {
-	// Running is how many are under way.
-	Running int    `json:"running"`
+	// Running is how many are under way, of those to this server.
+	Running int    `json:"running,omitempty"`
 	Done    uint64 `json:"done"`
 	// Failed is by reason.
 	Failed map[string]uint64 `json:"failed,omitempty"`

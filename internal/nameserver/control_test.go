@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/control"
@@ -99,6 +102,64 @@ func TestControlZones(t *testing.T) {
 	for _, name := range []string{"none.example", strings.Repeat("x", 70), ".", "www.brand.example"} {
 		if _, err := c.Zone(t.Context(), name); !errors.Is(err, control.ErrUnknownZone) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestControlNotify(t *testing.T) {
+	_, _, corefile := parkedSite(t)
+	_, c, _ := controlledServer(t, corefile)
+	if err := c.Notify(t.Context(), "brand.example"); !errors.Is(err, control.ErrNotApplicable) || !strings.Contains(err.Error(), "nobody is to be notified") {
+		t.Errorf("without secondaries: %v", err)
+	}
+
+	secondary, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer secondary.Close()
+	transfer := fmt.Sprintf("transfer {\nto 127.0.0.1\nnotify %s\n}\n}\n", secondary.LocalAddr())
+	_, c, _ = controlledServer(t, strings.TrimSuffix(corefile, "}\n")+transfer)
+	told := make(chan string, 100)
+	go func() {
+		b := make([]byte, 512)
+		for {
+			n, from, err := secondary.ReadFrom(b)
+			m := new(dns.Msg)
+			if err != nil || m.Unpack(b[:n]) != nil {
+				return
+			}
+			told <- m.Question[0].Name
+			m.Response = true
+			if answer, err := m.Pack(); err == nil {
+				_, _ = secondary.WriteTo(answer, from)
+			}
+		}
+	}()
+	// At the start, it is told of all.
+	seen := make(map[string]bool)
+	for len(seen) < 3 {
+		seen[<-told] = true
+	}
+	if err := c.Notify(t.Context(), "other.example"); err != nil {
+		t.Fatal(err)
+	}
+	if name := <-told; name != "other.example." {
+		t.Errorf("told of %s", name)
+	}
+	if z, err := c.Zone(t.Context(), "other.example"); err != nil || len(z.Secondaries) != 1 || z.Secondaries[0] != secondary.LocalAddr().String() {
+		t.Errorf("%+v, %v", z, err)
+	}
+	if err := c.Notify(t.Context(), "_spf.example.net"); !errors.Is(err, control.ErrNotApplicable) {
+		t.Errorf("a tracking zone: %v", err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		s, err := c.Status(t.Context())
+		if err == nil && s.Notifies.Acknowledged == 4 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v, %v", s, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"nullspf/internal/control"
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 )
 
 // controlled is a server as the control socket sees it.
@@ -26,14 +27,18 @@ type serving struct {
 func (d controlled) Status(context.Context) (*control.Status, error) {
 	now := d.serving.Load()
 	status := &control.Status{
-		Version:  d.options.Version,
-		PID:      os.Getpid(),
-		Started:  d.started.UTC(),
-		Config:   now.config.Path,
-		Listen:   now.listen,
-		Problems: d.Health().Problems,
-		Reloads:  control.Reloads{Done: d.reloads.Load(), Failed: d.failedReloads.Load()},
+		Version:      d.options.Version,
+		PID:          os.Getpid(),
+		Started:      d.started.UTC(),
+		Config:       now.config.Path,
+		Listen:       now.listen,
+		Problems:     d.Health().Problems,
+		Reloads:      control.Reloads{Done: d.reloads.Load(), Failed: d.failedReloads.Load()},
+		TransfersOut: d.served.status(),
 	}
+	n := d.notifier.Counts()
+	status.Notifies.Sent, status.Notifies.Acknowledged = n.Sent, n.Answered
+	status.Notifies.Refused, status.Notifies.Failed = n.Refused, n.Failed+n.Dropped
 	if reason := d.lastFailure.Load(); reason != nil {
 		status.Reloads.Error = *reason
 	}
@@ -63,6 +68,7 @@ type zoneSource interface {
 
 // operatedZone is a zone that is asked about.
 type operatedZone interface {
+	apex() wire.Name
 	detail() *control.ZoneDetail
 	// records yields all records, the SOA first; it is nil while there are none.
 	records() func(yield func(*wire.Record) bool)
@@ -109,7 +115,13 @@ func (d controlled) Zone(_ context.Context, name string) (*control.ZoneDetail, e
 	if err != nil {
 		return nil, err
 	}
-	return z.detail(), nil
+	detail := z.detail()
+	if d.source.Version(z.apex()) != nil {
+		for _, t := range d.serving.Load().config.notifyTargets() {
+			detail.Secondaries = append(detail.Secondaries, t.Addr.String())
+		}
+	}
+	return detail, nil
 }
 
 // ZoneText implements [control.Daemon].
@@ -141,10 +153,33 @@ func (d controlled) Retransfer(_ context.Context, name string) error {
 
 // Notify implements [control.Daemon].
 func (d controlled) Notify(_ context.Context, name string) error {
-	if _, err := d.find(name); err != nil {
+	z, err := d.find(name)
+	switch {
+	case err != nil:
 		return err
+	case d.source.Version(z.apex()) == nil:
+		return fmt.Errorf("%w: there is no version of %s to transfer", control.ErrNotApplicable, name)
+	case len(d.serving.Load().config.notifyTargets()) == 0:
+		return fmt.Errorf("%w: nobody is to be notified; name the secondaries in a transfer directive, with notify", control.ErrNotApplicable)
 	}
-	return fmt.Errorf("%w: nobody is told of changes, there is no transfer directive with notify", control.ErrNotApplicable)
+	d.notifier.Notify([]wire.Name{z.apex()})
+	return nil
+}
+
+// status counts requests for transfers as the control socket shows them: one
+// whose client was up to date is done.
+func (s *servedTransfers) status() control.Transfers {
+	t := control.Transfers{Failed: make(map[string]uint64)}
+	for i := range s {
+		n, served := s[i].Load(), xfr.Served(i)
+		switch served {
+		case xfr.ServedAXFR, xfr.ServedIXFR, xfr.ServedSOA:
+			t.Done += n
+		default:
+			t.Failed[served.String()] = n
+		}
+	}
+	return t
 }
 
 // errNotTransferred refuses a transfer of what has no primary.

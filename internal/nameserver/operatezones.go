@@ -34,7 +34,7 @@ func (t trackingZones) each(yield func(*control.Zone) error) error {
 func (t trackingZones) zone(name wire.Name) operatedZone {
 	for _, b := range t.config.Blocks {
 		for _, z := range b.Zones {
-			if n, err := wire.ParseName(z); err == nil && n == name {
+			if trackingZone(z).apex() == name {
 				return trackingZone(z)
 			}
 		}
@@ -48,6 +48,11 @@ type trackingZone string
 
 func (z trackingZone) summary() *control.Zone {
 	return &control.Zone{Name: string(z), Kind: control.Tracking, State: control.Serving, Serial: trackSerial}
+}
+
+func (z trackingZone) apex() wire.Name {
+	n, _ := wire.ParseName(string(z)) // the configuration is checked
+	return n
 }
 
 func (z trackingZone) detail() *control.ZoneDetail { return &control.ZoneDetail{Zone: *z.summary()} }
@@ -101,6 +106,8 @@ type parkedZone struct {
 		Records(yield func(*wire.Record) bool)
 	}
 }
+
+func (z parkedZone) apex() wire.Name { return z.name }
 
 func (z parkedZone) detail() *control.ZoneDetail {
 	return &control.ZoneDetail{
