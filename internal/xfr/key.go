@@ -34,6 +34,18 @@ const minSecret = 16
 // NewKey returns a key. secret is base64 text, alone or in a key statement as
 // tsig-keygen writes it. The error says what is wrong with which part.
 func NewKey(name, algorithm, secret string) (*Key, error) {
+	k, err := namedKey(name, algorithm)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.setSecret(secret); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// namedKey returns a key without secret.
+func namedKey(name, algorithm string) (*Key, error) {
 	k := &Key{}
 	var err error
 	if k.Name, err = wire.ParseName(name); err != nil {
@@ -45,15 +57,19 @@ func NewKey(name, algorithm, secret string) (*Key, error) {
 		}
 		return nil, fmt.Errorf("key %s: no algorithm %q; there are %s", name, algorithm, Algorithms)
 	}
+	return k, nil
+}
+
+func (k *Key) setSecret(secret string) (err error) {
 	secret = strings.TrimSpace(secret)
 	if m := statementSecret.FindStringSubmatch(secret); m != nil {
 		secret = m[1]
 	}
 	k.Secret, err = base64.StdEncoding.DecodeString(secret)
 	if err != nil || len(k.Secret) < minSecret {
-		return nil, fmt.Errorf("key %s: no secret of at least %d octets in base64, alone or as tsig-keygen writes it", name, minSecret)
+		return fmt.Errorf("key %s: no secret of at least %d octets in base64, alone or as tsig-keygen writes it", k.Name, minSecret)
 	}
-	return k, nil
+	return nil
 }
 
 // statementSecret finds the secret in a key statement.
@@ -65,6 +81,10 @@ const maxSecretFile = 4096
 // ReadKey returns a key whose secret is in a file, which nobody but its owner
 // and group may read.
 func ReadKey(name, algorithm, path string) (*Key, error) {
+	k, err := namedKey(name, algorithm)
+	if err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", name, err)
@@ -79,8 +99,7 @@ func ReadKey(name, algorithm, path string) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", name, err)
 	}
-	k, err := NewKey(name, algorithm, string(text))
-	if err != nil {
+	if err := k.setSecret(string(text)); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return k, nil

@@ -51,7 +51,7 @@ func TestTSIGWithOthers(t *testing.T) {
 			t.Errorf("%s: our request: %v", algorithm, err)
 		}
 		v := newVerifier(k, mac)
-		before := hex(mac)
+		before := hexText(mac)
 		for i := range 3 {
 			m := new(dns.Msg).SetQuestion("brand.example.", dns.TypeAXFR)
 			m.SetTsig("xfr.example.net.", algorithm+".", 300, now.Unix())
@@ -107,7 +107,7 @@ func TestTSIGWithOthers(t *testing.T) {
 	}
 }
 
-func hex(b []byte) string {
+func hexText(b []byte) string {
 	const digits = "0123456789abcdef"
 	var out []byte
 	for _, c := range b {

@@ -1,0 +1,310 @@
+package nameserver
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+
+	"nullspf/internal/testsite"
+	"nullspf/zones"
+)
+
+const (
+	transferSecret = "c2VjcmV0IG9mIHRoaXJ0eS10d28gb2N0ZXRzLCBvciBzbw=="
+	otherSecret    = "YW5vdGhlciBzZWNyZXQgb2YgdGhpcnR5IG9jdGV0cw=="
+)
+
+// transferBlock lets those on 127.0.0.1 with the key "xfr." transfer the zones
+// of a site, and knows another key.
+func transferBlock(t *testing.T, s *testsite.Site, more string) string {
+	t.Helper()
+	dir := t.TempDir()
+	key := writeFile(t, filepath.Join(dir, "key"), transferSecret+"\n")
+	other := writeFile(t, filepath.Join(dir, "other"), otherSecret+"\n")
+	return fmt.Sprintf(`
+.:0 {
+    bind 127.0.0.1
+    tsig xfr hmac-sha256 %s
+    tsig other hmac-sha512 %s
+    parked %s
+    transfer {
+        to 127.0.0.1 key xfr
+        %s
+    }
+}
+`, key, other, s.Output(), more)
+}
+
+// transferring is a client of transfers.
+type transferring struct {
+	key, algorithm, secret string
+	// from is the address to send from.
+	from string
+	// clock is by how much the clock is wrong.
+	clock time.Duration
+}
+
+var rightKey = transferring{key: "xfr.", algorithm: dns.HmacSHA256, secret: transferSecret}
+
+// transfer asks for a transfer over TCP and returns its records.
+func (c transferring) transfer(t *testing.T, at string, q *dns.Msg) ([]dns.RR, error) {
+	t.Helper()
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	if c.from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(c.from)}
+	}
+	conn, err := dialer.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &dns.Transfer{Conn: &dns.Conn{Conn: conn}, ReadTimeout: 5 * time.Second}
+	if c.key != "" {
+		q.SetTsig(c.key, c.algorithm, 300, time.Now().Add(c.clock).Unix())
+		tr.TsigSecret = map[string]string{c.key: c.secret}
+	}
+	messages, err := tr.In(q, at)
+	if err != nil {
+		return nil, err
+	}
+	var rrs []dns.RR
+	for m := range messages {
+		if m.Error != nil {
+			err = m.Error
+		}
+		rrs = append(rrs, m.RR...)
+	}
+	return rrs, err
+}
+
+func axfr(zone string) *dns.Msg { return new(dns.Msg).SetAxfr(zone) }
+
+func fileContent(t *testing.T, s *testsite.Site, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.Output(), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rrs []dns.RR
+	p := dns.NewZoneParser(strings.NewReader(string(text)), "", name)
+	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+		rrs = append(rrs, rr)
+	}
+	return content(rrs)
+}
+
+// TestTransferOut transfers whole zones with the right signature, and with
+// others.
+func TestTransferOut(t *testing.T) {
+	site, _, _ := parkedSite(t)
+	s := startServer(t, transferBlock(t, site, ""), Options{})
+	at := s.address(t, false).String()
+	for zone, file := range map[string]string{"brand.example.": "zones/brand.example.zone", "OTHER.example.": "zones/other.example.zone", "catalog.invalid.": "catalog.zone"} {
+		rrs, err := rightKey.transfer(t, at, axfr(zone))
+		if err != nil || len(rrs) < 2 {
+			t.Errorf("%s: %d records, %v", zone, len(rrs), err)
+			continue
+		}
+		if rrs[0].Header().Rrtype != dns.TypeSOA || rrs[0].String() != rrs[len(rrs)-1].String() {
+			t.Errorf("%s: begins with %v and ends with %v", zone, rrs[0], rrs[len(rrs)-1])
+		}
+		if diff := cmp.Diff(fileContent(t, site, file), content(rrs[1:])); diff != "" {
+			t.Errorf("%s: (-file +transfer)\n%s", zone, diff)
+		}
+	}
+	for name, c := range map[string]struct {
+		client transferring
+		zone   string
+		want   string
+	}{
+		"not signed":          {transferring{}, "brand.example.", "rcode: 5"},
+		"another key":         {transferring{key: "other.", algorithm: dns.HmacSHA512, secret: otherSecret}, "brand.example.", "rcode: 5"},
+		"unknown key":         {transferring{key: "unknown.", algorithm: dns.HmacSHA256, secret: otherSecret}, "brand.example.", "rcode: 9"},
+		"another secret":      {transferring{key: "xfr.", algorithm: dns.HmacSHA256, secret: otherSecret}, "brand.example.", "rcode: 9"},
+		"another algorithm":   {transferring{key: "xfr.", algorithm: dns.HmacSHA512, secret: transferSecret}, "brand.example.", "rcode: 9"},
+		"wrong time":          {transferring{key: "xfr.", algorithm: dns.HmacSHA256, secret: transferSecret, clock: -time.Hour}, "brand.example.", "rcode: 9"},
+		"from elsewhere":      {transferring{key: "xfr.", algorithm: dns.HmacSHA256, secret: transferSecret, from: "127.0.0.2"}, "brand.example.", "rcode: 5"},
+		"none of ours":        {rightKey, "none.example.", "rcode: 9"},
+		"below a zone":        {rightKey, "www.brand.example.", "rcode: 9"},
+		"the root":            {rightKey, ".", "rcode: 9"},
+		"not ours, unsigned":  {transferring{}, "none.example.", "rcode: 5"},
+		"catalog, not signed": {transferring{}, "catalog.invalid.", "rcode: 5"},
+	} {
+		rrs, err := c.client.transfer(t, at, axfr(c.zone))
+		if len(rrs) > 0 || err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %d records, %v; want %s", name, len(rrs), err, c.want)
+		}
+	}
+	if n := s.served[0].Load(); n != 3 {
+		t.Errorf("%d whole zones are counted", n)
+	}
+}
+
+// TestIncremental asks for what has changed.
+func TestIncremental(t *testing.T) {
+	site, g, _ := parkedSite(t)
+	corefile := transferBlock(t, site, "")
+	s := startServer(t, corefile, Options{})
+	at := s.address(t, false).String()
+	first, err := rightKey.transfer(t, at, axfr("brand.example."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := rightKey.transfer(t, at, axfr("catalog.invalid."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial := first[0].(*dns.SOA).Serial
+	site.Now = site.Now.Add(time.Minute)
+	g.TXT[0] = "This domain sends no email, never"
+	site.Lists[g] = "domain\nbrand.example\nother.example\nthird.example\n"
+	if err := site.Build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.reload(t, corefile); err != nil {
+		t.Fatal(err)
+	}
+	ixfr := func(zone string, serial uint32) *dns.Msg { return new(dns.Msg).SetIxfr(zone, serial, "ns.", "h.") }
+	for _, c := range []struct {
+		zone    string
+		old     []dns.RR
+		changes int
+	}{{"brand.example.", first, 2}, {"catalog.invalid.", catalog, 1}} {
+		rrs, err := rightKey.transfer(t, at, ixfr(c.zone, c.old[0].(*dns.SOA).Serial))
+		// new SOA, old SOA, removed..., new SOA, added..., new SOA
+		if err != nil || len(rrs) != 4+c.changes {
+			t.Errorf("%s: %v, %v", c.zone, rrs, err)
+			continue
+		}
+		have := make(map[string]bool)
+		for _, l := range content(c.old[1:]) {
+			have[l] = true
+		}
+		soas := 0
+		for _, rr := range rrs[1 : len(rrs)-1] {
+			if rr.Header().Rrtype == dns.TypeSOA {
+				soas++
+			}
+			line := content([]dns.RR{rr})[0]
+			if have[line] == (soas == 2) {
+				t.Errorf("%s: %s is removed but not there, or added but there", c.zone, line)
+			}
+			have[line] = soas == 2
+		}
+		var left []string
+		whole, err := rightKey.transfer(t, at, axfr(c.zone))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range content(whole[1:]) {
+			if !have[l] {
+				left = append(left, l)
+			}
+			delete(have, l)
+		}
+		for l, is := range have {
+			if is {
+				left = append(left, l)
+			}
+		}
+		if len(left) > 0 {
+			t.Errorf("%s: the differences do not lead to the new version: %v", c.zone, left)
+		}
+	}
+	now := serial + 60
+	for name, c := range map[string]struct {
+		serial  uint32
+		records int
+	}{
+		"up to date": {now, 1}, "newer": {now + 5, 1}, "newer, over the end": {now + 1<<30, 1}, "not kept": {serial - 1, len(first)},
+	} {
+		rrs, err := rightKey.transfer(t, at, ixfr("brand.example.", c.serial))
+		if c.records == 1 {
+			// The client in use here takes a single SOA record for a broken
+			// transfer when the serial numbers differ.
+			if len(rrs) != 1 {
+				t.Errorf("%s: %v, %v", name, rrs, err)
+			}
+			continue
+		}
+		if err != nil || len(rrs) != c.records {
+			t.Errorf("%s: %d records, %v", name, len(rrs), err)
+		}
+	}
+	// Over UDP there is the SOA record only.
+	m := ixfr("brand.example.", serial)
+	m.SetTsig("xfr.", dns.HmacSHA256, 300, time.Now().Unix())
+	client := &dns.Client{TsigSecret: map[string]string{"xfr.": transferSecret}}
+	r, _, err := client.Exchange(m, at)
+	if err != nil || len(r.Answer) != 1 || r.IsTsig() == nil {
+		t.Errorf("over UDP: %v, %v", r, err)
+	}
+}
+
+// TestSignedQuestions signs questions other than transfers.
+func TestSignedQuestions(t *testing.T) {
+	site, _, _ := parkedSite(t)
+	s := startServer(t, transferBlock(t, site, ""), Options{})
+	for _, network := range []string{"udp", "tcp"} {
+		client := &dns.Client{Net: network, TsigSecret: map[string]string{"xfr.": transferSecret}}
+		for _, c := range []struct {
+			qname string
+			qtype uint16
+			rcode int
+		}{{"brand.example.", dns.TypeTXT, dns.RcodeSuccess}, {"x._dmarc.brand.example.", dns.TypeA, dns.RcodeNameError}, {"none.example.", dns.TypeA, dns.RcodeRefused}} {
+			m := new(dns.Msg).SetQuestion(c.qname, c.qtype)
+			m.SetEdns0(1232, true)
+			m.SetTsig("xfr.", dns.HmacSHA256, 300, time.Now().Unix())
+			r, _, err := client.Exchange(m, s.address(t, false).String())
+			if err != nil || r.Rcode != c.rcode || r.IsTsig() == nil || r.IsEdns0() == nil {
+				t.Errorf("%s %s: %v, %v", network, c.qname, r, err)
+			}
+		}
+	}
+}
+
+// TestLargeTransfer transfers a zone of many messages to a client that takes
+// it, and to one that does not, which holds up neither others nor the end.
+func TestLargeTransfer(t *testing.T) {
+	const n = 50_000
+	dir := t.TempDir()
+	if err := testsite.Many(t.Context(), dir, n); err != nil {
+		t.Fatal(err)
+	}
+	site := &testsite.Site{Dir: dir}
+	catalog := "; catalog\n$ORIGIN catalog.invalid.\n$TTL 0\n@ IN SOA invalid. invalid. 7 3600 600 2147483646 0\n@ IN NS invalid.\nversion IN TXT \"2\"\n" + zones.CatalogMembers + "catalog.invalid.\n"
+	writeFile(t, filepath.Join(site.Output(), zones.CatalogFile), catalog)
+	s := startServer(t, transferBlock(t, site, ""), Options{TCP: TCPLimits{Connections: 10, PerClient: 10, Idle: 2 * time.Second}})
+	at := s.address(t, false).String()
+	rrs, err := rightKey.transfer(t, at, axfr("catalog.invalid."))
+	if err != nil || len(rrs) != n+4 {
+		t.Errorf("%d records, %v", len(rrs), err)
+	}
+	conn, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	m := axfr("catalog.invalid.")
+	m.SetTsig("xfr.", dns.HmacSHA256, 300, time.Now().Unix())
+	b, _, err := dns.TsigGenerate(m, transferSecret, "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(append([]byte{byte(len(b) >> 8), byte(len(b))}, b...)); err != nil {
+		t.Fatal(err)
+	}
+	broken := &s.served[len(s.served)-1]
+	for deadline := time.Now().Add(20 * time.Second); broken.Load() == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a client that takes nothing is not cut off")
+		}
+		exchange(t, "udp", s.address(t, false), new(dns.Msg).SetQuestion(testsite.ManyName(7)+".", dns.TypeSOA))
+	}
+}
