@@ -3,6 +3,8 @@ package nameserver
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"nullspf/internal/xfr"
 )
 
 // metricsRegistry is where metrics are collected from.
@@ -42,6 +44,10 @@ var (
 		"1 unless the last reload failed.", nil, nil)
 	descZones = prometheus.NewDesc("nullspfd_zones",
 		"Zones that are served, by kind.", []string{"kind"}, nil)
+	descTransfersOut = prometheus.NewDesc("nullspfd_transfers_out_total",
+		"Requests for transfers, by what became of them.", []string{"result"}, nil)
+	descNotifies = prometheus.NewDesc("nullspfd_notifies_total",
+		"NOTIFY messages to secondaries, by what became of them; sent counts repetitions too.", []string{"result"}, nil)
 	descSuppressed = prometheus.NewDesc("nullspfd_log_lines_suppressed_total",
 		"Lines of the query log that were left out, because they are written too slowly.", nil, nil)
 	descBuild = prometheus.NewDesc("nullspfd_build_info",
@@ -68,7 +74,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReceived, descAnswered, descDropped, descSendErrors, descSocketDrops,
 		descTracked, descStored, descLost, descConnections, descOver,
-		descReloads, descConfigGood, descZones, descSuppressed, descBuild,
+		descReloads, descConfigGood, descZones, descTransfersOut, descNotifies, descSuppressed, descBuild,
 	} {
 		descs <- d
 	}
@@ -117,6 +123,13 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(descConfigGood, good)
 	for kind, n := range s.zones() {
 		gauge(descZones, float64(n), kind)
+	}
+	for i := range s.served {
+		counter(descTransfersOut, s.served[i].Load(), xfr.Served(i).String())
+	}
+	n := s.notifier.Counts()
+	for result, count := range map[string]uint64{"sent": n.Sent, "answered": n.Answered, "refused": n.Refused, "failed": n.Failed, "dropped": n.Dropped} {
+		counter(descNotifies, count, result)
 	}
 	counter(descSuppressed, s.queryLog.suppressed.Load())
 	gauge(descBuild, 1, s.options.Version)
