@@ -22,6 +22,12 @@ type Site struct {
 	Lists map[*zones.Group]string
 	// Catalog is the name of the catalog zone, "" for none.
 	Catalog string
+	// Primary is where secondaries fetch the zones, Listen where nullspfd
+	// answers, Store where secondaries keep their copies. TSIG signs transfers.
+	Primary *named.Primary
+	Listen  []netip.AddrPort
+	Store   string
+	TSIG    *named.TSIG
 	// Servers are those for which configurations are written.
 	Servers []named.Server
 	// Now is the clock of the serial numbers.
@@ -47,7 +53,11 @@ func (s *Site) Build(ctx context.Context) error {
 		return err
 	}
 	settings := named.Settings{Output: s.Output(), Servers: s.Servers, Catalog: s.Catalog}
-	if s.Catalog != "" {
+	settings.Store, settings.TSIG, settings.Nullspfd.Listen = s.Store, s.TSIG, s.Listen
+	switch {
+	case s.Primary != nil:
+		settings.Primary = *s.Primary
+	case s.Catalog != "":
 		at := netip.MustParseAddrPort("127.0.0.1:53")
 		settings.Primary = named.Primary{
 			Addresses:     []netip.AddrPort{at},
