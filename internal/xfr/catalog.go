@@ -1,0 +1,95 @@
+package xfr
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/miekg/dns"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/zonestore"
+)
+
+// catalogMember is a zone that a catalog zone lists.
+type catalogMember struct {
+	zone wire.Name
+	// label is the unique label of its node. When it changes, what is known of
+	// the zone is to be forgotten (RFC 9432 section 5.4).
+	label string
+}
+
+// errCatalog is wrapped with what is wrong with a catalog zone.
+var errCatalog = errors.New("the catalog zone is not processed")
+
+const (
+	catalogVersionLabel = "\x07version"
+	catalogZonesLabel   = "\x05zones"
+	// catalogVersion is the data of the TXT record that says which schema a
+	// catalog zone follows (RFC 9432 section 4.2.1).
+	catalogVersion = "\x012"
+)
+
+// readCatalog returns the members that a catalog zone of at most so many lists,
+// in its order. Properties, also coo and group, and extensions are ignored. The
+// error wraps errCatalog: such a version must not be processed at all (RFC 9432
+// section 5.1).
+func readCatalog(z *zonestore.Zone, most int) ([]catalogMember, error) {
+	var (
+		versionName = wire.Name(catalogVersionLabel) + z.Name()
+		zonesName   = wire.Name(catalogZonesLabel) + z.Name()
+		members     []catalogMember
+		versions    int
+		fault       error
+		node        wire.Name
+		seen        = make(map[wire.Name]bool)
+	)
+	for r := range z.Records {
+		switch {
+		case r.Type == dns.TypeTXT && r.Name == versionName:
+			if versions++; string(r.Data) != catalogVersion {
+				fault = errors.New(`its version is not "2"`)
+			}
+		case r.Type == dns.TypePTR && r.Name.Parent() == zonesName:
+			name, _, err := wire.ReadName(r.Data, 0)
+			switch {
+			case err != nil:
+				fault = fmt.Errorf("the PTR record at %s has no name", r.Name)
+			case r.Name == node:
+				fault = fmt.Errorf("there are several PTR records at %s", r.Name)
+			case seen[name]:
+				fault = fmt.Errorf("%s is listed twice", name)
+			case len(members) == most:
+				fault = fmt.Errorf("it lists more than %d zones", most)
+			}
+			node = r.Name
+			seen[name] = true
+			members = append(members, catalogMember{name, string(node[1 : 1+node[0]])})
+		}
+		if fault != nil {
+			return nil, fmt.Errorf("%w: %w", errCatalog, fault)
+		}
+	}
+	if versions != 1 {
+		return nil, fmt.Errorf("%w: there are %d TXT records with its version at %s, not 1", errCatalog, versions, versionName)
+	}
+	return members, nil
+}
+
+// publicPart returns what is answered from a catalog zone: that which a
+// secondary asks before it transfers it. The list of all zones is not for
+// everybody (RFC 9432 section 7).
+func publicPart(z *zonestore.Zone) *zonestore.Zone {
+	b := zonestore.NewBuilder(z.Name())
+	for r := range z.Records {
+		if r.Name == z.Name() && (r.Type == dns.TypeSOA || r.Type == dns.TypeNS) {
+			if b.Add(*r) != nil {
+				return nil
+			}
+		}
+	}
+	public, err := b.Build()
+	if err != nil {
+		return nil
+	}
+	return public
+}

@@ -1,0 +1,80 @@
+package xfr
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/miekg/dns"
+
+	"nullspf/internal/wire"
+)
+
+// ErrNotSecondary says that a zone is none of a secondary's.
+var ErrNotSecondary = errors.New("the zone has no primary here")
+
+// Notified handles a NOTIFY and returns the RCODE of the answer. It is accepted
+// from the address of a primary of the zone that also signs with the primary's
+// key, if it has one; key is the one that the message was signed with. It never
+// waits for the network or the disk.
+func (s *Secondary) Notified(zone wire.Name, client netip.AddrPort, key *Key, serial uint32, hasSerial bool) (rcode int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	z := s.zones[zone]
+	if z == nil {
+		return dns.RcodeNotAuth
+	}
+	from := z.group.primaryAt(client.Addr(), key)
+	if from < 0 {
+		s.counts.notifyRefused.Add(1)
+		return dns.RcodeRefused
+	}
+	s.counts.notifyAccepted.Add(1)
+	// Who sends can be reached.
+	z.group.reach[from] = reach{}
+	if hasSerial && z.have != nil && !z.expired && !z.running && !wire.SerialGreater(serial, z.have.Serial()) {
+		return dns.RcodeSuccess
+	}
+	if !z.running {
+		z.primary = uint8(from)
+	}
+	s.ask(z, urgencyAsked)
+	s.rouse()
+	return dns.RcodeSuccess
+}
+
+// Retransfer has a zone transferred whole, whatever its serial number. It does
+// not wait for that. The error is [ErrNotSecondary].
+func (s *Secondary) Retransfer(zone wire.Name) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	z := s.zones[zone]
+	if z == nil {
+		return ErrNotSecondary
+	}
+	z.whole = true
+	s.askAnyway(z)
+	return nil
+}
+
+// RefreshAll asks the primaries of all zones for newer versions.
+func (s *Secondary) RefreshAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, z := range s.zones {
+		if !z.running {
+			z.group.queue.add(z, z.timedUrgency())
+			s.watch(z)
+		}
+	}
+	for _, g := range s.groups {
+		clear(g.reach)
+	}
+	s.rouse()
+}
+
+// askAnyway asks even primaries that could not be reached. mu is held.
+func (s *Secondary) askAnyway(z *secondaryZone) {
+	clear(z.group.reach)
+	s.ask(z, urgencyAsked)
+	s.rouse()
+}

@@ -1,0 +1,127 @@
+package xfr
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/zonestore"
+)
+
+// Of each kind of line, logMost are written in logWindow; the others are
+// counted and summed up in one.
+const (
+	logMost   = 10
+	logWindow = 10 * time.Second
+)
+
+// logKind is a kind of line.
+type logKind uint8
+
+const (
+	logFailed logKind = iota
+	logExpired
+	logNotSaved
+	logTransferred
+
+	numLogKinds
+)
+
+var logSummaries = [numLogKinds]string{
+	"further zones could not be refreshed",
+	"further zones have expired",
+	"further zones could not be written to the disk",
+	"further zones transferred",
+}
+
+// failureLog writes what happens to the zones of a group, one line each, but
+// no more than an operator can read.
+type failureLog struct {
+	log zerolog.Logger
+
+	mu      sync.Mutex
+	since   time.Time
+	written [numLogKinds]int
+	last    [numLogKinds]error
+}
+
+func newFailureLog(log zerolog.Logger) failureLog { return failureLog{log: log} }
+
+// allow counts a line and reports whether it is to be written.
+func (l *failureLog) allow(k logKind, err error) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.since.IsZero() {
+		l.since = time.Now()
+	}
+	l.written[k]++
+	l.last[k] = err
+	return l.written[k] <= logMost
+}
+
+// flush writes how many lines were left out, when the window is over.
+func (l *failureLog) flush(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.since.IsZero() || now.Sub(l.since) < logWindow {
+		return
+	}
+	for k, n := range l.written {
+		if n <= logMost {
+			continue
+		}
+		line := l.log.Info()
+		if logKind(k) != logTransferred {
+			line = l.log.Warn().AnErr("last", l.last[k])
+		}
+		line.Int("zones", n-logMost).Msg(logSummaries[k])
+	}
+	l.since = time.Time{}
+	clear(l.written[:])
+	clear(l.last[:])
+}
+
+// failed: no primary has sent the zone. mu of the secondary is held.
+func (l *failureLog) failed(z *secondaryZone, err error, now int64) {
+	if !l.allow(logFailed, err) {
+		return
+	}
+	line := l.log.Warn().Err(err).Stringer("zone", z.name).Dur("retry", time.Duration(z.next-now).Round(time.Second))
+	if z.have != nil && !z.expired {
+		line = line.Time("expires", time.Unix(0, z.expires))
+	}
+	line.Msg("the zone could not be refreshed")
+}
+
+// expired: the zone is no longer served. mu of the secondary is held.
+func (l *failureLog) expired(z *secondaryZone, now int64) {
+	if l.allow(logExpired, z.problem) {
+		l.log.Error().AnErr("last", z.problem).Stringer("zone", z.name).
+			Dur("unrefreshed", time.Duration(now-z.refreshed)).Msg("the zone has expired; it is answered with SERVFAIL until a primary answers")
+	}
+}
+
+func (l *failureLog) notSaved(name wire.Name, err error) {
+	if l.allow(logNotSaved, err) {
+		l.log.Error().Err(err).Stringer("zone", name).Msg("the zone is served, but could not be written to the disk")
+	}
+}
+
+func (l *failureLog) transferred(name wire.Name, old, z *zonestore.Zone, from netip.AddrPort) {
+	if !l.allow(logTransferred, nil) {
+		return
+	}
+	line := l.log.Info().Stringer("zone", name).Stringer("primary", from).Uint32("serial", z.Serial()).Int("records", z.Count())
+	if old != nil {
+		line = line.Uint32("from", old.Serial())
+	}
+	line.Msg("zone transferred")
+}
+
+func (l *failureLog) unreachable(primary netip.AddrPort, waiting int, err error) {
+	l.log.Warn().Err(err).Stringer("primary", primary).Int("waiting", waiting).
+		Msg("the primary cannot be reached; until it can, it is only asked now and then")
+}

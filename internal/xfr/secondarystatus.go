@@ -1,0 +1,180 @@
+package xfr
+
+import (
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/zonestore"
+)
+
+// ZoneState says how it stands with a zone of a secondary.
+type ZoneState uint8
+
+// The states.
+const (
+	// ZonePending: there is no version yet; questions are answered with
+	// SERVFAIL.
+	ZonePending ZoneState = iota
+	// ZoneServed: the zone is served.
+	ZoneServed
+	// ZoneFailing: the zone is served, but the last refresh has failed.
+	ZoneFailing
+	// ZoneExpired: no primary was reached for too long; questions are answered
+	// with SERVFAIL.
+	ZoneExpired
+
+	numZoneStates
+)
+
+// String returns the label of the state in metrics.
+func (s ZoneState) String() string {
+	return [numZoneStates]string{"pending", "served", "failing", "expired"}[s]
+}
+
+// ZoneStatus is what is known of a zone of a secondary.
+type ZoneStatus struct {
+	Name  wire.Name
+	State ZoneState
+	// Zone is the last version, nil before the first.
+	Zone *zonestore.Zone
+	// Refreshed, Expires and Next are the zero Time when unknown. Next is when
+	// the primary is asked again, Expires when the zone ends without.
+	Refreshed, Expires, Next time.Time
+	// Waiting: the zone waits for a worker; Running: one has it.
+	Waiting, Running bool
+	// Problem is why the last try failed, nil when it did not.
+	Problem error
+	// Primary is the one that answered last, or is tried first.
+	Primary netip.AddrPort
+	// Catalog is the catalog zone that lists the zone, "" for none.
+	Catalog   wire.Name
+	IsCatalog bool
+	Store     string
+}
+
+// secondaryCounts count what happens.
+type secondaryCounts struct {
+	transferred, unchanged        atomic.Uint64
+	failures                      [numReasons]atomic.Uint64
+	notifyAccepted, notifyRefused atomic.Uint64
+	storeErrors, catalogErrors    atomic.Uint64
+}
+
+func (c *secondaryCounts) failed(err error) {
+	reason := ReasonOther
+	var t *TransferError
+	if errors.As(err, &t) && t.Reason < numReasons {
+		reason = t.Reason
+	}
+	c.failures[reason].Add(1)
+}
+
+// SecondaryStatus sums up the zones of a secondary.
+type SecondaryStatus struct {
+	// Zones are their numbers by [ZoneState], catalog zones not among them.
+	Zones    [numZoneStates]int
+	Catalogs int
+	// Waiting for a worker, and Running.
+	Waiting, Running int
+	// Transferred are new versions, Unchanged refreshes without one.
+	Transferred, Unchanged uint64
+	// Failed are failures by [Reason].
+	Failed                        [numReasons]uint64
+	NotifyAccepted, NotifyRefused uint64
+	StoreErrors, CatalogErrors    uint64
+	// Unsaved are zones whose files could not be written.
+	Unsaved int
+}
+
+// Status sums up all zones.
+func (s *Secondary) Status() SecondaryStatus {
+	c := &s.counts
+	t := SecondaryStatus{
+		Transferred: c.transferred.Load(), Unchanged: c.unchanged.Load(),
+		NotifyAccepted: c.notifyAccepted.Load(), NotifyRefused: c.notifyRefused.Load(),
+		StoreErrors: c.storeErrors.Load(), CatalogErrors: c.catalogErrors.Load(),
+	}
+	for r := range t.Failed {
+		t.Failed[r] = c.failures[r].Load()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.Unsaved = len(s.unsaved)
+	for _, z := range s.zones {
+		if z.isCatalog {
+			t.Catalogs++
+		} else {
+			t.Zones[z.state()]++
+		}
+		if z.running {
+			t.Running++
+		}
+		if z.urgency != urgencyNone {
+			t.Waiting++
+		}
+	}
+	return t
+}
+
+func (z *secondaryZone) state() ZoneState {
+	switch {
+	case z.have == nil:
+		return ZonePending
+	case z.expired:
+		return ZoneExpired
+	case z.problem != nil:
+		return ZoneFailing
+	}
+	return ZoneServed
+}
+
+// ZoneStatus returns what is known of a zone; ok is false when it is none of
+// ours.
+func (s *Secondary) ZoneStatus(name wire.Name) (t ZoneStatus, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	z := s.zones[name]
+	if z == nil {
+		return t, false
+	}
+	return z.status(), true
+}
+
+// status returns what is known of the zone. mu is held.
+func (z *secondaryZone) status() ZoneStatus {
+	t := ZoneStatus{
+		Name: z.name, State: z.state(), Zone: z.have,
+		Waiting: z.urgency != urgencyNone, Running: z.running,
+		Problem: z.problem, Primary: z.group.Primaries[int(z.primary)%len(z.group.Primaries)].Addr,
+		IsCatalog: z.isCatalog, Store: z.group.Store,
+	}
+	at := func(n int64) time.Time {
+		if n == 0 || n == never {
+			return time.Time{}
+		}
+		return time.Unix(0, n)
+	}
+	t.Refreshed, t.Expires, t.Next = at(z.refreshed), at(z.expires), at(z.next)
+	if z.catalog != nil {
+		t.Catalog = z.catalog.name
+	}
+	return t
+}
+
+// Zones yields all zones in no order. mu is not held meanwhile.
+func (s *Secondary) Zones(yield func(ZoneStatus) bool) {
+	s.mu.Lock()
+	names := make([]wire.Name, 0, len(s.zones))
+	for name := range s.zones {
+		names = append(names, name)
+	}
+	s.mu.Unlock()
+	for _, name := range names {
+		if t, ok := s.ZoneStatus(name); ok && !yield(t) {
+			return
+		}
+	}
+}
