@@ -147,7 +147,7 @@ func (b *bench) measure(ctx context.Context, name string, length time.Duration) 
 	if _, err := b.load(ctx, at, time.Second); err != nil { // warm up
 		return result{}, err
 	}
-	before, err := groupTicks(s.pid)
+	before, err := peers.GroupTime(s.pid)
 	if err != nil {
 		return result{}, err
 	}
@@ -163,17 +163,17 @@ func (b *bench) measure(ctx context.Context, name string, length time.Duration) 
 	if err != nil {
 		return result{}, err
 	}
-	after, err := groupTicks(s.pid)
+	after, err := peers.GroupTime(s.pid)
 	if err != nil {
 		return result{}, err
 	}
 	r.start = start
-	if r.memory, err = groupMemory(s.pid); err != nil {
+	if r.memory, err = peers.GroupMemory(s.pid); err != nil {
 		return result{}, err
 	}
 	answered := r.rate * r.seconds
-	r.cpu = float64(after-before) / ticksPerSecond * 1e6 / answered
-	ours := float64(after-before) + r.loadTime.Seconds()*ticksPerSecond
+	r.cpu = float64((after - before).Microseconds()) / answered
+	ours := (after-before).Seconds()*ticksPerSecond + r.loadTime.Seconds()*ticksPerSecond
 	r.others = max(0, float64(busyAfter-busyBefore)-ours) / float64(allAfter-allBefore)
 	if s.note != nil {
 		if r.note, err = s.note(); err != nil {
@@ -190,68 +190,9 @@ func pin(processor int) error {
 	return unix.SchedSetaffinity(0, &set)
 }
 
-// ticksPerSecond is that of /proc/PID/stat on every Linux system (sysconf
+// ticksPerSecond is that of /proc/stat on every Linux system (sysconf
 // _SC_CLK_TCK).
 const ticksPerSecond = 100
-
-// groupTicks returns the CPU time of a process group.
-func groupTicks(group int) (ticks uint64, err error) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err
-	}
-	for _, path := range stats {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			continue // has ended
-		}
-		// The program's name, in parentheses, may hold spaces.
-		text := string(b)
-		f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-		if len(f) < 13 || f[2] != strconv.Itoa(group) {
-			continue
-		}
-		user, err1 := strconv.ParseUint(f[11], 10, 64)
-		system, err2 := strconv.ParseUint(f[12], 10, 64)
-		if err1 != nil || err2 != nil {
-			return 0, fmt.Errorf("%s cannot be read", path)
-		}
-		ticks += user + system
-	}
-	return ticks, nil
-}
-
-// groupMemory returns the memory of a process group; what processes share
-// counts once.
-func groupMemory(group int) (octets uint64, err error) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err
-	}
-	for _, path := range stats {
-		b, err := os.ReadFile(path)
-		text := string(b)
-		f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-		if err != nil || len(f) < 3 || f[2] != strconv.Itoa(group) {
-			continue
-		}
-		rollup, err := os.ReadFile(filepath.Join(filepath.Dir(path), "smaps_rollup"))
-		if err != nil {
-			return 0, err
-		}
-		_, rest, _ := strings.Cut(string(rollup), "\nPss:")
-		fields := strings.Fields(rest)
-		if len(fields) == 0 {
-			return 0, fmt.Errorf("%s says no Pss", path)
-		}
-		kb, err := strconv.ParseUint(fields[0], 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		octets += kb << 10
-	}
-	return octets, nil
-}
 
 // machineTicks returns the time that all processors were busy, and all time.
 func machineTicks() (busy, all uint64, err error) {
