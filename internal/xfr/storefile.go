@@ -39,11 +39,15 @@ func appendStored(dst []byte, z *zonestore.Zone) []byte {
 	for r := range z.Records {
 		dst = r.Append(dst)
 	}
-	file := dst[at:]
-	binary.LittleEndian.PutUint32(file[12:], uint32(len(file)-storeHeader))
-	binary.LittleEndian.PutUint32(file[16:], uint32(z.Count()))
-	binary.LittleEndian.PutUint32(file[8:], crc32.Checksum(file[12:], castagnoli))
+	sealStored(dst[at:], uint32(z.Count()))
 	return dst
+}
+
+// sealStored fills in the header.
+func sealStored(file []byte, records uint32) {
+	binary.LittleEndian.PutUint32(file[12:], uint32(len(file)-storeHeader))
+	binary.LittleEndian.PutUint32(file[16:], records)
+	binary.LittleEndian.PutUint32(file[8:], crc32.Checksum(file[12:], castagnoli))
 }
 
 // readStored reads a zone as it stands in a file. The error wraps errStored or

@@ -1,0 +1,168 @@
+package xfr
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/zonestore"
+)
+
+// sameZone reports whether two zones have the same records.
+func sameZone(a, b *zonestore.Zone) bool {
+	var x, y bytes.Buffer
+	return a.WriteText(&x) == nil && b.WriteText(&y) == nil && bytes.Equal(x.Bytes(), y.Bytes())
+}
+
+func TestStoredName(t *testing.T) {
+	long := strings.Repeat("a", 60) + "."
+	for _, test := range []struct{ name, want string }{
+		{".", "@.zone"},
+		{"Example.COM.", "example.com.zone"},
+		{"_spf.xn--a.test.", "_spf.xn--a.test.zone"},
+		{`a\/b.\.\..test.`, "a%2fb.%2e%2e.test.zone"},
+		{`\000\255\037.test.`, "%00%ff%25.test.zone"},
+		{"@.test.", "%40.test.zone"},
+		{long + long + long + long[:50] + ".test.", strings.Repeat("a", 60) + "." + strings.Repeat("a", 39) + "~"},
+	} {
+		got := storedName(mustName(t, test.name))
+		if got != test.want && !(strings.HasSuffix(test.want, "~") && strings.HasPrefix(got, test.want)) {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
+		if len(got) > 255 || strings.Contains(got, "/") || got[0] == '.' {
+			t.Errorf("%s is no safe name of a file", got)
+		}
+	}
+	one, two := storedName(mustName(t, long+long+long+long[:50]+".one.test")), storedName(mustName(t, long+long+long+long[:50]+".two.test"))
+	if one == two {
+		t.Error("two long names have one file")
+	}
+}
+
+func TestStore(t *testing.T) {
+	st, err := openStore(filepath.Join(t.TempDir(), "a", "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := textZone(t, "Example.TEST.", "@ 60 SOA ns1 h 5 1 2 3 4\n@ 60 NS ns1\nns1 60 A 192.0.2.1\n*.x 5 TXT \"a\" \"B\"\n\\000.y 7 TYPE65280 \\# 3 010203\n")
+	at := time.Unix(1_700_000_000, 0)
+	if err := st.save(z, at); err != nil {
+		t.Fatal(err)
+	}
+	got, refreshed, err := st.load(z.Name())
+	if err != nil || !refreshed.Equal(at) || !sameZone(z, got) {
+		t.Fatalf("%v, %v", err, refreshed)
+	}
+	if err := st.touch(z.Name(), at.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, refreshed, _ = st.load(z.Name()); !refreshed.Equal(at.Add(time.Hour)) {
+		t.Errorf("refreshed %v", refreshed)
+	}
+	if err := st.sync(); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := st.remove(z.Name()); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, _, err := st.load(z.Name()); got != nil || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestStoreTorn cuts a file at every octet and changes every octet of it: what a
+// kill or a bad disk leaves is never served.
+func TestStoreTorn(t *testing.T) {
+	z := smallZone(t, "a.test.", 1)
+	file := appendStored(nil, z)
+	for i := range file {
+		if got, err := readStored(file[:i], z.Name()); got != nil || !errors.Is(err, errStored) {
+			t.Fatalf("cut at %d: %v", i, err)
+		}
+		changed := bytes.Clone(file)
+		changed[i] ^= 0x10
+		if got, err := readStored(changed, z.Name()); got != nil || err == nil {
+			t.Fatalf("changed at %d: %v", i, err)
+		}
+	}
+	for _, b := range [][]byte{nil, append(bytes.Clone(file), 0), []byte("$ORIGIN a.test.\n"), make([]byte, len(file))} {
+		if got, err := readStored(b, z.Name()); got != nil || !errors.Is(err, errStored) {
+			t.Errorf("%q: %v", b, err)
+		}
+	}
+	if _, err := readStored(file, mustName(t, "b.test")); !errors.Is(err, errStored) {
+		t.Errorf("the file of another zone: %v", err)
+	}
+}
+
+// TestSecondaryTorn starts with files that are no zones: they are noted, and the
+// zones transferred.
+func TestSecondaryTorn(t *testing.T) {
+	dir := t.TempDir()
+	var p fakePrimary
+	var g Group
+	for i := range 100 {
+		name := fmt.Sprintf("z%d.test.", i)
+		p.set(smallZone(t, name, 1))
+		g.Zones = append(g.Zones, mustName(t, name))
+		if err := os.WriteFile(filepath.Join(dir, storedName(g.Zones[i])), []byte("torn"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := filepath.Join(dir, storeTemp+"17")
+	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	s, primaries := secondaryOf(t, &log, &p)
+	g.Primaries, g.Store = primaries, dir
+	configure(t, s, g)
+	deadline := time.Now().Add(10 * time.Second)
+	for s.Status().Zones[ZoneServed] < 100 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	stop(t, s)
+	if n := strings.Count(log.String(), "cannot be used"); n != loadMost+1 {
+		t.Errorf("%d lines about files", n)
+	}
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Error("what an earlier process has left is there")
+	}
+	st, err := openStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range g.Zones {
+		if z, _, err := st.load(name); z == nil || err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzReadStored(f *testing.F) {
+	z := smallZone(f, "a.test.", 1)
+	f.Add(appendStored(nil, z)[storeHeader:], uint32(z.Count()))
+	f.Fuzz(func(t *testing.T, body []byte, count uint32) {
+		name := wire.Name("\x01a\x04test\x00")
+		file := append(appendStored(nil, z)[:storeHeader], body...)
+		sealStored(file, count)
+		got, err := readStored(file, name)
+		if (got == nil) != (err != nil) {
+			t.Fatalf("%v, %v", got, err)
+		}
+		if got == nil {
+			return
+		}
+		if again, err := readStored(appendStored(nil, got), name); err != nil || !sameZone(got, again) {
+			t.Fatalf("not the same again: %v", err)
+		}
+	})
+}
