@@ -1,7 +1,6 @@
 package xfr
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -53,7 +52,7 @@ func TestReadCatalog(t *testing.T) {
 type catalogTest struct {
 	*Secondary
 	primary *fakePrimary
-	log     bytes.Buffer
+	log     safeBuffer
 	serial  uint32
 	group   Group
 }

@@ -134,8 +134,27 @@ func (p *fakePrimary) Close() {}
 
 var testPrimary = netip.MustParseAddrPort("192.0.2.53:53")
 
+// safeBuffer is a log that is read while it is written.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *safeBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
 // secondaryOf starts a secondary of primaries in memory.
-func secondaryOf(t testing.TB, log *bytes.Buffer, primaries ...*fakePrimary) (*Secondary, []Primary) {
+func secondaryOf(t testing.TB, log *safeBuffer, primaries ...*fakePrimary) (*Secondary, []Primary) {
 	var list []Primary
 	by := make(map[netip.AddrPort]*fakePrimary)
 	addr := testPrimary.Addr()
@@ -147,7 +166,7 @@ func secondaryOf(t testing.TB, log *bytes.Buffer, primaries ...*fakePrimary) (*S
 	}
 	logger := zerolog.Nop()
 	if log != nil {
-		logger = zerolog.New(zerolog.SyncWriter(log))
+		logger = zerolog.New(log)
 	}
 	s := NewSecondary(SecondaryOptions{
 		Logger:  logger,
@@ -354,7 +373,7 @@ func TestSecondaryUnreachable(t *testing.T) {
 	const zones = 5000
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log safeBuffer
 		p := fakePrimary{down: true}
 		s, primaries := secondaryOf(t, &log, &p)
 		defer stop(t, s)

@@ -121,7 +121,7 @@ func TestSecondaryTorn(t *testing.T) {
 	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var log bytes.Buffer
+	var log safeBuffer
 	s, primaries := secondaryOf(t, &log, &p)
 	g.Primaries, g.Store = primaries, dir
 	configure(t, s, g)
