@@ -51,6 +51,8 @@ type Key struct {
 // Primary is a server from which zones are transferred.
 type Primary struct {
 	Addr netip.AddrPort
+	// Local is the address to ask from; the zero Addr leaves it to the kernel.
+	Local netip.Addr
 	// Key signs all messages in both directions; nil is none.
 	Key *Key
 }
@@ -65,7 +67,7 @@ type Limits struct {
 }
 
 // DefaultLimits are those of a configuration that says nothing.
-var DefaultLimits = Limits{Records: 10_000_000, Octets: 1 << 30, Time: 30 * time.Minute, Idle: 30 * time.Second}
+var DefaultLimits = Limits{Records: 4_000_000, Octets: 256 << 20, Time: 30 * time.Minute, Idle: 30 * time.Second}
 
 // Reason says why a transfer failed. Reasons are few and fixed: they are labels
 // of metrics.
