@@ -24,8 +24,10 @@ type Config struct {
 	// Transfer is nil when nobody may transfer zones.
 	Transfer *Transfer
 	// Parked is nil when there are no parked zones.
-	Parked  *Parked
-	Cookies Cookies
+	Parked *Parked
+	// Secondary are the zones of primaries.
+	Secondary []Secondary
+	Cookies   Cookies
 	// Metrics and Health are addresses of HTTP servers; the zero AddrPort is
 	// none. They may be equal.
 	Metrics, Health netip.AddrPort
@@ -48,6 +50,8 @@ type Block struct {
 	Zones []string
 	// Parked: the block serves [Config.Parked].
 	Parked bool
+	// Secondary: the block serves the zones of all of [Config.Secondary].
+	Secondary bool
 	// Listen are the addresses and ports, none of them twice. Port 0 is a free
 	// port, one for all addresses of the block.
 	Listen []netip.AddrPort

@@ -48,6 +48,22 @@ var (
 		"Requests for transfers, by what became of them.", []string{"result"}, nil)
 	descNotifies = prometheus.NewDesc("nullspfd_notifies_total",
 		"NOTIFY messages to secondaries, by what became of them; sent counts repetitions too.", []string{"result"}, nil)
+	descSecondaryZones = prometheus.NewDesc("nullspfd_secondary_zones",
+		"Zones of primaries, catalog zones included, by state.", []string{"state"}, nil)
+	descRefreshes = prometheus.NewDesc("nullspfd_refreshes_total",
+		"Zones brought up to date, by whether there was a new version.", []string{"result"}, nil)
+	descRefreshFailures = prometheus.NewDesc("nullspfd_refresh_failures_total",
+		"Primaries that could not bring a zone up to date, by reason.", []string{"reason"}, nil)
+	descRefreshing = prometheus.NewDesc("nullspfd_refreshes",
+		"Zones that are being brought up to date, and that wait for it.", []string{"state"}, nil)
+	descNotified = prometheus.NewDesc("nullspfd_notifies_received_total",
+		"NOTIFY messages for zones of primaries: accepted from a primary, or refused.", []string{"result"}, nil)
+	descStoreErrors = prometheus.NewDesc("nullspfd_store_errors_total",
+		"Files of zones that could not be written, read or removed.", nil, nil)
+	descUnsaved = prometheus.NewDesc("nullspfd_unsaved_zones",
+		"Zones that are served, but not on disk.", nil, nil)
+	descCatalogErrors = prometheus.NewDesc("nullspfd_catalog_errors_total",
+		"Versions of catalog zones that were not processed.", nil, nil)
 	descSuppressed = prometheus.NewDesc("nullspfd_log_lines_suppressed_total",
 		"Lines of the query log that were left out, because they are written too slowly.", nil, nil)
 	descBuild = prometheus.NewDesc("nullspfd_build_info",
@@ -74,7 +90,10 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReceived, descAnswered, descDropped, descSendErrors, descSocketDrops,
 		descTracked, descStored, descLost, descConnections, descOver,
-		descReloads, descConfigGood, descZones, descTransfersOut, descNotifies, descSuppressed, descBuild,
+		descReloads, descConfigGood, descZones, descTransfersOut, descNotifies,
+		descSecondaryZones, descRefreshes, descRefreshFailures, descRefreshing, descNotified,
+		descStoreErrors, descUnsaved, descCatalogErrors,
+		descSuppressed, descBuild,
 	} {
 		descs <- d
 	}
@@ -131,6 +150,22 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	for result, count := range map[string]uint64{"sent": n.Sent, "answered": n.Answered, "refused": n.Refused, "failed": n.Failed, "dropped": n.Dropped} {
 		counter(descNotifies, count, result)
 	}
+	in := s.secondary.Status()
+	for state, n := range in.Zones {
+		gauge(descSecondaryZones, float64(n+in.Catalogs[state]), xfr.ZoneState(state).String())
+	}
+	counter(descRefreshes, in.Transferred, "transferred")
+	counter(descRefreshes, in.Unchanged, "unchanged")
+	for reason, n := range in.Failed {
+		counter(descRefreshFailures, n, xfr.Reason(reason).String())
+	}
+	gauge(descRefreshing, float64(in.Running), "running")
+	gauge(descRefreshing, float64(in.Waiting), "waiting")
+	counter(descNotified, in.NotifyAccepted, "accepted")
+	counter(descNotified, in.NotifyRefused, "refused")
+	counter(descStoreErrors, in.StoreErrors)
+	gauge(descUnsaved, float64(in.Unsaved))
+	counter(descCatalogErrors, in.CatalogErrors)
 	counter(descSuppressed, s.queryLog.suppressed.Load())
 	gauge(descBuild, 1, s.options.Version)
 }

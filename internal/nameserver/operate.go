@@ -21,6 +21,8 @@ type serving struct {
 	config *Config
 	// listen are the addresses, sorted.
 	listen []string
+	// secondary has the zones of primaries.
+	secondary *xfr.Secondary
 }
 
 // Status implements [control.Daemon].
@@ -42,6 +44,7 @@ func (d controlled) Status(context.Context) (*control.Status, error) {
 	if reason := d.lastFailure.Load(); reason != nil {
 		status.Reloads.Error = *reason
 	}
+	addSecondary(status, d.secondary.Status())
 	for _, source := range now.sources() {
 		status.Zones = append(status.Zones, source.count()...)
 	}
@@ -82,7 +85,7 @@ func (s *serving) sources() []zoneSource {
 	if p := s.config.Parked; p != nil {
 		list = append(list, parkedZones{p.Zones})
 	}
-	return list
+	return append(list, secondaryZones{s.secondary})
 }
 
 // find returns the zone of a name in presentation form.

@@ -32,6 +32,8 @@ type Options struct {
 	// Load loads the configuration anew, for a reload that is asked for at the
 	// control socket.
 	Load func() (*Config, error)
+	// Connect returns what speaks with a primary; see [xfr.SecondaryOptions].
+	Connect func(p xfr.Primary, l xfr.Limits, connections int) xfr.Refresher
 }
 
 // Server is a running nameserver. What outlives a configuration belongs to it:
@@ -52,6 +54,10 @@ type Server struct {
 	source   currentSource
 	notifier *xfr.Notifier
 	served   servedTransfers
+	// secondary has the zones of primaries, applied the configuration that says
+	// which names are served otherwise.
+	secondary *xfr.Secondary
+	applied   atomic.Pointer[Config]
 
 	reloads, failedReloads atomic.Uint64
 	// lastFailure is why the last reload failed, "" when it did not.
@@ -126,6 +132,7 @@ func Start(c *Config, o Options) (*Server, error) {
 	s.queryLog = newQueryLog(s.log)
 	s.source.Store(new(transferSource))
 	s.notifier = xfr.NewNotifier(&s.source, s.log)
+	s.secondary = s.newSecondary()
 	s.registry = newMetricsRegistry(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,6 +145,9 @@ func Start(c *Config, o Options) (*Server, error) {
 
 // Check does all that [Start] does before it opens a journal or a socket.
 func Check(c *Config) error {
+	if err := c.checkSecondary(); err != nil {
+		return err
+	}
 	k := compiler{config: c, workers: 1, number: new(discard).Zone, secrets: make([]Secret, 1)}
 	_, err := k.compile()
 	return err
@@ -208,8 +218,12 @@ func (s *Server) apply(c *Config) error {
 			openedWeb[at] = w
 		}
 	}
-	k := compiler{config: c, secrets: s.secrets, log: s.queryLog, workers: s.options.Workers, number: s.recorder.Zone, source: &s.source, served: &s.served}
+	k := compiler{config: c, secrets: s.secrets, log: s.queryLog, workers: s.options.Workers, number: s.recorder.Zone, source: &s.source, served: &s.served, secondary: s.secondary}
 	tables, err := k.compile()
+	if err != nil {
+		return undo(err)
+	}
+	groups, err := xfr.Prepare(c.groups())
 	if err != nil {
 		return undo(err)
 	}
@@ -220,8 +234,10 @@ func (s *Server) apply(c *Config) error {
 
 	// Nothing can fail from here on.
 	changed := s.succeedParked(c)
-	s.source.Store(c.transferSource())
+	s.source.Store(c.transferSource(s.secondary))
 	s.config = c
+	s.applied.Store(c)
+	s.secondary.Configure(groups)
 	for at, t := range tables {
 		if l := opened[at]; l != nil {
 			l.table.Store(t)
@@ -238,7 +254,7 @@ func (s *Server) apply(c *Config) error {
 			s.closeListener(at, l)
 		}
 	}
-	s.serving.Store(&serving{c, s.addresses()})
+	s.serving.Store(&serving{c, s.addresses(), s.secondary})
 	for at, w := range openedWeb {
 		s.web[at] = w
 	}
@@ -293,8 +309,9 @@ func (s *Server) end() error {
 	s.slow.close()
 	s.tcp.close(stopGrace)
 	s.queryLog.close()
+	err := s.secondary.Close()
 	s.notifier.Close()
-	err := s.recorder.Close()
+	err = errors.Join(err, s.recorder.Close())
 	if s.control != nil {
 		err = errors.Join(err, s.control.close())
 		s.control = nil

@@ -26,6 +26,7 @@ var directives = []struct {
 	{"tsig", (*corefile).setupKeys},
 	{"parked", (*corefile).setupParked},
 	{"transfer", (*corefile).setupTransfer},
+	{"secondary", (*corefile).setupSecondary},
 	{"rrl", (*corefile).setupLimit},
 	{"journal", (*corefile).setupJournal},
 	{"cookies", (*corefile).setupCookies},
@@ -234,8 +235,8 @@ func (b *blockState) checkKeys() error {
 	switch {
 	case b.track != "" && len(b.stored) > 0:
 		return fmt.Errorf("spftrack and %s stand in one block; write a block .:%d for the latter", b.stored[0], b.keys[0].port)
-	case b.track == "" && !b.Parked:
-		return fmt.Errorf("the block has neither spftrack nor parked, so it would answer nothing")
+	case b.track == "" && !b.Parked && !b.Secondary:
+		return fmt.Errorf("the block has neither spftrack nor parked nor secondary, so it would answer nothing")
 	}
 	return nil
 }

@@ -4,13 +4,15 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
 // storedZones answers from zones in memory: parked ones and those of a
 // secondary. Of two that a name is in, the one with the longer name answers.
 type storedZones struct {
-	parked *zonestore.Parked // nil is none
+	parked    *zonestore.Parked // nil is none
+	secondary *zonestore.Table  // nil is none
 }
 
 // stored returns what a block without tracking zones serves.
@@ -18,6 +20,9 @@ func (c *compiler) stored(b *Block) *storedZones {
 	s := &storedZones{}
 	if b.Parked {
 		s.parked = c.config.Parked.Zones
+	}
+	if b.Secondary && c.secondary != nil {
+		s.secondary = c.secondary.Table()
 	}
 	return s
 }
@@ -40,6 +45,16 @@ func (s *storedZones) respond(r *zonestore.Reply, most int) bool {
 	found, labels := -1, -1
 	if s.parked != nil {
 		found, labels = s.parked.Find(r, most)
+	}
+	if s.secondary != nil {
+		if slot, n := s.secondary.Find(r, most); slot != nil && n > labels {
+			if z := slot.Zone(); z != nil {
+				z.Answer(r, n)
+			} else {
+				r.Rcode = dns.RcodeServerFailure
+			}
+			return true
+		}
 	}
 	if found < 0 {
 		return false
@@ -108,8 +123,8 @@ func (s *Server) succeedParked(c *Config) (tell []wire.Name) {
 }
 
 // transferSource returns the zones of a configuration that can be transferred.
-func (c *Config) transferSource() *transferSource {
-	s := &transferSource{}
+func (c *Config) transferSource(secondary *xfr.Secondary) *transferSource {
+	s := &transferSource{secondary: secondary}
 	if c.Parked != nil {
 		s.parked = c.Parked.Zones
 	}
@@ -120,7 +135,7 @@ func (c *Config) transferSource() *transferSource {
 func (s *Server) zones() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := map[string]int{"tracking": 0, "parked": 0}
+	n := map[string]int{"tracking": 0, "parked": 0, "secondary": s.secondary.Table().Len()}
 	for _, b := range s.config.Blocks {
 		n["tracking"] += len(b.Zones)
 	}

@@ -64,6 +64,8 @@ type compiler struct {
 	// source has the zones that may be transferred.
 	source xfr.Source
 	served *servedTransfers
+	// secondary has the zones of primaries; nil for a check.
+	secondary *xfr.Secondary
 	// number gives each zone the number that it has in events.
 	number func(zone string, layouts []spftrack.Layout) (uint16, error)
 }
@@ -91,6 +93,9 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 			}
 			if len(z.block.Zones) == 0 && c.config.Transfer != nil {
 				t.out, t.served = xfr.NewOut(c.source, c.config.Transfer.acl()), c.served
+			}
+			if z.block.Secondary && c.secondary != nil {
+				t.notified = c.secondary
 			}
 			t.responders = append(t.responders, limitedResponder{z.Responder, z.limit})
 			// Refused questions are limited unless every block at the address

@@ -134,7 +134,7 @@ func (t *table) takeNotify(q *Query) outcome {
 // transferSource are the zones of a server that can be transferred.
 type transferSource struct {
 	parked    *zonestore.Parked // nil is none
-	secondary *zonestore.Table  // nil is none
+	secondary *xfr.Secondary    // nil is none
 }
 
 // Version implements [xfr.Source].
@@ -148,11 +148,7 @@ func (s *transferSource) Version(zone wire.Name) xfr.Version {
 		}
 	}
 	if s.secondary != nil {
-		if slot := s.secondary.Slot(zone); slot != nil {
-			if z := slot.Zone(); z != nil {
-				return z
-			}
-		}
+		return s.secondary.Version(zone)
 	}
 	return nil
 }

@@ -48,7 +48,8 @@ type ZoneStatus struct {
 	// Problem is why the last try failed, nil when it did not.
 	Problem error
 	// Primary is the one that answered last, or is tried first.
-	Primary netip.AddrPort
+	Primary   netip.AddrPort
+	Primaries []Primary
 	// Catalog is the catalog zone that lists the zone, "" for none.
 	Catalog   wire.Name
 	IsCatalog bool
@@ -72,11 +73,13 @@ func (c *secondaryCounts) failed(err error) {
 	c.failures[reason].Add(1)
 }
 
+// StateCounts are numbers of zones by [ZoneState].
+type StateCounts [numZoneStates]int
+
 // SecondaryStatus sums up the zones of a secondary.
 type SecondaryStatus struct {
-	// Zones are their numbers by [ZoneState], catalog zones not among them.
-	Zones    [numZoneStates]int
-	Catalogs int
+	// Zones are without the catalog zones, which Catalogs are.
+	Zones, Catalogs StateCounts
 	// Waiting for a worker, and Running.
 	Waiting, Running int
 	// Transferred are new versions, Unchanged refreshes without one.
@@ -105,7 +108,7 @@ func (s *Secondary) Status() SecondaryStatus {
 	t.Unsaved = len(s.unsaved)
 	for _, z := range s.zones {
 		if z.isCatalog {
-			t.Catalogs++
+			t.Catalogs[z.state()]++
 		} else {
 			t.Zones[z.state()]++
 		}
@@ -149,6 +152,7 @@ func (z *secondaryZone) status() ZoneStatus {
 		Name: z.name, State: z.state(), Zone: z.have,
 		Waiting: z.urgency != urgencyNone, Running: z.running,
 		Problem: z.problem, Primary: z.group.Primaries[int(z.primary)%len(z.group.Primaries)].Addr,
+		Primaries: z.group.Primaries,
 		IsCatalog: z.isCatalog, Store: z.group.Store,
 	}
 	at := func(n int64) time.Time {

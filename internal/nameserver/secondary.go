@@ -1,0 +1,57 @@
+package nameserver
+
+import (
+	"fmt"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
+)
+
+// newSecondary returns the secondary of a server, without zones yet.
+func (s *Server) newSecondary() *xfr.Secondary {
+	return xfr.NewSecondary(xfr.SecondaryOptions{
+		Logger:  s.log,
+		Connect: s.options.Connect,
+		Changed: func(zones []wire.Name) { s.notifier.Notify(zones) },
+		Taken: func(zone wire.Name) bool {
+			c := s.applied.Load()
+			return c != nil && c.serves(zone)
+		},
+	})
+}
+
+// serves reports whether a name is a parked or a tracking zone.
+func (c *Config) serves(zone wire.Name) bool {
+	if p := c.Parked; p != nil && p.Zones != nil && (zone == p.Zones.CatalogName() || p.Zones.Version(zone) != nil) {
+		return true
+	}
+	return trackingZones{c}.zone(zone) != nil
+}
+
+// groups returns the groups of primaries.
+func (c *Config) groups() (list []xfr.Group) {
+	for i := range c.Secondary {
+		list = append(list, c.Secondary[i].Group)
+	}
+	return list
+}
+
+// checkSecondary refuses groups that cannot be served together, and zones that
+// are served otherwise.
+func (c *Config) checkSecondary() error {
+	for i := range c.Secondary {
+		s := &c.Secondary[i]
+		for _, list := range [][]wire.Name{s.Zones, s.Catalogs} {
+			for _, name := range list {
+				if c.serves(name) {
+					return fmt.Errorf("%s - secondary: %s is a parked or a tracking zone already", s.Position, name)
+				}
+			}
+		}
+		// Say where the group stands that is at fault.
+		if err := xfr.CheckGroups(c.groups()[:i+1]); err != nil {
+			return fmt.Errorf("%s - %w", s.Position, err)
+		}
+	}
+	return nil
+}
