@@ -11,7 +11,6 @@ import (
 func (s *Server) newSecondary() *xfr.Secondary {
 	return xfr.NewSecondary(xfr.SecondaryOptions{
 		Logger:  s.log,
-		Connect: s.options.Connect,
 		Changed: func(zones []wire.Name) { s.notifier.Notify(zones) },
 		Taken: func(zone wire.Name) bool {
 			c := s.applied.Load()

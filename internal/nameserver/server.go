@@ -32,8 +32,6 @@ type Options struct {
 	// Load loads the configuration anew, for a reload that is asked for at the
 	// control socket.
 	Load func() (*Config, error)
-	// Connect returns what speaks with a primary; see [xfr.SecondaryOptions].
-	Connect func(p xfr.Primary, l xfr.Limits, connections int) xfr.Refresher
 }
 
 // Server is a running nameserver. What outlives a configuration belongs to it:

@@ -14,7 +14,7 @@ import (
 	"nullspf/internal/zonestore"
 )
 
-// Refresher brings zones of one primary up to date; see [NewClient]. It is used
+// Refresher brings zones of one primary up to date; [Client] is one. It is used
 // by many goroutines at once.
 type Refresher interface {
 	// Refresh returns the version that the primary has: have itself when it has
@@ -46,7 +46,7 @@ const DefaultTransfers = 8
 type SecondaryOptions struct {
 	Logger zerolog.Logger
 	// Connect returns what speaks with a primary over at most so many
-	// connections.
+	// connections; nil is [NewClient].
 	Connect func(p Primary, l Limits, connections int) Refresher
 	// Changed is told of a zone that has a new version; nil is nobody.
 	Changed func(zones []wire.Name)
@@ -107,6 +107,9 @@ func NewSecondary(o SecondaryOptions) *Secondary {
 	}
 	if o.MaxMembers == 0 {
 		o.MaxMembers = DefaultMaxMembers
+	}
+	if o.Connect == nil {
+		o.Connect = func(p Primary, l Limits, connections int) Refresher { return NewClient(p, l, connections) }
 	}
 	s := &Secondary{
 		options: o, log: o.Logger,
