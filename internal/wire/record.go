@@ -60,11 +60,12 @@ func (r *Record) Append(dst []byte) []byte {
 	return append(dst, r.Data...)
 }
 
-// String returns the record as a line of a zone file.
+// String returns the record as a line of a zone file. Data that is not what its
+// type demands is written as that of an unknown type (RFC 3597 section 5).
 func (r *Record) String() string {
 	rr, err := r.RR()
 	if err != nil {
-		return fmt.Sprintf("%s %d %s (%v)", r.Name, r.TTL, TypeString(r.Type), err)
+		return fmt.Sprintf("%s\t%d\tIN\tTYPE%d\t\\# %d %x", r.Name, r.TTL, r.Type, len(r.Data), r.Data)
 	}
 	return rr.String()
 }

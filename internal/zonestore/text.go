@@ -2,7 +2,6 @@ package zonestore
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 )
 
@@ -10,19 +9,9 @@ import (
 // line.
 func (z *Zone) WriteText(w io.Writer) error {
 	out := bufio.NewWriter(w)
-	var err error
 	for r := range z.Records {
-		rr, bad := r.RR()
-		if bad != nil {
-			err = fmt.Errorf("%s: %w", r.Name, bad)
-			break
-		}
-		if _, err = out.WriteString(rr.String() + "\n"); err != nil {
-			break
-		}
-	}
-	if err != nil {
-		return err
+		// An error stays in out.
+		_, _ = out.WriteString(r.String() + "\n")
 	}
 	return out.Flush()
 }
