@@ -66,8 +66,8 @@ func textOf(t testing.TB, z *zonestore.Zone) string {
 	return b.String()
 }
 
-// primary is a server of one connection after the other.
-type primary struct {
+// hostile is a primary of one connection after the other.
+type hostile struct {
 	t        *testing.T
 	listener net.Listener
 	// opened counts connections.
@@ -86,15 +86,15 @@ type asked struct {
 	qtype    uint16
 }
 
-// startPrimary answers requests with a function, which returns false to close
+// startHostile answers requests with a function, which returns false to close
 // the connection.
-func startPrimary(t *testing.T, answer func(q *asked) bool) (*primary, netip.AddrPort) {
+func startHostile(t *testing.T, answer func(q *asked) bool) (*hostile, netip.AddrPort) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &primary{t: t, listener: l}
+	p := &hostile{t: t, listener: l}
 	var serving sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	serving.Go(func() {
@@ -123,7 +123,7 @@ func startPrimary(t *testing.T, answer func(q *asked) bool) (*primary, netip.Add
 	return p, l.Addr().(*net.TCPAddr).AddrPort()
 }
 
-func (p *primary) serve(conn net.Conn, answer func(q *asked) bool) bool {
+func (p *hostile) serve(conn net.Conn, answer func(q *asked) bool) bool {
 	var length [2]byte
 	if _, err := io.ReadFull(conn, length[:]); err != nil {
 		return false
@@ -299,7 +299,7 @@ func TestHostilePrimary(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, at := startPrimary(t, func(q *asked) bool { return c.answer(t, q) })
+			_, at := startHostile(t, func(q *asked) bool { return c.answer(t, q) })
 			client := NewClient(Primary{Addr: at}, testLimits, 1)
 			defer client.Close()
 			start := time.Now()
@@ -371,7 +371,7 @@ func TestRefreshIncremental(t *testing.T) {
 		"older IXFR":                {3, []string{soaLine(0)}, nil, "", ReasonBackwards, "SOA IXFR"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, at := startPrimary(t, func(q *asked) bool {
+			p, at := startHostile(t, func(q *asked) bool {
 				switch q.qtype {
 				case dns.TypeSOA:
 					return q.send(q.answer(t, soaLine(c.serial)))
@@ -412,7 +412,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	for _, perConnection := range []int{1000, 3} {
 		var mu sync.Mutex
 		served := make(map[net.Conn]int)
-		p, at := startPrimary(t, func(q *asked) bool {
+		p, at := startHostile(t, func(q *asked) bool {
 			mu.Lock()
 			served[q.conn]++
 			n := served[q.conn]
@@ -468,7 +468,7 @@ func TestSignedTransfers(t *testing.T) {
 		}, ReasonRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, at := startPrimary(t, func(q *asked) bool {
+			_, at := startHostile(t, func(q *asked) bool {
 				_, signed, err := Keys{k.Name: k}.Verify(q.msg, time.Now())
 				if err != nil || signed == nil || signed.Key != k {
 					t.Errorf("the request is not signed: %v, %v", signed, err)
