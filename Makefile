@@ -24,7 +24,7 @@ zones: build ## write zone files and configurations: make zones CONFIG=nullspf.y
 check: build ## check configuration, lists and output: make check CONFIG=nullspf.yaml
 	bin/nullspf check -c '$(CONFIG)' $(if $(OUT),-o '$(OUT)')
 
-demo: build ## publish the example domains with real BINDs, record forged mail with nullspfd
+demo: build ## serve the example domains with BIND and nullspfd, record forged mail
 	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf
 	$(GO) run ./internal/demo
 

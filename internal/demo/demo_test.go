@@ -10,7 +10,8 @@ import (
 
 // TestDemo runs the demonstration: the program publishes the 900 and more
 // example domains, BIND loads them all, and a secondary transfers them all
-// with TSIG, as verify confirms; then pyspf checks forged messages by way of
+// with TSIG, as verify confirms; so do nullspfd and another as its secondary,
+// which also follows a change; then pyspf checks forged messages by way of
 // Unbound, and nullspfd records them.
 func TestDemo(t *testing.T) {
 	peers.Require(t, "named", "rndc", "named-checkconf", "dig", "unbound", debianPython)

@@ -1,5 +1,6 @@
 // Command demo shows the main jobs on the examples: it publishes their domains
-// with a real BIND primary and a real BIND secondary on loopback, has a real SPF
+// with a real BIND primary and a real BIND secondary on loopback, and with a
+// nullspfd primary and a nullspfd secondary beside them, has a real SPF
 // implementation check forged messages, and shows what nullspfd recorded.
 //
 //	go run ./internal/demo [-nullspf bin/nullspf] [-nullspfd bin/nullspfd] [-examples examples] [-dir demo]
@@ -41,8 +42,10 @@ func main() {
 
 type demo struct {
 	nullspf, nullspfd, examples, dir string
-	primary, secondary, tracker      netip.AddrPort
-	names                            []string
+	// primary and secondary are the BIND servers, tracker and follower the
+	// nullspfd servers.
+	primary, secondary, tracker, follower netip.AddrPort
+	names                                 []string
 }
 
 func (d *demo) run(ctx context.Context) error {
@@ -79,7 +82,7 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	defer secondary.Stop()
-	if err := d.waitTransfers(ctx); err != nil {
+	if err := d.waitTransfers(ctx, d.primary, d.secondary); err != nil {
 		return fmt.Errorf("%w\nlog of the secondary:\n%s", err, secondary.Log())
 	}
 
@@ -99,7 +102,7 @@ func (d *demo) run(ctx context.Context) error {
 		"--server", d.primary.String(), "--server", d.secondary.String()); err != nil {
 		return err
 	}
-	return d.track(ctx)
+	return d.serve(ctx)
 }
 
 // prepare writes the example configuration with loopback addresses and a key.
@@ -112,33 +115,35 @@ func (d *demo) prepare() error {
 	}
 	loopback := netip.MustParseAddr("127.0.0.1")
 	var err error
-	for _, a := range []*netip.AddrPort{&d.primary, &d.secondary, &d.tracker} {
+	for _, a := range []*netip.AddrPort{&d.primary, &d.secondary, &d.tracker, &d.follower} {
 		if *a, err = peers.FreePort(loopback); err != nil {
 			return err
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(d.examples, "nullspf.yaml"))
+	list, err := os.ReadFile(filepath.Join(d.examples, "generic.txt"))
 	if err != nil {
 		return err
 	}
-	list, err := filepath.Abs(filepath.Join(d.examples, "generic.txt"))
-	if err != nil {
+	if err := os.WriteFile(filepath.Join(d.dir, "generic.txt"), list, 0o644); err != nil {
 		return err
 	}
-	config := string(text)
-	for key, value := range map[string]string{
+	if err := d.configure("nullspf.yaml", map[string]string{
 		"output: ":    "build",
-		"primary: ":   fmt.Sprintf("{addresses: [%q], allow_transfer: [127.0.0.1], also_notify: [%q]}", d.primary, d.secondary),
-		"    list: ":  list,
+		"primary: ":   fmt.Sprintf("{addresses: [%q], allow_transfer: [127.0.0.1], also_notify: [%q, %q]}", d.primary, d.secondary, d.follower),
 		"  listen: ":  fmt.Sprintf("[%q]", d.tracker),
-		"journals: ":  "[var]\ntsig: {name: xfr.example.net, algorithm: hmac-sha256, secret_file: tsig.key}",
+		"journals: ":  "[var]\n" + key + "nullspfd: {control: primary.sock}",
 		"servers: [b": "ind, nsd, knot, nullspfd]",
-	} {
-		if config, err = replaceValue(config, key, value); err != nil {
-			return err
-		}
+	}); err != nil {
+		return err
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, "nullspf.yaml"), []byte(config), 0o644); err != nil {
+	// The secondary's machine has other addresses and folders.
+	if err := d.configure("secondary.yaml", map[string]string{
+		"output: ":    "build-secondary",
+		"primary: ":   fmt.Sprintf("{addresses: [%q], allow_transfer: [127.0.0.1], also_notify: [%q]}", d.tracker, d.follower),
+		"  listen: ":  fmt.Sprintf("[%q]", d.follower),
+		"journals: ":  "[var-secondary]\n" + key + "nullspfd: {control: secondary.sock}",
+		"servers: [b": "ind, nullspfd]",
+	}); err != nil {
 		return err
 	}
 	secret := make([]byte, 32)
@@ -146,6 +151,24 @@ func (d *demo) prepare() error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(d.dir, "tsig.key"), []byte(base64.StdEncoding.EncodeToString(secret)+"\n"), 0o600)
+}
+
+// key is the TSIG key in the configuration.
+const key = "tsig: {name: xfr.example.net, algorithm: hmac-sha256, secret_file: tsig.key}\n"
+
+// configure writes the example configuration with other values.
+func (d *demo) configure(file string, values map[string]string) error {
+	text, err := os.ReadFile(filepath.Join(d.examples, "nullspf.yaml"))
+	if err != nil {
+		return err
+	}
+	config := string(text)
+	for key, value := range values {
+		if config, err = replaceValue(config, key, value); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(d.dir, file), []byte(config), 0o644)
 }
 
 // replaceValue replaces what follows the one line that begins with key.
@@ -209,19 +232,19 @@ func (d *demo) start(ctx context.Context, address netip.AddrPort, fragment strin
 	return s, err
 }
 
-// waitTransfers waits until the secondary serves every zone with the primary's
+// waitTransfers waits until a secondary serves every zone with the primary's
 // serial number.
-func (d *demo) waitTransfers(ctx context.Context) error {
+func (d *demo) waitTransfers(ctx context.Context, primary, secondary netip.AddrPort) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	start := time.Now()
 	for _, name := range d.names {
-		want, ok := peers.Serial(ctx, d.primary, name)
+		want, ok := peers.Serial(ctx, primary, name)
 		if !ok {
 			return fmt.Errorf("the primary does not serve %s", name)
 		}
 		for {
-			if got, ok := peers.Serial(ctx, d.secondary, name); ok && got == want {
+			if got, ok := peers.Serial(ctx, secondary, name); ok && got == want {
 				break
 			}
 			select {

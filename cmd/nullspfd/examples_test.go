@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"nullspf/internal/testsite"
+	"nullspf/zones"
+)
+
+// TestExamples checks the example Corefiles and those of the documents, with
+// the folders that they name below a temporary one.
+func TestExamples(t *testing.T) {
+	dir := t.TempDir()
+	site := &testsite.Site{
+		Dir: dir, Catalog: "catalog.invalid", Now: time.Unix(1_800_000_000, 0),
+		Lists: map[*zones.Group]string{testsite.Group("generic"): "domain\nbrand.example\n"},
+	}
+	if err := site.Build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "tsig.key"), "bnVsbHNwZiB0ZXN0cyBubyBzZWNyZXQgYXQgYWxsISE=\n")
+	examples := make(map[string]string)
+	paths, err := filepath.Glob("../../examples/*Corefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		examples[path] = readFile(t, path)
+	}
+	const document = "../../docs/nullspfd.md"
+	for _, m := range regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$").FindAllStringSubmatch(readFile(t, document), -1) {
+		if m[1] == "" && strings.Contains(m[2], ":53 {\n") {
+			examples[document+": "+strings.SplitN(m[2], "\n", 2)[0]] = m[2]
+		}
+	}
+	if len(examples) < 3 {
+		t.Errorf("only %d examples", len(examples))
+	}
+	folders := strings.NewReplacer("/etc/nullspf/", dir+"/", "/var/lib/nullspf/", dir+"/", "/run/nullspf/", dir+"/")
+	for name, text := range examples {
+		path := writeFile(t, filepath.Join(t.TempDir(), "Corefile"), folders.Replace(text))
+		if out, err := nullspfd(t, dir, "-conf", path, "-check").CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
