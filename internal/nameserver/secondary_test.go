@@ -1,0 +1,139 @@
+package nameserver
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+
+	"nullspf/internal/control"
+	"nullspf/internal/peers"
+)
+
+// await polls until something holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// TestSecondary has one server transfer the zones of another: with a catalog
+// zone, a key and NOTIFY.
+func TestSecondary(t *testing.T) {
+	at, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site, g, _ := parkedSite(t)
+	primaryFile := transferBlock(t, site, fmt.Sprintf("notify %s key xfr", at))
+	primaryAt, err := peers.FreePort(at.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	primaryFile = strings.Replace(primaryFile, ".:0 {", fmt.Sprintf(".:%d {", primaryAt.Port()), 1)
+	key := writeFile(t, filepath.Join(t.TempDir(), "key"), transferSecret)
+	socket := filepath.Join(t.TempDir(), "s")
+	corefile := fmt.Sprintf(`
+.:%d {
+    bind 127.0.0.1
+    tsig xfr hmac-sha256 %s
+    secondary {
+        catalog catalog.invalid
+        zones missing.example
+        primaries %s key xfr
+        store %s
+    }
+    transfer {
+        to 127.0.0.1 key xfr
+    }
+    control %s
+}
+`, at.Port(), key, primaryAt, t.TempDir(), socket)
+	question := func(name string, qtype uint16) *dns.Msg {
+		return exchange(t, "udp", at, new(dns.Msg).SetQuestion(name, qtype))
+	}
+	serves := func(name string, rcode int) func() bool {
+		return func() bool { return question(name, dns.TypeSOA).Rcode == rcode }
+	}
+	t.Run("with primary", func(t *testing.T) {
+		primary := startServer(t, primaryFile, Options{})
+		startServer(t, corefile, Options{})
+		await(t, "the first transfers", serves("brand.example.", dns.RcodeSuccess))
+		await(t, "the first transfers", serves("other.example.", dns.RcodeSuccess))
+		for _, zone := range []string{"brand.example.", "catalog.invalid."} {
+			ours, err := rightKey.transfer(t, at.String(), axfr(zone))
+			theirs, err2 := rightKey.transfer(t, primaryAt.String(), axfr(zone))
+			if diff := cmp.Diff(content(theirs), content(ours)); err != nil || err2 != nil || diff != "" {
+				t.Errorf("%s: %v, %v\n%s", zone, err, err2, diff)
+			}
+		}
+		for name, want := range map[string]int{
+			"x.y.brand.example.":      dns.RcodeSuccess,
+			"a._dmarc.brand.example.": dns.RcodeNameError,
+			"missing.example.":        dns.RcodeServerFailure,
+			"x.missing.example.":      dns.RcodeServerFailure,
+			"none.example.":           dns.RcodeRefused,
+		} {
+			if r := question(name, dns.TypeMX); r.Rcode != want || r.Authoritative != (want == dns.RcodeSuccess || want == dns.RcodeNameError) {
+				t.Errorf("%s: %v", name, r)
+			}
+		}
+		if r := question("x.zones.catalog.invalid.", dns.TypePTR); len(r.Answer) > 0 {
+			t.Errorf("members of the catalog zone are answered: %v", r)
+		}
+
+		// A change, an addition and a removal arrive by NOTIFY.
+		g.TXT[0] = "This domain sends no email, never"
+		site.Now = site.Now.Add(time.Minute)
+		site.Lists[g] = "domain\nbrand.example\nthird.example\n"
+		if err := site.Build(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := primary.reload(t, primaryFile); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "an addition", serves("third.example.", dns.RcodeSuccess))
+		await(t, "a removal", serves("other.example.", dns.RcodeRefused))
+		await(t, "a change", func() bool { return strings.Contains(question("brand.example.", dns.TypeTXT).String(), "never") })
+
+		c := control.NewClient(socket)
+		defer c.Close()
+		status, err := c.Status(t.Context())
+		if err != nil || status.TransfersIn.Done < 6 || status.Notifies.Received == 0 || len(status.TransfersIn.Failed) == 0 {
+			t.Errorf("%+v, %v", status, err)
+		}
+		z, err := c.Zone(t.Context(), "brand.example")
+		if err != nil || z.State != control.Serving || z.Catalog != "catalog.invalid" || z.Records < 5 || z.Refreshed.IsZero() || !z.Expires.After(z.Next) {
+			t.Errorf("%+v, %v", z, err)
+		}
+		if z, err = c.Zone(t.Context(), "missing.example"); err != nil || z.State != control.Waiting || z.Error == "" {
+			t.Errorf("%+v, %v", z, err)
+		}
+		if err := c.Retransfer(t.Context(), "brand.example"); err != nil {
+			t.Error(err)
+		}
+		if err := c.Retransfer(t.Context(), "none.example"); !errors.Is(err, control.ErrUnknownZone) {
+			t.Error(err)
+		}
+		await(t, "a transfer that was asked for", func() bool {
+			again, err := c.Status(t.Context())
+			return err == nil && again.TransfersIn.Done > status.TransfersIn.Done
+		})
+
+	})
+
+	// Without its primary, the server begins with what is on disk.
+	startServer(t, corefile, Options{})
+	if r := question("third.example.", dns.TypeSOA); r.Rcode != dns.RcodeSuccess || len(r.Answer) != 1 {
+		t.Errorf("after a restart: %v", r)
+	}
+}
