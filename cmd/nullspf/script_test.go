@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ENDPOINT", endpoint.String())
 			return err
 		},
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"answering": answering},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"answering": answering, "served": served},
 		RequireExplicitExec: true,
 	})
 }

@@ -53,15 +53,38 @@ func answering(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: answering PATH")
 	}
-	client := control.NewClient(ts.MkAbs(args[0]))
+	waitFor(ts, args[0], func(c *control.Client) error {
+		_, err := c.Status(context.Background())
+		return err
+	})
+}
+
+// served waits until a zone is served with a serial number: served PATH ZONE
+// SERIAL.
+func served(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: served PATH ZONE SERIAL")
+	}
+	waitFor(ts, args[0], func(c *control.Client) error {
+		z, err := c.Zone(context.Background(), args[1])
+		if err == nil && (z.State != control.Serving || fmt.Sprint(z.Serial) != args[2]) {
+			err = fmt.Errorf("%+v", z)
+		}
+		return err
+	})
+}
+
+// waitFor repeats a request at a socket until it returns no error.
+func waitFor(ts *testscript.TestScript, socket string, request func(*control.Client) error) {
+	client := control.NewClient(ts.MkAbs(socket))
 	defer client.Close()
 	var err error
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if _, err = client.Status(context.Background()); err == nil {
+		if err = request(client); err == nil {
 			return
 		}
 	}
-	ts.Fatalf("nobody answers: %v", err)
+	ts.Fatalf("after 20 s: %v", err)
 }
 
 func TestWriteStatus(t *testing.T) {
