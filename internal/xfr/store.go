@@ -86,7 +86,7 @@ func storedName(name wire.Name) string {
 
 func (s *store) path(name wire.Name) string { return filepath.Join(s.dir, storedName(name)) }
 
-// save replaces the file of a zone.
+// save writes or replaces the file of a zone.
 func (s *store) save(z *zonestore.Zone, refreshed time.Time) (err error) {
 	buffer, _ := s.buffers.Get().(*[]byte)
 	if buffer == nil {
@@ -94,20 +94,34 @@ func (s *store) save(z *zonestore.Zone, refreshed time.Time) (err error) {
 	}
 	defer s.buffers.Put(buffer)
 	*buffer = appendStored((*buffer)[:0], z)
-	temp := filepath.Join(s.dir, fmt.Sprintf("%s%d", storeTemp, s.next.Add(1)))
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temp)
-		}
-	}()
-	if err := os.WriteFile(temp, *buffer, 0o640); err != nil {
-		return err
-	}
-	if err := os.Chtimes(temp, time.Time{}, refreshed); err != nil {
-		return err
-	}
 	s.dirty.Store(true)
-	return os.Rename(temp, s.path(z.Name()))
+	// Where there is no file yet, a torn one is no loss.
+	path := s.path(z.Name())
+	err = writeNew(path, *buffer, refreshed)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	temp := filepath.Join(s.dir, fmt.Sprintf("%s%d", storeTemp, s.next.Add(1)))
+	if err := writeNew(temp, *buffer, refreshed); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
+
+// writeNew writes a file that is not there yet.
+func writeNew(path string, b []byte, at time.Time) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Chtimes(path, time.Time{}, at)
+	}
+	if err != nil {
+		_ = os.Remove(path)
+	}
+	return err
 }
 
 // touch notes a successful refresh that has not changed the zone.
