@@ -192,6 +192,20 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// TestMetricsAreDocumented looks for each metric of nullspfd in its document.
+func TestMetricsAreDocumented(t *testing.T) {
+	document := readDocument(t, "docs/nullspfd.md")
+	names := regexp.MustCompile(`"(nullspfd_[a-z_]+)"`).FindAllStringSubmatch(readDocument(t, "internal/nameserver/metrics.go"), -1)
+	if len(names) < 20 {
+		t.Errorf("only %d metrics found", len(names))
+	}
+	for _, m := range names {
+		if !strings.Contains(document, m[1]) {
+			t.Errorf("docs/nullspfd.md does not mention %s", m[1])
+		}
+	}
+}
+
 // codeBlocks returns the fenced blocks of a language.
 func codeBlocks(text, language string) []string {
 	var blocks []string
