@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,12 +69,31 @@ func TestParkedServed(t *testing.T) {
 }
 
 // 100 reloads, each with changed zones, cost no question; each version is
-// served as a whole.
+// served, and transferred, as a whole.
 func TestParkedReloadUnderLoad(t *testing.T) {
-	site, g, corefile := parkedSite(t)
+	site, g, _ := parkedSite(t)
+	corefile := transferBlock(t, site, "")
 	s := startServer(t, corefile, Options{Workers: 2})
 	at := s.address(t, false)
 	l := startLoad(t, at, 8, "www.brand.example.")
+	stop := make(chan struct{})
+	var transfers sync.WaitGroup
+	transferred := 0
+	transfers.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			rrs, err := rightKey.transfer(t, at.String(), axfr("brand.example."))
+			if err != nil || len(rrs) < 10 || rrs[0].String() != rrs[len(rrs)-1].String() {
+				t.Errorf("transfer %d: %v, %v", transferred, rrs, err)
+				return
+			}
+			transferred++
+		}
+	})
 	for i := range 100 {
 		g.TXT = []string{fmt.Sprintf("version %d of {domain}", i)}
 		site.Now = site.Now.Add(time.Second)
@@ -90,9 +110,11 @@ func TestParkedReloadUnderLoad(t *testing.T) {
 		}
 	}
 	asked := l.end()
+	close(stop)
+	transfers.Wait()
 	c := s.settled(t)
-	if got := c.UDP.Received + c.TCP.Received; got != asked+100 || c.UDP.Dropped+c.TCP.Dropped != 0 || asked < 1000 {
-		t.Errorf("%d questions asked, %+v", asked, c)
+	if got := c.UDP.Received + c.TCP.Received; got != asked+100+uint64(transferred) || c.UDP.Dropped+c.TCP.Dropped != 0 || asked < 1000 || transferred < 10 {
+		t.Errorf("%d questions and %d transfers asked, %+v", asked, transferred, c)
 	}
 	if n := strings.Count(s.log.String(), `"changed":2`); n != 100 {
 		t.Errorf("%d reloads tell of two changed zones", n)

@@ -2,6 +2,7 @@ package nameserver
 
 import (
 	"fmt"
+	"slices"
 
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
@@ -30,7 +31,12 @@ func (c *Config) serves(zone wire.Name) bool {
 // groups returns the groups of primaries.
 func (c *Config) groups() (list []xfr.Group) {
 	for i := range c.Secondary {
-		list = append(list, c.Secondary[i].Group)
+		g := c.Secondary[i].Group
+		g.Primaries = slices.Clone(g.Primaries)
+		for j := range g.Primaries {
+			g.Primaries[j].Local = c.localFor(g.Primaries[j].Addr.Addr())
+		}
+		list = append(list, g)
 	}
 	return list
 }

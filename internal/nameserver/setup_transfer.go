@@ -117,9 +117,7 @@ func parseServer(text string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), nil
 }
 
-// notifyTargets returns the servers that are told of changes. Messages leave
-// from the first address that is listened at, if that is a single one: it is
-// the one that secondaries know.
+// notifyTargets returns the servers that are told of changes.
 func (c *Config) notifyTargets() (targets []xfr.NotifyTarget) {
 	if c.Transfer == nil {
 		return nil
@@ -132,12 +130,13 @@ func (c *Config) notifyTargets() (targets []xfr.NotifyTarget) {
 	return targets
 }
 
-// localFor returns the address from which another server is asked; the zero
-// Addr leaves it to the kernel.
+// localFor returns the address from which another server is asked: the first
+// one that zones are served at, because it is the one that others know. The
+// zero Addr leaves it to the kernel.
 func (c *Config) localFor(to netip.Addr) netip.Addr {
 	for _, b := range c.Blocks {
 		for _, at := range b.Listen {
-			if a := at.Addr(); len(b.Zones) == 0 && a.Is4() == to.Is4() && !a.IsUnspecified() {
+			if a := at.Addr(); len(b.Zones) == 0 && a.Is4() == to.Is4() && a.IsLoopback() == to.IsLoopback() && !a.IsUnspecified() {
 				return a
 			}
 		}

@@ -308,3 +308,28 @@ func TestLargeTransfer(t *testing.T) {
 		exchange(t, "udp", s.address(t, false), new(dns.Msg).SetQuestion(testsite.ManyName(7)+".", dns.TypeSOA))
 	}
 }
+
+// TestLocalAddress asks other servers from the address that they know.
+func TestLocalAddress(t *testing.T) {
+	dir := t.TempDir()
+	c, err := Load(writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(`
+.:53 {
+    bind 127.0.0.1 127.0.0.2 192.0.2.1 192.0.2.2
+    secondary {
+        zones a.example
+        primaries 127.0.0.9 192.0.2.9 [2001:db8::9]:5300
+        store %s
+    }
+}
+`, filepath.Join(dir, "store"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range c.groups()[0].Primaries {
+		got = append(got, p.Addr.String()+" from "+p.Local.String())
+	}
+	if want := "127.0.0.9:53 from 127.0.0.1, 192.0.2.9:53 from 192.0.2.1, [2001:db8::9]:5300 from invalid IP"; strings.Join(got, ", ") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
+	}
+}
