@@ -9,7 +9,7 @@ FUZZTIME ?= 20s
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns man peers clean
+.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns bench-xfr man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,10 @@ bench: build ## measure the generator at a million domains (takes minutes and 10
 bench-dns: build ## measure nullspfd beside an echo, NSD, Knot DNS and BIND (needs dnsperf, two processors)
 	scripts/install-peers bind9 nsd knot dnsperf
 	$(GO) run ./internal/nameserver/bench
+
+bench-xfr: ## measure nullspfd as secondary of 100,000 zones beside NSD
+	scripts/install-peers nsd knot
+	$(GO) run ./internal/xfr/bench
 
 man: build ## write the man pages into dist/man
 	bin/nullspf man dist/man
