@@ -38,6 +38,8 @@ type answering struct {
 	proven  [8]uint32
 	proofs  int
 	chained bool
+	// prove: the zone is signed, and what DNSSEC has is asked for.
+	prove bool
 }
 
 // Answer answers from the zone, whose name has a number of labels (RFC 1034
@@ -46,6 +48,8 @@ func (z *Zone) Answer(r *Reply, labels int) {
 	a := answering{writer: writer{Reply: r}, zone: z, apex: labels}
 	start := r.At
 	r.Authoritative = true
+	soa := z.rrsetAt(z.soa)
+	a.prove = r.DO && soa.sigs > 0
 	a.begin()
 	t := target{name: r.Name(), labels: &r.labels, count: r.count, at: headerSize}
 	a.follow(&t)
@@ -227,7 +231,7 @@ func (a *answering) referral(t *target, first int, n *zoneNode, ns *zoneRRset) {
 	ns.sigs = 0 // they are the child's
 	a.putRRset(t, first, ns)
 	ns.sigs = sigs
-	if ds, ok := n.find(dns.TypeDS); ok && a.DO {
+	if ds, ok := n.find(dns.TypeDS); ok && a.prove {
 		a.putRRset(t, first, &ds)
 	} else {
 		a.proveNoData(t, first, -1)
@@ -248,6 +252,9 @@ func (a *answering) dname(t *target, first int, s *zoneRRset, next *[wire.MaxNam
 	n := copy(name[:], t.name[:prefix])
 	n += copy(name[n:], to)
 	a.record(t.at, t.owner(), dns.TypeCNAME, s.ttl, name[:n])
+	if a.Type == dns.TypeCNAME || a.Type == dns.TypeANY {
+		return 0 // this is what was asked for
+	}
 	return copy(next[:], name[:n])
 }
 

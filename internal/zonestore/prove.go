@@ -11,12 +11,12 @@ import (
 )
 
 // The proofs of signed zones: NSEC (RFC 4035 section 3.1.3) and NSEC3 (RFC 5155
-// section 7.2). None is written unless DO is set, and none in unsigned zones.
+// section 7.2). None is written unless DO is set, and none in zones that are not signed.
 
 // proveNoData proves that a name without its first labels has no such type.
 // encloser is the first label of the closest encloser of a wildcard, else -1.
 func (a *answering) proveNoData(t *target, first, encloser int) {
-	if !a.DO {
+	if !a.prove {
 		return
 	}
 	if a.zone.nsec3 == nil {
@@ -49,7 +49,7 @@ func (a *answering) proveNoData(t *target, first, encloser int) {
 
 // proveNoName proves that neither a name exists nor a wildcard that matches.
 func (a *answering) proveNoName(t *target, encloser int) {
-	if !a.DO {
+	if !a.prove {
 		return
 	}
 	if a.zone.nsec3 == nil {
@@ -57,13 +57,17 @@ func (a *answering) proveNoName(t *target, encloser int) {
 		a.coverWildcard(t, encloser)
 		return
 	}
+	// Below an opted-out delegation, names that exist without NSEC3 record may
+	// stand between the name and its closest encloser that has one; a wildcard
+	// there then exists.
 	encloser = a.proveEncloser(t, encloser)
-	a.coverHash(a.zone.nsec3.hashWildcard(t, encloser))
+	i, _ := a.zone.hash(a.zone.nsec3.hashWildcard(t, encloser))
+	a.nsec3(i)
 }
 
 // proveWildcard proves that an answer comes from a wildcard.
 func (a *answering) proveWildcard(t *target, encloser int) {
-	if !a.DO || encloser < 0 {
+	if !a.prove || encloser < 0 {
 		return
 	}
 	a.section = &a.Authority
