@@ -62,21 +62,20 @@ func (z *Zone) Answer(r *Reply, labels int) {
 
 // follow answers for a name and for those to which aliases lead.
 func (a *answering) follow(t *target) {
-	var name [wire.MaxName]byte
-	var labels [128]uint8
+	r := a.Reply
 	for range maxChain {
-		size := a.step(t, &name)
+		size := a.step(t)
 		if size == 0 || a.full {
 			return
 		}
 		a.chained = true
-		next := target{name: name[:size], labels: &labels, at: -1}
+		next := target{name: r.alias[:size], labels: &r.aliasLabels, at: -1}
 		at := 0
-		for ; name[at] != 0; at += 1 + int(name[at]) {
-			labels[next.count] = uint8(at)
+		for ; r.alias[at] != 0; at += 1 + int(r.alias[at]) {
+			r.aliasLabels[next.count] = uint8(at)
 			next.count++
 		}
-		labels[next.count] = uint8(at)
+		r.aliasLabels[next.count] = uint8(at)
 		apex := next.count - a.apex
 		if apex < 0 || !equalFold(next.from(apex), []byte(a.zone.apex)) {
 			return // another zone answers for it
@@ -85,9 +84,9 @@ func (a *answering) follow(t *target) {
 	}
 }
 
-// step answers for one name. When it is an alias it puts the name to which it
-// leads, and returns its size, else 0.
-func (a *answering) step(t *target, next *[wire.MaxName]byte) int {
+// step answers for one name. When it is an alias it returns the size of the name
+// to which it leads, which then stands in the reply, else 0.
+func (a *answering) step(t *target) int {
 	z := a.zone
 	if z.cuts {
 		for first := t.count - a.apex - 1; first >= 0; first-- {
@@ -101,14 +100,14 @@ func (a *answering) step(t *target, next *[wire.MaxName]byte) int {
 				return 0
 			}
 			if s, ok := n.find(dns.TypeDNAME); ok && first > 0 {
-				return a.dname(t, first, &s, next)
+				return a.dname(t, first, &s)
 			}
 		}
 	}
 	i, ok := z.lookup(t, 0, a.apex)
 	if ok {
 		n := z.node(i)
-		return a.data(t, &n, next, -1)
+		return a.data(t, &n, -1)
 	}
 	encloser := z.closestEncloser(t, i, a.apex)
 	if encloser == 0 {
@@ -118,7 +117,7 @@ func (a *answering) step(t *target, next *[wire.MaxName]byte) int {
 	}
 	if w, ok := z.wildcard(t, encloser, a.apex); ok {
 		n := z.node(w)
-		return a.data(t, &n, next, encloser)
+		return a.data(t, &n, encloser)
 	}
 	a.Rcode = dns.RcodeNameError
 	a.negative(t)
@@ -128,13 +127,13 @@ func (a *answering) step(t *target, next *[wire.MaxName]byte) int {
 
 // data answers from a node. encloser is the first label of the closest
 // encloser when it is a wildcard, else -1.
-func (a *answering) data(t *target, n *zoneNode, next *[wire.MaxName]byte, encloser int) int {
+func (a *answering) data(t *target, n *zoneNode, encloser int) int {
 	if s, ok := n.find(dns.TypeCNAME); ok && a.Type != dns.TypeCNAME && a.Type != dns.TypeANY && a.Type != dns.TypeRRSIG && a.Type != dns.TypeNSEC {
 		a.putRRset(t, 0, &s)
 		a.proveWildcard(t, encloser)
 		a.section = &a.Answer
 		target, _ := s.first()
-		return copy(next[:], target)
+		return copy(a.alias[:], target)
 	}
 	found := false
 	switch a.Type {
@@ -240,7 +239,7 @@ func (a *answering) referral(t *target, first int, n *zoneNode, ns *zoneRRset) {
 }
 
 // dname answers for a name below a DNAME record (RFC 6672 section 3.1).
-func (a *answering) dname(t *target, first int, s *zoneRRset, next *[wire.MaxName]byte) int {
+func (a *answering) dname(t *target, first int, s *zoneRRset) int {
 	a.putRRset(t, first, s)
 	to, _ := s.first()
 	prefix := int(t.labels[first])
@@ -255,7 +254,7 @@ func (a *answering) dname(t *target, first int, s *zoneRRset, next *[wire.MaxNam
 	if a.Type == dns.TypeCNAME || a.Type == dns.TypeANY {
 		return 0 // this is what was asked for
 	}
-	return copy(next[:], name[:n])
+	return copy(a.alias[:], name[:n])
 }
 
 // nameOffset returns where the name stands in data of a type that asks for

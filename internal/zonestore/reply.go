@@ -1,5 +1,7 @@
 package zonestore
 
+import "nullspf/internal/wire"
+
 // headerSize is that of a message (RFC 1035 section 4.1.1): QNAME stands there.
 const headerSize = 12
 
@@ -39,6 +41,10 @@ type Reply struct {
 	labels [128]uint8
 	// count is the number of labels of QNAME without that of the root.
 	count int
+	// alias is the name that an alias leads to, aliasLabels are the offsets of
+	// its labels.
+	alias       [wire.MaxName]byte
+	aliasLabels [128]uint8
 }
 
 // Split finds the labels of QNAME. It must be called once Buf is set, before a
