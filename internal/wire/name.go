@@ -25,12 +25,9 @@ var ErrName = errors.New("malformed domain name")
 // ParseName reads a name in presentation form (RFC 1035 section 5.1), with or
 // without final dot.
 func ParseName(text string) (Name, error) {
-	if !strings.HasSuffix(text, ".") || strings.HasSuffix(text, `\.`) {
-		text += "."
-	}
 	b := make([]byte, MaxName)
-	n, err := dns.PackDomainName(text, b, 0, nil, false)
-	if err != nil || text == ".." {
+	n, err := dns.PackDomainName(dns.Fqdn(text), b, 0, nil, false)
+	if err != nil {
 		return "", ErrName
 	}
 	return Lower(b[:n]), nil
