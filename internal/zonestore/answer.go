@@ -34,9 +34,12 @@ type answering struct {
 	zone *Zone
 	// apex is the number of labels of the apex.
 	apex int
-	// proven are the offsets of the NSEC and NSEC3 nodes that were written.
-	proven  [8]uint32
-	proofs  int
+	// proofs are the offsets of the nodes whose NSEC or NSEC3 records belong
+	// to the answer, of which written stand there already. They are collected:
+	// the authority section begins where no alias is followed any more.
+	proofs  [16]uint32
+	proven  int
+	written int
 	chained bool
 	// prove: the zone is signed, and what DNSSEC has is asked for.
 	prove bool
@@ -53,6 +56,7 @@ func (z *Zone) Answer(r *Reply, labels int) {
 	a.begin()
 	t := target{name: r.Name(), labels: &r.labels, count: r.count, at: headerSize}
 	a.follow(&t)
+	a.writeProofs()
 	if a.full {
 		r.At = start
 		r.Answer, r.Authority, r.Additional = 0, 0, 0
@@ -131,7 +135,6 @@ func (a *answering) data(t *target, n *zoneNode, encloser int) int {
 	if s, ok := n.find(dns.TypeCNAME); ok && a.Type != dns.TypeCNAME && a.Type != dns.TypeANY && a.Type != dns.TypeRRSIG && a.Type != dns.TypeNSEC {
 		a.putRRset(t, 0, &s)
 		a.proveWildcard(t, encloser)
-		a.section = &a.Answer
 		target, _ := s.first()
 		return copy(a.alias[:], target)
 	}
@@ -146,6 +149,7 @@ func (a *answering) data(t *target, n *zoneNode, encloser int) int {
 		if s, found = n.find(a.Type); found {
 			a.putRRset(t, 0, &s)
 			a.proveWildcard(t, encloser)
+			a.writeProofs()
 			a.additional(&s)
 			return 0
 		}
@@ -235,6 +239,7 @@ func (a *answering) referral(t *target, first int, n *zoneNode, ns *zoneRRset) {
 	} else {
 		a.proveNoData(t, first, -1)
 	}
+	a.writeProofs()
 	a.glue(t, first, ns)
 }
 

@@ -70,7 +70,6 @@ func (a *answering) proveWildcard(t *target, encloser int) {
 	if !a.prove || encloser < 0 {
 		return
 	}
-	a.section = &a.Authority
 	if a.zone.nsec3 == nil {
 		a.cover(t, 0)
 		return
@@ -78,24 +77,38 @@ func (a *answering) proveWildcard(t *target, encloser int) {
 	a.coverHash(a.zone.nsec3.hash(t.from(encloser - 1)))
 }
 
-// nsec writes the NSEC RRset of a node, and returns false when it has none.
+// nsec adds the NSEC RRset of a node, and returns false when it has none.
 func (a *answering) nsec(i int) bool {
 	n := a.zone.node(i)
-	s, ok := n.find(dns.TypeNSEC)
-	if ok && a.once(a.zone.nodes[i]) {
-		a.nodeRRset(&n, &s)
+	_, ok := n.find(dns.TypeNSEC)
+	if ok {
+		a.addProof(a.zone.nodes[i])
 	}
 	return ok
 }
 
-// once reports whether the node at an offset has not been written yet.
-func (a *answering) once(at uint32) bool {
-	if slices.Contains(a.proven[:a.proofs], at) || a.proofs == len(a.proven) {
-		return false
+// addProof adds the node at an offset to the proofs, once.
+func (a *answering) addProof(at uint32) {
+	if a.proven < len(a.proofs) && !slices.Contains(a.proofs[:a.proven], at) {
+		a.proofs[a.proven] = at
+		a.proven++
 	}
-	a.proven[a.proofs] = at
-	a.proofs++
-	return true
+}
+
+// writeProofs writes the proofs that were collected into the authority section.
+func (a *answering) writeProofs() {
+	if a.written == a.proven {
+		return
+	}
+	a.section = &a.Authority
+	for ; a.written < a.proven; a.written++ {
+		n := a.zone.nodeAt(a.proofs[a.written])
+		s, ok := n.find(dns.TypeNSEC)
+		if !ok {
+			s, _ = n.find(dns.TypeNSEC3)
+		}
+		a.nodeRRset(&n, &s)
+	}
 }
 
 // nodeRRset writes an RRset with the full name of its node.
@@ -110,7 +123,6 @@ func (a *answering) nodeRRset(n *zoneNode, s *zoneRRset) {
 		rest = rest[size:]
 	}
 	end += copy(name[end:], a.zone.apex)
-	a.section = &a.Authority
 	a.rrset(0, name[:end], s, s.ttl)
 }
 
@@ -118,7 +130,7 @@ func (a *answering) nodeRRset(n *zoneNode, s *zoneRRset) {
 // that has it.
 const maxGap = 1000
 
-// cover writes the NSEC record that covers a name without its first labels.
+// cover adds the NSEC record that covers a name without its first labels.
 func (a *answering) cover(t *target, first int) {
 	i, _ := a.zone.lookup(t, first, a.apex)
 	a.coverBefore(i)
@@ -137,7 +149,7 @@ func (a *answering) coverWildcard(t *target, encloser int) {
 	a.coverBefore(low)
 }
 
-// coverBefore writes the last NSEC record before node i.
+// coverBefore adds the last NSEC record before node i.
 func (a *answering) coverBefore(i int) {
 	for j := i - 1; j >= max(0, i-maxGap); j-- {
 		if a.nsec(j) {
@@ -199,16 +211,10 @@ func (z *Zone) hash(sum [sha1Size]byte) (i int, ok bool) {
 	return low - 1, false
 }
 
-// nsec3 writes the NSEC3 RRset of a hash.
-func (a *answering) nsec3(i int) {
-	at := a.zone.hashed[i]
-	n := a.zone.nodeAt(at)
-	if s, ok := n.find(dns.TypeNSEC3); ok && a.once(at) {
-		a.nodeRRset(&n, &s)
-	}
-}
+// nsec3 adds the NSEC3 RRset of a hash.
+func (a *answering) nsec3(i int) { a.addProof(a.zone.hashed[i]) }
 
-// match writes the NSEC3 record of a name without its first labels, and returns
+// match adds the NSEC3 record of a name without its first labels, and returns
 // false when there is none.
 func (a *answering) match(t *target, first int) bool {
 	i, ok := a.zone.hash(a.zone.nsec3.hash(t.from(first)))
