@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -61,13 +62,27 @@ func (r *Record) Append(dst []byte) []byte {
 }
 
 // String returns the record as a line of a zone file. Data that is not what its
-// type demands is written as that of an unknown type (RFC 3597 section 5).
+// type demands, or that would not be the same when it is read again, is written
+// as that of an unknown type (RFC 3597 section 5).
 func (r *Record) String() string {
-	rr, err := r.RR()
-	if err != nil {
-		return fmt.Sprintf("%s\t%d\tIN\tTYPE%d\t\\# %d %x", r.Name, r.TTL, r.Type, len(r.Data), r.Data)
+	if rr, err := r.RR(); err == nil {
+		if text := rr.String(); r.reads(text) {
+			return text
+		}
 	}
-	return rr.String()
+	return fmt.Sprintf("%s\t%d\tIN\tTYPE%d\t\\# %d %x", r.Name, r.TTL, r.Type, len(r.Data), r.Data)
+}
+
+// reads reports whether a line of a zone file is the record. That of the dns
+// package is not for all data: it writes NULL records as comments, whose octets
+// may end the line, and leaves out what is missing.
+func (r *Record) reads(text string) bool {
+	rr, err := dns.NewRR(text)
+	if err != nil || rr == nil {
+		return false
+	}
+	again, err := FromRR(rr)
+	return err == nil && again.Name == r.Name && again.Type == r.Type && bytes.Equal(again.Data, r.Data)
 }
 
 // RR returns the record as the dns package has it.

@@ -164,6 +164,27 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// TestOddText writes data that the dns package does not write as it is, some of
+// which would be a record of its own.
+func TestOddText(t *testing.T) {
+	for _, r := range []Record{
+		{Type: dns.TypeNULL, Data: []byte("x\nwww.example. 60 IN A 192.0.2.66\n;")},
+		{Type: dns.TypeNULL, Data: []byte("\x1b[2J")},
+		{Type: dns.TypeCAA, Data: []byte{0}},
+		{Type: dns.TypeSSHFP, Data: nil},
+		{Type: dns.TypeCDS, Data: []byte{1}},
+		{Type: dns.TypeLOC, Data: []byte(strings.Repeat("\xff", 16))},
+		{Type: dns.TypeGPOS, Data: []byte("\x00\x00\x00")},
+		{Type: dns.TypeISDN, Data: nil},
+	} {
+		r.Name, r.Class, r.TTL = "\x01a\x00", dns.ClassINET, 60
+		want := fmt.Sprintf("a.\t60\tIN\tTYPE%d\t\\# %d %x", r.Type, len(r.Data), r.Data)
+		if got := r.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestSerialGreater(t *testing.T) {
 	for _, c := range []struct {
 		a, b uint32
@@ -225,7 +246,9 @@ func FuzzReadRecord(f *testing.F) {
 		if err != nil || end != len(r.Append(nil)) || fmt.Sprint(again) != fmt.Sprint(r) {
 			t.Fatalf("%+v, then %+v, %v", r, again, err)
 		}
-		_ = r.String()
+		if text := r.String(); strings.ContainsFunc(text, func(c rune) bool { return c < ' ' && c != '\t' }) {
+			t.Fatalf("more than a line: %q", text)
+		}
 		before, names := CompressibleNames(r.Type)
 		data := r.Data[before:]
 		for range names {
