@@ -25,6 +25,8 @@ type table struct {
 	// out answers requests for transfers; nil refuses them.
 	out    *xfr.Out
 	served *servedTransfers
+	// secondaries are networks of servers that may transfer zones.
+	secondaries []netip.Prefix
 	// notified takes NOTIFY messages; nil is not implemented.
 	notified notifyTaker
 	log      *queryLog
@@ -93,6 +95,7 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 			}
 			if len(z.block.Zones) == 0 && c.config.Transfer != nil {
 				t.out, t.served = xfr.NewOut(c.source, c.config.Transfer.acl()), c.served
+				t.secondaries = c.config.Transfer.secondaries()
 			}
 			if z.block.Secondary && c.secondary != nil {
 				t.notified = c.secondary
@@ -161,6 +164,11 @@ func (c *compiler) zones() ([]servedZone, error) {
 		return cmp.Compare(b.size, a.size)
 	})
 	return zones, nil
+}
+
+// isSecondary reports whether an address is that of a secondary.
+func (t *table) isSecondary(a netip.Addr) bool {
+	return slices.ContainsFunc(t.secondaries, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // answer answers a plain question and says how. rates is nil where no limit

@@ -18,7 +18,8 @@ import (
 // TCPLimits bound what TCP clients can hold.
 type TCPLimits struct {
 	// Connections is the number of all, PerClient that of one IPv4 address or
-	// IPv6 /64. Further ones are closed at once.
+	// IPv6 /64. Further ones are closed at once. PerClient does not hold for
+	// secondaries, some of which open a connection for each zone.
 	Connections, PerClient int
 	// Idle is the time in which the next question must have arrived whole, and
 	// in which the client must take its answers (RFC 7766 section 6.2.3). It is
@@ -132,7 +133,7 @@ func (s *tcpServer) add(c *tcpConn) bool {
 	case len(s.open) >= s.limits.Connections:
 		s.overTotal.Add(1)
 		return false
-	case s.clients[client] >= s.limits.PerClient:
+	case s.clients[client] >= s.limits.PerClient && !c.table.Load().isSecondary(c.client.Addr()):
 		s.overClient.Add(1)
 		return false
 	}

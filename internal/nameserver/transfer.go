@@ -39,6 +39,19 @@ func (t *Transfer) acl() (acl xfr.ACL) {
 	return acl
 }
 
+// secondaries returns the networks from which transfers are allowed, without
+// those that are too large to be some servers.
+func (t *Transfer) secondaries() (out []netip.Prefix) {
+	for _, r := range t.To {
+		for _, p := range r.Prefixes {
+			if p.Addr().Is4() && p.Bits() >= 24 || p.Addr().Is6() && p.Bits() >= 56 {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
 // notifyTaker takes NOTIFY messages. It does not wait.
 type notifyTaker interface {
 	// Notified returns the RCODE of the answer. key is nil for a message that

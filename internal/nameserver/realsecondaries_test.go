@@ -1,0 +1,139 @@
+package nameserver
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"nullspf/internal/peers"
+	"nullspf/internal/testsite"
+	"nullspf/internal/xfr"
+	"nullspf/named"
+	"nullspf/zones"
+)
+
+// TestRealSecondaries has BIND, NSD and Knot DNS transfer zones from us, with
+// keys of both kinds, be told of one change, and ask for nothing but that.
+func TestRealSecondaries(t *testing.T) {
+	kinds := []peers.Kind{peers.BIND, peers.NSD, peers.Knot}
+	for _, k := range kinds {
+		peers.Require(t, k.Programs()...)
+	}
+	for _, algorithm := range []string{"hmac-sha256", "hmac-sha512"} {
+		t.Run(algorithm, func(t *testing.T) {
+			loopback := netip.MustParseAddr("127.0.0.1")
+			var at []netip.AddrPort
+			for range len(kinds) + 1 {
+				a, err := peers.FreePort(loopback)
+				if err != nil {
+					t.Fatal(err)
+				}
+				at = append(at, a)
+			}
+			const n = 40
+			list := "domain,mail\n"
+			for i := range n {
+				list += testsite.ManyName(i) + "\n"
+			}
+			g := testsite.Group("generic")
+			site := &testsite.Site{
+				Dir: t.TempDir(), Catalog: "catalog.invalid", Now: time.Unix(1_800_000_000, 0),
+				Servers: []named.Server{named.BIND, named.NSD, named.Knot, named.Nullspfd},
+				Primary: &named.Primary{Addresses: at[:1], AllowTransfer: []netip.Prefix{netip.PrefixFrom(loopback, 32)}, AlsoNotify: at[1:]},
+				Listen:  at[:1],
+				TSIG:    &named.TSIG{Name: "xfr.example.net", Algorithm: algorithm, Secret: transferSecret},
+				Lists:   map[*zones.Group]string{g: list},
+			}
+			build := func() {
+				t.Helper()
+				if err := site.Build(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// Each secondary has a store of its own: they share this machine.
+			for i, k := range kinds {
+				site.Store = t.TempDir()
+				build()
+				folder := string(k)
+				if k == peers.BIND {
+					folder = "named"
+				}
+				c := peers.Config{Kind: k, Address: at[i+1], WorkDir: site.Output(), Include: []string{filepath.Join(site.Output(), folder, "secondary.conf")}}
+				if k == peers.NSD {
+					c.Options = "rrl-ratelimit: 0\n"
+				}
+				peers.Run(t, c)
+			}
+			load := func() (*Config, error) { return Load(filepath.Join(site.Output(), "nullspfd", "primary.Corefile")) }
+			config, err := load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := Start(config, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := s.Stop(); err != nil {
+					t.Error(err)
+				}
+			})
+			serves := func(serial func(i int) uint32) {
+				t.Helper()
+				for _, a := range at[1:] {
+					for i := range n {
+						for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+							if got, ok := peers.Serial(t.Context(), a, testsite.ManyName(i)); ok && got == serial(i) {
+								break
+							}
+							if time.Now().After(deadline) {
+								t.Fatalf("%v does not serve %s with serial number %d", a, testsite.ManyName(i), serial(i))
+							}
+						}
+					}
+				}
+			}
+			// The secondaries were there first: NOTIFY at our start brings them.
+			serves(func(int) uint32 { return 1_800_000_000 })
+			settle := func() xfr.NotifyCounts {
+				for {
+					c := s.notifier.Counts()
+					time.Sleep(500 * time.Millisecond)
+					if c == s.notifier.Counts() {
+						return c
+					}
+				}
+			}
+			before, ixfr := settle(), s.served[xfr.ServedIXFR].Load()
+
+			site.Now = site.Now.Add(time.Minute)
+			site.Lists[g] = "domain,mail\n" + testsite.ManyName(0) + ",nullmx\n" + list[len("domain,mail\n"+testsite.ManyName(0)+"\n"):]
+			build()
+			if err := s.Reload(load); err != nil {
+				t.Fatal(err)
+			}
+			serves(func(i int) uint32 {
+				if i == 0 {
+					return 1_800_000_060
+				}
+				return 1_800_000_000
+			})
+			after := settle()
+			if told := after.Answered + after.Refused + after.Failed - before.Answered - before.Refused - before.Failed; told != uint64(len(kinds)) {
+				t.Errorf("%d secondaries were told of one changed zone: %+v, then %+v", told, before, after)
+			}
+			if n := s.served[xfr.ServedIXFR].Load() - ixfr; n != uint64(len(kinds)) {
+				t.Errorf("%d of %d secondaries got differences: %s", n, len(kinds), servedText(&s.served))
+			}
+		})
+	}
+}
+
+func servedText(s *servedTransfers) (text string) {
+	for i := range s {
+		text += fmt.Sprintf("%s %d ", xfr.Served(i), s[i].Load())
+	}
+	return text
+}
