@@ -73,6 +73,9 @@ func TestNullspfd(t *testing.T) {
 				s.settings.TSIG = nil
 			}
 			names := manyZones(50)
+			if len(tt.secondaries) > 1 {
+				names = manyZones(950)
+			}
 			s.build(testSet(t, names))
 			var primary *peers.Server
 			if tt.primary == Nullspfd {

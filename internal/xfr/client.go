@@ -29,6 +29,8 @@ type Client struct {
 	primary Primary
 	limits  Limits
 	slots   chan struct{}
+	// now is the clock of signatures.
+	now func() time.Time
 
 	mu     sync.Mutex
 	idle   []*clientConn
@@ -37,7 +39,7 @@ type Client struct {
 
 // NewClient returns a client with at most so many connections.
 func NewClient(p Primary, l Limits, connections int) *Client {
-	return &Client{primary: p, limits: l, slots: make(chan struct{}, connections)}
+	return &Client{primary: p, limits: l, slots: make(chan struct{}, connections), now: time.Now}
 }
 
 // clientConn is a connection to the primary.
@@ -248,7 +250,7 @@ func (c *Client) ask(ctx context.Context, conn *clientConn, zone wire.Name, qtyp
 	request := appendRequest(memory.buf[:2], id, zone, qtype, have)
 	var v *verifier
 	if k := c.primary.Key; k != nil {
-		signed, mac := k.signRequest(request[2:], time.Now())
+		signed, mac := k.signRequest(request[2:], c.now())
 		request = append(memory.buf[:2], signed...)
 		v = newVerifier(k, mac)
 	}
@@ -268,7 +270,7 @@ func (c *Client) ask(ctx context.Context, conn *clientConn, zone wire.Name, qtyp
 		if v != nil && (err == nil || m != nil) {
 			// What a signature does not cover is not believed, refusals
 			// included.
-			plain, bad := v.next(msg, time.Now())
+			plain, bad := v.next(msg, c.now())
 			if bad != nil {
 				if err != nil {
 					return err // such as NOTAUTH, which is not signed
