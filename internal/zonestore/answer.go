@@ -119,9 +119,15 @@ func (a *answering) step(t *target) int {
 		a.proveNoData(t, 0, -1)
 		return 0
 	}
-	if w, ok := z.wildcard(t, encloser, a.apex); ok {
+	w, ok := z.wildcard(t, encloser, a.apex)
+	if ok {
 		n := z.node(w)
 		return a.data(t, &n, encloser)
+	}
+	if z.emptyWildcard(t, w, encloser, a.apex) {
+		a.negative(t)
+		a.proveNoData(t, 0, encloser)
+		return 0
 	}
 	a.Rcode = dns.RcodeNameError
 	a.negative(t)

@@ -406,19 +406,49 @@ func (z *Zone) check() error {
 			return z.fault("%s has several DNAME records", z.owner(n.labels))
 		}
 	}
-	params, ok := apex.find(dns.TypeNSEC3PARAM)
-	if !ok || len(z.hashed) == 0 {
-		return nil
-	}
-	data, _ = params.first() // algorithm, flags, iterations, salt
-	if len(data) < 5 || data[0] != 1 {
-		return z.fault("NSEC3 records of algorithm %d are not supported", data[0])
-	}
-	z.nsec3 = &nsec3Params{iterations: binary.BigEndian.Uint16(data[2:]), salt: bytes.Clone(data[5:])}
-	if z.nsec3.iterations > maxIterations {
-		return z.fault("NSEC3 records with %d iterations; %d are allowed, RFC 9276 asks for 0", z.nsec3.iterations, maxIterations)
+	if params, ok := apex.find(dns.TypeNSEC3PARAM); ok && len(z.hashed) > 0 {
+		return z.findChain(&params)
 	}
 	return nil
+}
+
+// findChain finds the NSEC3 records that belong together: while a zone gets
+// another salt, those of a second chain, not yet or no longer complete, stand
+// between them. Records with flags say nothing (RFC 5155 section 4.1.2).
+func (z *Zone) findChain(params *zoneRRset) error {
+	var data []byte // algorithm, flags, iterations, salt
+	b := params.data
+	for range params.count {
+		data, b = nextData(b)
+		if data[1] != 0 {
+			continue
+		}
+		if data[0] != 1 {
+			return z.fault("NSEC3 records of algorithm %d are not supported", data[0])
+		}
+		p := &nsec3Params{iterations: binary.BigEndian.Uint16(data[2:]), salt: bytes.Clone(data[5:]), chain: z.hashed}
+		if p.iterations > maxIterations {
+			return z.fault("NSEC3 records with %d iterations; %d are allowed, RFC 9276 asks for 0", p.iterations, maxIterations)
+		}
+		stranger := func(at uint32) bool { return !z.inChain(at, data) }
+		if slices.ContainsFunc(p.chain, stranger) {
+			p.chain = slices.Clip(slices.DeleteFunc(slices.Clone(p.chain), stranger))
+		}
+		if len(p.chain) > 0 {
+			z.nsec3 = p
+			return nil
+		}
+	}
+	return nil
+}
+
+// inChain reports whether the node at an offset has a NSEC3 record with the
+// parameters of a NSEC3PARAM record, at a name that is the hash of another.
+func (z *Zone) inChain(at uint32, params []byte) bool {
+	n := z.nodeAt(at)
+	s, _ := n.find(dns.TypeNSEC3)
+	data, _ := s.first()
+	return len(n.labels) == 1+hashLabel && int(n.labels[0]) == hashLabel && data[0] == params[0] && bytes.HasPrefix(data[2:], params[2:])
 }
 
 // hasOthers reports whether a node has what no CNAME record may stand beside

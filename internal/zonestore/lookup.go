@@ -79,7 +79,8 @@ func (z *Zone) closestEncloser(t *target, i, apex int) (first int) {
 	return t.count - apex - n
 }
 
-// wildcard finds the node "*" below an ancestor of a name.
+// wildcard finds the node "*" below an ancestor of a name, and else the place
+// where it would stand: the index of the first node behind it.
 func (z *Zone) wildcard(t *target, encloser, apex int) (i int, ok bool) {
 	low, high := 0, len(z.nodes)
 	for low < high {
@@ -95,7 +96,25 @@ func (z *Zone) wildcard(t *target, encloser, apex int) (i int, ok bool) {
 			low = middle + 1
 		}
 	}
-	return 0, false
+	return low, false
+}
+
+// emptyWildcard reports whether the wildcard that would stand before node i
+// exists all the same, because there are nodes below it (RFC 4592 section
+// 2.2.2).
+func (z *Zone) emptyWildcard(t *target, i, encloser, apex int) bool {
+	if i == len(z.nodes) {
+		return false
+	}
+	labels := z.node(i).labels
+	above := t.count - apex - encloser
+	if t.common(apex, labels) < above {
+		return false
+	}
+	for range above {
+		labels = labels[1+int(labels[0]):]
+	}
+	return len(labels) > 1 && labels[0] == 1 && labels[1] == '*'
 }
 
 // compareChild orders the child with a label of a name without its first

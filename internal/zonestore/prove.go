@@ -30,6 +30,8 @@ func (a *answering) proveNoData(t *target, first, encloser int) {
 		}
 		if i, ok := a.zone.wildcard(t, encloser, a.apex); ok {
 			a.nsec(i)
+		} else {
+			a.coverBefore(i) // an empty non-terminal
 		}
 		a.cover(t, 0)
 		return
@@ -40,11 +42,13 @@ func (a *answering) proveNoData(t *target, first, encloser int) {
 		}
 		return
 	}
-	encloser = a.proveEncloser(t, encloser)
-	h := a.zone.nsec3.hashWildcard(t, encloser)
-	if i, ok := a.zone.hash(h); ok {
-		a.nsec3(i)
+	if a.proveEncloser(t, encloser) != encloser {
+		return // what is known of the wildcard of another name says nothing
 	}
+	// A wildcard above nothing but opted-out delegations has no record: then
+	// the one that covers it says so.
+	i, _ := a.zone.hash(a.zone.nsec3.hashWildcard(t, encloser))
+	a.nsec3(i)
 }
 
 // proveNoName proves that neither a name exists nor a wildcard that matches.
@@ -137,16 +141,8 @@ func (a *answering) cover(t *target, first int) {
 }
 
 func (a *answering) coverWildcard(t *target, encloser int) {
-	low, high := 0, len(a.zone.nodes)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		if t.compareChild(encloser, a.apex, a.zone.node(middle).labels, "*") < 0 {
-			high = middle
-		} else {
-			low = middle + 1
-		}
-	}
-	a.coverBefore(low)
+	i, _ := a.zone.wildcard(t, encloser, a.apex)
+	a.coverBefore(i)
 }
 
 // coverBefore adds the last NSEC record before node i.
@@ -193,10 +189,10 @@ var hashEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPa
 func (z *Zone) hash(sum [sha1Size]byte) (i int, ok bool) {
 	var label [hashLabel]byte
 	hashEncoding.Encode(label[:], sum[:])
-	low, high := 0, len(z.hashed)
+	low, high := 0, len(z.nsec3.chain)
 	for low < high {
 		middle := int(uint(low+high) >> 1)
-		switch c := compareFold(label[:], z.nodeAt(z.hashed[middle]).labels[1:]); {
+		switch c := compareFold(label[:], z.nodeAt(z.nsec3.chain[middle]).labels[1:]); {
 		case c == 0:
 			return middle, true
 		case c < 0:
@@ -206,13 +202,13 @@ func (z *Zone) hash(sum [sha1Size]byte) (i int, ok bool) {
 		}
 	}
 	if low == 0 {
-		low = len(z.hashed)
+		low = len(z.nsec3.chain)
 	}
 	return low - 1, false
 }
 
 // nsec3 adds the NSEC3 RRset of a hash.
-func (a *answering) nsec3(i int) { a.addProof(a.zone.hashed[i]) }
+func (a *answering) nsec3(i int) { a.addProof(a.zone.nsec3.chain[i]) }
 
 // match adds the NSEC3 record of a name without its first labels, and returns
 // false when there is none.

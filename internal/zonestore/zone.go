@@ -33,7 +33,7 @@ type Zone struct {
 	soa    uint32
 	serial uint32
 	count  int
-	// nsec3 is nil without an NSEC3PARAM record.
+	// nsec3 is nil without a chain of NSEC3 records.
 	nsec3 *nsec3Params
 	// cuts: there are zone cuts or DNAME records.
 	cuts bool
@@ -43,6 +43,8 @@ type Zone struct {
 type nsec3Params struct {
 	iterations uint16
 	salt       []byte
+	// chain are those of the zone's hashed nodes that have these parameters.
+	chain []uint32
 }
 
 // Sizes of what stands before names and data.
