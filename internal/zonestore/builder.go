@@ -70,8 +70,6 @@ type Builder struct {
 	added   map[entry]uint32
 	// entries are all records when there is no base.
 	entries []entry
-	// octets are those of names and data so far.
-	octets int
 }
 
 // NewBuilder returns a builder of a zone without records.
@@ -121,7 +119,6 @@ func (b *Builder) Add(r wire.Record) error {
 	if err != nil {
 		return err
 	}
-	b.octets += len(e.labels) + len(e.data)
 	if b.base == nil {
 		b.entries = append(b.entries, e)
 		return nil
@@ -163,13 +160,12 @@ func (b *Builder) Remove(r wire.Record) error {
 // holds reports whether the zone has a record.
 func (z *Zone) holds(e *entry) bool {
 	list := z.nodes
-	rrtype := e.rrtype
-	if rrtype == dns.TypeNSEC3 || rrtype == dns.TypeRRSIG && z.search(z.nodes, e.labels) < 0 {
+	i, ok := z.search(list, e.labels)
+	if !ok {
 		list = z.hashed
-	}
-	i := z.search(list, e.labels)
-	if i < 0 {
-		return false
+		if i, ok = z.search(list, e.labels); !ok {
+			return false
+		}
 	}
 	n := z.nodeAt(list[i])
 	for s := range n.each {
@@ -177,11 +173,7 @@ func (z *Zone) holds(e *entry) bool {
 		for i := range s.count + s.sigs {
 			var data []byte
 			data, b = nextData(b)
-			is := s.rrtype
-			if i >= s.count {
-				is = dns.TypeRRSIG
-			}
-			if is == rrtype && string(data) == e.data {
+			if s.typeOf(i) == e.rrtype && string(data) == e.data {
 				return true
 			}
 		}
@@ -189,51 +181,42 @@ func (z *Zone) holds(e *entry) bool {
 	return false
 }
 
-// search returns the index of the node with an owner name, -1 for none.
-func (z *Zone) search(list []uint32, labels string) int {
-	i, ok := slices.BinarySearchFunc(list, labels, func(at uint32, labels string) int {
+// search finds the node with an owner name, and else the place where it would
+// stand.
+func (z *Zone) search(list []uint32, labels string) (i int, ok bool) {
+	return slices.BinarySearchFunc(list, labels, func(at uint32, labels string) int {
 		b := z.blob[at:]
 		return compareLabels(string(b[1:1+int(b[0])]), labels)
 	})
-	if !ok {
-		return -1
-	}
-	return i
 }
 
-// Build returns the zone. The error wraps [ErrZone] and says what is wrong.
+// maxBlob is the size of the largest zone, in octets.
+const maxBlob = 1<<32 - 1
+
+// Build returns the zone. The error wraps [ErrZone] and says what is wrong. The
+// builder is not to be used any more.
 func (b *Builder) Build() (*Zone, error) {
-	entries := b.merge()
-	z := &Zone{apex: b.apex}
-	if err := z.encode(entries); err != nil {
+	var z *Zone
+	var err error
+	if b.base != nil {
+		z, err = b.splice()
+	} else {
+		z = &Zone{apex: b.apex}
+		err = z.encode(b.sorted())
+	}
+	if err != nil {
 		return nil, err
 	}
 	return z, nil
 }
 
-// merge returns all records in order, none twice.
-func (b *Builder) merge() []entry {
-	entries := b.entries
-	if b.base != nil {
-		entries = make([]entry, 0, b.base.count+len(b.added))
-		for r := range b.base.Records {
-			e, _ := b.entryOf(r)
-			key := e
-			key.ttl = 0
-			if _, again := b.added[key]; !again && !b.removed[key] {
-				entries = append(entries, e)
-			}
-		}
-		for e, ttl := range b.added {
-			e.ttl = ttl
-			entries = append(entries, e)
-		}
-	}
+// sorted returns all records in order, none twice.
+func (b *Builder) sorted() []entry {
 	order := func(x, y entry) int { return x.compare(&y) }
-	if !slices.IsSortedFunc(entries, order) {
-		slices.SortFunc(entries, order)
+	if !slices.IsSortedFunc(b.entries, order) {
+		slices.SortFunc(b.entries, order)
 	}
-	return slices.CompactFunc(entries, func(x, y entry) bool { return order(x, y) == 0 })
+	return slices.CompactFunc(b.entries, func(x, y entry) bool { return order(x, y) == 0 })
 }
 
 // covered returns the type that a RRSIG record covers.
@@ -246,9 +229,6 @@ func covered(data string) uint16 {
 
 // encode makes the blob of sorted entries.
 func (z *Zone) encode(entries []entry) error {
-	if len(entries) == 0 || entries[0].labels != "" {
-		return z.fault("there is no record at the apex")
-	}
 	size := 0
 	nodes := 0
 	for i := range entries {
@@ -258,11 +238,12 @@ func (z *Zone) encode(entries []entry) error {
 			size += 3 + len(e.labels)
 			nodes++
 		}
-		if i == 0 || entries[i-1].labels != e.labels || entries[i-1].rrtype != e.rrtype {
+		// Signatures stand in the RRsets that they cover, but for odd ones.
+		if e.rrtype != dns.TypeRRSIG && (i == 0 || entries[i-1].labels != e.labels || entries[i-1].rrtype != e.rrtype) {
 			size += rrsetHeader
 		}
 	}
-	if size > 1<<32-1 {
+	if size > maxBlob {
 		return z.fault("it takes more than 4 GiB")
 	}
 	z.blob = make([]byte, 0, size)
@@ -277,8 +258,7 @@ func (z *Zone) encode(entries []entry) error {
 		}
 		entries = entries[n:]
 	}
-	z.blob = slices.Clip(z.blob)
-	z.nodes, z.hashed = slices.Clip(z.nodes), slices.Clip(z.hashed)
+	z.trim()
 	return z.check()
 }
 
@@ -376,6 +356,9 @@ func (z *Zone) encodeRRset(rrtype uint16, records, sigs []entry) {
 
 // check refuses records that make no zone, and notes what answers depend on.
 func (z *Zone) check() error {
+	if len(z.nodes) == 0 || len(z.node(0).labels) > 0 {
+		return z.fault("there is no record at the apex")
+	}
 	apex := z.node(0)
 	soa, ok := apex.find(dns.TypeSOA)
 	if !ok || soa.count != 1 {
