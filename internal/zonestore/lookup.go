@@ -3,12 +3,24 @@ package zonestore
 // lookup finds the node of a name without its first labels, and else the place
 // where it would stand: the index of the first node behind it.
 func (z *Zone) lookup(t *target, first, apex int) (i int, ok bool) {
+	return z.lookupChild(t, first, apex, nil)
+}
+
+// wildcard does the same for the child "*" of a name without its first labels.
+func (z *Zone) wildcard(t *target, encloser, apex int) (i int, ok bool) {
+	return z.lookupChild(t, encloser, apex, star)
+}
+
+var star = []byte("*")
+
+// lookupChild finds the child with a label, or with nil the name itself.
+func (z *Zone) lookupChild(t *target, first, apex int, child []byte) (i int, ok bool) {
 	low, high := 0, len(z.nodes)
 	for low < high {
 		middle := int(uint(low+high) >> 1)
 		at := z.nodes[middle]
 		size := uint32(z.blob[at])
-		switch c := t.compare(first, apex, z.blob[at+1:at+1+size]); {
+		switch c := t.compare(first, apex, child, z.blob[at+1:at+1+size]); {
 		case c == 0:
 			return middle, true
 		case c < 0:
@@ -20,9 +32,10 @@ func (z *Zone) lookup(t *target, first, apex int) (i int, ok bool) {
 	return low, false
 }
 
-// compare orders a name without its first labels, relative to the apex, and
-// the name of a node (RFC 4034 section 6.1).
-func (t *target) compare(first, apex int, labels []byte) int {
+// compare orders the child with a label, or with nil the name itself, of a name
+// without its first labels, relative to the apex, and the name of a node
+// (RFC 4034 section 6.1).
+func (t *target) compare(first, apex int, child, labels []byte) int {
 	for i := t.count - apex - 1; i >= first; i-- {
 		if len(labels) == 0 {
 			return 1
@@ -33,10 +46,17 @@ func (t *target) compare(first, apex int, labels []byte) int {
 		}
 		labels = labels[size:]
 	}
-	if len(labels) > 0 {
-		return -1
+	switch {
+	case child == nil:
+		return -len(labels)
+	case len(labels) == 0:
+		return 1
 	}
-	return 0
+	size := 1 + int(labels[0])
+	if c := compareFold(child, labels[1:size]); c != 0 {
+		return c
+	}
+	return size - len(labels)
 }
 
 // compareFold compares a label with one in lower case.
@@ -79,26 +99,6 @@ func (z *Zone) closestEncloser(t *target, i, apex int) (first int) {
 	return t.count - apex - n
 }
 
-// wildcard finds the node "*" below an ancestor of a name, and else the place
-// where it would stand: the index of the first node behind it.
-func (z *Zone) wildcard(t *target, encloser, apex int) (i int, ok bool) {
-	low, high := 0, len(z.nodes)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		at := z.nodes[middle]
-		size := uint32(z.blob[at])
-		switch c := t.compareChild(encloser, apex, z.blob[at+1:at+1+size], "*"); {
-		case c == 0:
-			return middle, true
-		case c < 0:
-			high = middle
-		default:
-			low = middle + 1
-		}
-	}
-	return low, false
-}
-
 // emptyWildcard reports whether the wildcard that would stand before node i
 // exists all the same, because there are nodes below it (RFC 4592 section
 // 2.2.2).
@@ -115,30 +115,4 @@ func (z *Zone) emptyWildcard(t *target, i, encloser, apex int) bool {
 		labels = labels[1+int(labels[0]):]
 	}
 	return len(labels) > 1 && labels[0] == 1 && labels[1] == '*'
-}
-
-// compareChild orders the child with a label of a name without its first
-// labels, and the name of a node.
-func (t *target) compareChild(first, apex int, labels []byte, child string) int {
-	for i := t.count - apex - 1; i >= first; i-- {
-		if len(labels) == 0 {
-			return 1
-		}
-		size := 1 + int(labels[0])
-		if c := compareFold(t.label(i)[1:], labels[1:size]); c != 0 {
-			return c
-		}
-		labels = labels[size:]
-	}
-	if len(labels) == 0 {
-		return 1
-	}
-	size := 1 + int(labels[0])
-	if c := compareFold([]byte(child), labels[1:size]); c != 0 {
-		return c
-	}
-	if len(labels) > size {
-		return -1
-	}
-	return 0
 }
