@@ -108,6 +108,9 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 			}
 		}
 	}
+	for _, t := range tables {
+		t.limit.Exempt = slices.Concat(t.limit.Exempt, c.config.peers())
+	}
 	return tables, nil
 }
 
@@ -140,6 +143,7 @@ func (c *compiler) zones() ([]servedZone, error) {
 				}
 				served[place{"", at}] = b
 			}
+			limit.Exempt = slices.Concat(limit.Exempt, c.config.peers())
 			zones = append(zones, servedZone{c.stored(b), 0, b, &limit})
 		}
 		for _, name := range b.Zones {

@@ -52,6 +52,20 @@ func (t *Transfer) secondaries() (out []netip.Prefix) {
 	return out
 }
 
+// peers returns the networks of primaries and secondaries. A primary notifies of
+// many zones at once, a secondary asks for the SOA of as many.
+func (c *Config) peers() (out []netip.Prefix) {
+	if c.Transfer != nil {
+		out = c.Transfer.secondaries()
+	}
+	for _, g := range c.Secondary {
+		for _, p := range g.Primaries {
+			out = append(out, netip.PrefixFrom(p.Addr.Addr(), p.Addr.Addr().BitLen()))
+		}
+	}
+	return out
+}
+
 // notifyTaker takes NOTIFY messages. It does not wait.
 type notifyTaker interface {
 	// Notified returns the RCODE of the answer. key is nil for a message that

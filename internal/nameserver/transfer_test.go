@@ -3,6 +3,7 @@ package nameserver
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -331,5 +332,21 @@ func TestLocalAddress(t *testing.T) {
 	}
 	if want := "127.0.0.9:53 from 127.0.0.1, 192.0.2.9:53 from 192.0.2.1, [2001:db8::9]:5300 from invalid IP"; strings.Join(got, ", ") != want {
 		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
+	}
+}
+
+// TestPeersAreNotLimited lets primaries and secondaries send as much as they
+// have to.
+func TestPeersAreNotLimited(t *testing.T) {
+	site, _, _ := parkedSite(t)
+	corefile := strings.Replace(transferBlock(t, site, ""), "to 127.0.0.1 key xfr", "to 192.0.2.7 198.51.100.0/24 203.0.0.0/8 key xfr", 1)
+	corefile = strings.Replace(corefile, "    transfer {", fmt.Sprintf("    secondary {\n        zones a.example\n        primaries 192.0.2.9\n        store %s\n    }\n    transfer {", t.TempDir()), 1)
+	s := startServer(t, corefile+strings.Replace(testCorefile, "bind 127.0.0.1 ::1", "bind 127.0.0.1", 1), Options{})
+	for at, l := range s.listeners {
+		for a, want := range map[string]bool{"192.0.2.7": true, "198.51.100.9": true, "192.0.2.9": true, "203.0.0.1": false, "192.0.2.8": false} {
+			if got := l.table.Load().limit.exempt(netip.MustParseAddr(a)); got != want {
+				t.Errorf("%v: %s is exempt: %v", at, a, got)
+			}
+		}
 	}
 }
