@@ -39,8 +39,14 @@ func TestParkedLikeOthers(t *testing.T) {
 	site, names := differentialSite(t)
 	ours := startServer(t, fmt.Sprintf(".:0 {\n    bind 127.0.0.1\n    parked %s\n    rrl off\n}\n", site.Output()), Options{})
 	questions := make([]*dns.Msg, differentialQuestions)
+	packed := make([][]byte, differentialQuestions)
 	for i := range questions {
 		questions[i] = differentialQuestion(random, names)
+		questions[i].Id = uint16(i)
+		var err error
+		if packed[i], err = questions[i].Pack(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	servers := []netip.AddrPort{ours.address(t, false)}
 	for _, k := range kinds {
@@ -51,7 +57,7 @@ func TestParkedLikeOthers(t *testing.T) {
 	for i, at := range servers {
 		asking.Go(func() {
 			var err error
-			if answers[i], err = askAll(at, questions); err != nil {
+			if answers[i], err = askAll(at, packed); err != nil {
 				t.Errorf("%v: %v", at, err)
 			}
 		})
@@ -174,7 +180,7 @@ func differentialQuestion(random *rand.Rand, names []string) *dns.Msg {
 }
 
 // askAll asks a server all questions over UDP, many at a time.
-func askAll(at netip.AddrPort, questions []*dns.Msg) ([]*dns.Msg, error) {
+func askAll(at netip.AddrPort, questions [][]byte) ([]*dns.Msg, error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, err
@@ -194,12 +200,7 @@ func askAll(at netip.AddrPort, questions []*dns.Msg) ([]*dns.Msg, error) {
 				if answers[i] != nil {
 					continue
 				}
-				questions[i].Id = uint16(i)
-				b, err := questions[i].Pack()
-				if err != nil {
-					return nil, err
-				}
-				if _, err := conn.Write(b); err != nil {
+				if _, err := conn.Write(questions[i]); err != nil {
 					return nil, err
 				}
 			}
@@ -218,7 +219,7 @@ func askAll(at netip.AddrPort, questions []*dns.Msg) ([]*dns.Msg, error) {
 					if uint16(i) == binary.BigEndian.Uint16(buf) && answers[i] == nil {
 						m := new(dns.Msg)
 						if err := m.Unpack(buf[:n]); err != nil {
-							return nil, fmt.Errorf("%v: %w", questions[i], err)
+							return nil, fmt.Errorf("question %d: %w", i, err)
 						}
 						answers[i] = m
 						missing--
