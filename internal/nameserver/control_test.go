@@ -62,9 +62,11 @@ func TestControlStatus(t *testing.T) {
 	if err := c.Reload(t.Context()); err != nil {
 		t.Errorf("reload: %v", err)
 	}
-	if _, err := c.Status(t.Context()); !errors.As(err, new(*control.SocketError)) {
-		t.Errorf("without the directive: %v", err)
-	}
+	// It goes once the answer has left.
+	await(t, "the socket is gone", func() bool {
+		_, err := c.Status(t.Context())
+		return errors.As(err, new(*control.SocketError))
+	})
 	if n := s.reloads.Load(); n != 1 {
 		t.Errorf("%d reloads", n)
 	}
