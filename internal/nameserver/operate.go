@@ -10,6 +10,7 @@ import (
 	"nullspf/internal/control"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
+	"nullspf/internal/zonestore"
 )
 
 // controlled is a server as the control socket sees it.
@@ -137,12 +138,7 @@ func (d controlled) ZoneText(_ context.Context, name string, w io.Writer) error 
 	if records == nil {
 		return fmt.Errorf("%w: there is no version of %s to show", control.ErrNotApplicable, name)
 	}
-	for r := range records {
-		if _, err = io.WriteString(w, r.String()+"\n"); err != nil {
-			break
-		}
-	}
-	return err
+	return zonestore.WriteText(w, records)
 }
 
 // Retransfer implements [control.Daemon].

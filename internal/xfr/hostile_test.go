@@ -60,7 +60,7 @@ const nsLine = "@ NS ns."
 func textOf(t testing.TB, z *zonestore.Zone) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := z.WriteText(&b); err != nil {
+	if err := zonestore.WriteText(&b, z.Records); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

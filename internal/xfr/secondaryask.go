@@ -56,22 +56,6 @@ func (s *Secondary) Retransfer(zone wire.Name) error {
 	return nil
 }
 
-// RefreshAll asks the primaries of all zones for newer versions.
-func (s *Secondary) RefreshAll() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, z := range s.zones {
-		if !z.running {
-			z.group.queue.add(z, z.timedUrgency())
-			s.watch(z)
-		}
-	}
-	for _, g := range s.groups {
-		clear(g.reach)
-	}
-	s.rouse()
-}
-
 // askAnyway asks even primaries that could not be reached. mu is held.
 func (s *Secondary) askAnyway(z *secondaryZone) {
 	clear(z.group.reach)

@@ -15,6 +15,7 @@ import (
 
 	"nullspf/internal/peers"
 	"nullspf/internal/wire"
+	"nullspf/internal/zonestore"
 )
 
 // await polls until something holds.
@@ -159,7 +160,7 @@ func TestSecondaryPeers(t *testing.T) {
 			}
 			await(t, "the change", is("a.test", 2))
 			var text strings.Builder
-			if err := s.Table().Slot(zones[0]).Zone().WriteText(&text); err != nil || !strings.Contains(text.String(), "version 2") || strings.Contains(text.String(), "version 1") {
+			if err := zonestore.WriteText(&text, s.Table().Slot(zones[0]).Zone().Records); err != nil || !strings.Contains(text.String(), "version 2") || strings.Contains(text.String(), "version 1") {
 				t.Errorf("%v\n%s", err, text.String())
 			}
 

@@ -144,11 +144,6 @@ func (p *Parked) Name(number int) wire.Name { return p.index.Name(number) }
 // Serial returns the serial number of a zone.
 func (p *Parked) Serial(number int) uint32 { return p.zones[number].serial }
 
-// Group returns the name of the group of a zone.
-func (p *Parked) Group(number int) string {
-	return p.variants[p.zones[number].variant].template.group
-}
-
 // Number returns the number of a zone.
 func (p *Parked) Number(zone wire.Name) (int, bool) { return p.index.Number(zone) }
 

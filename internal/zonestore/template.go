@@ -26,9 +26,8 @@ import (
 // No answer holds more than one RRset: names in the records are never in a
 // published zone, so that there are no additional addresses.
 type template struct {
-	group string
-	ttl   uint32
-	apex  *node
+	ttl  uint32
+	apex *node
 	// soa is the SOA record of an answer, negative that of an authority
 	// section, whose TTL is the least of its own and MINIMUM (RFC 2308 section
 	// 3).
@@ -69,7 +68,7 @@ type templateRecord struct {
 const ownedHeader = 12
 
 func compileTemplate(z *zones.ParkedTemplate) (*template, error) {
-	t := &template{group: z.Group, ttl: uint32(z.TTL / time.Second), apex: &node{apex: true}}
+	t := &template{ttl: uint32(z.TTL / time.Second), apex: &node{apex: true}}
 	if err := t.compileSOA(z); err != nil {
 		return nil, err
 	}

@@ -3,15 +3,17 @@ package zonestore
 import (
 	"bufio"
 	"io"
+
+	"nullspf/internal/wire"
 )
 
-// WriteText writes the zone as a zone file (RFC 1035 section 5), a record a
-// line.
-func (z *Zone) WriteText(w io.Writer) error {
+// WriteText writes records as a zone file (RFC 1035 section 5), a record a line.
+func WriteText(w io.Writer, records func(yield func(*wire.Record) bool)) error {
 	out := bufio.NewWriter(w)
-	for r := range z.Records {
-		// An error stays in out.
-		_, _ = out.WriteString(r.String() + "\n")
+	for r := range records {
+		if _, err := out.WriteString(r.String() + "\n"); err != nil {
+			return err
+		}
 	}
 	return out.Flush()
 }

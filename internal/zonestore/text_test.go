@@ -50,7 +50,7 @@ ns.child A 192.0.2.53
 func TestWriteText(t *testing.T) {
 	text := func(z *Zone) string {
 		var b bytes.Buffer
-		if err := z.WriteText(&b); err != nil {
+		if err := WriteText(&b, z.Records); err != nil {
 			t.Fatal(err)
 		}
 		return b.String()
