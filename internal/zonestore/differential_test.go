@@ -292,7 +292,7 @@ func explainZone(q, ours, theirs *dns.Msg) (rules []string, ok bool) {
 		return []string{"no proof is found below an opted-out delegation, and none sent"}, strings.HasSuffix(strings.ToLower(q.Question[0].Name), ".x.y.example.")
 	}
 	if q.Question[0].Qtype == dns.TypeNSEC && len(ours.Answer) == 0 && len(theirs.Answer) > 0 && theirs.Answer[0].Header().Rrtype == dns.TypeCNAME {
-		return []string{"NSEC is asked at an alias in a zone with NSEC3: the alias is followed"}, ours.Rcode == dns.RcodeSuccess
+		return []string{"NSEC is asked at an alias that has none: the alias is followed"}, ours.Rcode == dns.RcodeSuccess
 	}
 	if q.Question[0].Qtype == dns.TypeNSEC && !ours.Authoritative && len(theirs.Answer) > 0 && theirs.Answer[0].Header().Rrtype == dns.TypeNSEC {
 		return []string{"NSEC is asked at a zone cut: the record is given, not a referral"}, theirs.Authoritative && len(ours.Ns) > 0
@@ -353,7 +353,9 @@ func explainZone(q, ours, theirs *dns.Msg) (rules []string, ok bool) {
 		rule("below an opted-out delegation something else is proven")
 		authority = mine
 	}
-	if extra := plainSection(ours.Extra); !slices.Equal(extra, additional) && !slices.ContainsFunc(slices.Concat(extra, additional), func(l string) bool {
+	// Glue that another server sends in a referral must not be missing here.
+	glueMissing := len(ours.Answer) == 0 && !ours.Authoritative && !contains(plainSection(ours.Extra), additional)
+	if extra := plainSection(ours.Extra); !glueMissing && !slices.Equal(extra, additional) && !slices.ContainsFunc(slices.Concat(extra, additional), func(l string) bool {
 		return !strings.Contains(l, " in a ") && !strings.Contains(l, " in aaaa ") && !strings.Contains(l, " in rrsig a ") && !strings.Contains(l, " in rrsig aaaa ")
 	}) {
 		rule("other additional addresses, which are optional")
