@@ -98,7 +98,11 @@ func (c *Client) refresh(ctx context.Context, zone wire.Name, have *zonestore.Zo
 	}
 	z, whole := c.transfer(ctx, zone, nil)
 	if whole != nil {
-		return nil, fmt.Errorf("%w; before that, IXFR: %v", whole, err)
+		var now, before *TransferError
+		if errors.As(whole, &now) && errors.As(err, &before) {
+			now.Err = fmt.Errorf("%w; before that, IXFR failed: %s: %v", now.Err, before.Reason, before.Err)
+		}
+		return nil, whole
 	}
 	if !wire.SerialGreater(z.Serial(), have.Serial()) {
 		return nil, fault(ReasonBackwards, "the zone came with serial number %d, ours is %d", z.Serial(), have.Serial())
@@ -109,7 +113,11 @@ func (c *Client) refresh(ctx context.Context, zone wire.Name, have *zonestore.Zo
 // retryWhole reports whether AXFR may succeed where IXFR has failed.
 func retryWhole(err error) bool {
 	var e *TransferError
-	return errors.As(err, &e) && (e.Reason == ReasonIXFR || e.Reason == ReasonRefused || e.Reason == ReasonZone)
+	if !errors.As(err, &e) {
+		return false
+	}
+	// ReasonLimit: differences can be longer than the zone.
+	return e.Reason == ReasonIXFR || e.Reason == ReasonRefused || e.Reason == ReasonZone || e.Reason == ReasonLimit
 }
 
 // fault returns an error without zone and primary.

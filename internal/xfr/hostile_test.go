@@ -556,3 +556,60 @@ func FuzzIXFRStream(f *testing.F) {
 		}
 	})
 }
+
+// TestLimitsOfDifferences holds the zone that differences make to the limits,
+// not only each transfer, and takes the whole zone where differences exceed
+// them and it does not.
+func TestLimitsOfDifferences(t *testing.T) {
+	grow := func(i int) []string {
+		lines := []string{soaLine(uint32(i + 1)), soaLine(uint32(i)), soaLine(uint32(i + 1))}
+		for j := range 100 {
+			lines = append(lines, fmt.Sprintf("n%d-%d TXT x", i, j))
+		}
+		return append(lines, soaLine(uint32(i+1)))
+	}
+	z := zoneOf(t, soaLine(1), nsLine)
+	for i := 1; ; i++ {
+		_, at := startHostile(t, func(q *asked) bool {
+			switch q.qtype {
+			case dns.TypeSOA:
+				return q.send(q.answer(t, soaLine(uint32(i+1))))
+			case dns.TypeIXFR:
+				return q.send(q.answer(t, grow(i)...))
+			}
+			return q.send(edited(q.answer(t), 3, dns.RcodeRefused))
+		})
+		client := NewClient(Primary{Addr: at}, testLimits, 1)
+		next, err := client.Refresh(t.Context(), "\x07example\x00", z)
+		client.Close()
+		if err == nil {
+			if z = next; z.Count() > testLimits.Records {
+				t.Fatalf("%d records; %d are allowed", z.Count(), testLimits.Records)
+			}
+			continue
+		}
+		var e *TransferError
+		if !errors.As(err, &e) || e.Reason != ReasonRefused || !strings.Contains(err.Error(), "before that, IXFR failed: limit: more than 200 records") {
+			t.Errorf("%v; want what both ways have said", err)
+		}
+		if i != 2 {
+			t.Errorf("refused at difference %d", i)
+		}
+		break
+	}
+
+	_, at := startHostile(t, func(q *asked) bool {
+		switch q.qtype {
+		case dns.TypeSOA:
+			return q.send(q.answer(t, soaLine(9)))
+		case dns.TypeIXFR:
+			return q.send(q.answer(t, append([]string{soaLine(9), soaLine(uint32(z.Serial())), soaLine(9)}, many(300)...)...))
+		}
+		return q.send(q.answer(t, soaLine(9), nsLine, soaLine(9)))
+	})
+	client := NewClient(Primary{Addr: at}, testLimits, 1)
+	defer client.Close()
+	if next, err := client.Refresh(t.Context(), "\x07example\x00", z); err != nil || next.Serial() != 9 || next.Count() != 2 {
+		t.Errorf("differences that are longer than the zone: %v, %v", next, err)
+	}
+}

@@ -144,11 +144,8 @@ func (s *stream) message(m *message) (done bool, err error) {
 
 // record takes a record.
 func (s *stream) record(r *wire.Record) error {
-	if s.records++; s.records > s.limits.Records {
-		return fault(ReasonLimit, "more than %d records; max_records allows more", s.limits.Records)
-	}
-	if s.octets += int64(len(r.Name) + 10 + len(r.Data)); s.octets > s.limits.Octets {
-		return fault(ReasonLimit, "more than %d octets; max_size allows more", s.limits.Octets)
+	if err := s.count(r); err != nil {
+		return err
 	}
 	if !r.Name.Within(s.apex) {
 		return fault(ReasonScope, "%s %s is out of the zone", r.Name, wire.TypeString(r.Type))
@@ -218,6 +215,28 @@ func (s *stream) record(r *wire.Record) error {
 	return fault(ReasonFormat, "there are records behind the last SOA record")
 }
 
+// count counts a record against the limits.
+func (s *stream) count(r *wire.Record) error {
+	if s.records++; s.records > s.limits.Records {
+		return fault(ReasonLimit, "more than %d records; max_records allows more", s.limits.Records)
+	}
+	if s.octets += int64(len(r.Name) + 10 + len(r.Data)); s.octets > s.limits.Octets {
+		return fault(ReasonLimit, "more than %d octets; max_size allows more", s.limits.Octets)
+	}
+	return nil
+}
+
+// recount counts the records of a zone that differences have made: many small
+// ones must not make a zone that is too large.
+func (s *stream) recount(z *zonestore.Zone) (err error) {
+	s.records, s.octets = 0, 0
+	z.Records(func(r *wire.Record) bool {
+		err = s.count(r)
+		return err == nil
+	})
+	return err
+}
+
 // whole begins a whole zone.
 func (s *stream) whole() error {
 	s.state = streamWhole
@@ -269,6 +288,11 @@ func (s *stream) zone() (*zonestore.Zone, error) {
 	}
 	if z.Serial() != s.last {
 		return nil, fault(ReasonIXFR, "the differences lead to serial number %d instead of %d", z.Serial(), s.last)
+	}
+	if s.have != nil {
+		if err := s.recount(z); err != nil {
+			return nil, err
+		}
 	}
 	return z, nil
 }
