@@ -68,29 +68,29 @@ func (g *generator) bindPrimary() {
 	}
 	notify := "notify no;"
 	if len(g.Primary.AlsoNotify) > 0 {
-		notify = "notify explicit;also-notify{nullspf-notify;};"
+		notify = "notify explicit; also-notify { nullspf-notify; };"
 		t.WriteString(terms.list + " nullspf-notify {\n")
 		g.bindServers(&t, g.Primary.AlsoNotify)
 		t.WriteString("};\n")
 	}
 	t.WriteByte('\n')
-	rest := "allow-transfer{" + transfer + ";};" + notify
+	rest := "allow-transfer { " + transfer + "; }; " + notify
 	if g.Catalog != "" {
-		t.WriteString("zone " + quote(g.Catalog) + " {type " + terms.primary + ";file " + quote(g.path(catalogFile)) +
-			";allow-query{" + transfer + ";};" + rest + "};\n")
+		t.WriteString("zone " + quote(g.Catalog) + " { type " + terms.primary + "; file " + quote(g.path(catalogFile)) +
+			"; allow-query { " + transfer + "; }; " + rest + " };\n")
 	}
 	if g.DNSSEC {
-		rest = "dnssec-policy default;inline-signing yes;key-directory " + quote(g.keys()) + ";" + rest
+		rest = "dnssec-policy default; inline-signing yes; key-directory " + quote(g.keys()) + "; " + rest
 	}
-	middle := `" {type ` + terms.primary + `;file "` + g.path("zones") + `/`
-	end := `";` + rest + "};\n"
+	middle := `" { type ` + terms.primary + `; file "` + g.path("zones") + `/`
+	end := `"; ` + rest + " };\n"
 	g.listing("named/primary.conf", t.String(), "", func(b []byte, name string) []byte {
 		b = append(b, `zone "`...)
 		b = append(b, name...)
 		b = append(b, middle...)
 		b = appendZoneFile(b, name)
 		if len(name) > maxJournaled {
-			b = append(b, `";journal "`+g.path("zones")+`/`...)
+			b = append(b, `"; journal "`+g.path("zones")+`/`...)
 			b = zones.AppendMember(b, name)
 			b = append(b, ".jnl"...)
 		}
@@ -170,8 +170,8 @@ func (g *generator) bindSecondary() {
 	g.bindIncludeKey(&t)
 	g.bindPrimaryList(&t)
 	t.WriteByte('\n')
-	middle := `" {type ` + terms.secondary + `;` + terms.list + `{nullspf-primary;};file "` + g.store() + `/`
-	const end = "\";allow-transfer{none;};notify no;};\n"
+	middle := `" { type ` + terms.secondary + `; ` + terms.list + ` { nullspf-primary; }; file "` + g.store() + `/`
+	const end = "\"; allow-transfer { none; }; notify no; };\n"
 	g.listing("named/secondary.conf", t.String(), "", func(b []byte, name string) []byte {
 		b = append(b, `zone "`...)
 		b = append(b, name...)
@@ -216,8 +216,8 @@ func (g *generator) bindCatalog() {
 	t.header("//", "The catalog zone, for a BIND secondary, instead of secondary.conf.", notes...)
 	g.bindIncludeKey(&t)
 	g.bindPrimaryList(&t)
-	t.WriteString("\nzone " + quote(g.Catalog) + " {type " + terms.secondary + ";" + terms.list + "{nullspf-primary;};file " +
-		quote(g.store()+"/"+copyFile(g.Catalog)) + ";allow-query{none;};allow-transfer{none;};notify no;};\n")
+	t.WriteString("\nzone " + quote(g.Catalog) + " { type " + terms.secondary + "; " + terms.list + " { nullspf-primary; }; file " +
+		quote(g.store()+"/"+copyFile(g.Catalog)) + "; allow-query { none; }; allow-transfer { none; }; notify no; };\n")
 	g.static("named/secondary-catalog.conf", modePublic, t.String())
 
 	t.Reset()

@@ -90,7 +90,7 @@ func TestLongNames(t *testing.T) {
 	text := render(t, testSettings(), &zones.Set{Groups: []*zones.Group{{}}, Entries: []zones.Entry{{Name: name}}})
 	digest := string(zones.AppendMember(nil, name))
 	for _, want := range []string{
-		`file "/srv/nullspf/build/zones/` + name + `";journal "/srv/nullspf/build/zones/` + digest + `.jnl";`,
+		`file "/srv/nullspf/build/zones/` + name + `"; journal "/srv/nullspf/build/zones/` + digest + `.jnl";`,
 		`file "/srv/nullspf/build/secondary/` + digest + `";`,
 		"\tzonefile: \"/srv/nullspf/build/zones/" + name + "\"\n",
 		"\tzonefile: \"/srv/nullspf/build/secondary/" + digest + "\"\n",
