@@ -63,7 +63,7 @@ bench-dns: build ## measure nullspfd beside an echo, NSD, Knot DNS and BIND (nee
 
 bench-xfr: ## measure nullspfd as secondary of 100,000 zones beside NSD
 	scripts/install-peers nsd knot
-	$(GO) run ./internal/xfr/bench
+	$(GO) run ./internal/bench/xfr
 
 man: build ## write the man pages into dist/man
 	bin/nullspf man dist/man

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"nullspf/internal/secondary"
 	"nullspf/internal/xfr"
 )
 
@@ -152,7 +153,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	}
 	in := s.secondary.Status()
 	for state, n := range in.Zones {
-		gauge(descSecondaryZones, float64(n+in.Catalogs[state]), xfr.ZoneState(state).String())
+		gauge(descSecondaryZones, float64(n+in.Catalogs[state]), secondary.ZoneState(state).String())
 	}
 	counter(descRefreshes, in.Transferred, "transferred")
 	counter(descRefreshes, in.Unchanged, "unchanged")

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"nullspf/internal/control"
+	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
@@ -23,7 +24,7 @@ type serving struct {
 	// listen are the addresses, sorted.
 	listen []string
 	// secondary has the zones of primaries.
-	secondary *xfr.Secondary
+	secondary *secondary.Engine
 }
 
 // Status implements [control.Daemon].

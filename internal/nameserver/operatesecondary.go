@@ -4,33 +4,34 @@ import (
 	"fmt"
 
 	"nullspf/internal/control"
+	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 )
 
 // secondaryZones are the zones of primaries, and the catalog zones that list
 // some of them.
-type secondaryZones struct{ *xfr.Secondary }
+type secondaryZones struct{ *secondary.Engine }
 
 // secondaryStates are the states in which a zone is shown.
-var secondaryStates = map[xfr.ZoneState]control.State{
-	xfr.ZonePending: control.Waiting,
-	xfr.ZoneServed:  control.Serving,
-	xfr.ZoneFailing: control.Serving,
-	xfr.ZoneExpired: control.Expired,
+var secondaryStates = map[secondary.ZoneState]control.State{
+	secondary.ZonePending: control.Waiting,
+	secondary.ZoneServed:  control.Serving,
+	secondary.ZoneFailing: control.Serving,
+	secondary.ZoneExpired: control.Expired,
 }
 
 func (s secondaryZones) count() (counts []control.ZoneCount) {
 	status := s.Status()
 	for _, k := range []struct {
 		kind   control.Kind
-		states xfr.StateCounts
+		states secondary.StateCounts
 	}{{control.Secondary, status.Zones}, {control.Catalog, status.Catalogs}} {
 		n := control.ZoneCount{
 			Kind:    k.kind,
-			Serving: k.states[xfr.ZoneServed] + k.states[xfr.ZoneFailing],
-			Waiting: k.states[xfr.ZonePending],
-			Expired: k.states[xfr.ZoneExpired],
+			Serving: k.states[secondary.ZoneServed] + k.states[secondary.ZoneFailing],
+			Waiting: k.states[secondary.ZonePending],
+			Expired: k.states[secondary.ZoneExpired],
 		}
 		if n.Serving+n.Waiting+n.Expired > 0 {
 			counts = append(counts, n)
@@ -40,8 +41,8 @@ func (s secondaryZones) count() (counts []control.ZoneCount) {
 }
 
 func (s secondaryZones) each(yield func(*control.Zone) error) (err error) {
-	s.Zones(func(z xfr.ZoneStatus) bool {
-		err = yield(&secondaryZone{s.Secondary, z}.detail().Zone)
+	s.Zones(func(z secondary.ZoneStatus) bool {
+		err = yield(&secondaryZone{s.Engine, z}.detail().Zone)
 		return err == nil
 	})
 	return err
@@ -52,13 +53,13 @@ func (s secondaryZones) zone(name wire.Name) operatedZone {
 	if !ok {
 		return nil
 	}
-	return secondaryZone{s.Secondary, z}
+	return secondaryZone{s.Engine, z}
 }
 
 // secondaryZone is a zone of a primary.
 type secondaryZone struct {
-	secondary *xfr.Secondary
-	xfr.ZoneStatus
+	secondary *secondary.Engine
+	secondary.ZoneStatus
 }
 
 func (z secondaryZone) apex() wire.Name { return z.Name }
@@ -101,7 +102,7 @@ func (z secondaryZone) retransfer() error {
 }
 
 // addSecondary adds what a secondary does to a status.
-func addSecondary(status *control.Status, s xfr.SecondaryStatus) {
+func addSecondary(status *control.Status, s secondary.Status) {
 	in := &status.TransfersIn
 	in.Running, in.Done = s.Running, s.Transferred
 	for r, n := range s.Failed {

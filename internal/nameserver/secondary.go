@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"slices"
 
+	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
-	"nullspf/internal/xfr"
 )
 
 // newSecondary returns the secondary of a server, without zones yet.
-func (s *Server) newSecondary() *xfr.Secondary {
-	return xfr.NewSecondary(xfr.SecondaryOptions{
+func (s *Server) newSecondary() *secondary.Engine {
+	return secondary.New(secondary.Options{
 		Logger:  s.log,
 		Changed: func(zones []wire.Name) { s.notifier.Notify(zones) },
 		Taken: func(zone wire.Name) bool {
@@ -29,7 +29,7 @@ func (c *Config) serves(zone wire.Name) bool {
 }
 
 // groups returns the groups of primaries.
-func (c *Config) groups() (list []xfr.Group) {
+func (c *Config) groups() (list []secondary.Group) {
 	for i := range c.Secondary {
 		g := c.Secondary[i].Group
 		g.Primaries = slices.Clone(g.Primaries)
@@ -54,7 +54,7 @@ func (c *Config) checkSecondary() error {
 			}
 		}
 		// Say where the group stands that is at fault.
-		if err := xfr.CheckGroups(c.groups()[:i+1]); err != nil {
+		if err := secondary.CheckGroups(c.groups()[:i+1]); err != nil {
 			return fmt.Errorf("%s - %w", s.Position, err)
 		}
 	}

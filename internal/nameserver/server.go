@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/secondary"
 	"nullspf/internal/xfr"
 )
 
@@ -54,7 +55,7 @@ type Server struct {
 	served   servedTransfers
 	// secondary has the zones of primaries, applied the configuration that says
 	// which names are served otherwise.
-	secondary *xfr.Secondary
+	secondary *secondary.Engine
 	applied   atomic.Pointer[Config]
 
 	reloads, failedReloads atomic.Uint64
@@ -221,7 +222,7 @@ func (s *Server) apply(c *Config) error {
 	if err != nil {
 		return undo(err)
 	}
-	groups, err := xfr.Prepare(c.groups())
+	groups, err := secondary.Prepare(c.groups())
 	if err != nil {
 		return undo(err)
 	}

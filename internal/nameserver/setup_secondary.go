@@ -9,6 +9,7 @@ import (
 
 	"github.com/coredns/caddy"
 
+	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 )
@@ -17,7 +18,7 @@ import (
 type Secondary struct {
 	// Position is FILE:LINE of the directive, for messages.
 	Position string
-	xfr.Group
+	secondary.Group
 }
 
 // secondary { ... }, as often as there are groups of primaries
@@ -28,7 +29,7 @@ func (f *corefile) setupSecondary(c *caddy.Controller) error {
 			return c.Errf("secondary: unexpected %q; its settings stand in a block", args[0])
 		}
 		s := Secondary{Position: fmt.Sprintf("%s:%d", c.File(), c.Line())}
-		s.Limits, s.Transfers = xfr.DefaultLimits, xfr.DefaultTransfers
+		s.Limits, s.Transfers = xfr.DefaultLimits, secondary.DefaultTransfers
 		seen := make(map[string]bool)
 		for c.NextBlock() {
 			setting := c.Val()

@@ -3,8 +3,8 @@ package nameserver
 import (
 	"github.com/miekg/dns"
 
+	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
-	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -123,8 +123,8 @@ func (s *Server) succeedParked(c *Config) (tell []wire.Name) {
 }
 
 // transferSource returns the zones of a configuration that can be transferred.
-func (c *Config) transferSource(secondary *xfr.Secondary) *transferSource {
-	s := &transferSource{secondary: secondary}
+func (c *Config) transferSource(e *secondary.Engine) *transferSource {
+	s := &transferSource{secondary: e}
 	if c.Parked != nil {
 		s.parked = c.Parked.Zones
 	}

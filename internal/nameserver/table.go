@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/secondary"
 	"nullspf/internal/xfr"
 	"nullspf/spftrack"
 )
@@ -67,7 +68,7 @@ type compiler struct {
 	source xfr.Source
 	served *servedTransfers
 	// secondary has the zones of primaries; nil for a check.
-	secondary *xfr.Secondary
+	secondary *secondary.Engine
 	// number gives each zone the number that it has in events.
 	number func(zone string, layouts []spftrack.Layout) (uint16, error)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
@@ -161,7 +162,7 @@ func (t *table) takeNotify(q *Query) outcome {
 // transferSource are the zones of a server that can be transferred.
 type transferSource struct {
 	parked    *zonestore.Parked // nil is none
-	secondary *xfr.Secondary    // nil is none
+	secondary *secondary.Engine // nil is none
 }
 
 // Version implements [xfr.Source].

@@ -10,16 +10,16 @@ import (
 	"nullspf/internal/zonestore"
 )
 
-// catalogMember is a zone that a catalog zone lists.
-type catalogMember struct {
-	zone wire.Name
-	// label is the unique label of its node. When it changes, what is known of
+// Member is a zone that a catalog zone lists.
+type Member struct {
+	Zone wire.Name
+	// Label is the unique label of its node. When it changes, what is known of
 	// the zone is to be forgotten (RFC 9432 section 5.4).
-	label string
+	Label string
 }
 
-// errCatalog is wrapped with what is wrong with a catalog zone.
-var errCatalog = errors.New("the catalog zone is not processed")
+// ErrCatalog is wrapped with what is wrong with a catalog zone.
+var ErrCatalog = errors.New("the catalog zone is not processed")
 
 const (
 	catalogVersionLabel = "\x07version"
@@ -29,15 +29,15 @@ const (
 	catalogVersion = "\x012"
 )
 
-// readCatalog returns the members that a catalog zone of at most so many lists,
+// ReadCatalog returns the members that a catalog zone of at most so many lists,
 // in its order. Properties, also coo and group, and extensions are ignored. The
-// error wraps errCatalog: such a version must not be processed at all (RFC 9432
+// error wraps ErrCatalog: such a version must not be processed at all (RFC 9432
 // section 5.1).
-func readCatalog(z *zonestore.Zone, most int) ([]catalogMember, error) {
+func ReadCatalog(z *zonestore.Zone, most int) ([]Member, error) {
 	var (
 		versionName = wire.Name(catalogVersionLabel) + z.Name()
 		zonesName   = wire.Name(catalogZonesLabel) + z.Name()
-		members     []catalogMember
+		members     []Member
 		versions    int
 		fault       error
 		node        wire.Name
@@ -63,33 +63,14 @@ func readCatalog(z *zonestore.Zone, most int) ([]catalogMember, error) {
 			}
 			node = r.Name
 			seen[name] = true
-			members = append(members, catalogMember{name, string(node[1 : 1+node[0]])})
+			members = append(members, Member{name, string(node[1 : 1+node[0]])})
 		}
 		if fault != nil {
-			return nil, fmt.Errorf("%w: %w", errCatalog, fault)
+			return nil, fmt.Errorf("%w: %w", ErrCatalog, fault)
 		}
 	}
 	if versions != 1 {
-		return nil, fmt.Errorf("%w: there are %d TXT records with its version at %s, not 1", errCatalog, versions, versionName)
+		return nil, fmt.Errorf("%w: there are %d TXT records with its version at %s, not 1", ErrCatalog, versions, versionName)
 	}
 	return members, nil
-}
-
-// publicPart returns what is answered from a catalog zone: that which a
-// secondary asks before it transfers it. The list of all zones is not for
-// everybody (RFC 9432 section 7).
-func publicPart(z *zonestore.Zone) *zonestore.Zone {
-	b := zonestore.NewBuilder(z.Name())
-	for r := range z.Records {
-		if r.Name == z.Name() && (r.Type == dns.TypeSOA || r.Type == dns.TypeNS) {
-			if b.Add(*r) != nil {
-				return nil
-			}
-		}
-	}
-	public, err := b.Build()
-	if err != nil {
-		return nil
-	}
-	return public
 }

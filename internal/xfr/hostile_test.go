@@ -247,7 +247,7 @@ func TestHostilePrimary(t *testing.T) {
 		"too many octets": {sent(soaLine(1), nsLine, `a TYPE65280 \# 15000 `+strings.Repeat("00", 15000), `b TYPE65280 \# 15000 `+strings.Repeat("00", 15000), soaLine(1)), ReasonLimit, false},
 		"a message of 65535 octets": {raw(func(_ *asked, msg []byte) []byte {
 			return framed(append(bytes.Clone(msg), make([]byte, 65535-len(msg))...))
-		}), numReasons, false},
+		}), NumReasons, false},
 		"a message without octets": {raw(func(*asked, []byte) []byte { return []byte{0, 0} }), ReasonFormat, false},
 		"half a header":            {raw(func(_ *asked, msg []byte) []byte { return framed(msg[:6]) }), ReasonFormat, false},
 		"records cut off":          {raw(func(_ *asked, msg []byte) []byte { return framed(msg[:len(msg)-5]) }), ReasonFormat, false},
@@ -307,7 +307,7 @@ func TestHostilePrimary(t *testing.T) {
 			if took := time.Since(start); took > 10*time.Second || !c.slow && took > 5*time.Second {
 				t.Errorf("it took %v", took)
 			}
-			if c.want == numReasons {
+			if c.want == NumReasons {
 				if err != nil || z == nil {
 					t.Errorf("%v, %v; want a zone", z, err)
 				}
@@ -351,17 +351,17 @@ func TestRefreshIncremental(t *testing.T) {
 		reason Reason
 		types  string
 	}{
-		"unchanged":                 {1, nil, nil, "", numReasons, "SOA"},
-		"one difference":            {3, []string{soaLine(3), soaLine(1), "b TXT b", soaLine(3), "c TXT c", "d TXT d", soaLine(3)}, nil, want, numReasons, "SOA IXFR"},
-		"two differences":           {3, []string{soaLine(3), soaLine(1), "b TXT b", soaLine(2), "x TXT x", soaLine(2), "x TXT x", soaLine(3), "c TXT c", "d TXT d", soaLine(3)}, nil, want, numReasons, "SOA IXFR"},
-		"a whole zone for IXFR":     {3, whole, nil, want, numReasons, "SOA IXFR"},
-		"a single SOA":              {3, []string{soaLine(3)}, whole, want, numReasons, "SOA IXFR AXFR"},
-		"changed back meanwhile":    {3, []string{soaLine(1)}, nil, "", numReasons, "SOA IXFR"},
-		"another base":              {3, []string{soaLine(3), soaLine(2), soaLine(3), "c TXT c", soaLine(3)}, whole, want, numReasons, "SOA IXFR AXFR"},
-		"removes what is not there": {3, []string{soaLine(3), soaLine(1), "z TXT z", soaLine(3), soaLine(3)}, whole, want, numReasons, "SOA IXFR AXFR"},
-		"leads elsewhere":           {3, []string{soaLine(3), soaLine(1), "b TXT b", soaLine(2), "c TXT c", soaLine(3)}, whole, want, numReasons, "SOA IXFR AXFR"},
-		"leads backwards":           {3, []string{soaLine(3), soaLine(1), soaLine(0), soaLine(0), soaLine(3), soaLine(3)}, whole, want, numReasons, "SOA IXFR AXFR"},
-		"removes the last NS":       {3, []string{soaLine(3), soaLine(1), nsLine, soaLine(3), soaLine(3)}, whole, want, numReasons, "SOA IXFR AXFR"},
+		"unchanged":                 {1, nil, nil, "", NumReasons, "SOA"},
+		"one difference":            {3, []string{soaLine(3), soaLine(1), "b TXT b", soaLine(3), "c TXT c", "d TXT d", soaLine(3)}, nil, want, NumReasons, "SOA IXFR"},
+		"two differences":           {3, []string{soaLine(3), soaLine(1), "b TXT b", soaLine(2), "x TXT x", soaLine(2), "x TXT x", soaLine(3), "c TXT c", "d TXT d", soaLine(3)}, nil, want, NumReasons, "SOA IXFR"},
+		"a whole zone for IXFR":     {3, whole, nil, want, NumReasons, "SOA IXFR"},
+		"a single SOA":              {3, []string{soaLine(3)}, whole, want, NumReasons, "SOA IXFR AXFR"},
+		"changed back meanwhile":    {3, []string{soaLine(1)}, nil, "", NumReasons, "SOA IXFR"},
+		"another base":              {3, []string{soaLine(3), soaLine(2), soaLine(3), "c TXT c", soaLine(3)}, whole, want, NumReasons, "SOA IXFR AXFR"},
+		"removes what is not there": {3, []string{soaLine(3), soaLine(1), "z TXT z", soaLine(3), soaLine(3)}, whole, want, NumReasons, "SOA IXFR AXFR"},
+		"leads elsewhere":           {3, []string{soaLine(3), soaLine(1), "b TXT b", soaLine(2), "c TXT c", soaLine(3)}, whole, want, NumReasons, "SOA IXFR AXFR"},
+		"leads backwards":           {3, []string{soaLine(3), soaLine(1), soaLine(0), soaLine(0), soaLine(3), soaLine(3)}, whole, want, NumReasons, "SOA IXFR AXFR"},
+		"removes the last NS":       {3, []string{soaLine(3), soaLine(1), nsLine, soaLine(3), soaLine(3)}, whole, want, NumReasons, "SOA IXFR AXFR"},
 		"both fail":                 {3, []string{soaLine(3)}, []string{soaLine(3), "x.other. TXT x"}, "", ReasonScope, "SOA IXFR AXFR"},
 		"whole, but older":          {3, []string{soaLine(3)}, []string{soaLine(1), nsLine, soaLine(1)}, "", ReasonBackwards, "SOA IXFR AXFR"},
 		"out of the zone":           {3, []string{soaLine(3), soaLine(1), soaLine(3), "x.other. TXT x", soaLine(3)}, nil, "", ReasonScope, "SOA IXFR"},
@@ -389,7 +389,7 @@ func TestRefreshIncremental(t *testing.T) {
 			if textOf(t, have) != before {
 				t.Error("the old zone has changed")
 			}
-			if c.reason != numReasons {
+			if c.reason != NumReasons {
 				var e *TransferError
 				if z != nil || !errors.As(err, &e) || e.Reason != c.reason {
 					t.Errorf("%v, %v; want reason %s", z, err, c.reason)
@@ -449,7 +449,7 @@ func TestSignedTransfers(t *testing.T) {
 	}{
 		"right": {func(_ *asked, s *signer, m [][]byte) [][]byte {
 			return [][]byte{s.next(m[0], time.Now()), s.next(m[1], time.Now())}
-		}, numReasons},
+		}, NumReasons},
 		"not signed": {func(_ *asked, _ *signer, m [][]byte) [][]byte { return m }, ReasonTSIG},
 		"last message not signed": {func(_ *asked, s *signer, m [][]byte) [][]byte {
 			return [][]byte{s.next(m[0], time.Now()), m[1]}
@@ -481,7 +481,7 @@ func TestSignedTransfers(t *testing.T) {
 			defer client.Close()
 			z, err := client.Refresh(t.Context(), "\x07example\x00", nil)
 			var e *TransferError
-			if c.want == numReasons && err != nil || c.want != numReasons && (!errors.As(err, &e) || e.Reason != c.want) {
+			if c.want == NumReasons && err != nil || c.want != NumReasons && (!errors.As(err, &e) || e.Reason != c.want) {
 				t.Errorf("%v, %v; want reason %s", z, err, c.want)
 			}
 		})

@@ -104,24 +104,17 @@ const (
 	// ReasonOther: anything else, such as a stop.
 	ReasonOther
 
-	numReasons
+	// NumReasons is the number of reasons.
+	NumReasons
 )
 
-var reasonNames = [numReasons]string{
+var reasonNames = [NumReasons]string{
 	"connect", "timeout", "idle", "refused", "tsig", "format", "question", "scope",
 	"incomplete", "backwards", "ixfr", "limit", "zone", "other",
 }
 
 // String returns the label of the reason.
 func (r Reason) String() string { return reasonNames[r] }
-
-// Reasons are all reasons.
-func Reasons() (out []Reason) {
-	for r := range numReasons {
-		out = append(out, r)
-	}
-	return out
-}
 
 // TransferError says why a zone could not be brought up to date.
 type TransferError struct {

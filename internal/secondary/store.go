@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"crypto/sha256"

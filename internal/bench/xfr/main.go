@@ -1,7 +1,7 @@
-// Command bench compares nullspfd as a secondary with NSD: the time until all
+// Command xfr compares nullspfd as a secondary with NSD: the time until all
 // zones of a primary are served for the first time, and the memory then.
 //
-//	go run ./internal/xfr/bench [-zones 100000] [-primary knot] [-secondaries nullspfd,nsd]
+//	go run ./internal/bench/xfr [-zones 100000] [-primary knot] [-secondaries nullspfd,nsd]
 //
 // The primary is BIND or Knot DNS, on loopback, with zones that have 20 records
 // each. It starts once; the secondaries are measured one after the other.

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package xfr
+package secondary
 
 import (
 	"errors"

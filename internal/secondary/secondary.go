@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -19,7 +20,7 @@ import (
 type Refresher interface {
 	// Refresh returns the version that the primary has: have itself when it has
 	// none that is newer. With nil it transfers the zone whole. Errors are a
-	// [*TransferError].
+	// [*xfr.TransferError].
 	Refresh(ctx context.Context, zone wire.Name, have *zonestore.Zone) (*zonestore.Zone, error)
 	Close()
 }
@@ -30,10 +31,10 @@ type Group struct {
 	// (RFC 9432).
 	Zones, Catalogs []wire.Name
 	// Primaries are tried in turn, the one that last answered first.
-	Primaries []Primary
+	Primaries []xfr.Primary
 	// Store is the folder in which zones are kept; no two groups have the same.
 	Store  string
-	Limits Limits
+	Limits xfr.Limits
 	// Transfers is the number of zones that are brought up to date at a time.
 	Transfers int
 }
@@ -42,12 +43,12 @@ type Group struct {
 // says nothing. BIND's transfers-out allows 10.
 const DefaultTransfers = 8
 
-// SecondaryOptions are what a secondary needs.
-type SecondaryOptions struct {
+// Options are what a secondary needs.
+type Options struct {
 	Logger zerolog.Logger
 	// Connect returns what speaks with a primary over at most so many
-	// connections; nil is [NewClient].
-	Connect func(p Primary, l Limits, connections int) Refresher
+	// connections; nil is [xfr.NewClient].
+	Connect func(p xfr.Primary, l xfr.Limits, connections int) Refresher
 	// Changed is told of a zone that has a new version; nil is nobody.
 	Changed func(zones []wire.Name)
 	// Taken reports whether a name is a zone that the process serves otherwise;
@@ -63,7 +64,7 @@ type SecondaryOptions struct {
 // DefaultMaxMembers is the number of zones that a catalog zone may list.
 const DefaultMaxMembers = 2_000_000
 
-// Secondary serves zones of primaries (RFC 1034 section 4.3.5). One goroutine
+// Engine serves zones of primaries (RFC 1034 section 4.3.5). One goroutine
 // watches the times of all zones; a bounded number of others brings those up to
 // date whose time has come:
 //
@@ -72,11 +73,11 @@ const DefaultMaxMembers = 2_000_000
 //	   +------------------------------------------------------+
 //
 // A zone costs about 200 octets besides its records.
-type Secondary struct {
-	options SecondaryOptions
+type Engine struct {
+	options Options
 	log     zerolog.Logger
 	table   zonestore.Table
-	counts  secondaryCounts
+	counts  counts
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -91,17 +92,17 @@ type Secondary struct {
 	// mu is never held for long: NOTIFYs wait for it.
 	mu     sync.Mutex
 	groups []*group
-	zones  map[wire.Name]*secondaryZone
+	zones  map[wire.Name]*zone
 	timers timers
 	// unsaved are zones whose files could not be written.
-	unsaved map[*secondaryZone]bool
+	unsaved map[*zone]bool
 	closed  bool
 }
 
-var _ Source = (*Secondary)(nil)
+var _ xfr.Source = (*Engine)(nil)
 
-// NewSecondary returns a secondary without zones.
-func NewSecondary(o SecondaryOptions) *Secondary {
+// New returns a secondary without zones.
+func New(o Options) *Engine {
 	if o.Bounds == (Bounds{}) {
 		o.Bounds = DefaultBounds
 	}
@@ -109,14 +110,14 @@ func NewSecondary(o SecondaryOptions) *Secondary {
 		o.MaxMembers = DefaultMaxMembers
 	}
 	if o.Connect == nil {
-		o.Connect = func(p Primary, l Limits, connections int) Refresher { return NewClient(p, l, connections) }
+		o.Connect = func(p xfr.Primary, l xfr.Limits, connections int) Refresher { return xfr.NewClient(p, l, connections) }
 	}
-	s := &Secondary{
+	s := &Engine{
 		options: o, log: o.Logger,
 		ended:   make(chan struct{}),
 		wake:    make(chan struct{}, 1),
-		zones:   make(map[wire.Name]*secondaryZone),
-		unsaved: make(map[*secondaryZone]bool),
+		zones:   make(map[wire.Name]*zone),
+		unsaved: make(map[*zone]bool),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.table.Set(nil)
@@ -126,7 +127,7 @@ func NewSecondary(o SecondaryOptions) *Secondary {
 
 // Close ends transfers under way and writes what is not on disk. The table
 // stays as it is.
-func (s *Secondary) Close() error {
+func (s *Engine) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
@@ -145,10 +146,10 @@ func (s *Secondary) Close() error {
 }
 
 // Table returns the zones as they are served.
-func (s *Secondary) Table() *zonestore.Table { return &s.table }
+func (s *Engine) Table() *zonestore.Table { return &s.table }
 
-// Version implements [Source].
-func (s *Secondary) Version(zone wire.Name) Version {
+// Version implements [xfr.Source].
+func (s *Engine) Version(zone wire.Name) xfr.Version {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if z := s.zones[zone]; z != nil && z.have != nil && !z.expired {
@@ -157,12 +158,12 @@ func (s *Secondary) Version(zone wire.Name) Version {
 	return nil
 }
 
-// Earlier implements [Source]: earlier versions are not kept.
-func (s *Secondary) Earlier(wire.Name, uint32) Version { return nil }
+// Earlier implements [xfr.Source]: earlier versions are not kept.
+func (s *Engine) Earlier(wire.Name, uint32) xfr.Version { return nil }
 
-// secondaryZone is what is known of a zone besides its records. Times are
+// zone is what is known of a zone besides its records. Times are
 // nanoseconds since 1970 by the clock on the wall, since they outlast restarts.
-type secondaryZone struct {
+type zone struct {
 	name wire.Name
 	slot *zonestore.Slot
 	// have is the last version, served unless expired; nil before the first.
@@ -170,7 +171,7 @@ type secondaryZone struct {
 	group *group
 	// catalog is the zone that lists this one, nil for none, and label a hash of
 	// its label there.
-	catalog *secondaryZone
+	catalog *zone
 	label   uint64
 	// refreshed is the last time that the primary was asked with success,
 	// expires when have ends, next when the primary is asked again.
@@ -183,7 +184,7 @@ type secondaryZone struct {
 	place int32
 	// urgency, before and after belong to the queue.
 	urgency       urgency
-	before, after *secondaryZone
+	before, after *zone
 
 	// primary is the one that answered last.
 	primary uint8
@@ -259,8 +260,8 @@ func (g *group) pausedUntil(now int64) (until int64) {
 
 // primaryAt returns the number of the primary with an address that signs with a
 // key, nil for none; -1 when there is none.
-func (g *group) primaryAt(client netip.Addr, key *Key) int {
-	return slices.IndexFunc(g.Primaries, func(p Primary) bool {
+func (g *group) primaryAt(client netip.Addr, key *xfr.Key) int {
+	return slices.IndexFunc(g.Primaries, func(p xfr.Primary) bool {
 		return p.Addr.Addr() == client.Unmap() &&
 			(p.Key == nil || key != nil && key.Name == p.Key.Name && key.Algorithm == p.Key.Algorithm)
 	})

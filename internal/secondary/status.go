@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -49,25 +50,25 @@ type ZoneStatus struct {
 	Problem error
 	// Primary is the one that answered last, or is tried first.
 	Primary   netip.AddrPort
-	Primaries []Primary
+	Primaries []xfr.Primary
 	// Catalog is the catalog zone that lists the zone, "" for none.
 	Catalog   wire.Name
 	IsCatalog bool
 	Store     string
 }
 
-// secondaryCounts count what happens.
-type secondaryCounts struct {
+// counts count what happens.
+type counts struct {
 	transferred, unchanged        atomic.Uint64
-	failures                      [numReasons]atomic.Uint64
+	failures                      [xfr.NumReasons]atomic.Uint64
 	notifyAccepted, notifyRefused atomic.Uint64
 	storeErrors, catalogErrors    atomic.Uint64
 }
 
-func (c *secondaryCounts) failed(err error) {
-	reason := ReasonOther
-	var t *TransferError
-	if errors.As(err, &t) && t.Reason < numReasons {
+func (c *counts) failed(err error) {
+	reason := xfr.ReasonOther
+	var t *xfr.TransferError
+	if errors.As(err, &t) && t.Reason < xfr.NumReasons {
 		reason = t.Reason
 	}
 	c.failures[reason].Add(1)
@@ -76,16 +77,16 @@ func (c *secondaryCounts) failed(err error) {
 // StateCounts are numbers of zones by [ZoneState].
 type StateCounts [numZoneStates]int
 
-// SecondaryStatus sums up the zones of a secondary.
-type SecondaryStatus struct {
+// Status sums up the zones of a secondary.
+type Status struct {
 	// Zones are without the catalog zones, which Catalogs are.
 	Zones, Catalogs StateCounts
 	// Waiting for a worker, and Running.
 	Waiting, Running int
 	// Transferred are new versions, Unchanged refreshes without one.
 	Transferred, Unchanged uint64
-	// Failed are failures by [Reason].
-	Failed                        [numReasons]uint64
+	// Failed are failures by [xfr.Reason].
+	Failed                        [xfr.NumReasons]uint64
 	NotifyAccepted, NotifyRefused uint64
 	StoreErrors, CatalogErrors    uint64
 	// Unsaved are zones whose files could not be written.
@@ -93,9 +94,9 @@ type SecondaryStatus struct {
 }
 
 // Status sums up all zones.
-func (s *Secondary) Status() SecondaryStatus {
+func (s *Engine) Status() Status {
 	c := &s.counts
-	t := SecondaryStatus{
+	t := Status{
 		Transferred: c.transferred.Load(), Unchanged: c.unchanged.Load(),
 		NotifyAccepted: c.notifyAccepted.Load(), NotifyRefused: c.notifyRefused.Load(),
 		StoreErrors: c.storeErrors.Load(), CatalogErrors: c.catalogErrors.Load(),
@@ -122,7 +123,7 @@ func (s *Secondary) Status() SecondaryStatus {
 	return t
 }
 
-func (z *secondaryZone) state() ZoneState {
+func (z *zone) state() ZoneState {
 	switch {
 	case z.have == nil:
 		return ZonePending
@@ -136,7 +137,7 @@ func (z *secondaryZone) state() ZoneState {
 
 // ZoneStatus returns what is known of a zone; ok is false when it is none of
 // ours.
-func (s *Secondary) ZoneStatus(name wire.Name) (t ZoneStatus, ok bool) {
+func (s *Engine) ZoneStatus(name wire.Name) (t ZoneStatus, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z := s.zones[name]
@@ -147,7 +148,7 @@ func (s *Secondary) ZoneStatus(name wire.Name) (t ZoneStatus, ok bool) {
 }
 
 // status returns what is known of the zone. mu is held.
-func (z *secondaryZone) status() ZoneStatus {
+func (z *zone) status() ZoneStatus {
 	t := ZoneStatus{
 		Name: z.name, State: z.state(), Zone: z.have,
 		Waiting: z.urgency != urgencyNone, Running: z.running,
@@ -169,7 +170,7 @@ func (z *secondaryZone) status() ZoneStatus {
 }
 
 // Zones yields all zones in no order. mu is not held meanwhile.
-func (s *Secondary) Zones(yield func(ZoneStatus) bool) {
+func (s *Engine) Zones(yield func(ZoneStatus) bool) {
 	s.mu.Lock()
 	names := make([]wire.Name, 0, len(s.zones))
 	for name := range s.zones {

@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -121,9 +122,9 @@ func (p *fakePrimary) Refresh(_ context.Context, zone wire.Name, have *zonestore
 	p.now--
 	switch {
 	case down:
-		return nil, &TransferError{Zone: zone, Reason: ReasonConnect, Err: errors.New("connection refused")}
+		return nil, &xfr.TransferError{Zone: zone, Reason: xfr.ReasonConnect, Err: errors.New("connection refused")}
 	case z == nil:
-		return nil, &TransferError{Zone: zone, Reason: ReasonRefused, Err: errors.New("REFUSED")}
+		return nil, &xfr.TransferError{Zone: zone, Reason: xfr.ReasonRefused, Err: errors.New("REFUSED")}
 	case have != nil && z.Serial() == have.Serial():
 		return have, nil
 	}
@@ -154,29 +155,29 @@ func (s *safeBuffer) String() string {
 }
 
 // secondaryOf starts a secondary of primaries in memory.
-func secondaryOf(t testing.TB, log *safeBuffer, primaries ...*fakePrimary) (*Secondary, []Primary) {
-	var list []Primary
+func secondaryOf(t testing.TB, log *safeBuffer, primaries ...*fakePrimary) (*Engine, []xfr.Primary) {
+	var list []xfr.Primary
 	by := make(map[netip.AddrPort]*fakePrimary)
 	addr := testPrimary.Addr()
 	for _, p := range primaries {
 		at := netip.AddrPortFrom(addr, 53)
 		by[at] = p
-		list = append(list, Primary{Addr: at})
+		list = append(list, xfr.Primary{Addr: at})
 		addr = addr.Next()
 	}
 	logger := zerolog.Nop()
 	if log != nil {
 		logger = zerolog.New(log)
 	}
-	s := NewSecondary(SecondaryOptions{
+	s := New(Options{
 		Logger:  logger,
-		Connect: func(p Primary, _ Limits, _ int) Refresher { return by[p.Addr] },
+		Connect: func(p xfr.Primary, _ xfr.Limits, _ int) Refresher { return by[p.Addr] },
 	})
 	return s, list
 }
 
 // configure serves one group.
-func configure(t testing.TB, s *Secondary, g Group) {
+func configure(t testing.TB, s *Engine, g Group) {
 	t.Helper()
 	if g.Transfers == 0 {
 		g.Transfers = 4
@@ -188,7 +189,7 @@ func configure(t testing.TB, s *Secondary, g Group) {
 	s.Configure(p)
 }
 
-func stop(t testing.TB, s *Secondary) {
+func stop(t testing.TB, s *Engine) {
 	t.Helper()
 	if err := s.Close(); err != nil {
 		t.Error(err)
@@ -196,7 +197,7 @@ func stop(t testing.TB, s *Secondary) {
 }
 
 // served returns the serial number that is served, 0 for none.
-func served(t testing.TB, s *Secondary, zone string) uint32 {
+func served(t testing.TB, s *Engine, zone string) uint32 {
 	t.Helper()
 	slot := s.Table().Slot(mustName(t, zone))
 	if slot == nil || slot.Zone() == nil {
@@ -308,17 +309,17 @@ func TestSecondaryNotify(t *testing.T) {
 		p.set(smallZone(t, "a.test.", 1))
 		s, primaries := secondaryOf(t, nil, &p)
 		defer stop(t, s)
-		key := &Key{Name: mustName(t, "k"), Algorithm: "\x0bhmac-sha256\x00"}
+		key := &xfr.Key{Name: mustName(t, "k"), Algorithm: "\x0bhmac-sha256\x00"}
 		primaries[0].Key = key
 		configure(t, s, Group{Zones: []wire.Name{mustName(t, "a.test")}, Primaries: primaries, Store: dir})
 		time.Sleep(2 * time.Second)
 		a, from := mustName(t, "a.test"), primaries[0].Addr
-		other := &Key{Name: mustName(t, "other"), Algorithm: key.Algorithm}
+		other := &xfr.Key{Name: mustName(t, "other"), Algorithm: key.Algorithm}
 		for _, test := range []struct {
 			why  string
 			zone string
 			from netip.AddrPort
-			key  *Key
+			key  *xfr.Key
 			want int
 		}{
 			{"another port", "a.test", netip.AddrPortFrom(from.Addr(), 4444), key, dns.RcodeSuccess},

@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 )
 
 // ErrNotSecondary says that a zone is none of a secondary's.
@@ -16,7 +17,7 @@ var ErrNotSecondary = errors.New("the zone has no primary here")
 // from the address of a primary of the zone that also signs with the primary's
 // key, if it has one; key is the one that the message was signed with. It never
 // waits for the network or the disk.
-func (s *Secondary) Notified(zone wire.Name, client netip.AddrPort, key *Key, serial uint32, hasSerial bool) (rcode int) {
+func (s *Engine) Notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, serial uint32, hasSerial bool) (rcode int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z := s.zones[zone]
@@ -44,7 +45,7 @@ func (s *Secondary) Notified(zone wire.Name, client netip.AddrPort, key *Key, se
 
 // Retransfer has a zone transferred whole, whatever its serial number. It does
 // not wait for that. The error is [ErrNotSecondary].
-func (s *Secondary) Retransfer(zone wire.Name) error {
+func (s *Engine) Retransfer(zone wire.Name) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z := s.zones[zone]
@@ -57,7 +58,7 @@ func (s *Secondary) Retransfer(zone wire.Name) error {
 }
 
 // askAnyway asks even primaries that could not be reached. mu is held.
-func (s *Secondary) askAnyway(z *secondaryZone) {
+func (s *Engine) askAnyway(z *zone) {
 	clear(z.group.reach)
 	s.ask(z, urgencyAsked)
 	s.rouse()

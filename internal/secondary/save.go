@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"runtime"
@@ -9,7 +9,7 @@ import (
 )
 
 // saved notes whether the file of a zone was written.
-func (s *Secondary) saved(g *group, z *secondaryZone, err error) {
+func (s *Engine) saved(g *group, z *zone, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
@@ -25,9 +25,9 @@ func (s *Secondary) saved(g *group, z *secondaryZone, err error) {
 
 // save writes the zones whose files could not be written. It stops at the first
 // that cannot be still.
-func (s *Secondary) save() {
+func (s *Engine) save() {
 	s.mu.Lock()
-	list := make([]*secondaryZone, 0, len(s.unsaved))
+	list := make([]*zone, 0, len(s.unsaved))
 	for z := range s.unsaved {
 		list = append(list, z)
 	}
@@ -65,7 +65,7 @@ func (s *Secondary) save() {
 }
 
 // forget removes the file of a zone.
-func (s *Secondary) forget(st *store, name wire.Name) {
+func (s *Engine) forget(st *store, name wire.Name) {
 	if err := st.remove(name); err != nil {
 		s.counts.storeErrors.Add(1)
 		s.log.Error().Err(err).Stringer("zone", name).Msg("the file of a zone that is no longer ours could not be removed")
@@ -78,7 +78,7 @@ const loadMost = 20
 
 // load reads the files of zones that are new, and serves those that have not
 // expired. Nobody else knows the zones yet.
-func (s *Secondary) load(list []*secondaryZone) {
+func (s *Engine) load(list []*zone) {
 	var (
 		work   sync.WaitGroup
 		mu     sync.Mutex
@@ -88,7 +88,7 @@ func (s *Secondary) load(list []*secondaryZone) {
 		start  = time.Now()
 	)
 	const batch = 64
-	one := func(z *secondaryZone) {
+	one := func(z *zone) {
 		have, refreshed, err := z.group.store.load(z.name)
 		if err != nil {
 			mu.Lock()

@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"math"
@@ -59,10 +59,10 @@ const never = math.MaxInt64
 
 // timers are the zones by the time of their next event: a heap whose first has
 // the earliest.
-type timers []*secondaryZone
+type timers []*zone
 
 // set puts a zone in or moves it; with never it is taken out.
-func (t *timers) set(z *secondaryZone, at int64) {
+func (t *timers) set(z *zone, at int64) {
 	in := z.place > 0
 	z.at = at
 	switch {
@@ -78,7 +78,7 @@ func (t *timers) set(z *secondaryZone, at int64) {
 }
 
 // remove takes a zone out that is in.
-func (t *timers) remove(z *secondaryZone) {
+func (t *timers) remove(z *zone) {
 	i, last := int(z.place-1), len(*t)-1
 	moved := (*t)[last]
 	(*t)[last] = nil
@@ -130,7 +130,7 @@ func (t *timers) down(i int) bool {
 	return i > from
 }
 
-func (t *timers) put(i int, z *secondaryZone) {
+func (t *timers) put(i int, z *zone) {
 	(*t)[i] = z
 	z.place = int32(i + 1)
 }

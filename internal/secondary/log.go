@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"net/netip"
@@ -85,7 +85,7 @@ func (l *failureLog) flush(now time.Time) {
 }
 
 // failed: no primary has sent the zone. mu of the secondary is held.
-func (l *failureLog) failed(z *secondaryZone, err error, now int64) {
+func (l *failureLog) failed(z *zone, err error, now int64) {
 	if !l.allow(logFailed, err) {
 		return
 	}
@@ -97,7 +97,7 @@ func (l *failureLog) failed(z *secondaryZone, err error, now int64) {
 }
 
 // expired: the zone is no longer served. mu of the secondary is held.
-func (l *failureLog) expired(z *secondaryZone, now int64) {
+func (l *failureLog) expired(z *zone, now int64) {
 	if l.allow(logExpired, z.problem) {
 		l.log.Error().AnErr("last", z.problem).Stringer("zone", z.name).
 			Dur("unrefreshed", time.Duration(now-z.refreshed)).Msg("the zone has expired; it is answered with SERVFAIL until a primary answers")

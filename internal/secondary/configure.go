@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 )
 
 // CheckGroups returns why groups cannot be served together.
@@ -47,7 +48,7 @@ type Prepared struct {
 	stores []*store
 }
 
-// Prepare does all of [Secondary.Configure] that can fail.
+// Prepare does all of [Engine.Configure] that can fail.
 func Prepare(groups []Group) (*Prepared, error) {
 	if err := CheckGroups(groups); err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func Prepare(groups []Group) (*Prepared, error) {
 
 // Configure makes groups those that are served. Zones that stay keep all that
 // is known of them. It returns when the zones that are on disk are served.
-func (s *Secondary) Configure(p *Prepared) {
+func (s *Engine) Configure(p *Prepared) {
 	s.setting.Lock()
 	defer s.setting.Unlock()
 	s.mu.Lock()
@@ -97,7 +98,7 @@ func (s *Secondary) Configure(p *Prepared) {
 
 // group returns the group of a configuration: one of those before, if it is the
 // same. mu is held.
-func (s *Secondary) group(old []*group, c *Group, st *store) *group {
+func (s *Engine) group(old []*group, c *Group, st *store) *group {
 	for _, g := range old {
 		if g.Store != c.Store {
 			continue
@@ -118,7 +119,7 @@ func (s *Secondary) group(old []*group, c *Group, st *store) *group {
 // place says where a zone belongs.
 type place struct {
 	group     *group
-	catalog   *secondaryZone
+	catalog   *zone
 	label     uint64
 	isCatalog bool
 }
@@ -126,7 +127,7 @@ type place struct {
 var labelSeed = maphash.MakeSeed()
 
 // wanted returns all zones that are to be served. setting is held.
-func (s *Secondary) wanted() map[wire.Name]place {
+func (s *Engine) wanted() map[wire.Name]place {
 	wanted := make(map[wire.Name]place, len(s.zones))
 	for _, g := range s.groups {
 		for _, name := range g.Zones {
@@ -143,7 +144,7 @@ func (s *Secondary) wanted() map[wire.Name]place {
 	for _, pass := range []bool{true, false} {
 		for _, l := range lists {
 			for _, m := range l.members {
-				z := s.zones[m.zone]
+				z := s.zones[m.Zone]
 				if stays := z != nil && z.catalog == l.catalog; stays == pass {
 					s.want(wanted, l, m, &skipped)
 				}
@@ -156,15 +157,15 @@ func (s *Secondary) wanted() map[wire.Name]place {
 
 // memberList are the members of a catalog zone.
 type memberList struct {
-	catalog *secondaryZone
+	catalog *zone
 	group   *group
-	members []catalogMember
+	members []xfr.Member
 }
 
 // members reads all catalog zones. The members of one that must not be processed
 // are put into wanted as they are.
-func (s *Secondary) members(wanted map[wire.Name]place) (lists []memberList) {
-	count := make(map[*secondaryZone]int)
+func (s *Engine) members(wanted map[wire.Name]place) (lists []memberList) {
+	count := make(map[*zone]int)
 	for _, z := range s.zones {
 		if z.catalog != nil {
 			count[z.catalog]++
@@ -183,9 +184,9 @@ func (s *Secondary) members(wanted map[wire.Name]place) (lists []memberList) {
 				s.keepMembers(wanted, catalog, g)
 				continue
 			}
-			list, err := readCatalog(have, s.options.MaxMembers)
+			list, err := xfr.ReadCatalog(have, s.options.MaxMembers)
 			if err == nil && len(list) == 0 && count[catalog] > maxEmptied {
-				err = fmt.Errorf("%w: it lists no zone, but has listed %d; to give them all up, remove the catalog zone from the configuration", errCatalog, count[catalog])
+				err = fmt.Errorf("%w: it lists no zone, but has listed %d; to give them all up, remove the catalog zone from the configuration", xfr.ErrCatalog, count[catalog])
 			}
 			if err != nil {
 				s.counts.catalogErrors.Add(1)
@@ -203,7 +204,7 @@ func (s *Secondary) members(wanted map[wire.Name]place) (lists []memberList) {
 // at once.
 const maxEmptied = 10
 
-func (s *Secondary) keepMembers(wanted map[wire.Name]place, catalog *secondaryZone, g *group) {
+func (s *Engine) keepMembers(wanted map[wire.Name]place, catalog *zone, g *group) {
 	for name, z := range s.zones {
 		if _, taken := wanted[name]; z.catalog == catalog && !taken {
 			wanted[name] = place{group: g, catalog: catalog, label: z.label}
@@ -212,23 +213,23 @@ func (s *Secondary) keepMembers(wanted map[wire.Name]place, catalog *secondaryZo
 }
 
 // want adds a member of a catalog zone, unless somebody else has its name.
-func (s *Secondary) want(wanted map[wire.Name]place, l memberList, m catalogMember, skipped *skippedMembers) {
-	if other, taken := wanted[m.zone]; taken {
+func (s *Engine) want(wanted map[wire.Name]place, l memberList, m xfr.Member, skipped *skippedMembers) {
+	if other, taken := wanted[m.Zone]; taken {
 		switch {
 		case other.isCatalog:
-			skipped.add(l.catalog.name, m.zone, "it is a catalog zone")
+			skipped.add(l.catalog.name, m.Zone, "it is a catalog zone")
 		case other.catalog == nil:
-			skipped.add(l.catalog.name, m.zone, "the configuration names it")
+			skipped.add(l.catalog.name, m.Zone, "the configuration names it")
 		default:
-			skipped.add(l.catalog.name, m.zone, "another catalog zone lists it")
+			skipped.add(l.catalog.name, m.Zone, "another catalog zone lists it")
 		}
 		return
 	}
-	if s.options.Taken != nil && s.options.Taken(m.zone) {
-		skipped.add(l.catalog.name, m.zone, "it is served already")
+	if s.options.Taken != nil && s.options.Taken(m.Zone) {
+		skipped.add(l.catalog.name, m.Zone, "it is served already")
 		return
 	}
-	wanted[m.zone] = place{group: l.group, catalog: l.catalog, label: maphash.String(labelSeed, m.label)}
+	wanted[m.Zone] = place{group: l.group, catalog: l.catalog, label: maphash.String(labelSeed, m.Label)}
 }
 
 // skippedMembers counts members that are left out.
@@ -243,14 +244,14 @@ func (k *skippedMembers) add(catalog, zone wire.Name, why string) {
 	}
 }
 
-func (k *skippedMembers) report(s *Secondary) {
+func (k *skippedMembers) report(s *Engine) {
 	if k.count > 0 {
 		s.log.Warn().Int("zones", k.count).Strs("first", k.first).Msg("members of catalog zones are left out")
 	}
 }
 
 // applyCatalogs serves what the catalog zones list.
-func (s *Secondary) applyCatalogs() {
+func (s *Engine) applyCatalogs() {
 	s.setting.Lock()
 	defer s.setting.Unlock()
 	s.set(s.wanted())

@@ -1,10 +1,11 @@
-package xfr
+package secondary
 
 import (
 	"errors"
 	"time"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -13,7 +14,7 @@ import (
 const upkeep = 5 * time.Second
 
 // run watches the times of all zones.
-func (s *Secondary) run() {
+func (s *Engine) run() {
 	defer close(s.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -37,7 +38,7 @@ func (s *Secondary) run() {
 }
 
 // tidy writes files and says how many failures were not logged.
-func (s *Secondary) tidy() {
+func (s *Engine) tidy() {
 	s.mu.Lock()
 	groups := s.groups
 	s.mu.Unlock()
@@ -55,7 +56,7 @@ func (s *Secondary) tidy() {
 
 // tick handles what is due, has workers begin, and returns the time of the next
 // event. mu is held.
-func (s *Secondary) tick(now int64) (next int64) {
+func (s *Engine) tick(now int64) (next int64) {
 	next = never
 	for len(s.timers) > 0 {
 		z := s.timers[0]
@@ -77,7 +78,7 @@ func (s *Secondary) tick(now int64) (next int64) {
 }
 
 // due handles the event of a zone. mu is held.
-func (s *Secondary) due(z *secondaryZone, now int64) {
+func (s *Engine) due(z *zone, now int64) {
 	if z.have != nil && !z.expired && z.expires <= now {
 		z.expired = true
 		z.slot.Serve(nil)
@@ -89,7 +90,7 @@ func (s *Secondary) due(z *secondaryZone, now int64) {
 	s.watch(z)
 }
 
-func (z *secondaryZone) timedUrgency() urgency {
+func (z *zone) timedUrgency() urgency {
 	switch {
 	case z.isCatalog:
 		return urgencyAsked
@@ -100,7 +101,7 @@ func (z *secondaryZone) timedUrgency() urgency {
 }
 
 // watch sets the timer of a zone to its next event. mu is held.
-func (s *Secondary) watch(z *secondaryZone) {
+func (s *Engine) watch(z *zone) {
 	at := int64(never)
 	if z.have != nil && !z.expired {
 		at = z.expires
@@ -112,7 +113,7 @@ func (s *Secondary) watch(z *secondaryZone) {
 }
 
 // ask has a zone brought up to date soon. mu is held.
-func (s *Secondary) ask(z *secondaryZone, u urgency) {
+func (s *Engine) ask(z *zone, u urgency) {
 	if z.running {
 		z.again = true
 		return
@@ -122,7 +123,7 @@ func (s *Secondary) ask(z *secondaryZone, u urgency) {
 }
 
 // rouse has run look again. It never waits.
-func (s *Secondary) rouse() {
+func (s *Engine) rouse() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -130,7 +131,7 @@ func (s *Secondary) rouse() {
 }
 
 // employ has as many workers run as there is work for. mu is held.
-func (s *Secondary) employ(g *group) {
+func (s *Engine) employ(g *group) {
 	for n := g.queue.length; n > 0 && g.running < g.Transfers && !s.closed && !g.closed; n-- {
 		g.running++
 		s.workers.Go(func() { s.work(g) })
@@ -138,11 +139,11 @@ func (s *Secondary) employ(g *group) {
 }
 
 // work brings zones up to date until none waits.
-func (s *Secondary) work(g *group) {
+func (s *Engine) work(g *group) {
 	for {
 		s.mu.Lock()
 		now := time.Now().UnixNano()
-		var z *secondaryZone
+		var z *zone
 		if !s.closed && !g.closed && g.pausedUntil(now) == 0 {
 			z = g.queue.next()
 		}
@@ -183,7 +184,7 @@ func (g *group) order(last int, now int64) []int {
 }
 
 // refresh asks primaries in turn for a newer version of a zone.
-func (s *Secondary) refresh(g *group, z *secondaryZone, have *zonestore.Zone, order []int) {
+func (s *Engine) refresh(g *group, z *zone, have *zonestore.Zone, order []int) {
 	var failures []error
 	for _, i := range order {
 		got, err := g.clients[i].Refresh(s.ctx, z.name, have)
@@ -207,7 +208,7 @@ func (s *Secondary) refresh(g *group, z *secondaryZone, have *zonestore.Zone, or
 }
 
 // reached notes whether a primary could be reached.
-func (s *Secondary) reached(g *group, primary int, err error, now int64) {
+func (s *Engine) reached(g *group, primary int, err error, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &g.reach[primary]
@@ -222,12 +223,12 @@ func (s *Secondary) reached(g *group, primary int, err error, now int64) {
 
 // unreached reports whether nobody has answered.
 func unreached(err error) bool {
-	var t *TransferError
-	return errors.As(err, &t) && (t.Reason == ReasonConnect || t.Reason == ReasonIdle)
+	var t *xfr.TransferError
+	return errors.As(err, &t) && (t.Reason == xfr.ReasonConnect || t.Reason == xfr.ReasonIdle)
 }
 
 // succeed makes a version that a primary has sent the one that is served.
-func (s *Secondary) succeed(g *group, z *secondaryZone, primary int, have, got *zonestore.Zone, now time.Time) {
+func (s *Engine) succeed(g *group, z *zone, primary int, have, got *zonestore.Zone, now time.Time) {
 	fresh := got != have
 	var public *zonestore.Zone
 	if z.isCatalog && fresh {
@@ -287,7 +288,7 @@ func (s *Secondary) succeed(g *group, z *secondaryZone, primary int, have, got *
 }
 
 // schedule sets the times of a zone that was refreshed. mu is held.
-func (s *Secondary) schedule(z *secondaryZone, refreshed time.Time) {
+func (s *Engine) schedule(z *zone, refreshed time.Time) {
 	_, soa := z.have.SOA()
 	i := s.options.Bounds.intervals(&soa)
 	z.refreshed = refreshed.UnixNano()
@@ -296,7 +297,7 @@ func (s *Secondary) schedule(z *secondaryZone, refreshed time.Time) {
 }
 
 // fail schedules another try.
-func (s *Secondary) fail(g *group, z *secondaryZone, err error, now int64) {
+func (s *Engine) fail(g *group, z *zone, err error, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !z.removed && s.ctx.Err() == nil {
@@ -314,7 +315,7 @@ func (s *Secondary) fail(g *group, z *secondaryZone, err error, now int64) {
 }
 
 // release gives a zone back that a worker has had. mu is held.
-func (s *Secondary) release(z *secondaryZone) {
+func (s *Engine) release(z *zone) {
 	z.running = false
 	if z.removed {
 		s.timers.set(z, never)

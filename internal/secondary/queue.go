@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 // urgency orders the zones that wait for a worker.
 type urgency uint8
@@ -23,14 +23,14 @@ const fairness = 4
 // queue are the zones that wait for a worker: a list for each urgency, linked
 // through the zones.
 type queue struct {
-	first, last [numUrgencies]*secondaryZone
+	first, last [numUrgencies]*zone
 	length      int
 	turns       uint
 }
 
 // add puts a zone at the end of a list. A zone that waits already moves when it
 // became more urgent.
-func (q *queue) add(z *secondaryZone, u urgency) {
+func (q *queue) add(z *zone, u urgency) {
 	if z.urgency != urgencyNone {
 		if z.urgency <= u {
 			return
@@ -49,7 +49,7 @@ func (q *queue) add(z *secondaryZone, u urgency) {
 }
 
 // remove takes a zone out, if it is in.
-func (q *queue) remove(z *secondaryZone) {
+func (q *queue) remove(z *zone) {
 	u := z.urgency
 	if u == urgencyNone {
 		return
@@ -69,12 +69,12 @@ func (q *queue) remove(z *secondaryZone) {
 }
 
 // next takes out the zone whose turn it is, nil when none waits.
-func (q *queue) next() *secondaryZone {
+func (q *queue) next() *zone {
 	if q.length == 0 {
 		return nil
 	}
 	q.turns++
-	var z *secondaryZone
+	var z *zone
 	for u := urgencyAsked; u < numUrgencies; u++ {
 		if q.first[u] != nil {
 			z = q.first[u]

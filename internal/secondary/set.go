@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"time"
@@ -8,11 +8,11 @@ import (
 
 // set makes zones those that are served, by what has changed. setting is held,
 // so nobody else writes s.zones.
-func (s *Secondary) set(wanted map[wire.Name]place) {
-	var added []*secondaryZone
+func (s *Engine) set(wanted map[wire.Name]place) {
+	var added []*zone
 	for name, p := range wanted {
 		if s.zones[name] == nil {
-			added = append(added, &secondaryZone{
+			added = append(added, &zone{
 				name: name, group: p.group, catalog: p.catalog, label: p.label, isCatalog: p.isCatalog,
 			})
 		}
@@ -35,7 +35,7 @@ func (s *Secondary) set(wanted map[wire.Name]place) {
 	}
 	s.load(added)
 
-	var gone, reset []*secondaryZone
+	var gone, reset []*zone
 	s.mu.Lock()
 	now := time.Now()
 	for name, z := range s.zones {
@@ -65,7 +65,7 @@ func (s *Secondary) set(wanted map[wire.Name]place) {
 }
 
 // begin has a zone served that is loaded, if it was on disk. mu is held.
-func (s *Secondary) begin(z *secondaryZone, now int64) {
+func (s *Engine) begin(z *zone, now int64) {
 	s.zones[z.name] = z
 	switch {
 	case z.have == nil:
@@ -84,7 +84,7 @@ func (s *Secondary) begin(z *secondaryZone, now int64) {
 }
 
 // drop gives a zone up. mu is held.
-func (s *Secondary) drop(z *secondaryZone) {
+func (s *Engine) drop(z *zone) {
 	delete(s.zones, z.name)
 	delete(s.unsaved, z)
 	z.removed = true
@@ -94,7 +94,7 @@ func (s *Secondary) drop(z *secondaryZone) {
 
 // forgetGone removes the file of a zone that was given up, unless a worker has
 // it, which does so then.
-func (s *Secondary) forgetGone(z *secondaryZone) {
+func (s *Engine) forgetGone(z *zone) {
 	s.mu.Lock()
 	running := z.running
 	s.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *Secondary) forgetGone(z *secondaryZone) {
 // move puts a zone where it belongs now, and reports whether its state was
 // reset: its label in the catalog zone has changed (RFC 9432 section 5.4). mu
 // is held.
-func (s *Secondary) move(z *secondaryZone, p place) (reset bool) {
+func (s *Engine) move(z *zone, p place) (reset bool) {
 	reset = z.catalog != nil && p.catalog == z.catalog && p.label != z.label
 	z.catalog, z.label = p.catalog, p.label
 	if z.isCatalog != p.isCatalog {

@@ -1,4 +1,4 @@
-package xfr
+package secondary
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"nullspf/internal/peers"
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -131,10 +132,10 @@ var short = Bounds{
 	MaxExpire: time.Hour, FirstRetry: time.Second / 4, LastRetry: time.Second,
 }
 
-func runSecondary(t *testing.T, p *peerPrimary, store string, zones, catalogs []wire.Name) *Secondary {
+func runSecondary(t *testing.T, p *peerPrimary, store string, zones, catalogs []wire.Name) *Engine {
 	t.Helper()
-	s := NewSecondary(SecondaryOptions{Logger: zerolog.New(zerolog.NewTestWriter(t)), Bounds: short})
-	configure(t, s, Group{Zones: zones, Catalogs: catalogs, Primaries: []Primary{{Addr: p.Address}}, Store: store, Limits: DefaultLimits})
+	s := New(Options{Logger: zerolog.New(zerolog.NewTestWriter(t)), Bounds: short})
+	configure(t, s, Group{Zones: zones, Catalogs: catalogs, Primaries: []xfr.Primary{{Addr: p.Address}}, Store: store, Limits: xfr.DefaultLimits})
 	return s
 }
 
