@@ -3,47 +3,242 @@
 package nullspf_test
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// TestImportsPointOneWay checks: cmd -> named, nolisting, spftrack, internal
-// -> zones; and that each large library stays behind the package made for it.
-func TestImportsPointOneWay(t *testing.T) {
-	const format = `{{.ImportPath}} {{join .Imports " "}}`
-	out, err := exec.Command("go", "list", "-f", format, "./...").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	top := []string{"nullspf/named", "nullspf/nolisting", "nullspf/spftrack", "nullspf/zones"}
-	only := map[string][]string{
-		"github.com/spf13/viper":            {"nullspf/internal/config"},
-		"github.com/coredns/caddy":          {"nullspf/internal/nameserver"},
-		"github.com/parquet-go/parquet-go":  {"nullspf/internal/journal", "nullspf/internal/forgerylog"},
-		"github.com/spf13/cobra":            {"nullspf/cmd/nullspf"},
-		"github.com/schollz/progressbar/v3": {"nullspf/cmd/nullspf"},
-	}
-	for line := range strings.Lines(string(out)) {
-		words := strings.Fields(line)
-		from, imports := words[0], words[1:]
-		for _, to := range imports {
-			if users, limited := only[to]; limited && !slices.Contains(users, from) {
-				t.Errorf("%s imports %s; only %v may", from, to, users)
+var update = flag.Bool("update", false, "write the floors of the house into CONTRIBUTING.md")
+
+// house is the picture of the module: floors from the top to the ground, and
+// the packages on each. A package imports packages on lower floors only. Tests
+// import what they need. CONTRIBUTING.md shows it.
+const house = `
+workshop
+    internal/bench/xfr         make bench-xfr
+    internal/demo              make demo: the main jobs on the examples
+    internal/interop           tests: SPF implementations and resolvers of others
+    internal/loadtest          tests: the daemon under load, faults and floods
+    internal/nameserver/bench  make bench-dns
+    scripts/bench-zones        make bench
+tools: for tests and the workshop
+    internal/peers             servers of others, and what tests need of a machine
+    internal/testsite          published zones to serve
+programs
+    cmd/nullspf                the operator's tool
+    cmd/nullspfd               the nameserver
+settings
+    internal/config            nullspf.yaml
+the daemon
+    internal/nameserver        sockets, answers, limits, reloads, the Corefile
+engines
+    internal/forgerylog        queries over journals
+    internal/secondary         secondary zones: schedule, refresh, catalog, files
+    internal/verify            what nameservers answer, beside the plan
+journals and transfers
+    internal/journal           events on disk
+    internal/xfr               AXFR, IXFR, NOTIFY, TSIG, catalog zones as messages
+stores
+    internal/mailmaps          tables of mail servers
+    internal/zonestore         zones in memory
+layouts
+    named                      configurations of nameservers
+    nolisting                  MX tiers
+    spftrack                   SPF layouts, events, answers of a tracking zone
+lists
+    zones                      lists and groups become zone files
+leaves: import nothing of this module
+    docs/man                   sources of the man pages
+    internal/control           the control socket
+    internal/wire              names and records in wire format
+`
+
+// libraries says which packages import a library or a part of it, outside of
+// tests. The longest path that fits counts.
+var libraries = map[string]string{
+	"github.com/coredns/caddy":            "internal/nameserver",
+	"github.com/cpuguy83/go-md2man":       "cmd/nullspf",
+	"github.com/go-viper/mapstructure":    "internal/config",
+	"github.com/miekg/dns":                "zones internal/bench/xfr internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
+	"github.com/parquet-go/parquet-go":    "internal/journal internal/forgerylog",
+	"github.com/prometheus/client_golang": "internal/nameserver",
+	"github.com/rs/zerolog":               "cmd/nullspfd internal/control internal/journal internal/nameserver internal/nameserver/bench internal/secondary internal/xfr",
+	"github.com/rs/zerolog/log":           "", // loggers are parameters
+	"github.com/schollz/progressbar":      "cmd/nullspf",
+	"github.com/spf13/cobra":              "cmd/nullspf",
+	"github.com/spf13/pflag":              "cmd/nullspf",
+	"github.com/spf13/viper":              "internal/config",
+	"go.yaml.in/yaml":                     "internal/config",
+	"golang.org/x/net/idna":               "zones",
+	"golang.org/x/net/publicsuffix":       "zones",
+	"golang.org/x/sys/unix":               "zones internal/journal internal/nameserver internal/nameserver/bench internal/secondary",
+	"golang.org/x/term":                   "cmd/nullspf",
+}
+
+// floor is a floor of the house; leaves are the ground, 0.
+type floor struct {
+	number int
+	name   string
+}
+
+// floors reads the picture.
+func floors(t *testing.T) map[string]floor {
+	t.Helper()
+	lines := strings.Split(strings.Trim(house, "\n"), "\n")
+	slices.Reverse(lines)
+	of := make(map[string]floor)
+	var packages []string
+	number := 0
+	for _, line := range lines {
+		if indented, is := strings.CutPrefix(line, "    "); is {
+			name, purpose, _ := strings.Cut(indented, " ")
+			if strings.TrimSpace(purpose) == "" {
+				t.Errorf("the house says nothing about %s", name)
 			}
-			if !strings.HasPrefix(to, "nullspf/") {
+			packages = append(packages, name)
+			continue
+		}
+		name, _, _ := strings.Cut(line, ":")
+		for _, p := range packages {
+			if on, twice := of[p]; twice {
+				t.Errorf("%s stands on two floors: %s and %s", p, on.name, name)
+			}
+			of[p] = floor{number, name}
+		}
+		packages = nil
+		number++
+	}
+	return of
+}
+
+// goPackage is what go list says about a package.
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+// list returns the packages of this module.
+func list(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
+	}
+	var packages []goPackage
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// own returns the path of a package inside this module.
+func own(path string) (string, bool) { return strings.CutPrefix(path, "nullspf/") }
+
+// TestImportsPointOneWay holds all packages to the house.
+func TestImportsPointOneWay(t *testing.T) {
+	of := floors(t)
+	there := make(map[string]bool)
+	for _, p := range list(t) {
+		from, is := own(p.ImportPath)
+		if !is {
+			continue // this package, which is tests alone
+		}
+		there[from] = true
+		var lowest floor
+		for _, path := range p.Imports {
+			to, is := own(path)
+			if !is {
 				continue
 			}
-			switch {
-			case strings.HasPrefix(to, "nullspf/cmd/"):
-				t.Errorf("%s imports the program %s", from, to)
-			case slices.Contains(top, from) && to != "nullspf/zones":
-				t.Errorf("%s imports %s; the packages at the top level import zones only", from, to)
+			if below := of[to]; below.number >= lowest.number {
+				lowest = floor{below.number + 1, fmt.Sprintf("a floor above %s, where %s is", below.name, to)}
 			}
-			if from == "nullspf/zones" {
-				t.Errorf("zones imports %s; it imports nothing of this module", to)
+		}
+		on, stands := of[from]
+		switch {
+		case !stands:
+			t.Errorf("%s has no place in the house.\nWrite a line for it into the picture in imports_test.go, on %s, then run: go test . -update",
+				from, cmp.Or(lowest.name, "the leaves or any other floor"))
+		case on.number < lowest.number:
+			t.Errorf("%s stands on the floor %s, and its imports need %s", from, on.name, lowest.name)
+		}
+	}
+	for p := range of {
+		if !there[p] {
+			t.Errorf("%s stands in the picture in imports_test.go, and there is no such package", p)
+		}
+	}
+}
+
+// TestLibrariesHaveUsers holds libraries to the packages made for them.
+func TestLibrariesHaveUsers(t *testing.T) {
+	used := make(map[string]bool)
+	for _, p := range list(t) {
+		from, _ := own(p.ImportPath)
+		for _, path := range p.Imports {
+			if host, _, _ := strings.Cut(path, "/"); !strings.Contains(host, ".") {
+				continue // this module or the standard library
 			}
+			library := ""
+			for l := range libraries {
+				if (path == l || strings.HasPrefix(path, l+"/")) && len(l) > len(library) {
+					library = l
+				}
+			}
+			used[library+" "+from] = true
+			switch users := libraries[library]; {
+			case library == "":
+				t.Errorf("%s imports %s: write a line for the library into libraries in imports_test.go, if nothing that is there will do", from, path)
+			case !slices.Contains(strings.Fields(users), from):
+				t.Errorf("%s imports %s; only these may: %s", from, path, cmp.Or(users, "tests"))
+			}
+		}
+	}
+	for library, users := range libraries {
+		for user := range strings.FieldsSeq(users) {
+			if !used[library+" "+user] {
+				t.Errorf("libraries in imports_test.go lets %s import %s, which it does not", user, library)
+			}
+		}
+	}
+}
+
+// TestContributingShowsTheHouse compares the picture with that in
+// CONTRIBUTING.md, between these lines.
+func TestContributingShowsTheHouse(t *testing.T) {
+	const path, begin, end = "CONTRIBUTING.md", "<!-- the house -->\n```text\n", "\n```\n<!-- end of the house -->\n"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(text), begin)
+	shown, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("%s has no picture between %q and %q", path, begin, end)
+	}
+	if want := strings.Trim(house, "\n"); shown != want {
+		if !*update {
+			t.Fatalf("%s shows another house than imports_test.go; run: go test . -update", path)
+		}
+		if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
