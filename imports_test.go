@@ -50,6 +50,8 @@ journals and transfers
 stores
     internal/mailmaps          tables of mail servers
     internal/zonestore         zones in memory
+events
+    internal/attempt           which events are attempts
 layouts
     named                      configurations of nameservers
     nolisting                  MX tiers

@@ -10,7 +10,7 @@
 //
 // # What is counted
 //
-// A [Query] selects attempts to send forged mail (see journal.Attempt) or, with
+// A [Query] selects attempts to send forged mail (see package attempt) or, with
 // Packets, single questions. Anyone can ask any question, so an event is
 // evidence of a question, not of a forger.
 //

@@ -3,6 +3,7 @@ package forgerylog
 import (
 	"strings"
 
+	"nullspf/internal/attempt"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -24,7 +25,7 @@ func rowOf(e *spftrack.Event) journal.Row {
 		Qtype:          int32(e.QType),
 		SourceVerified: e.SourceVerified,
 		Flags:          e.Flags.String(),
-		Attempt:        journal.Attempt(e),
+		Attempt:        attempt.Is(e),
 	}
 	if e.ClientIP.IsValid() {
 		r.ClientIP = e.ClientIP.String()

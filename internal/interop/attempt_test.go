@@ -11,19 +11,19 @@ import (
 	"nullspf/spftrack"
 )
 
-// attempt is what the log says of an attempt.
-type attempt struct {
+// record is what the log says of an attempt.
+type record struct {
 	spftrack.Parsed
 	// name is the query name as it is shown, in lower case.
 	name string
 }
 
-func attemptOf(e *spftrack.Event) attempt {
-	return attempt{e.Parsed, strings.ToLower(spftrack.PrintableName(e.Name))}
+func attemptOf(e *spftrack.Event) record {
+	return record{e.Parsed, strings.ToLower(spftrack.PrintableName(e.Name))}
 }
 
 // String is a line for comparison.
-func (a attempt) String() string {
+func (a record) String() string {
 	return fmt.Sprintf("%s client=%v local=%q sender=%q forged=%q helo=%q flags=%v name=%s",
 		a.Kind, a.ClientIP, a.SenderLocal, a.SenderDomain, a.Forged, a.HELO, a.Flags, a.name)
 }
@@ -64,7 +64,7 @@ const minFlagged = 189
 
 // attempt returns the attempt that a message is to make in the log, by the
 // question that tells most; nil for none. known: the forged domains are known.
-func (h *habits) attempt(t *testing.T, p *policy, m *message, domain string, known bool) *attempt {
+func (h *habits) attempt(t *testing.T, p *policy, m *message, domain string, known bool) *record {
 	t.Helper()
 	questions, _ := h.arriving(t, p, m, domain)
 	for _, kind := range []spftrack.Kind{spftrack.KindClassic, spftrack.KindExp, spftrack.KindExists} {
@@ -76,7 +76,7 @@ func (h *habits) attempt(t *testing.T, p *policy, m *message, domain string, kno
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := &attempt{name: strings.ToLower(spftrack.PrintableName(wire))}
+		a := &record{name: strings.ToLower(spftrack.PrintableName(wire))}
 		a.Kind, a.ClientIP, a.SenderDomain, a.Forged = kind, netip.MustParseAddr(m.ip), domain, domain
 		if kind == spftrack.KindExists {
 			return a

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"nullspf/internal/journal"
+	"nullspf/internal/attempt"
 	"nullspf/spftrack"
 )
 
@@ -50,7 +50,7 @@ func (c *cell) count() (first, attempts int, kinds string) {
 		if e.Time <= c.first.UnixNano() {
 			first++
 		}
-		if !journal.Attempt(e) {
+		if !attempt.Is(e) {
 			continue
 		}
 		attempts++

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"nullspf/internal/journal"
+	"nullspf/internal/attempt"
 	"nullspf/spftrack"
 )
 
@@ -155,7 +155,7 @@ func (w *journey) compare(t *testing.T, c *cell, events []spftrack.Event, known 
 		e := &c.events[i]
 		a := attemptOf(e)
 		switch {
-		case journal.Attempt(e):
+		case attempt.Is(e):
 			got = append(got, a.String())
 		case e.Kind != spftrack.KindMinimised && e.Flags&spftrack.FlagRetry == 0:
 			t.Errorf("this is no question of a check: %v", a)

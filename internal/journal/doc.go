@@ -14,7 +14,7 @@
 // waits: the ring fills, further events are counted as lost by [Reason], and
 // storing resumes by itself.
 //
-// Closed files are parsed, attempts are marked (see [Attempt]), and the events
+// Closed files are parsed, attempts are marked (see package attempt), and the events
 // written to segments, which MANIFEST lists; then the file is dropped. Small
 // segments are compacted into hours and days, old ones removed by age and by
 // total size.

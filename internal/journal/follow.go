@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"nullspf/internal/attempt"
 	"nullspf/spftrack"
 )
 
@@ -14,9 +15,9 @@ import (
 type Follower struct {
 	dir     string
 	options ReadOptions
-	marker  *marker
-	window  *window
-	// last is when the window got its last event.
+	hold    time.Duration
+	fold    *attempt.Fold
+	// last is when the fold got its last event.
 	last time.Time
 	// next is the number of the next event to read.
 	next uint64
@@ -32,14 +33,19 @@ type Follower struct {
 // event back until later ones, or as much time, have passed hold: an exists:
 // question is no attempt of its own when the exp= question follows.
 func (v *View) Follow(hold time.Duration) (*Follower, error) {
-	f := &Follower{dir: v.Dir, options: v.options, marker: newMarker(), next: v.Manifest.Next}
-	f.window = newWindow(f.marker, hold, func(e *spftrack.Event) error { return f.yield(e) })
-	v.prime(f.marker)
+	f := &Follower{dir: v.Dir, options: v.options, hold: hold, next: v.Manifest.Next}
+	// What the view holds is marked, and yielded to nobody.
+	f.yield = func(*spftrack.Event) error { return nil }
+	windows := attempt.Windows{Attempt: attempt.Default.Attempt, Hold: hold}
+	f.fold = attempt.New(windows, func(e *spftrack.Event) error { return f.yield(e) })
+	v.prime(f.fold)
 	err := v.unsealed(func(e *spftrack.Event) error {
 		f.next = e.Seq + 1
-		f.marker.see(e)
-		return nil
+		return f.fold.Push(e)
 	})
+	if err == nil {
+		err = f.fold.Flush()
+	}
 	return f, err
 }
 
@@ -76,8 +82,8 @@ func (f *Follower) Poll(yield func(*spftrack.Event) error) error {
 		f.file.Close()
 		f.file = nil
 	}
-	if f.window.n > 0 && time.Since(f.last) > f.window.hold {
-		return f.window.flush()
+	if _, waits := f.fold.Waiting(); waits && time.Since(f.last) > f.hold {
+		return f.fold.Flush()
 	}
 	return nil
 }
@@ -159,7 +165,7 @@ func (f *Follower) readSealed(m *Manifest) error {
 				e := rows[i].Event()
 				f.next = e.Seq + 1
 				f.last = time.Now()
-				if err := f.window.push(&e); err != nil {
+				if err := f.fold.Push(&e); err != nil {
 					return err
 				}
 			}
@@ -192,7 +198,7 @@ func (f *Follower) readFile() error {
 			continue
 		}
 		f.last = time.Now()
-		if err := f.decoder.events(&blk, f.next, f.window.push); err != nil {
+		if err := f.decoder.events(&blk, f.next, f.fold.Push); err != nil {
 			return err
 		}
 		f.next = end

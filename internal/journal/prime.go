@@ -3,21 +3,23 @@ package journal
 import (
 	"errors"
 	"io/fs"
+
+	"nullspf/internal/attempt"
 )
 
-// A marker looks at no more than about primeRows sealed events, in no more than
+// A fold remembers no more than about primeRows sealed events, in no more than
 // primeSegments segments.
 const (
 	primeRows     = 2 * rowGroupRows
 	primeSegments = 64
 )
 
-// primed tells how many segments at the end a marker looks at.
+// primed tells how many segments at the end a fold is to remember.
 func primed(segments []Segment) int {
 	n, rows := 0, uint64(0)
 	for n < min(len(segments), primeSegments) && rows < primeRows {
 		s := &segments[len(segments)-1-n]
-		if !within(s.MaxTime, segments[len(segments)-1].MaxTime, 2*attemptSpan) {
+		if !attempt.Within(s.MaxTime, segments[len(segments)-1].MaxTime, 2*attempt.Default.Attempt) {
 			break
 		}
 		rows += s.Rows
@@ -26,9 +28,9 @@ func primed(segments []Segment) int {
 	return n
 }
 
-// primeMarker lets a marker see the latest sealed events, so that it marks what
+// primeFold lets a fold remember the latest sealed events, so that it marks what
 // follows them as if it had seen everything.
-func primeMarker(m *marker, dir string, manifest *Manifest) error {
+func primeFold(fold *attempt.Fold, dir string, manifest *Manifest) error {
 	segments := manifest.Segments[len(manifest.Segments)-primed(manifest.Segments):]
 	for i := range segments {
 		f, err := openSegment(dir, &segments[i])
@@ -39,14 +41,14 @@ func primeMarker(m *marker, dir string, manifest *Manifest) error {
 			return err
 		}
 		// A damaged segment costs marks, not events.
-		_ = f.prime(m)
+		_ = f.prime(fold)
 		f.close()
 	}
 	return nil
 }
 
-// prime lets a marker see the last primeRows events.
-func (s *SegmentFile) prime(m *marker) (err error) {
+// prime lets a fold remember the last primeRows events.
+func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 	if err := s.load(); err != nil {
 		return err
 	}
@@ -61,7 +63,7 @@ func (s *SegmentFile) prime(m *marker) (err error) {
 		err := readGroup(group, 0, func(rows []Row) error {
 			for i := range rows {
 				e := rows[i].Event()
-				m.remember(&e)
+				fold.Remember(&e)
 			}
 			return nil
 		})

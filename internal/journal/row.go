@@ -8,6 +8,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
+	"nullspf/internal/attempt"
 	"nullspf/spftrack"
 )
 
@@ -36,7 +37,7 @@ type Row struct {
 	SourceVerified bool   `parquet:"source_verified"`
 	// Flags are names with commas between.
 	Flags string `parquet:"flags,dict"`
-	// Attempt is that of the function Attempt.
+	// Attempt is that of [attempt.Is].
 	Attempt bool `parquet:"attempt"`
 	// RawName is the query name as [spftrack.PrintableName] writes it, "" for
 	// no question.
@@ -96,7 +97,7 @@ func (b *rowBuilder) add(e *spftrack.Event) {
 		ClientSubnet:   b.prefix(e.ClientSubnet),
 		SourceVerified: e.SourceVerified,
 		Flags:          b.flagText(e.Flags),
-		Attempt:        Attempt(e),
+		Attempt:        attempt.Is(e),
 		RawName:        b.name(e.Name),
 	})
 }

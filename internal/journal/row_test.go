@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"nullspf/internal/attempt"
 	"nullspf/spftrack"
 )
 
@@ -45,7 +46,7 @@ func TestRows(t *testing.T) {
 		if want := spftrack.PrintableName(name); row.RawName != want {
 			t.Fatalf("raw name %q, want %q", row.RawName, want)
 		}
-		if row.Attempt != Attempt(&e) {
+		if row.Attempt != attempt.Is(&e) {
 			t.Fatal("attempt")
 		}
 		if got := row.Event(); !reflect.DeepEqual(got, e) {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"nullspf/internal/attempt"
 )
 
 const (
@@ -33,7 +35,7 @@ const (
 // sealer turns closed wal files into segments, and keeps MANIFEST. Only its
 // goroutine touches what is not atomic.
 //
-//	wal files -> window (marks attempts) -> segment writer -> commit
+//	wal files -> fold (marks attempts) -> segment writer -> commit
 type sealer struct {
 	j    *Journal
 	wake chan struct{}
@@ -41,11 +43,11 @@ type sealer struct {
 	// manifest is what MANIFEST says. It is never changed, only replaced.
 	manifest atomic.Pointer[Manifest]
 
-	// Of the wal files, all before read is in the window or in the segments
-	// under way. window is nil after a failure.
-	read   uint64
-	window *window
-	// held is when the oldest event of the window was read, in time since
+	// Of the wal files, all before read is in the fold or in the segments
+	// under way. fold is nil after a failure.
+	read uint64
+	fold *attempt.Fold
+	// held is when the oldest event of the fold was read, in time since
 	// Open.
 	held time.Duration
 	out  output
@@ -149,9 +151,9 @@ func (s *sealer) sealAll() error {
 			return nil
 		}
 		files := s.unread()
-		// Events wait for a while in the window; without further files they
+		// Events wait for a while in the fold; without further files they
 		// must not wait for ever.
-		idle := len(files) == 0 && s.window != nil && s.window.n > 0 &&
+		idle := len(files) == 0 && s.waiting() &&
 			s.j.elapsed()-s.held > 2*s.j.settings.SegmentAge
 		if len(files) == 0 && !idle {
 			return nil
@@ -166,6 +168,15 @@ func (s *sealer) sealAll() error {
 	}
 	wake(s.wake)
 	return nil
+}
+
+// waiting reports whether events wait in the fold.
+func (s *sealer) waiting() bool {
+	if s.fold == nil {
+		return false
+	}
+	_, waits := s.fold.Waiting()
+	return waits
 }
 
 // errStopping ends a pass when the journal is closed.
@@ -187,13 +198,13 @@ func (s *sealer) discard() {
 		removeQuietly(filepath.Join(s.j.settings.Dir, filepath.FromSlash(s.out.finished[i].Path())))
 	}
 	s.out = output{}
-	s.window = nil
+	s.fold = nil
 }
 
-// pass reads files and seals what has left the window; with flush, everything.
+// pass reads files and seals what has left the fold; with flush, everything.
 func (s *sealer) pass(files []walInfo, flush bool) error {
 	m := s.manifest.Load()
-	if s.window == nil {
+	if s.fold == nil {
 		if err := s.begin(m); err != nil {
 			return err
 		}
@@ -205,7 +216,7 @@ func (s *sealer) pass(files []walInfo, flush bool) error {
 		}
 	}
 	if flush {
-		if err := s.window.flush(); err != nil {
+		if err := s.fold.Flush(); err != nil {
 			return err
 		}
 	}
@@ -223,7 +234,7 @@ func (s *sealer) commit(old *Manifest) error {
 	}
 	m := old.clone()
 	m.Next = s.read
-	if seq, ok := s.window.next(); ok {
+	if seq, ok := s.fold.Waiting(); ok {
 		m.Next = seq
 	}
 	later := s.out.gaps[:0:0]

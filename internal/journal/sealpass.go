@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"nullspf/internal/attempt"
 	"nullspf/spftrack"
 )
 
@@ -35,19 +36,19 @@ type readWAL struct {
 	damaged bool
 }
 
-// begin makes a window that knows the latest sealed events.
+// begin makes a fold that knows the latest sealed events.
 func (s *sealer) begin(m *Manifest) error {
-	marker := newMarker()
-	if err := primeMarker(marker, s.j.settings.Dir, m); err != nil {
+	fold := attempt.New(attempt.Default, s.out.add)
+	if err := primeFold(fold, s.j.settings.Dir, m); err != nil {
 		return err
 	}
 	s.out.dir = s.j.settings.Dir
 	s.read = m.Next
-	s.window = newWindow(marker, pairSpan, s.out.add)
+	s.fold = fold
 	return nil
 }
 
-// readFile reads the events of a closed file into the window.
+// readFile reads the events of a closed file into the fold.
 func (s *sealer) readFile(f walInfo) error {
 	path := filepath.Join(s.j.settings.Dir, walDir, f.String())
 	if f.first > s.read {
@@ -96,7 +97,7 @@ func (s *sealer) readFile(f walInfo) error {
 			return errStopping
 		}
 		if next := blk.first + uint64(blk.count); next > s.read {
-			if err := decoder.events(&blk, s.read, s.window.push); err != nil {
+			if err := decoder.events(&blk, s.read, s.fold.Push); err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
 			s.read = next

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"nullspf/internal/attempt"
 	"nullspf/spftrack"
 )
 
@@ -164,20 +165,19 @@ func (v *View) Tail(yield func(*spftrack.Event) error) error {
 	if len(v.wals) == 0 {
 		return nil
 	}
-	marker := newMarker()
-	v.prime(marker)
-	window := newWindow(marker, pairSpan, yield)
-	if err := v.unsealed(window.push); err != nil {
+	fold := attempt.New(attempt.Default, yield)
+	v.prime(fold)
+	if err := v.unsealed(fold.Push); err != nil {
 		return err
 	}
-	return window.flush()
+	return fold.Flush()
 }
 
-// prime lets a marker see the latest sealed events.
-func (v *View) prime(m *marker) {
+// prime lets a fold remember the latest sealed events.
+func (v *View) prime(fold *attempt.Fold) {
 	for _, s := range v.segments[len(v.segments)-primed(v.Manifest.Segments):] {
 		// A damaged segment costs marks, not events.
-		_ = s.prime(m)
+		_ = s.prime(fold)
 	}
 }
 

@@ -1,4 +1,4 @@
-package journal
+package attempt
 
 import (
 	"net/netip"
@@ -50,8 +50,8 @@ func TestRightParts(t *testing.T) {
 			}
 			parser := spftrack.NewParser(zone, []spftrack.Layout{spftrack.Track, spftrack.Classic}, nil)
 			var attempts []string
-			w := newWindow(newMarker(), pairSpan, func(e *spftrack.Event) error {
-				if Attempt(e) {
+			f := New(Default, func(e *spftrack.Event) error {
+				if Is(e) {
 					attempts = append(attempts, string(e.Name))
 				}
 				return nil
@@ -68,11 +68,11 @@ func TestRightParts(t *testing.T) {
 				if !asked(e.Kind) {
 					t.Fatalf("%s: %s is %v, no question of a check", tt.name, q.Name, e.Kind)
 				}
-				if err := w.push(&e); err != nil {
+				if err := f.Push(&e); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := w.flush(); err != nil {
+			if err := f.Flush(); err != nil {
 				t.Fatal(err)
 			}
 			want, _ := whole.Wire()

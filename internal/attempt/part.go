@@ -1,4 +1,4 @@
-package journal
+package attempt
 
 import (
 	"bytes"
@@ -13,12 +13,12 @@ import (
 // those that are so long that they may be what a receiver has left of a name.
 // They are no attempts, and known by the longer name.
 
-// minCut is the length of the shortest name, in octets of its text, that a
+// minCut is the length of the shortest name, in bytes of its text, that a
 // receiver may have cut.
 const minCut = 189
 
 // parts returns the numbers of the attempts that were right parts of an event's
-// name, valid until the next call. It remembers the parts, since questions may
+// name, valid until the next call. It remembers the parts, since queries may
 // be stored out of order.
 func (m *marker) parts(e *spftrack.Event) []uint64 {
 	m.superseded = m.superseded[:0]
@@ -37,11 +37,11 @@ func (m *marker) parts(e *spftrack.Event) []uint64 {
 	return m.superseded
 }
 
-// isPart reports whether an exists: question is about a right part, with this
+// isPart reports whether an exists: query is about a right part, with this
 // hash, of another name that the same resolver asked for.
 func (m *marker) isPart(e *spftrack.Event, hash uint64) bool {
 	time, ok := m.longer.get(hash)
-	return ok && within(e.Time, time, attemptSpan)
+	return ok && Within(e.Time, time, m.windows.Attempt)
 }
 
 // forget forgets an attempt that was none.
@@ -63,7 +63,7 @@ func readsWhole(e *spftrack.Event, labels []uint8, i int) bool {
 		return len(label) == len(word) && bytes.EqualFold(label, []byte(word))
 	}
 	if is(i, "cl") && (is(i+5, "fr") || is(i+33, "fr")) {
-		// The A question for all of an exp= name may read as classic, too.
+		// The A query for all of an exp= name may read as classic, too.
 		return i > 0 || e.Kind == spftrack.KindExp
 	}
 	if i == 0 || e.Kind != spftrack.KindClassic {

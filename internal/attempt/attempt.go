@@ -1,0 +1,56 @@
+// Package attempt decides which events of a tracking server are attempts to
+// send forged mail.
+//
+// One check of a forged message makes up to a dozen queries. Exactly one event
+// of them is an attempt: of those about the same client address, domain, sender
+// and HELO, asked by the same resolver address within [Windows.Attempt], the
+// first; and of an exists: and an exp= query that agree in client address,
+// domain and resolver, the exp= query, which tells more. The others carry
+// [spftrack.FlagRetry]. Minimised names and queries that no check makes are no
+// attempts.
+//
+// A [Fold] takes events in order of their sequence numbers and gives them back,
+// in that order, with the flag set. It knows no clock but the times of events,
+// and nothing of where they are stored: the same events give the same attempts
+// whether they come from a file that is being written or from a sealed one.
+package attempt
+
+import (
+	"time"
+
+	"nullspf/spftrack"
+)
+
+// Is reports whether an event that a [Fold] has marked is an attempt.
+func Is(e *spftrack.Event) bool {
+	return e.Flags&spftrack.FlagRetry == 0 && asked(e.Kind)
+}
+
+// asked reports whether a check, or an SMTP session, makes events of a kind.
+func asked(k spftrack.Kind) bool {
+	switch k {
+	case spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic, spftrack.KindSMTP:
+		return true
+	}
+	return false
+}
+
+// Windows are the spans of time that the rules go by.
+type Windows struct {
+	// Attempt is how long queries belong to one attempt.
+	Attempt time.Duration
+	// Hold is how long an exists: query waits for its exp= query. When that
+	// comes later, the exists: query has counted and the exp= query does not.
+	Hold time.Duration
+}
+
+// Default are the windows of the journal. Resolvers ask for exp= within a
+// second; with minimisation, losses and retries it takes longer.
+var Default = Windows{Attempt: 60 * time.Second, Hold: 10 * time.Second}
+
+// Within reports whether two times of events, in nanoseconds, are no further
+// apart than span. Clocks may have jumped in either direction.
+func Within(a, b int64, span time.Duration) bool {
+	d := a - b
+	return d <= int64(span) && d >= -int64(span)
+}

@@ -1,0 +1,122 @@
+package attempt
+
+import (
+	"nullspf/spftrack"
+)
+
+// Fold marks events and emits them, each when its mark can no longer change:
+// when the exp= query that may belong to an exists: query has come, or no longer
+// counts.
+type Fold struct {
+	marker *marker
+	emit   func(*spftrack.Event) error
+	// queue is a ring of n events from first on.
+	queue    []spftrack.Event
+	first, n int
+}
+
+// maxWaiting bounds the number of events that wait.
+const maxWaiting = 1 << 16
+
+// New returns a fold that calls emit with the marked events. An event is valid
+// until emit returns.
+func New(w Windows, emit func(*spftrack.Event) error) *Fold {
+	return &Fold{marker: newMarker(w), emit: emit}
+}
+
+// Remember takes in an event that was marked and emitted before, by this fold or
+// another one, so that what follows is marked as if this one had seen it.
+func (f *Fold) Remember(e *spftrack.Event) { f.marker.remember(e) }
+
+// Push marks an event, whose number must be greater than that of the one before,
+// and emits those that have waited long enough. It keeps the event and its texts
+// until then. It returns emit's error.
+func (f *Fold) Push(e *spftrack.Event) error {
+	superseded := f.marker.see(e)
+	for _, seq := range f.marker.superseded {
+		if f.retract(seq) {
+			f.marker.forget(f.find(seq))
+		}
+	}
+	if superseded != 0 && !f.retract(superseded) {
+		// The exists: query was emitted as an attempt before: count it, and
+		// not this one.
+		e.Flags |= spftrack.FlagRetry
+	}
+	if f.n == len(f.queue) {
+		f.grow()
+	}
+	f.queue[(f.first+f.n)&(len(f.queue)-1)] = *e
+	f.n++
+	for f.n > maxWaiting || f.n > 0 && !Within(e.Time, f.queue[f.first].Time, f.marker.windows.Hold) {
+		if err := f.pop(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retract makes a waiting event a retry.
+func (f *Fold) retract(seq uint64) bool {
+	e := f.find(seq)
+	if e == nil {
+		return false
+	}
+	e.Flags |= spftrack.FlagRetry
+	return true
+}
+
+// find returns a waiting event, nil when it does not wait.
+func (f *Fold) find(seq uint64) *spftrack.Event {
+	lo, hi := 0, f.n
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if f.at(mid).Seq < seq {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == f.n || f.at(lo).Seq != seq {
+		return nil
+	}
+	return f.at(lo)
+}
+
+func (f *Fold) at(i int) *spftrack.Event { return &f.queue[(f.first+i)&(len(f.queue)-1)] }
+
+func (f *Fold) grow() {
+	queue := make([]spftrack.Event, max(2*len(f.queue), 256))
+	for i := range f.n {
+		queue[i] = *f.at(i)
+	}
+	f.queue, f.first = queue, 0
+}
+
+func (f *Fold) pop() error {
+	e := &f.queue[f.first]
+	f.first = (f.first + 1) & (len(f.queue) - 1)
+	f.n--
+	err := f.emit(e)
+	*e = spftrack.Event{}
+	return err
+}
+
+// Flush emits everything.
+func (f *Fold) Flush() error {
+	for f.n > 0 {
+		if err := f.pop(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Waiting returns the number of the first event that was pushed and not emitted
+// yet.
+func (f *Fold) Waiting() (seq uint64, ok bool) {
+	if f.n == 0 {
+		return 0, false
+	}
+	return f.queue[f.first].Seq, true
+}

@@ -1,0 +1,129 @@
+package attempt
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"nullspf/spftrack"
+)
+
+const testZone = "_spf.example.net"
+
+// testTime is the time of the first event of tests.
+var testTime = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// query is an event of a test, as the parser would make it.
+type query struct {
+	at       time.Duration
+	kind     spftrack.Kind
+	ip       string
+	helo     string
+	resolver string
+	qtype    uint16
+}
+
+func (q *query) event(seq int) spftrack.Event {
+	e := spftrack.Event{
+		Seq: uint64(seq), Time: testTime.UnixNano() + int64(q.at), Zone: testZone, QType: q.qtype,
+		Resolver: netip.AddrPortFrom(netip.MustParseAddr(q.resolver), uint16(seq)),
+	}
+	e.Kind, e.ClientIP, e.HELO = q.kind, netip.MustParseAddr(q.ip), q.helo
+	e.Forged, e.SenderDomain = "shop.example", "shop.example"
+	return e
+}
+
+// mark runs events through a fold and returns which are attempts.
+func mark(t testing.TB, events []spftrack.Event) []bool {
+	t.Helper()
+	var attempts []bool
+	f := New(Default, func(e *spftrack.Event) error {
+		if e.Seq != uint64(len(attempts)+1) {
+			t.Fatalf("event %d comes out as number %d", e.Seq, len(attempts)+1)
+		}
+		attempts = append(attempts, Is(e))
+		return nil
+	})
+	for i := range events {
+		if err := f.Push(&events[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return attempts
+}
+
+func TestAttempts(t *testing.T) {
+	const (
+		ip1, ip2 = "192.0.2.1", "2001:db8::1"
+		r1, r2   = "198.51.100.1", "198.51.100.2"
+		exists   = spftrack.KindExists
+		exp      = spftrack.KindExp
+		classic  = spftrack.KindClassic
+		s        = time.Second
+	)
+	for _, c := range []struct {
+		name string
+		in   []query
+		want string // one character a query: + for an attempt
+	}{
+		{"one check", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}}, "-+"},
+		{"exists: alone", []query{{0, exists, ip1, "", r1, 1}}, "+"},
+		{"exp= alone", []query{{0, exp, ip1, "h", r1, 16}}, "+"},
+		{"exp= first", []query{{0, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", r1, 1}}, "+-"},
+		{"AAAA twin", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r1, 28}, {s, exp, ip1, "h", r1, 16}}, "--+"},
+		{"retries", []query{{0, exists, ip1, "", r1, 1}, {s, exists, ip1, "", r1, 1}, {2 * s, exp, ip1, "h", r1, 16},
+			{3 * s, exp, ip1, "h", r1, 16}, {59 * s, exp, ip1, "h", r1, 16}}, "--+--"},
+		{"minimised", []query{{0, spftrack.KindMinimised, ip1, "", r1, 2}, {0, exists, ip1, "", r1, 1}}, "-+"},
+		{"other query", []query{{0, spftrack.KindOther, ip1, "", r1, 6}}, "-"},
+		{"two senders, exists: cached", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}, {s, exp, ip1, "g", r1, 16}}, "-++"},
+		{"two clients", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip2, "", r1, 1}, {s, exp, ip2, "h", r1, 16}}, "+-+"},
+		{"two resolvers", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}}, "++"},
+		{"a minute later", []query{{0, exp, ip1, "h", r1, 16}, {60 * s, exp, ip1, "h", r1, 16}, {61 * s, exp, ip1, "h", r1, 16}}, "+-+"},
+		{"clock back", []query{{0, exp, ip1, "h", r1, 16}, {-3600 * s, exp, ip1, "h", r1, 16}, {-3599 * s, exp, ip1, "h", r1, 16}}, "++-"},
+		{"exp= late", []query{{0, exists, ip1, "", r1, 1}, {20 * s, exp, ip1, "h", r1, 16}, {90 * s, exp, ip1, "g", r1, 16}}, "-++"},
+		{"exp= after the window", []query{{0, exists, ip1, "", r1, 1}, {15 * s, exists, ip2, "", r1, 1}, {20 * s, exp, ip1, "h", r1, 16}}, "++-"},
+		{"classic", []query{{0, classic, ip1, "h", r1, 1}, {0, classic, ip1, "h", r1, 28}, {s, classic, ip1, "g", r1, 1}}, "+-+"},
+	} {
+		var events []spftrack.Event
+		for i := range c.in {
+			events = append(events, c.in[i].event(i+1))
+		}
+		got := ""
+		for _, a := range mark(t, events) {
+			got += map[bool]string{true: "+", false: "-"}[a]
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	n := 0
+	f := New(Default, func(*spftrack.Event) error { n++; return nil })
+	for i := range maxWaiting + 1000 {
+		q := query{0, spftrack.KindExists, "192.0.2.1", "", "198.51.100.1", 1}
+		e := q.event(i + 1)
+		e.Forged = fmt.Sprint(i)
+		if err := f.Push(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n != 1000 || f.n != maxWaiting {
+		t.Errorf("%d came out, %d wait", n, f.n)
+	}
+	r := recent[int]{span: Default.Attempt}
+	for i := range 3*maxRecent + 5 {
+		r.put(uint64(i), i, 0)
+	}
+	if len(r.young) > maxRecent || len(r.old) > maxRecent {
+		t.Errorf("%d and %d are remembered", len(r.young), len(r.old))
+	}
+	if v, ok := r.get(3 * maxRecent); !ok || v != 3*maxRecent {
+		t.Error("the latest is forgotten")
+	}
+}
