@@ -22,8 +22,8 @@ func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "man DIR",
 		Short: "Write the man pages",
-		Long: `Writes the man pages into DIR: one of section 1 for each command, and one of
-section 5 for each file format.`,
+		Long: `Writes the man pages into the directory DIR: a page of section 1 for each
+command, section 5 for each file format, and section 8 for nullspfd.`,
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -56,28 +56,28 @@ func (p *manPage) file() string { return p.name + "." + p.section }
 
 // render gives the page in roff.
 func (p *manPage) render() []byte {
-	head := fmt.Sprintf("%% %q %q %q %q\n\n", p.name, p.section, p.date.UTC().Format("January 2006"), "nullspf "+version)
+	head := fmt.Sprintf("%% %q %q %q %q\n\n", strings.ToUpper(p.name), p.section, p.date.UTC().Format(time.DateOnly), "nullspf "+version)
 	return md2man.Render([]byte(head + relink(untable(p.text))))
 }
 
 // manPages gives all pages. The commands are taken from a tree of their own,
 // to which cobra has not yet added its commands for help and completion.
 func manPages(date time.Time) ([]*manPage, error) {
-	sources, err := fs.Glob(man.Sources, "*.5.md")
+	sources, err := fs.Glob(man.Sources, "*.[58].md")
 	if err != nil {
 		return nil, err
 	}
-	var formats []*manPage
+	var written []*manPage
 	var seeAlso []string
 	for _, source := range sources {
 		text, err := man.Sources.ReadFile(source)
 		if err != nil {
 			return nil, err
 		}
-		name := strings.TrimSuffix(source, ".5.md")
+		name, section, _ := cutLast(strings.TrimSuffix(source, ".md"), ".")
 		_, sections, _ := strings.Cut(string(text), "\n")
-		formats = append(formats, &manPage{name, "5", date, sections})
-		seeAlso = append(seeAlso, name+"(5)")
+		written = append(written, &manPage{name, section, date, sections})
+		seeAlso = append(seeAlso, name+"("+section+")")
 	}
 	endings, err := man.Sources.ReadFile("nullspf.1.md")
 	if err != nil {
@@ -92,7 +92,15 @@ func manPages(date time.Time) ([]*manPage, error) {
 		}
 		pages = append(pages, &manPage{pageName(c), "1", date, commandPage(c, ending, seeAlso)})
 	}
-	return append(pages, formats...), nil
+	return append(pages, written...), nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }
 
 // commandTree lists a command and all below it that are not hidden.
@@ -137,6 +145,10 @@ func commandPage(c *cobra.Command, ending string, seeAlso []string) string {
 	section("OPTIONS")
 	c.NonInheritedFlags().VisitAll(func(f *pflag.Flag) { b.WriteString(flagText(f)) })
 	c.InheritedFlags().VisitAll(func(f *pflag.Flag) { b.WriteString(flagText(f)) })
+	if c.Example != "" {
+		section("EXAMPLES")
+		b.WriteString(exampleText(c.Example))
+	}
 	b.WriteString(ending)
 	section("SEE ALSO")
 	if c.HasParent() {
@@ -161,6 +173,24 @@ func longText(c *cobra.Command) string {
 		}
 	}
 	return b.String() + "\n"
+}
+
+// exampleText gives the examples of a command: indented by two blanks in its
+// help, by four in Markdown, where that makes them literal. Lines that begin
+// with # explain what follows.
+func exampleText(example string) string {
+	var b strings.Builder
+	for line := range strings.Lines(example + "\n") {
+		line = strings.TrimPrefix(line, "  ")
+		if comment, ok := strings.CutPrefix(line, "# "); ok {
+			b.WriteString(plainText(comment) + "\n")
+		} else if line != "\n" {
+			b.WriteString("    " + line)
+		} else {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 func flagText(f *pflag.Flag) string {
@@ -194,7 +224,8 @@ func relink(text string) string { return link.ReplaceAllString(text, "$1") }
 
 // untable turns each row of a table into a term and its definition, because a
 // table of the manual is wider than a terminal. The first cell is the term, the
-// column "meaning" its definition; other cells follow after their column's name.
+// column "meaning", or the only other one, its definition; other cells follow
+// after their column's name.
 func untable(text string) string {
 	var b bytes.Buffer
 	var columns []string
@@ -233,7 +264,7 @@ func definition(columns, cells []string) string {
 		if !strings.HasSuffix(cell, ".") {
 			cell += "."
 		}
-		if name := columns[i+1]; name == "meaning" {
+		if name := columns[i+1]; name == "meaning" || len(columns) == 2 {
 			meaning = cell
 		} else {
 			rest += " " + strings.ToUpper(name[:1]) + name[1:] + ": " + cell

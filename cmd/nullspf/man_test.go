@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"nullspf/internal/peers"
 )
 
 // root is the top of the repository.
@@ -32,7 +34,7 @@ func TestManPages(t *testing.T) {
 	for _, p := range pages {
 		t.Run(p.file(), func(t *testing.T) {
 			text := p.render()
-			for _, want := range []string{`.TH "` + p.name + `" "` + p.section + `" "November 2026"`, "\n.SH NAME\n", "\n.SH SEE ALSO\n"} {
+			for _, want := range []string{`.TH "` + strings.ToUpper(p.name) + `" "` + p.section + `" "2026-11-20"`, "\n.SH NAME\n", "\n.SH SEE ALSO\n"} {
 				if !bytes.Contains(text, []byte(want)) {
 					t.Errorf("no %q", want)
 				}
@@ -48,19 +50,16 @@ func TestManPages(t *testing.T) {
 	}
 }
 
-// lintPage has mandoc or man look at a page where they are installed.
+// lintPage has mandoc and man look at a page.
 func lintPage(t *testing.T, file string, text []byte) {
 	t.Helper()
+	peers.Require(t, "mandoc", "man")
 	path := filepath.Join(t.TempDir(), file)
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, argv := range [][]string{{"mandoc", "-T", "lint", "-W", "error"}, {"man", "--warnings=w", "-E", "UTF-8", "-l"}} {
-		program, err := exec.LookPath(argv[0])
-		if err != nil {
-			continue
-		}
-		cmd := exec.Command(program, append(argv[1:], path)...)
+	for _, argv := range [][]string{{"mandoc", "-T", "lint", "-W", "warning"}, {"man", "--warnings=w", "-E", "UTF-8", "-l"}} {
+		cmd := exec.Command(argv[0], append(argv[1:], path)...)
 		var complaints bytes.Buffer
 		cmd.Stdout, cmd.Stderr = io.Discard, &complaints
 		cmd.Env = append(os.Environ(), "MANWIDTH=80")
@@ -77,7 +76,7 @@ func TestManWritesPages(t *testing.T) {
 	if err := c.Execute(); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"nullspf.1", "nullspf-zones.1", "nullspf-spf-show.1", "nullspf.yaml.5", "nullspf-list.5"} {
+	for _, file := range []string{"nullspf.1", "nullspf-zones.1", "nullspf-spf-show.1", "nullspf.yaml.5", "nullspf-list.5", "nullspf-corefile.5", "nullspfd.8"} {
 		if text, err := os.ReadFile(filepath.Join(dir, file)); err != nil || len(text) < 500 {
 			t.Errorf("%s: %d octets, %v", file, len(text), err)
 		}
@@ -192,16 +191,16 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestMetricsAreDocumented looks for each metric of nullspfd in its document.
+// TestMetricsAreDocumented looks for each metric of nullspfd in nullspfd(8).
 func TestMetricsAreDocumented(t *testing.T) {
-	document := readDocument(t, "docs/nullspfd.md")
+	document := readDocument(t, "docs/man/nullspfd.8.md")
 	names := regexp.MustCompile(`"(nullspfd_[a-z_]+)"`).FindAllStringSubmatch(readDocument(t, "internal/nameserver/metrics.go"), -1)
 	if len(names) < 20 {
 		t.Errorf("only %d metrics found", len(names))
 	}
 	for _, m := range names {
 		if !strings.Contains(document, m[1]) {
-			t.Errorf("docs/nullspfd.md does not mention %s", m[1])
+			t.Errorf("docs/man/nullspfd.8.md does not mention %s", m[1])
 		}
 	}
 }
@@ -217,7 +216,8 @@ func codeBlocks(text, language string) []string {
 
 var documents = []string{
 	"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/manual.md", "docs/security.md", "docs/decisions.md",
-	"docs/performance.md", "docs/nullspfd.md", "docs/tracking.md", "docs/journal.md", "docs/man/nullspf.yaml.5.md", "docs/man/nullspf-list.5.md",
+	"docs/performance.md", "docs/tracking.md", "docs/journal.md", "docs/man/nullspf.yaml.5.md", "docs/man/nullspf-list.5.md",
+	"docs/man/nullspf-corefile.5.md", "docs/man/nullspfd.8.md",
 }
 
 // TestLinks checks that the documents point at files and headings that exist.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -32,16 +33,17 @@ func TestExamples(t *testing.T) {
 	for _, path := range paths {
 		examples[path] = readFile(t, path)
 	}
-	const document = "../../docs/nullspfd.md"
-	for _, m := range regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$").FindAllStringSubmatch(readFile(t, document), -1) {
-		if m[1] == "" && strings.Contains(m[2], ":53 {\n") {
-			examples[document+": "+strings.SplitN(m[2], "\n", 2)[0]] = m[2]
+	const document = "../../docs/man/nullspf-corefile.5.md"
+	for i, m := range regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$").FindAllStringSubmatch(readFile(t, document), -1) {
+		if m[1] == "" && strings.HasSuffix(m[2], "\n}\n") {
+			examples[fmt.Sprintf("%s: block %d", document, i+1)] = m[2]
 		}
 	}
-	if len(examples) < 3 {
+	if len(examples) < 5 {
 		t.Errorf("only %d examples", len(examples))
 	}
 	folders := strings.NewReplacer("/etc/nullspf/", dir+"/", "/var/lib/nullspf/", dir+"/", "/run/nullspf/", dir+"/")
+	writeFile(t, filepath.Join(dir, "cookies"), "e5e973e5a6b2a43f48e7dc849e37bfcf\n")
 	for name, text := range examples {
 		path := writeFile(t, filepath.Join(t.TempDir(), "Corefile"), folders.Replace(text))
 		if out, err := nullspfd(t, dir, "-conf", path, "-check").CombinedOutput(); err != nil {
