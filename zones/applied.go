@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"nullspf/internal/files"
 )
 
 // appliedDir holds, for each running server that follows the output folder,
@@ -75,10 +77,9 @@ func MarkApplied(dir, server string, settings Hash) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	temporary := filepath.Join(folder, "."+server)
 	text := append([]byte(hex.EncodeToString(settings[:])+"\n"), manifest...)
-	if err := os.WriteFile(temporary, text, 0o644); err != nil {
+	if err := files.Replace(filepath.Join(folder, server), text, files.Attributes{Mode: 0o644}); err != nil {
 		return fmt.Errorf("cannot note what %s has read: %w", server, err)
 	}
-	return os.Rename(temporary, filepath.Join(folder, server))
+	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"nullspf/internal/serial"
 )
 
 // killedFiles stands for the server configuration of a set.
@@ -91,14 +93,14 @@ func checkWhole(t *testing.T, dir string, serials map[string]uint32) {
 	for name := range strings.Lines(readFile(t, dir, "named", "primary.conf")) {
 		name = strings.TrimSpace(name)
 		text := []byte(readFile(t, dir, "zones", name+".zone"))
-		serial, _, _, ok := findSerial(text)
+		now, _, _, ok := findSerial(text)
 		rrs, err := parseZone(bytes.NewReader(text), name, filepath.Join(dir, name))
 		if !ok || err != nil || len(rrs) < 10 || text[len(text)-1] != '\n' {
 			t.Fatalf("%s is not whole: %v\n%s", name, err, text)
 		}
-		if old := serials[name]; old != 0 && serial != old && !SerialGreater(serial, old) {
-			t.Fatalf("%s went from serial %d to %d", name, old, serial)
+		if old := serials[name]; old != 0 && now != old && !serial.Greater(now, old) {
+			t.Fatalf("%s went from serial %d to %d", name, old, now)
 		}
-		serials[name] = serial
+		serials[name] = now
 	}
 }

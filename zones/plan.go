@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"nullspf/internal/serial"
 )
 
 // Kind says what a run does to a zone.
@@ -243,18 +245,18 @@ func (c *comparer) settle(i int, e *Entry, old *manifestEntry, known bool, found
 		if err != nil {
 			return err
 		}
-		serial, ok := readSerial(file, e.Name)
+		have, ok := readSerial(file, e.Name)
 		_, start, end, own := findSerial(file)
-		if own && contentHash(file, start, end) == p.hashes[i] && (!any || serial == last || SerialGreater(serial, last)) {
-			p.serials[i] = serial
+		if own && contentHash(file, start, end) == p.hashes[i] && (!any || have == last || serial.Greater(have, last)) {
+			p.serials[i] = have
 			p.adopted.Store(true)
-			if same && serial == last || !known && old != nil {
+			if same && have == last || !known && old != nil {
 				p.kinds[i] = Unchanged
 			}
 			return nil
 		}
-		if ok && (!any || SerialGreater(serial, last)) {
-			last, any = serial, true
+		if ok && (!any || serial.Greater(have, last)) {
+			last, any = have, true
 		}
 	}
 	p.replaced[i] = true

@@ -3,6 +3,8 @@ package zones
 import (
 	"fmt"
 	"time"
+
+	"nullspf/internal/serial"
 )
 
 // Scheme says how the serial number of a changed zone is chosen.
@@ -26,10 +28,6 @@ func ParseScheme(s string) (Scheme, error) {
 	return "", fmt.Errorf("no serial scheme %q; the schemes are dateserial, unixtime, increment", s)
 }
 
-// SerialGreater reports whether a > b modulo 2³² (RFC 1982 section 3.2). It
-// is false for numbers exactly 2³¹ apart, which have no order.
-func SerialGreater(a, b uint32) bool { return int32(a-b) > 0 && a-b != 1<<31 }
-
 // first returns the serial number of a zone that never had one.
 func (s Scheme) first(now time.Time) uint32 {
 	switch s {
@@ -47,7 +45,7 @@ func (s Scheme) first(now time.Time) uint32 {
 // secondaries take for "no zone".
 func (s Scheme) Next(old uint32, now time.Time) uint32 {
 	if s != Increment {
-		if n := s.first(now); SerialGreater(n, old) {
+		if n := s.first(now); serial.Greater(n, old) {
 			return n
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"nullspf/internal/files"
 )
 
 // stageDir is the folder, inside of the output folder, where everything is
@@ -27,12 +29,12 @@ const stageDir = ".stage"
 //
 // settings stands for everything besides the set on which files depend. When
 // neither has changed since the last run, the files are not made again.
-func (p *Plan) Write(ctx context.Context, files []File, settings Hash) (err error) {
+func (p *Plan) Write(ctx context.Context, made []File, settings Hash) (err error) {
 	stage := filepath.Join(p.dir, stageDir)
 	if err := os.RemoveAll(stage); err != nil {
 		return fmt.Errorf("cannot clear what an earlier run left: %w", err)
 	}
-	whole, err := p.planFiles(files, settings)
+	whole, err := p.planFiles(made, settings)
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func (p *Plan) Write(ctx context.Context, files []File, settings Hash) (err erro
 	if err := writeFile(retired, 0o644, p.writeRetired); err != nil {
 		return fmt.Errorf("nothing has changed: %w", err)
 	}
-	if err := syncAll(stage); err != nil {
+	if err := files.SyncFS(stage); err != nil {
 		return fmt.Errorf("nothing has changed: %w", err)
 	}
 

@@ -3,12 +3,15 @@ package control
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"nullspf/internal/files"
 )
 
 // SocketMode lets the user and the group of the daemon in.
@@ -28,7 +31,7 @@ const (
 type Listener struct {
 	net.Listener
 	path string
-	lock *os.File
+	lock io.Closer
 	made os.FileInfo
 }
 
@@ -51,10 +54,13 @@ func Listen(path string) (_ *Listener, err error) {
 	if err := CheckPath(path); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(path+suffixLock, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
+	lock, err := files.Lock(path+suffixLock, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("control: %s: its folder does not exist; make %s, with RuntimeDirectory= in a systemd unit", path, filepath.Dir(path))
-	} else if err != nil {
+	case errors.Is(err, files.ErrLocked):
+		return nil, fmt.Errorf("control: %s belongs to another process that is running; give each its own", path)
+	case err != nil:
 		return nil, fmt.Errorf("control: %w", err)
 	}
 	defer func() {
@@ -62,9 +68,6 @@ func Listen(path string) (_ *Listener, err error) {
 			err = errors.Join(err, lock.Close())
 		}
 	}()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, fmt.Errorf("control: %s belongs to another process that is running; give each its own", path)
-	}
 	if err := checkStale(path); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -10,14 +11,15 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sys/unix"
+
+	"nullspf/internal/files"
 )
 
 // Journal is an open journal.
 type Journal struct {
 	settings Settings
 	log      zerolog.Logger
-	lock     *os.File
+	lock     io.Closer
 	opened   time.Time
 	// firstAge is the age of the folder when it was opened, in seconds.
 	firstAge int64
@@ -86,28 +88,20 @@ func Open(settings Settings) (*Journal, error) {
 	return j, nil
 }
 
-// lockDir locks the folder until the file is closed.
-func lockDir(dir string) (*os.File, error) {
-	path := filepath.Join(dir, lockName)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640)
-	if errors.Is(err, unix.EROFS) {
-		f, err = os.Open(path)
+// lockDir locks the folder until the result is closed.
+func lockDir(dir string) (io.Closer, error) {
+	lock, err := files.Lock(filepath.Join(dir, lockName), 0o640)
+	if errors.Is(err, files.ErrLocked) {
+		return nil, fmt.Errorf("journal %s: %w; stop it, or give each server a folder of its own", dir, ErrLocked)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: cannot lock the folder: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("journal %s: %w; stop it, or give each server a folder of its own", dir, ErrLocked)
-		}
-		return nil, fmt.Errorf("journal: cannot lock the folder %s: %w", dir, err)
-	}
-	return f, nil
+	return lock, nil
 }
 
 // prepare reads the folder and makes a journal that does nothing yet.
-func prepare(settings Settings, lock *os.File) (*Journal, error) {
+func prepare(settings Settings, lock io.Closer) (*Journal, error) {
 	j := &Journal{
 		settings:   settings,
 		log:        settings.Logger,

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"nullspf/internal/files"
 )
 
 const (
@@ -204,5 +206,5 @@ func hasManifest(dir string) bool {
 
 // store replaces MANIFEST.
 func (m *Manifest) store(dir string) error {
-	return writeFile(filepath.Join(dir, manifestName), m.encode())
+	return files.Replace(filepath.Join(dir, manifestName), m.encode(), files.Attributes{Mode: 0o640})
 }

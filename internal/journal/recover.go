@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/rs/zerolog"
+
+	"nullspf/internal/files"
 )
 
 // recoverDir reads a folder as an earlier run left it, however that ended, and
@@ -66,10 +68,10 @@ func listSegments(dir string) ([]segmentPath, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var files []segmentPath
+	var found []segmentPath
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), temporarySuffix) {
-			files = append(files, segmentPath{path: filepath.Join(root, e.Name()), temporary: true})
+		if strings.HasSuffix(e.Name(), files.TemporarySuffix) {
+			found = append(found, segmentPath{path: filepath.Join(root, e.Name()), temporary: true})
 			continue
 		}
 		date, ok := parseDateDir(e.Name())
@@ -86,11 +88,11 @@ func listSegments(dir string) ([]segmentPath, error) {
 		for _, e := range day {
 			if first, last, ok := parseSegmentName(e.Name()); ok {
 				path := filepath.Join(root, datePrefix+date, e.Name())
-				files = append(files, segmentPath{path: path, date: date, first: first, last: last})
+				found = append(found, segmentPath{path: path, date: date, first: first, last: last})
 			}
 		}
 	}
-	return files, nil
+	return found, nil
 }
 
 // lists reports whether a file is one of the segments.

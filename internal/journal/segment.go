@@ -14,6 +14,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"nullspf/internal/files"
 	"nullspf/spftrack"
 )
 
@@ -38,7 +39,7 @@ func (c *countWriter) Write(b []byte) (int, error) {
 
 // newSegmentWriter begins a segment below dir.
 func newSegmentWriter(dir string) (*segmentWriter, error) {
-	f, err := os.CreateTemp(filepath.Join(dir, segDir), "*"+temporarySuffix)
+	f, err := os.CreateTemp(filepath.Join(dir, segDir), "*"+files.TemporarySuffix)
 	if err != nil {
 		return nil, err
 	}
@@ -119,10 +120,10 @@ func (w *segmentWriter) finish(age int64) (s Segment, err error) {
 	if err := os.Rename(w.f.Name(), path); err != nil {
 		return s, err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := files.SyncDir(dir); err != nil {
 		return s, err
 	}
-	return w.Segment, syncDir(filepath.Join(w.dir, segDir))
+	return w.Segment, files.SyncDir(filepath.Join(w.dir, segDir))
 }
 
 // abort removes what was written.

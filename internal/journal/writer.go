@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"nullspf/internal/files"
 )
 
 const (
@@ -241,7 +243,7 @@ func (w *writer) openFile() error {
 		err = f.Sync()
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = files.SyncDir(dir)
 	}
 	if err != nil {
 		f.Close()

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"nullspf/internal/serial"
 	"nullspf/zones"
 )
 
@@ -212,7 +213,7 @@ func (r *run) checkSerials(serials func(name string) (uint32, bool)) {
 			}
 			want, reason := newest, ""
 			switch have := s.serials[i]; {
-			case known && have != planned && !zones.SerialGreater(have, planned):
+			case known && have != planned && !serial.Greater(have, planned):
 				want, reason = planned, "the zone is older than in the manifest"
 			case known && !r.SignedSerials && have != planned:
 				want, reason = planned, "the zone is newer than in the manifest"
@@ -229,13 +230,13 @@ func (r *run) checkSerials(serials func(name string) (uint32, bool)) {
 
 // newest returns the highest serial number that a server has of a zone
 // (RFC 1982), and whether any serves it.
-func (r *run) newest(zone int) (serial uint32, served bool) {
+func (r *run) newest(zone int) (highest uint32, served bool) {
 	for _, s := range r.servers {
-		if s.states[zone] == stateServed && (!served || zones.SerialGreater(s.serials[zone], serial)) {
-			serial, served = s.serials[zone], true
+		if s.states[zone] == stateServed && (!served || serial.Greater(s.serials[zone], highest)) {
+			highest, served = s.serials[zone], true
 		}
 	}
-	return serial, served
+	return highest, served
 }
 
 func (r *run) summary() Summary {

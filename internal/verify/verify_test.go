@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"nullspf/internal/peers"
+	"nullspf/internal/serial"
 	"nullspf/zones"
 )
 
@@ -293,7 +294,7 @@ func TestSignedZone(t *testing.T) {
 	server := serve(t, peers.BIND, dir, "dnssec-policy default; inline-signing yes; key-directory \""+dir+"\";")
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		served, _ := peers.Serial(t.Context(), server, "signed.example")
-		if zones.SerialGreater(served, p.serials["signed.example"]) {
+		if serial.Greater(served, p.serials["signed.example"]) {
 			break
 		}
 		if time.Now().After(deadline) {
