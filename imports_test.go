@@ -44,7 +44,8 @@ engines
     internal/forgerylog        queries over journals
     internal/secondary         secondary zones: schedule, refresh, catalog, files
     internal/verify            what nameservers answer, beside the plan
-journals and transfers
+journals, transfers, control
+    internal/control           the control socket
     internal/journal           events on disk
     internal/xfr               AXFR, IXFR, NOTIFY, TSIG, catalog zones as messages
 stores
@@ -60,7 +61,8 @@ lists
     zones                      lists and groups become zone files
 leaves: import nothing of this module
     docs/man                   sources of the man pages
-    internal/control           the control socket
+    internal/files             files: sync, lock, replace
+    internal/serial            order of serial numbers
     internal/wire              names and records in wire format
 `
 
@@ -82,7 +84,7 @@ var libraries = map[string]string{
 	"go.yaml.in/yaml":                     "internal/config",
 	"golang.org/x/net/idna":               "zones",
 	"golang.org/x/net/publicsuffix":       "zones",
-	"golang.org/x/sys/unix":               "zones internal/journal internal/nameserver internal/nameserver/bench internal/secondary",
+	"golang.org/x/sys/unix":               "zones internal/files internal/journal internal/nameserver internal/nameserver/bench",
 	"golang.org/x/term":                   "cmd/nullspf",
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/serial"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 )
@@ -17,7 +18,7 @@ var ErrNotSecondary = errors.New("the zone has no primary here")
 // from the address of a primary of the zone that also signs with the primary's
 // key, if it has one; key is the one that the message was signed with. It never
 // waits for the network or the disk.
-func (s *Engine) Notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, serial uint32, hasSerial bool) (rcode int) {
+func (s *Engine) Notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, newest uint32, hasSerial bool) (rcode int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z := s.zones[zone]
@@ -32,7 +33,7 @@ func (s *Engine) Notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, s
 	s.counts.notifyAccepted.Add(1)
 	// Who sends can be reached.
 	z.group.reach[from] = reach{}
-	if hasSerial && z.have != nil && !z.expired && !z.running && !wire.SerialGreater(serial, z.have.Serial()) {
+	if hasSerial && z.have != nil && !z.expired && !z.running && !serial.Greater(newest, z.have.Serial()) {
 		return dns.RcodeSuccess
 	}
 	if !z.running {

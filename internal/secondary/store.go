@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"nullspf/internal/files"
 	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
 )
@@ -171,5 +172,5 @@ func (s *store) sync() error {
 	if !s.dirty.Swap(false) {
 		return nil
 	}
-	return syncFolder(s.dir)
+	return files.SyncFS(s.dir)
 }

@@ -129,8 +129,3 @@ func ParseSOA(data []byte) (s SOA, err error) {
 	}
 	return s, nil
 }
-
-// SerialGreater reports whether serial number a is greater than b in the
-// arithmetic of RFC 1982. Numbers that are 2³¹ apart are not comparable: then
-// neither is greater.
-func SerialGreater(a, b uint32) bool { return a != b && a-b < 1<<31 }

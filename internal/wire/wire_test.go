@@ -185,17 +185,6 @@ func TestOddText(t *testing.T) {
 	}
 }
 
-func TestSerialGreater(t *testing.T) {
-	for _, c := range []struct {
-		a, b uint32
-		want bool
-	}{{1, 0, true}, {0, 1, false}, {0, 0, false}, {0, 1<<32 - 1, true}, {1<<31 - 1, 0, true}, {1 << 31, 0, false}, {0, 1 << 31, false}, {1<<31 + 1, 0, false}, {0, 1<<31 + 1, true}} {
-		if got := SerialGreater(c.a, c.b); got != c.want {
-			t.Errorf("%d > %d: %v", c.a, c.b, got)
-		}
-	}
-}
-
 // FuzzReadName agrees with the dns package.
 func FuzzReadName(f *testing.F) {
 	f.Add([]byte("\x01a\x07example\x00\xc0\x02"), 11)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/serial"
 	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
 )
@@ -83,14 +84,14 @@ func (c *Client) refresh(ctx context.Context, zone wire.Name, have *zonestore.Zo
 	if have == nil {
 		return c.transfer(ctx, zone, nil)
 	}
-	serial, err := c.serial(ctx, zone)
+	theirs, err := c.serial(ctx, zone)
 	switch {
 	case err != nil:
 		return nil, err
-	case serial == have.Serial():
+	case theirs == have.Serial():
 		return have, nil
-	case !wire.SerialGreater(serial, have.Serial()):
-		return nil, fault(ReasonBackwards, "the primary has serial number %d, which is before ours, %d", serial, have.Serial())
+	case !serial.Greater(theirs, have.Serial()):
+		return nil, fault(ReasonBackwards, "the primary has serial number %d, which is before ours, %d", theirs, have.Serial())
 	}
 	z, err := c.transfer(ctx, zone, have)
 	if err == nil || !retryWhole(err) {
@@ -104,7 +105,7 @@ func (c *Client) refresh(ctx context.Context, zone wire.Name, have *zonestore.Zo
 		}
 		return nil, whole
 	}
-	if !wire.SerialGreater(z.Serial(), have.Serial()) {
+	if !serial.Greater(z.Serial(), have.Serial()) {
 		return nil, fault(ReasonBackwards, "the zone came with serial number %d, ours is %d", z.Serial(), have.Serial())
 	}
 	return z, nil

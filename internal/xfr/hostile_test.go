@@ -16,6 +16,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/serial"
 	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
 )
@@ -514,7 +515,7 @@ func fuzzStream(t *testing.T, have *zonestore.Zone, qtype uint16, b []byte) {
 			t.Fatalf("%v beside %v", z, err)
 		}
 		if err == nil && z != have {
-			if have != nil && !wire.SerialGreater(z.Serial(), have.Serial()) {
+			if have != nil && !serial.Greater(z.Serial(), have.Serial()) {
 				t.Fatalf("from serial number %d to %d", have.Serial(), z.Serial())
 			}
 			_ = textOf(t, z)

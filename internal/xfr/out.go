@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/serial"
 	"nullspf/internal/wire"
 )
 
@@ -118,11 +119,11 @@ func (o *Out) Serve(q *Request, write func(msg []byte) error) Served {
 	defer p.release()
 	served := ServedAXFR
 	if ixfr {
-		serial, err := ixfrSerial(q.Message, end)
+		have, err := ixfrSerial(q.Message, end)
 		if err != nil {
 			return ServedFormErr
 		}
-		served = o.difference(p, q, zone, v, serial)
+		served = o.difference(p, q, zone, v, have)
 	} else {
 		p.whole(v)
 	}
@@ -148,13 +149,13 @@ func ixfrSerial(msg []byte, end int) (uint32, error) {
 	return soa.Serial, err
 }
 
-// difference answers a request for what has changed since a serial number.
-func (o *Out) difference(p *packer, q *Request, zone wire.Name, v Version, serial uint32) Served {
-	if !q.TCP || !wire.SerialGreater(v.Serial(), serial) {
+// difference answers a request for what has changed since serial number have.
+func (o *Out) difference(p *packer, q *Request, zone wire.Name, v Version, have uint32) Served {
+	if !q.TCP || !serial.Greater(v.Serial(), have) {
 		p.soa(v)
 		return ServedSOA
 	}
-	old := o.source.Earlier(zone, serial)
+	old := o.source.Earlier(zone, have)
 	if old == nil {
 		p.whole(v)
 		return ServedAXFR

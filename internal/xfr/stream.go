@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/serial"
 	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
 )
@@ -133,7 +134,7 @@ func (s *stream) message(m *message) (done bool, err error) {
 		switch {
 		case s.last == s.have.Serial():
 			s.same, s.state = true, streamEnd
-		case !wire.SerialGreater(s.last, s.have.Serial()):
+		case !serial.Greater(s.last, s.have.Serial()):
 			return false, fault(ReasonBackwards, "the primary has serial number %d, which is before ours, %d", s.last, s.have.Serial())
 		default:
 			return false, fault(ReasonIXFR, "the primary has no differences")
@@ -150,7 +151,7 @@ func (s *stream) record(r *wire.Record) error {
 	if !r.Name.Within(s.apex) {
 		return fault(ReasonScope, "%s %s is out of the zone", r.Name, wire.TypeString(r.Type))
 	}
-	var serial uint32
+	var number uint32
 	soa := r.Type == dns.TypeSOA
 	if soa {
 		parsed, err := wire.ParseSOA(r.Data)
@@ -160,14 +161,14 @@ func (s *stream) record(r *wire.Record) error {
 		case r.Name != s.apex:
 			return fault(ReasonScope, "a SOA record at %s", r.Name)
 		}
-		serial = parsed.Serial
+		number = parsed.Serial
 	}
 	switch s.state {
 	case streamBegin:
 		if !soa {
 			return fault(ReasonFormat, "the answer begins with %s %s instead of the SOA record", r.Name, wire.TypeString(r.Type))
 		}
-		s.first, s.last = *r, serial
+		s.first, s.last = *r, number
 		s.state = streamKind
 		if s.have == nil {
 			return s.whole()
@@ -180,10 +181,10 @@ func (s *stream) record(r *wire.Record) error {
 			}
 			return s.add(r)
 		}
-		if s.have.Serial() != serial {
-			return fault(ReasonIXFR, "the differences begin at serial number %d, ours is %d", serial, s.have.Serial())
+		if s.have.Serial() != number {
+			return fault(ReasonIXFR, "the differences begin at serial number %d, ours is %d", number, s.have.Serial())
 		}
-		s.builder, s.current = zonestore.Edit(s.have), serial
+		s.builder, s.current = zonestore.Edit(s.have), number
 		s.state = streamRemove
 		return s.remove(r)
 	case streamWhole:
@@ -195,10 +196,10 @@ func (s *stream) record(r *wire.Record) error {
 		if !soa {
 			return s.remove(r)
 		}
-		if !wire.SerialGreater(serial, s.current) {
-			return fault(ReasonIXFR, "the differences lead from serial number %d to %d", s.current, serial)
+		if !serial.Greater(number, s.current) {
+			return fault(ReasonIXFR, "the differences lead from serial number %d to %d", s.current, number)
 		}
-		s.state, s.current = streamAdd, serial
+		s.state, s.current = streamAdd, number
 		return s.add(r)
 	case streamAdd:
 		switch {
@@ -206,8 +207,8 @@ func (s *stream) record(r *wire.Record) error {
 			return s.add(r)
 		case s.current == s.last:
 			return s.end(r)
-		case serial != s.current:
-			return fault(ReasonIXFR, "differences begin at serial number %d, those before led to %d", serial, s.current)
+		case number != s.current:
+			return fault(ReasonIXFR, "differences begin at serial number %d, those before led to %d", number, s.current)
 		}
 		s.state = streamRemove
 		return s.remove(r)
@@ -279,7 +280,7 @@ func (s *stream) zone() (*zonestore.Zone, error) {
 	if s.same {
 		return s.have, nil
 	}
-	if s.have != nil && !wire.SerialGreater(s.last, s.have.Serial()) {
+	if s.have != nil && !serial.Greater(s.last, s.have.Serial()) {
 		return nil, fault(ReasonBackwards, "the zone came with serial number %d, ours is %d", s.last, s.have.Serial())
 	}
 	z, err := s.builder.Build()
