@@ -55,11 +55,11 @@ fuzz: ## fuzz each target for FUZZTIME
 	FUZZTIME=$(FUZZTIME) scripts/fuzz
 
 bench: build ## measure the generator at a million domains (takes minutes and 10 GB of disk)
-	$(GO) run ./scripts/bench-zones -nullspf bin/nullspf
+	$(GO) run ./internal/bench/zones -nullspf bin/nullspf
 
 bench-dns: build ## measure nullspfd beside an echo, NSD, Knot DNS and BIND (needs dnsperf, two processors)
 	scripts/install-peers bind9 nsd knot dnsperf
-	$(GO) run ./internal/nameserver/bench
+	$(GO) run ./internal/bench/dns
 
 bench-xfr: ## measure nullspfd as secondary of 100,000 zones beside NSD
 	scripts/install-peers nsd knot

@@ -24,58 +24,59 @@ var update = flag.Bool("update", false, "write the floors of the house into CONT
 // import what they need. CONTRIBUTING.md shows it.
 const house = `
 workshop
-    internal/bench/xfr         make bench-xfr
-    internal/demo              make demo: the main jobs on the examples
-    internal/interop           tests: SPF implementations and resolvers of others
-    internal/loadtest          tests: the daemon under load, faults and floods
-    internal/nameserver/bench  make bench-dns
-    scripts/bench-zones        make bench
+    internal/bench/dns    make bench-dns
+    internal/bench/xfr    make bench-xfr
+    internal/bench/zones  make bench
+    internal/demo         make demo: the main jobs on the examples
+    internal/interop      tests: SPF implementations and resolvers of others
+    internal/loadtest     tests: the daemon under load, faults and floods
 tools: for tests and the workshop
-    internal/peers             servers of others, and what tests need of a machine
-    internal/testsite          published zones to serve
+    internal/peers        servers of others, and what tests need of a machine
+    internal/testsite     published zones to serve
 programs
-    cmd/nullspf                the operator's tool
-    cmd/nullspfd               the nameserver
+    cmd/nullspf           the operator's tool
+    cmd/nullspfd          the nameserver
 settings
-    internal/config            nullspf.yaml
+    internal/config       nullspf.yaml
+    internal/corefile     the Corefile
 the daemon
-    internal/nameserver        sockets, answers, limits, reloads, the Corefile
+    internal/nameserver   sockets, answers, limits, reloads
 engines
-    internal/forgerylog        queries over journals
-    internal/secondary         secondary zones: schedule, refresh, catalog, files
-    internal/verify            what nameservers answer, beside the plan
+    internal/forgerylog   queries over journals
+    internal/secondary    secondary zones: schedule, refresh, catalog, files
+    internal/verify       what nameservers answer, beside the plan
 journals, transfers, control
-    internal/control           the control socket
-    internal/journal           events on disk
-    internal/xfr               AXFR, IXFR, NOTIFY, TSIG, catalog zones as messages
+    internal/control      the control socket
+    internal/journal      events on disk
+    internal/xfr          AXFR, IXFR, NOTIFY, TSIG, catalog zones as messages
 stores
-    internal/mailmaps          tables of mail servers
-    internal/zonestore         zones in memory
+    internal/mailmaps     tables of mail servers
+    internal/zonestore    zones in memory
 events
-    internal/attempt           which events are attempts
+    internal/attempt      which events are attempts
 layouts
-    named                      configurations of nameservers
-    nolisting                  MX tiers
-    spftrack                   SPF layouts, events, answers of a tracking zone
+    named                 configurations of nameservers
+    nolisting             MX tiers
+    spftrack              SPF layouts, events, answers of a tracking zone
 lists
-    zones                      lists and groups become zone files
+    zones                 lists and groups become zone files
 leaves: import nothing of this module
-    docs/man                   sources of the man pages
-    internal/files             files: sync, lock, replace
-    internal/serial            order of serial numbers
-    internal/wire              names and records in wire format
+    docs/man              sources of the man pages
+    internal/files        files: sync, lock, replace
+    internal/serial       order of serial numbers
+    internal/wire         names and records in wire format
 `
 
 // libraries says which packages import a library or a part of it, outside of
 // tests. The longest path that fits counts.
 var libraries = map[string]string{
-	"github.com/coredns/caddy":            "internal/nameserver",
+	"github.com/coredns/caddy":            "internal/corefile",
 	"github.com/cpuguy83/go-md2man":       "cmd/nullspf",
 	"github.com/go-viper/mapstructure":    "internal/config",
 	"github.com/miekg/dns":                "zones internal/bench/xfr internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
 	"github.com/parquet-go/parquet-go":    "internal/journal internal/forgerylog",
 	"github.com/prometheus/client_golang": "internal/nameserver",
-	"github.com/rs/zerolog":               "cmd/nullspfd internal/control internal/journal internal/nameserver internal/nameserver/bench internal/secondary internal/xfr",
+	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/control internal/journal internal/nameserver internal/secondary internal/xfr",
 	"github.com/rs/zerolog/log":           "", // loggers are parameters
 	"github.com/schollz/progressbar":      "cmd/nullspf",
 	"github.com/spf13/cobra":              "cmd/nullspf",
@@ -84,7 +85,7 @@ var libraries = map[string]string{
 	"go.yaml.in/yaml":                     "internal/config",
 	"golang.org/x/net/idna":               "zones",
 	"golang.org/x/net/publicsuffix":       "zones",
-	"golang.org/x/sys/unix":               "zones internal/files internal/journal internal/nameserver internal/nameserver/bench",
+	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/corefile internal/files internal/journal internal/nameserver",
 	"golang.org/x/term":                   "cmd/nullspf",
 }
 

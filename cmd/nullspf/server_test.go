@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/control"
+	"nullspf/internal/corefile"
 	"nullspf/internal/nameserver"
 )
 
@@ -28,7 +29,7 @@ func runNullspfd() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	load := func() (*nameserver.Config, error) { return nameserver.Load(*conf) }
+	load := func() (*nameserver.Config, error) { return corefile.Load(*conf) }
 	if err := serveUntil(ctx, load, *check); err != nil {
 		fmt.Fprintln(os.Stderr, "nullspfd:", err)
 		os.Exit(1)

@@ -70,7 +70,7 @@ func TestKill(t *testing.T) {
 		rounds = n
 	}
 	dir := t.TempDir()
-	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefile, "x", "127.0.0.1:0"))
+	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefileText, "x", "127.0.0.1:0"))
 	due := make(map[string]bool) // by name: must be there
 	for round := range rounds {
 		d := start(t, dir, "-conf", path)

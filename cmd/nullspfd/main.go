@@ -24,6 +24,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/corefile"
 	"nullspf/internal/nameserver"
 )
 
@@ -58,7 +59,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	logger := zerolog.New(stderr).With().Timestamp().Logger()
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(standardLog{logger})
-	load := func() (*nameserver.Config, error) { return nameserver.Load(*conf) }
+	load := func() (*nameserver.Config, error) { return corefile.Load(*conf) }
 	config, err := load() // checks it too
 	if err != nil {
 		logger.Error().Err(err).Msg("the configuration is wrong")

@@ -47,7 +47,7 @@ func nullspfd(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-const corefile = `
+const corefileText = `
 _spf.example.net:0 {
     bind 127.0.0.1
     spftrack {
@@ -69,7 +69,7 @@ func writeFile(t *testing.T, path, text string) string {
 
 func TestUsage(t *testing.T) {
 	dir := t.TempDir()
-	good := writeFile(t, filepath.Join(dir, "good"), fmt.Sprintf(corefile, "forged", "127.0.0.1:0"))
+	good := writeFile(t, filepath.Join(dir, "good"), fmt.Sprintf(corefileText, "forged", "127.0.0.1:0"))
 	bad := writeFile(t, filepath.Join(dir, "bad"), "_spf.example.net {\n    spftrak\n}\n")
 	for _, c := range []struct {
 		args           []string
@@ -184,7 +184,7 @@ func TestSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "Corefile")
-	write := func(explain string) { writeFile(t, path, fmt.Sprintf(corefile, explain, health)) }
+	write := func(explain string) { writeFile(t, path, fmt.Sprintf(corefileText, explain, health)) }
 	write("first")
 	d := start(t, dir, "-conf", path)
 	at := d.wait(t, "ready", 1)["listen"].([]any)[0].(string)
@@ -252,7 +252,7 @@ func TestSignals(t *testing.T) {
 // The order to stop is not lost among many reloads.
 func TestStopAmongReloads(t *testing.T) {
 	dir := t.TempDir()
-	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefile, "x", "127.0.0.1:0"))
+	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefileText, "x", "127.0.0.1:0"))
 	d := start(t, dir, "-conf", path)
 	d.wait(t, "ready", 1)
 	for range 200 {
@@ -288,13 +288,13 @@ func get(t *testing.T, url string) string {
 // why.
 func TestCannotStart(t *testing.T) {
 	dir := t.TempDir()
-	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefile, "x", "127.0.0.1:0"))
+	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefileText, "x", "127.0.0.1:0"))
 	d := start(t, dir, "-conf", path)
 	at := d.wait(t, "ready", 1)["listen"].([]any)[0].(string)
 	_, port, _ := strings.Cut(at, ":")
-	other := strings.Replace(fmt.Sprintf(corefile, "x", "127.0.0.1:0"), "net:0", "net:"+port, 1)
+	other := strings.Replace(fmt.Sprintf(corefileText, "x", "127.0.0.1:0"), "net:0", "net:"+port, 1)
 	for want, text := range map[string]string{
-		"another nullspfd writes to this folder": fmt.Sprintf(corefile, "x", "127.0.0.1:0"),
+		"another nullspfd writes to this folder": fmt.Sprintf(corefileText, "x", "127.0.0.1:0"),
 		"address already in use":                 strings.Replace(other, "journal var", "journal var2", 1),
 	} {
 		second := start(t, dir, "-conf", writeFile(t, filepath.Join(dir, "Corefile2"), text))

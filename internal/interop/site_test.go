@@ -11,7 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	_ "nullspf/internal/nameserver" // what nullspfd is built from
+	_ "nullspf/internal/corefile" // what nullspfd is built from
 	"nullspf/internal/peers"
 	"nullspf/named"
 	"nullspf/spftrack"

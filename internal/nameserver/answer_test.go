@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
+
+	"nullspf/spftrack"
 )
 
 // answerCase is a question with its answer in zone syntax.
@@ -113,7 +115,7 @@ func sorted(records []string) []string {
 }
 
 func TestAnswers(t *testing.T) {
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	for _, network := range []string{"udp", "tcp"} {
 		for _, v6 := range []bool{false, true} {
 			for _, edns := range []bool{false, true} {
@@ -166,7 +168,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestExplanationNeedsLayoutWithExp(t *testing.T) {
-	s := startServer(t, strings.Replace(testCorefile, "layouts track classic", "layouts classic", 1), Options{})
+	s := startServer(t, testConfig(func(c *Config) { c.Blocks[0].Track.Layouts = []spftrack.Layout{spftrack.Classic} }), Options{})
 	m := new(dns.Msg)
 	m.SetQuestion("x.2._spf.example.net.", dns.TypeTXT)
 	if r := exchange(t, "udp", s.address(t, false), m); len(r.Answer) != 0 || len(r.Ns) != 1 {
@@ -175,14 +177,10 @@ func TestExplanationNeedsLayoutWithExp(t *testing.T) {
 }
 
 func TestZoneBelowAnother(t *testing.T) {
-	s := startServer(t, `
-example.net:0 inner.example.net:0 {
-    bind 127.0.0.1
-    spftrack {
-        nameservers ns1.example.org
-    }
-    journal var
-}`, Options{})
+	s := startServer(t, &Config{
+		Blocks:  []Block{trackBlock("example.net", "inner.example.net")},
+		Journal: &Journal{Dir: "var"},
+	}, Options{})
 	for qname, zone := range map[string]string{
 		"x.1.example.net.":       "example.net.",
 		"x.1.inner.example.net.": "inner.example.net.",
@@ -215,15 +213,9 @@ example.net:0 inner.example.net:0 {
 // Without EDNS an answer has at most 512 octets; with it, at most 1232.
 func TestTruncation(t *testing.T) {
 	text := strings.Repeat("x", 250)
-	s := startServer(t, fmt.Sprintf(`
-_spf.example.net:0 {
-    bind 127.0.0.1
-    spftrack {
-        nameservers ns1.example.org
-        txt %q %q %q %q
-    }
-    journal var
-}`, text, text, text, text), Options{})
+	b := trackBlock("_spf.example.net")
+	b.Track.TXT = []string{text, text, text, text}
+	s := startServer(t, &Config{Blocks: []Block{b}, Journal: &Journal{Dir: "var"}}, Options{})
 	m := new(dns.Msg)
 	m.SetQuestion("_spf.example.net.", dns.TypeTXT)
 	for _, c := range []struct {

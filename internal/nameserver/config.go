@@ -9,7 +9,7 @@ import (
 	"nullspf/internal/zonestore"
 )
 
-// Config is a checked configuration. [Load] makes one from a Corefile.
+// Config is a configuration. Package corefile reads one from a Corefile.
 type Config struct {
 	// Path is the Corefile's, for messages.
 	Path   string
@@ -61,9 +61,11 @@ type Block struct {
 
 // Parked are the zones that "nullspf zones" publishes.
 type Parked struct {
+	// Position is FILE:LINE of the directive, for messages.
+	Position string
 	// Dir is its output folder.
 	Dir string
-	// Zones are what was found there.
+	// Zones are what was found there, once [Check] has read it.
 	Zones *zonestore.Parked
 }
 

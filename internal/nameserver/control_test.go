@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,22 +18,26 @@ import (
 	"nullspf/internal/control"
 )
 
-// controlledServer starts a server with a control socket.
-func controlledServer(t *testing.T, corefile string) (*testServer, *control.Client, string) {
+// controlledServer starts a server with a control socket, where a reload loads
+// what the function returns.
+func controlledServer(t *testing.T, config func(...change) *Config, load func() (*Config, error)) (*testServer, *control.Client) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
-	corefile = strings.Replace(corefile, "journal var", "journal var\ncontrol "+socket, 1)
-	path := filepath.Join(t.TempDir(), "Corefile")
-	s := startServer(t, corefile, Options{Version: "1.2", Load: func() (*Config, error) { return Load(path) }})
-	writeFile(t, path, corefile)
+	s := startServer(t, config(func(c *Config) { c.Control = socket }), Options{Version: "1.2", Load: load})
 	c := control.NewClient(socket)
 	t.Cleanup(c.Close)
-	return s, c, path
+	return s, c
 }
 
 func TestControlStatus(t *testing.T) {
-	_, _, corefile := parkedSite(t)
-	s, c, path := controlledServer(t, corefile)
+	_, _, config := parkedSite(t)
+	var next *Config
+	s, c := controlledServer(t, config, func() (*Config, error) {
+		if next == nil {
+			return nil, errors.New("Corefile: rubbish")
+		}
+		return next, nil
+	})
 	status, err := c.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +53,6 @@ func TestControlStatus(t *testing.T) {
 		t.Errorf("%+v; missing: %v", status, want)
 	}
 
-	writeFile(t, path, "rubbish")
 	if err := c.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "Corefile:") {
 		t.Errorf("reload of a broken configuration: %v", err)
 	}
@@ -58,7 +61,8 @@ func TestControlStatus(t *testing.T) {
 		t.Errorf("%+v, %v", status, err)
 	}
 	// The reload takes away the socket at which it was asked for.
-	writeFile(t, path, strings.Replace(corefile, "control ", "# ", 1))
+	next = config()
+	withoutIPv6(next)
 	if err := c.Reload(t.Context()); err != nil {
 		t.Errorf("reload: %v", err)
 	}
@@ -73,8 +77,8 @@ func TestControlStatus(t *testing.T) {
 }
 
 func TestControlZones(t *testing.T) {
-	_, _, corefile := parkedSite(t)
-	_, c, _ := controlledServer(t, corefile)
+	_, _, config := parkedSite(t)
+	_, c := controlledServer(t, config, nil)
 	var list []string
 	err := c.Zones(t.Context(), control.Filter{}, func(z *control.Zone) error {
 		list = append(list, string(z.Kind)+" "+z.Name)
@@ -109,8 +113,8 @@ func TestControlZones(t *testing.T) {
 }
 
 func TestControlNotify(t *testing.T) {
-	_, _, corefile := parkedSite(t)
-	_, c, _ := controlledServer(t, corefile)
+	_, _, config := parkedSite(t)
+	_, c := controlledServer(t, config, nil)
 	if err := c.Notify(t.Context(), "brand.example"); !errors.Is(err, control.ErrNotApplicable) || !strings.Contains(err.Error(), "nobody is to be notified") {
 		t.Errorf("without secondaries: %v", err)
 	}
@@ -120,8 +124,15 @@ func TestControlNotify(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer secondary.Close()
-	transfer := fmt.Sprintf("transfer {\nto 127.0.0.1\nnotify %s\n}\n}\n", secondary.LocalAddr())
-	_, c, _ = controlledServer(t, strings.TrimSuffix(corefile, "}\n")+transfer)
+	at := netip.MustParseAddrPort(secondary.LocalAddr().String())
+	_, c = controlledServer(t, func(changes ...change) *Config {
+		return config(append(changes, func(c *Config) {
+			c.Transfer = &Transfer{
+				To:     []TransferRule{{Prefixes: []netip.Prefix{netip.PrefixFrom(at.Addr(), 32)}}},
+				Notify: []NotifyRule{{Addresses: []netip.AddrPort{at}}},
+			}
+		})...)
+	}, nil)
 	told := make(chan string, 100)
 	go func() {
 		b := make([]byte, 512)
@@ -168,7 +179,7 @@ func TestControlNotify(t *testing.T) {
 
 // TestControlWhileLoading: status and lists do not wait for a reload.
 func TestControlWhileLoading(t *testing.T) {
-	s, c, _ := controlledServer(t, testCorefile)
+	s, c := controlledServer(t, testConfig, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -183,14 +194,9 @@ func TestControlWhileLoading(t *testing.T) {
 
 // TestParkedNeedsNoJournal: without a tracking zone there are no events.
 func TestParkedNeedsNoJournal(t *testing.T) {
-	_, _, corefile := parkedSite(t)
-	_, parked, _ := strings.Cut(corefile, "\n.:0")
-	c, err := Load(writeFile(t, filepath.Join(t.TempDir(), "Corefile"), ".:0"+parked))
-	if err != nil {
-		t.Fatal(err)
-	}
+	site, _, _ := parkedSite(t)
 	log := new(logBuffer)
-	s, err := Start(c, Options{Logger: zerolog.New(log)})
+	s, err := Start(parkedConfig(site), Options{Logger: zerolog.New(log)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,11 +211,8 @@ func TestParkedNeedsNoJournal(t *testing.T) {
 // TestControlFailure: a socket that cannot be made fails the start and changes
 // nothing.
 func TestControlFailure(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "Corefile")
-	c, err := Load(writeFile(t, path, strings.Replace(testCorefile, "journal var", "control "+filepath.Join(path, "s"), 1)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := testConfig(func(c *Config) { c.Journal, c.Control = nil, "/nonexistent/socket" })
+	withoutIPv6(c)
 	if s, err := Start(c, Options{}); err == nil {
 		t.Error("started", s.Stop())
 	}

@@ -17,8 +17,8 @@ const (
 	cookieRenew = 1800
 )
 
-// maxSecrets bounds the secrets that one server tries for one cookie.
-const maxSecrets = 4
+// MaxSecrets bounds the secrets that one server tries for one cookie.
+const MaxSecrets = 4
 
 // Secret is a server secret of DNS cookies.
 type Secret [16]byte
@@ -47,8 +47,8 @@ func ReadSecrets(path string) ([]Secret, error) {
 	if len(secrets) == 0 {
 		return nil, fmt.Errorf("cookies: %s holds no secret; write 32 hexadecimal digits", path)
 	}
-	if len(secrets) > maxSecrets {
-		return nil, fmt.Errorf("cookies: %s holds %d secrets; %d are allowed", path, len(secrets), maxSecrets)
+	if len(secrets) > MaxSecrets {
+		return nil, fmt.Errorf("cookies: %s holds %d secrets; %d are allowed", path, len(secrets), MaxSecrets)
 	}
 	return secrets, nil
 }

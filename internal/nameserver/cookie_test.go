@@ -137,11 +137,11 @@ func TestReadSecrets(t *testing.T) {
 // Secrets roll over by reloads, as RFC 9018 section 5 tells; a client keeps
 // being verified.
 func TestCookieRollover(t *testing.T) {
-	secrets := filepath.Join(t.TempDir(), "secrets")
-	const a, b = "e5e973e5a6b2a43f48e7dc849e37bfcf", "dd3bdf9344b678b185a6f5cb60fca715"
-	writeFile(t, secrets, a)
-	corefile := strings.Replace(testCorefile, "journal var", "journal var\ncookies "+secrets, 1)
-	s := startServer(t, corefile, Options{})
+	a, b := mustSecret(t, "e5e973e5a6b2a43f48e7dc849e37bfcf"), mustSecret(t, "dd3bdf9344b678b185a6f5cb60fca715")
+	config := func(secrets ...Secret) *Config {
+		return testConfig(func(c *Config) { c.Cookies.Secrets = secrets })
+	}
+	s := startServer(t, config(a), Options{})
 	cookie := "2464c4abcf10c957"
 	verified := func() bool {
 		t.Helper()
@@ -165,17 +165,16 @@ func TestCookieRollover(t *testing.T) {
 		}
 		return events[0].Verified
 	}
-	reload := func(lines ...string) {
+	reload := func(secrets ...Secret) {
 		t.Helper()
-		writeFile(t, secrets, strings.Join(lines, "\n"))
-		if err := s.reload(t, corefile); err != nil {
+		if err := s.reload(t, config(secrets...)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if verified() {
 		t.Error("verified without a server cookie")
 	}
-	for i, step := range [][]string{{a}, {a, b}, {b, a}, {b}} {
+	for i, step := range [][]Secret{{a}, {a, b}, {b, a}, {b}} {
 		reload(step...)
 		if !verified() {
 			t.Errorf("step %d: not verified", i)
@@ -194,7 +193,7 @@ func TestCookiesWithDig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	at := s.address(t, false)
 	out, err := exec.Command(dig, "@"+at.Addr().String(), "-p", fmt.Sprint(at.Port()), "+cookie", "+tries=1", exampleName, "A").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "(good)") || !strings.Contains(string(out), "status: NOERROR") {

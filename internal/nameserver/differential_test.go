@@ -37,7 +37,7 @@ func TestParkedLikeOthers(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(4, 1034))
 	site, names := differentialSite(t)
-	ours := startServer(t, fmt.Sprintf(".:0 {\n    bind 127.0.0.1\n    parked %s\n    rrl off\n}\n", site.Output()), Options{})
+	ours := startServer(t, parkedConfig(site, unlimited), Options{})
 	questions := make([]*dns.Msg, differentialQuestions)
 	packed := make([][]byte, differentialQuestions)
 	for i := range questions {

@@ -92,7 +92,7 @@ func TestUnbound(t *testing.T) {
 		"strict and random": "qname-minimisation-strict: yes\n\tuse-caps-for-id: yes",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startServer(t, testCorefile, Options{})
+			s := startServer(t, testConfig(), Options{})
 			at := startUnbound(t, s.address(t, false), options)
 			ask := func(qname string, qtype uint16) *dns.Msg {
 				t.Helper()
@@ -133,8 +133,7 @@ func TestUnbound(t *testing.T) {
 // Other servers with our secret make cookies that we accept.
 func TestCookiesOfPeers(t *testing.T) {
 	const secret = "e5e973e5a6b2a43f48e7dc849e37bfcf"
-	secrets := writeFile(t, filepath.Join(t.TempDir(), "secrets"), secret)
-	s := startServer(t, strings.Replace(testCorefile, "journal var", "journal var\ncookies "+secrets, 1), Options{})
+	s := startServer(t, testConfig(func(c *Config) { c.Cookies.Secrets = []Secret{mustSecret(t, secret)} }), Options{})
 	for _, c := range []struct {
 		kind          peers.Kind
 		options, zone string

@@ -1,7 +1,6 @@
 package nameserver
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -15,16 +14,15 @@ import (
 // Every question that is answered under load, over UDP and TCP, through
 // reloads, is in the journal once, in both sync modes.
 func TestJournal(t *testing.T) {
-	for _, sync := range []string{"interval", "strict"} {
+	for sync, strict := range map[string]bool{"interval": false, "strict": true} {
 		t.Run(sync, func(t *testing.T) {
 			t.Chdir(t.TempDir())
-			const path = "Corefile"
-			text := strings.Replace(testCorefile, "journal var", "journal var {\nsync "+sync+"\nserver test\n}", 1)
-			read := func() (*Config, error) { return Load(writeFile(t, path, text)) }
-			config, err := read()
-			if err != nil {
-				t.Fatal(err)
+			read := func() (*Config, error) {
+				c := testConfig(func(c *Config) { c.Journal = &Journal{Dir: "var", Server: "test", Strict: strict} })
+				withoutIPv6(c)
+				return c, nil
 			}
+			config, _ := read()
 			s, err := Start(config, Options{Logger: zerolog.Nop(), Workers: 2})
 			if err != nil {
 				t.Fatal(err)
@@ -90,7 +88,7 @@ func storedEvents(t *testing.T, dir string) (n uint64) {
 
 // Without a journal, events are counted as lost, and health says so.
 func TestNoJournal(t *testing.T) {
-	s := startServer(t, strings.Replace(testCorefile, "journal var", "", 1), Options{})
+	s := startServer(t, testConfig(func(c *Config) { c.Journal = nil }), Options{})
 	exchange(t, "udp", s.address(t, false), answerCases[0].question())
 	c := s.settled(t)
 	if h := s.Health(); c.Tracked != 1 || h.Lost["unconfigured"] != 1 || h.Status != "degraded" {

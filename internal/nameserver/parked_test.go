@@ -16,9 +16,9 @@ import (
 	"nullspf/zones"
 )
 
-// parkedSite publishes some zones and returns the site with a Corefile that
+// parkedSite publishes some zones and returns the site, and a configuration that
 // serves them beside a tracking zone.
-func parkedSite(t *testing.T) (s *testsite.Site, g *zones.Group, corefile string) {
+func parkedSite(t *testing.T) (s *testsite.Site, g *zones.Group, config func(...change) *Config) {
 	t.Helper()
 	g = testsite.Group("generic")
 	s = &testsite.Site{
@@ -28,13 +28,38 @@ func parkedSite(t *testing.T) (s *testsite.Site, g *zones.Group, corefile string
 	if err := s.Build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	block := fmt.Sprintf("\n.:0 {\n    bind 127.0.0.1\n    parked %s\n}\n", s.Output())
-	return s, g, strings.Replace(testCorefile, "bind 127.0.0.1 ::1", "bind ::1", 1) + block
+	return s, g, func(changes ...change) *Config {
+		return testConfig(append([]change{listening("::1"), parked(s.Output())}, changes...)...)
+	}
+}
+
+// parked adds a block with the parked zones of a folder.
+func parked(dir string) change {
+	return func(c *Config) {
+		c.Blocks = append(c.Blocks, Block{Parked: true, Listen: listenAt("127.0.0.1"), Limit: RateLimit{Rate: DefaultRate}})
+		c.Parked = &Parked{Dir: dir}
+	}
+}
+
+// parkedConfig serves the parked zones of a site and nothing else.
+func parkedConfig(s *testsite.Site, changes ...change) *Config {
+	c := new(Config)
+	for _, change := range append([]change{parked(s.Output())}, changes...) {
+		change(c)
+	}
+	return c
+}
+
+// unlimited switches the rate limit off.
+func unlimited(c *Config) {
+	for i := range c.Blocks {
+		c.Blocks[i].Limit.Rate = 0
+	}
 }
 
 func TestParkedServed(t *testing.T) {
-	_, _, corefile := parkedSite(t)
-	s := startServer(t, corefile, Options{})
+	_, _, config := parkedSite(t)
+	s := startServer(t, config(), Options{})
 	at := s.address(t, false)
 	for _, network := range []string{"udp", "tcp"} {
 		for _, c := range []struct {
@@ -72,8 +97,7 @@ func TestParkedServed(t *testing.T) {
 // served, and transferred, as a whole.
 func TestParkedReloadUnderLoad(t *testing.T) {
 	site, g, _ := parkedSite(t)
-	corefile := transferBlock(t, site, "")
-	s := startServer(t, corefile, Options{Workers: 2})
+	s := startServer(t, transferConfig(t, site), Options{Workers: 2})
 	at := s.address(t, false)
 	l := startLoad(t, at, 8, "www.brand.example.")
 	stop := make(chan struct{})
@@ -100,7 +124,7 @@ func TestParkedReloadUnderLoad(t *testing.T) {
 		if err := site.Build(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.reload(t, corefile); err != nil {
+		if err := s.reload(t, transferConfig(t, site)); err != nil {
 			t.Fatal(err)
 		}
 		r := exchange(t, "udp", at, new(dns.Msg).SetQuestion("brand.example.", dns.TypeTXT))
@@ -123,12 +147,12 @@ func TestParkedReloadUnderLoad(t *testing.T) {
 
 // A folder that is being written is not loaded; the old zones stay.
 func TestParkedReloadRefused(t *testing.T) {
-	site, _, corefile := parkedSite(t)
-	s := startServer(t, corefile, Options{})
+	site, _, config := parkedSite(t)
+	s := startServer(t, config(), Options{})
 	if err := os.WriteFile(filepath.Join(site.Output(), "manifest"), []byte("brand.example\tgeneric\t1\t0\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.reload(t, corefile); !errors.Is(err, zones.ErrUnderWay) {
+	if err := s.reload(t, config()); !errors.Is(err, zones.ErrUnderWay) {
 		t.Errorf("reload: %v", err)
 	}
 	r := exchange(t, "udp", s.address(t, false), new(dns.Msg).SetQuestion("other.example.", dns.TypeSOA))

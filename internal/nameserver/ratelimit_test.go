@@ -150,21 +150,9 @@ func TestRateLimit(t *testing.T) {
 // Blocks at one address may differ; what no zone answers has the strictest
 // limit.
 func TestRateLimitByBlock(t *testing.T) {
-	const block = `
-%s:5300 {
-    bind 127.0.0.1
-    spftrack {
-        nameservers ns1.example.org
-    }
-    %s
-}
-`
-	text := fmt.Sprintf(block, "a.example", "rrl off") + fmt.Sprintf(block, "b.example", "rrl {\nrate 10\n}")
-	f := writeFile(t, t.TempDir()+"/Corefile", text)
-	c, err := Load(f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a, b := trackBlock("a.example"), trackBlock("b.example")
+	a.Limit.Rate, b.Limit.Rate = 0, 10
+	c := &Config{Blocks: []Block{a, b}}
 	tables, err := (&compiler{config: c, workers: 1, secrets: make([]Secret, 1), number: new(memory).Zone}).compile()
 	if err != nil {
 		t.Fatal(err)

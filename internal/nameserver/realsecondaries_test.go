@@ -40,9 +40,8 @@ func TestRealSecondaries(t *testing.T) {
 			g := testsite.Group("generic")
 			site := &testsite.Site{
 				Dir: t.TempDir(), Catalog: "catalog.invalid", Now: time.Unix(1_800_000_000, 0),
-				Servers: []named.Server{named.BIND, named.NSD, named.Knot, named.Nullspfd},
+				Servers: []named.Server{named.BIND, named.NSD, named.Knot},
 				Primary: &named.Primary{Addresses: at[:1], AllowTransfer: []netip.Prefix{netip.PrefixFrom(loopback, 32)}, AlsoNotify: at[1:]},
-				Listen:  at[:1],
 				TSIG:    &named.TSIG{Name: "xfr.example.net", Algorithm: algorithm, Secret: transferSecret},
 				Lists:   map[*zones.Group]string{g: list},
 			}
@@ -66,20 +65,18 @@ func TestRealSecondaries(t *testing.T) {
 				}
 				peers.Run(t, c)
 			}
-			load := func() (*Config, error) { return Load(filepath.Join(site.Output(), "nullspfd", "primary.Corefile")) }
-			config, err := load()
-			if err != nil {
-				t.Fatal(err)
+			config := func() *Config {
+				return parkedConfig(site, func(c *Config) {
+					key := transferKey(t, site.TSIG.Name, algorithm, transferSecret)
+					c.Keys = xfr.Keys{key.Name: key}
+					c.Blocks[0].Listen = at[:1]
+					c.Transfer = &Transfer{
+						To:     []TransferRule{{Prefixes: site.Primary.AllowTransfer, Key: key.Name}},
+						Notify: []NotifyRule{{Addresses: at[1:], Key: key.Name}},
+					}
+				})
 			}
-			s, err := Start(config, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := s.Stop(); err != nil {
-					t.Error(err)
-				}
-			})
+			s := startServer(t, config(), Options{})
 			serves := func(serial func(i int) uint32) {
 				t.Helper()
 				for _, a := range at[1:] {
@@ -111,7 +108,7 @@ func TestRealSecondaries(t *testing.T) {
 			site.Now = site.Now.Add(time.Minute)
 			site.Lists[g] = "domain,mail\n" + testsite.ManyName(0) + ",nullmx\n" + list[len("domain,mail\n"+testsite.ManyName(0)+"\n"):]
 			build()
-			if err := s.Reload(load); err != nil {
+			if err := s.reload(t, config()); err != nil {
 				t.Fatal(err)
 			}
 			serves(func(i int) uint32 {

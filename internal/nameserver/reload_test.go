@@ -3,10 +3,10 @@ package nameserver
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -86,31 +86,40 @@ func (l *load) end() uint64 {
 // Under load, reloads that work, reloads that fail, and changes of everything
 // that can change lose neither a question nor an event.
 func TestReloadUnderLoad(t *testing.T) {
-	dir := t.TempDir()
-	secrets := writeFile(t, filepath.Join(dir, "secrets"), "e5e973e5a6b2a43f48e7dc849e37bfcf")
-	variants := []string{
-		testCorefile,
-		strings.Replace(testCorefile, "journal var", "journal var\ncookies "+secrets, 1),
-		strings.Replace(testCorefile, "ttl 60s", "ttl 5m", 1),
-		strings.Replace(testCorefile, "bind 127.0.0.1 ::1", "bind 127.0.0.1 127.0.0.2", 1),
-		strings.Replace(testCorefile, "journal var", "journal var\nrrl off\nmetrics 127.0.0.1:0\nhealth 127.0.0.1:0\nlog", 1),
-		strings.Replace(testCorefile, "journal var", "journal var\nerrors\n}\nother.example:0 {\nbind 127.0.0.1\nspftrack {\nnameservers ns1.example.org\n}", 1),
+	variants := []change{
+		func(*Config) {},
+		func(c *Config) { c.Cookies.Secrets = []Secret{mustSecret(t, "e5e973e5a6b2a43f48e7dc849e37bfcf")} },
+		func(c *Config) { c.Blocks[0].Track.TTL = 5 * time.Minute },
+		listening("127.0.0.1", "127.0.0.2"),
+		func(c *Config) {
+			unlimited(c)
+			c.Metrics, c.Health, c.Log = freePort, freePort, LogAll
+		},
+		func(c *Config) { c.Log, c.Blocks = LogErrors, append(c.Blocks, trackBlock("other.example")) },
 	}
-	broken := []string{
-		"", "{", strings.Replace(testCorefile, "spftrack", "spftracks", 1),
-		strings.Replace(testCorefile, "journal var", "journal elsewhere", 1),
-		strings.Replace(testCorefile, "127.0.0.1 ::1", "127.0.0.1 192.0.2.1", 1),
-		strings.Replace(testCorefile, "journal var", "journal var\ncookies /nonexistent", 1),
+	broken := []change{
+		nil, // cannot be loaded
+		func(c *Config) { c.Blocks[0].Track.Nameservers = nil },
+		func(c *Config) { c.Journal.Dir = "elsewhere" },
+		listening("127.0.0.1", "192.0.2.1"),
+		func(c *Config) { c.Control = "/nonexistent/socket" },
+		parked("/nonexistent"),
 	}
-	s := startServer(t, testCorefile, Options{Workers: 2})
+	s := startServer(t, testConfig(), Options{Workers: 2})
 	at := s.address(t, false)
 	l := startLoad(t, at, 12, exampleName)
 	for i := range 60 {
-		if err := s.reload(t, variants[i%len(variants)]); err != nil {
+		if err := s.reload(t, testConfig(variants[i%len(variants)])); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Millisecond)
-		if err := s.reload(t, broken[i%len(broken)]); err == nil {
+		err := s.Reload(func() (*Config, error) {
+			if b := broken[i%len(broken)]; b != nil {
+				return testConfig(b), nil
+			}
+			return nil, errors.New("cannot be loaded")
+		})
+		if err == nil {
 			t.Fatalf("broken configuration %d was taken", i%len(broken))
 		}
 		if !strings.Contains(strings.Join(s.Health().Problems, "\n"), "reload: ") {
@@ -139,9 +148,9 @@ func TestReloadUnderLoad(t *testing.T) {
 // A reload answers what has arrived at an address before it leaves it, and
 // opens the new one.
 func TestReloadMovesAddress(t *testing.T) {
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	old := s.address(t, false)
-	if err := s.reload(t, strings.Replace(testCorefile, "bind 127.0.0.1 ::1", "bind 127.0.0.2", 1)); err != nil {
+	if err := s.reload(t, testConfig(listening("127.0.0.2"))); err != nil {
 		t.Fatal(err)
 	}
 	now := s.Addresses()
@@ -162,7 +171,7 @@ func TestReloadMovesAddress(t *testing.T) {
 
 // What has arrived before the end is answered.
 func TestStopDrains(t *testing.T) {
-	s := startServer(t, testCorefile, Options{Workers: 1})
+	s := startServer(t, testConfig(), Options{Workers: 1})
 	at := s.address(t, false)
 	conn, err := net.Dial("udp", at.String())
 	if err != nil {
@@ -213,7 +222,7 @@ func TestStopDrains(t *testing.T) {
 
 // Two servers at one address would share its queries; the second must fail.
 func TestSecondServerFails(t *testing.T) {
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	at := s.address(t, false)
 	if err := probeUDP(at); err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("error %v", err)
@@ -229,7 +238,7 @@ func TestSecondServerFails(t *testing.T) {
 
 // On wildcard addresses, answers leave from the address that was asked.
 func TestWildcardSourceAddress(t *testing.T) {
-	s := startServer(t, strings.Replace(testCorefile, "bind 127.0.0.1 ::1", "", 1), Options{})
+	s := startServer(t, testConfig(listening("0.0.0.0", "::")), Options{})
 	for _, a := range s.Addresses() {
 		for _, to := range []string{"127.0.0.1", "127.1.2.3", "::1"} {
 			addr := netip.MustParseAddr(to)

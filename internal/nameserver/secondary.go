@@ -8,6 +8,13 @@ import (
 	"nullspf/internal/wire"
 )
 
+// Secondary are zones of the same primaries.
+type Secondary struct {
+	// Position is FILE:LINE of the directive, for messages.
+	Position string
+	secondary.Group
+}
+
 // newSecondary returns the secondary of a server, without zones yet.
 func (s *Server) newSecondary() *secondary.Engine {
 	return secondary.New(secondary.Options{

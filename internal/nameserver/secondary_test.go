@@ -2,7 +2,6 @@ package nameserver
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,9 @@ import (
 
 	"nullspf/internal/control"
 	"nullspf/internal/peers"
+	"nullspf/internal/secondary"
+	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 )
 
 // await polls until something holds.
@@ -26,6 +28,37 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
+// secondaryConfig serves zones of primaries.
+func secondaryConfig(listen []netip.AddrPort, changes ...change) *Config {
+	c := &Config{Blocks: []Block{{Secondary: true, Listen: listen, Limit: RateLimit{Rate: DefaultRate}}}}
+	for _, change := range changes {
+		change(c)
+	}
+	return c
+}
+
+// secondaryOf adds zones of primaries, which are kept in a folder.
+func secondaryOf(store string, primaries []string, zones ...string) change {
+	return func(c *Config) {
+		g := secondary.Group{Zones: names(zones...), Store: store, Limits: xfr.DefaultLimits, Transfers: secondary.DefaultTransfers}
+		for _, p := range primaries {
+			g.Primaries = append(g.Primaries, xfr.Primary{Addr: netip.MustParseAddrPort(p)})
+		}
+		c.Secondary = append(c.Secondary, Secondary{Group: g})
+	}
+}
+
+func names(texts ...string) (list []wire.Name) {
+	for _, text := range texts {
+		name, err := wire.ParseName(text)
+		if err != nil {
+			panic(err)
+		}
+		list = append(list, name)
+	}
+	return list
+}
+
 // TestSecondary has one server transfer the zones of another: with a catalog
 // zone, a key and NOTIFY.
 func TestSecondary(t *testing.T) {
@@ -34,30 +67,27 @@ func TestSecondary(t *testing.T) {
 		t.Fatal(err)
 	}
 	site, g, _ := parkedSite(t)
-	primaryFile := transferBlock(t, site, fmt.Sprintf("notify %s key xfr", at))
 	primaryAt, err := peers.FreePort(at.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	primaryFile = strings.Replace(primaryFile, ".:0 {", fmt.Sprintf(".:%d {", primaryAt.Port()), 1)
-	key := writeFile(t, filepath.Join(t.TempDir(), "key"), transferSecret)
-	socket := filepath.Join(t.TempDir(), "s")
-	corefile := fmt.Sprintf(`
-.:%d {
-    bind 127.0.0.1
-    tsig xfr hmac-sha256 %s
-    secondary {
-        catalog catalog.invalid
-        zones missing.example
-        primaries %s key xfr
-        store %s
-    }
-    transfer {
-        to 127.0.0.1 key xfr
-    }
-    control %s
-}
-`, at.Port(), key, primaryAt, t.TempDir(), socket)
+	key := transferKey(t, "xfr", "hmac-sha256", transferSecret)
+	primaryConfig := func() *Config {
+		return transferConfig(t, site, func(c *Config) {
+			c.Blocks[0].Listen = []netip.AddrPort{primaryAt}
+			c.Transfer.Notify = []NotifyRule{{Addresses: []netip.AddrPort{at}, Key: key.Name}}
+		})
+	}
+	store, socket := t.TempDir(), filepath.Join(t.TempDir(), "s")
+	config := func() *Config {
+		return secondaryConfig([]netip.AddrPort{at}, secondaryOf(store, []string{primaryAt.String()}, "missing.example"), func(c *Config) {
+			c.Keys = xfr.Keys{key.Name: key}
+			c.Secondary[0].Catalogs = names("catalog.invalid")
+			c.Secondary[0].Primaries[0].Key = key
+			c.Transfer = &Transfer{To: []TransferRule{{Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Key: key.Name}}}
+			c.Control = socket
+		})
+	}
 	question := func(name string, qtype uint16) *dns.Msg {
 		return exchange(t, "udp", at, new(dns.Msg).SetQuestion(name, qtype))
 	}
@@ -65,8 +95,8 @@ func TestSecondary(t *testing.T) {
 		return func() bool { return question(name, dns.TypeSOA).Rcode == rcode }
 	}
 	t.Run("with primary", func(t *testing.T) {
-		primary := startServer(t, primaryFile, Options{})
-		startServer(t, corefile, Options{})
+		primary := startServer(t, primaryConfig(), Options{})
+		startServer(t, config(), Options{})
 		await(t, "the first transfers", serves("brand.example.", dns.RcodeSuccess))
 		await(t, "the first transfers", serves("other.example.", dns.RcodeSuccess))
 		for _, zone := range []string{"brand.example.", "catalog.invalid."} {
@@ -98,7 +128,7 @@ func TestSecondary(t *testing.T) {
 		if err := site.Build(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := primary.reload(t, primaryFile); err != nil {
+		if err := primary.reload(t, primaryConfig()); err != nil {
 			t.Fatal(err)
 		}
 		await(t, "an addition", serves("third.example.", dns.RcodeSuccess))
@@ -132,7 +162,7 @@ func TestSecondary(t *testing.T) {
 	})
 
 	// Without its primary, the server begins with what is on disk.
-	startServer(t, corefile, Options{})
+	startServer(t, config(), Options{})
 	if r := question("third.example.", dns.TypeSOA); r.Rcode != dns.RcodeSuccess || len(r.Answer) != 1 {
 		t.Errorf("after a restart: %v", r)
 	}

@@ -1,30 +1,33 @@
 package nameserver
 
 import (
-	"fmt"
+	"net/netip"
 	"testing"
 
 	"github.com/miekg/dns"
 )
 
-// 100 reloads of a secondary, which change what it has zones from and how it
+// Reloads of a secondary, which change what it has zones from and how it
 // serves them, cost no question.
 func TestSecondaryReloadUnderLoad(t *testing.T) {
 	site, _, _ := parkedSite(t)
-	primary := fmt.Sprintf(".:0 {\n    bind 127.0.0.1\n    parked %s\n    transfer {\n        to 127.0.0.1\n    }\n}\n", site.Output())
-	at := startServer(t, primary, Options{}).address(t, false)
+	from := startServer(t, parkedConfig(site, func(c *Config) {
+		c.Transfer = &Transfer{To: []TransferRule{{Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}}}
+	}), Options{}).address(t, false)
 	store, other := t.TempDir(), t.TempDir()
-	variant := func(i int) string {
-		more := ""
+	variant := func(i int) *Config {
+		c := secondaryConfig(listenAt("127.0.0.1"), secondaryOf(store, []string{from.String()}), func(c *Config) {
+			c.Secondary[0].Catalogs = names("catalog.invalid")
+		})
 		switch i % 4 {
 		case 1:
-			more = fmt.Sprintf("secondary {\n        zones unreachable.example\n        primaries 127.0.0.1:9\n        store %s\n    }\n", other)
+			secondaryOf(other, []string{"127.0.0.1:9"}, "unreachable.example")(c)
 		case 2:
-			more = "errors\n"
+			c.Log = LogErrors
 		case 3:
-			more = "rrl off\n"
+			unlimited(c)
 		}
-		return fmt.Sprintf(".:0 {\n    bind 127.0.0.1\n    secondary {\n        catalog catalog.invalid\n        primaries %s\n        store %s\n    }\n    %s}\n", at, store, more)
+		return c
 	}
 	s := startServer(t, variant(0), Options{Workers: 2})
 	own := s.address(t, false)
@@ -33,7 +36,7 @@ func TestSecondaryReloadUnderLoad(t *testing.T) {
 	})
 	before := s.Counts()
 	l := startLoad(t, own, 8, "www.brand.example.")
-	for i := range 100 {
+	for i := 0; i < 100 || l.asked.Load() < 500 && !t.Failed(); i++ {
 		if err := s.reload(t, variant(i)); err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +44,7 @@ func TestSecondaryReloadUnderLoad(t *testing.T) {
 	asked := l.end()
 	c := s.settled(t)
 	got := c.UDP.Answered + c.TCP.Answered - before.UDP.Answered - before.TCP.Answered
-	if got != asked || c.UDP.Dropped+c.TCP.Dropped != 0 || asked < 500 {
+	if got != asked || c.UDP.Dropped+c.TCP.Dropped != 0 {
 		t.Errorf("%d questions asked, %d answered: %+v", asked, got, c)
 	}
 }

@@ -144,6 +144,9 @@ func Start(c *Config, o Options) (*Server, error) {
 
 // Check does all that [Start] does before it opens a journal or a socket.
 func Check(c *Config) error {
+	if err := c.loadParked(); err != nil {
+		return err
+	}
 	if err := c.checkSecondary(); err != nil {
 		return err
 	}

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -70,22 +68,62 @@ func (m *memory) take() []Event {
 	return events
 }
 
-// testCorefile is a configuration on free ports of loopback.
-const testCorefile = `
-_spf.example.net:0 {
-    bind 127.0.0.1 ::1
-    spftrack {
-        nameservers ns1.example.net ns2._spf.example.net
-        layouts track classic
-        explain "Mail from %{d} is forged"
-        ttl 60s
-        apex_ttl 1h
-        txt "tracking zone" "second \"text\" with \ in it"
-        address ns2._spf.example.net 192.0.2.53 2001:db8::53
-    }
-    journal var
+// change is one of a configuration.
+type change func(*Config)
+
+// testConfig returns a configuration with a tracking zone and a journal on free
+// ports of loopback.
+func testConfig(changes ...change) *Config {
+	c := &Config{
+		Path: "Corefile",
+		Blocks: []Block{{
+			Position: "Corefile:2",
+			Zones:    []string{"_spf.example.net"},
+			Listen:   listenAt("127.0.0.1", "::1"),
+			Track: Track{
+				Position:    "Corefile:4",
+				Nameservers: []string{"ns1.example.net", "ns2._spf.example.net"},
+				Addresses: map[string][]netip.Addr{
+					"ns2._spf.example.net": {netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
+				},
+				Layouts: []spftrack.Layout{spftrack.Track, spftrack.Classic},
+				Explain: "Mail from %{d} is forged",
+				TTL:     time.Minute,
+				ApexTTL: time.Hour,
+				TXT:     []string{"tracking zone", `second "text" with \ in it`},
+			},
+			Limit: RateLimit{Rate: DefaultRate},
+		}},
+		Journal: &Journal{Dir: "var"},
+	}
+	for _, change := range changes {
+		change(c)
+	}
+	return c
 }
-`
+
+// listenAt returns addresses with free ports.
+func listenAt(addresses ...string) (list []netip.AddrPort) {
+	for _, a := range addresses {
+		list = append(list, netip.AddrPortFrom(netip.MustParseAddr(a), 0))
+	}
+	return list
+}
+
+// freePort is an address for an HTTP server.
+var freePort = netip.MustParseAddrPort("127.0.0.1:0")
+
+// listening has the first block at other addresses.
+func listening(addresses ...string) change {
+	return func(c *Config) { c.Blocks[0].Listen = listenAt(addresses...) }
+}
+
+// trackBlock is a block with tracking zones for which little is said.
+func trackBlock(zones ...string) Block {
+	b := Block{Zones: zones, Listen: listenAt("127.0.0.1"), Track: DefaultTrack(), Limit: RateLimit{Rate: DefaultRate}}
+	b.Track.Nameservers = []string{"ns1.example.org"}
+	return b
+}
 
 func writeFile(t testing.TB, path, text string) string {
 	t.Helper()
@@ -100,8 +138,6 @@ type testServer struct {
 	*Server
 	recorder *memory
 	log      *logBuffer
-	// path is the Corefile's.
-	path string
 }
 
 // logBuffer is a log for tests.
@@ -122,16 +158,10 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-func startServer(t testing.TB, corefile string, o Options) *testServer {
+func startServer(t testing.TB, config *Config, o Options) *testServer {
 	t.Helper()
-	if err := probeUDP(netip.MustParseAddrPort("[::1]:0")); err != nil {
-		corefile = strings.ReplaceAll(corefile, " ::1", "")
-	}
-	ts := &testServer{recorder: new(memory), log: new(logBuffer), path: filepath.Join(t.TempDir(), "Corefile")}
-	config, err := Load(writeFile(t, ts.path, corefile))
-	if err != nil {
-		t.Fatal(err)
-	}
+	withoutIPv6(config)
+	ts := &testServer{recorder: new(memory), log: new(logBuffer)}
 	o.Logger = zerolog.New(ts.log)
 	o.OpenJournal = func(*Journal, int, zerolog.Logger) (Recorder, error) { return ts.recorder, nil }
 	s, err := Start(config, o)
@@ -150,11 +180,22 @@ func startServer(t testing.TB, corefile string, o Options) *testServer {
 	return ts
 }
 
-// reload writes another Corefile and reloads.
-func (ts *testServer) reload(t testing.TB, corefile string) error {
+// withoutIPv6 leaves out addresses that this machine does not have.
+func withoutIPv6(c *Config) {
+	if probeUDP(netip.MustParseAddrPort("[::1]:0")) == nil {
+		return
+	}
+	for i := range c.Blocks {
+		b := &c.Blocks[i]
+		b.Listen = slices.DeleteFunc(b.Listen, func(at netip.AddrPort) bool { return at.Addr().Is6() })
+	}
+}
+
+// reload reloads with another configuration.
+func (ts *testServer) reload(t testing.TB, c *Config) error {
 	t.Helper()
-	writeFile(t, ts.path, corefile)
-	return ts.Reload(func() (*Config, error) { return Load(ts.path) })
+	withoutIPv6(c)
+	return ts.Reload(func() (*Config, error) { return c, nil })
 }
 
 // address returns the first address of the family.

@@ -66,7 +66,7 @@ func TestSignedZones(t *testing.T) {
 			}
 			conf := writeFile(t, filepath.Join(dir, "knot.conf"), fmt.Sprintf("acl:\n  - id: t\n    address: 127.0.0.1\n    action: transfer\nzone:\n  - domain: example\n    file: %q\n    acl: t\n", filepath.Join(dir, "signed")))
 			peers.Run(t, peers.Config{Kind: peers.Knot, Address: at, Include: []string{conf}})
-			s := startServer(t, fmt.Sprintf(".:0 {\n    bind 127.0.0.1\n    rrl off\n    secondary {\n        zones example\n        primaries %s\n        store %s\n    }\n}\n", at, filepath.Join(dir, "store")), Options{})
+			s := startServer(t, secondaryConfig(listenAt("127.0.0.1"), secondaryOf(filepath.Join(dir, "store"), []string{at.String()}, "example"), unlimited), Options{})
 			server := s.address(t, false)
 			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 				if r := exchange(t, "udp", server, new(dns.Msg).SetQuestion("example.", dns.TypeSOA)); r.Rcode == dns.RcodeSuccess {

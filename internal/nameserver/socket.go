@@ -51,16 +51,6 @@ func probeUDP(at netip.AddrPort) error {
 	return unix.Close(s.fd)
 }
 
-// hasIPv6 reports whether the kernel knows IPv6.
-func hasIPv6() bool {
-	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	_ = unix.Close(fd)
-	return true
-}
-
 // bindHint says what to do about an error.
 func bindHint(err error) string {
 	switch {

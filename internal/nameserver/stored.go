@@ -1,6 +1,8 @@
 package nameserver
 
 import (
+	"fmt"
+
 	"github.com/miekg/dns"
 
 	"nullspf/internal/secondary"
@@ -88,6 +90,20 @@ func (q *Query) finishReply() {
 		flags |= flagTC
 	}
 	q.finish(r.At, flags, r.Rcode, r.Answer, r.Authority, r.Additional)
+}
+
+// loadParked reads the parked zones, unless they are there.
+func (c *Config) loadParked() error {
+	p := c.Parked
+	if p == nil || p.Zones != nil {
+		return nil
+	}
+	zones, err := zonestore.LoadParked(p.Dir)
+	if err != nil {
+		return fmt.Errorf("%s - parked: %w", p.Position, err)
+	}
+	p.Zones = zones
+	return nil
 }
 
 // succeedParked makes the parked zones of a configuration the successors of

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,13 +14,10 @@ import (
 // testNow is a time in ns for tables that are used without a server.
 const testNow = int64(1_700_000_000) * int64(time.Second)
 
-// testTable is the table of testCorefile.
+// testTable is the table of testConfig.
 func testTable(t testing.TB) *table {
 	t.Helper()
-	c, err := Load(writeFile(t, filepath.Join(t.TempDir(), "Corefile"), testCorefile))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := testConfig()
 	k := compiler{config: c, secrets: make([]Secret, 1), workers: 1, number: new(memory).Zone}
 	tables, err := k.compile()
 	if err != nil {

@@ -147,6 +147,9 @@ func (c *compiler) zones() ([]servedZone, error) {
 			limit.Exempt = slices.Concat(limit.Exempt, c.config.peers())
 			zones = append(zones, servedZone{c.stored(b), 0, b, &limit})
 		}
+		if err := b.checkAddresses(); err != nil {
+			return nil, fmt.Errorf("%s - %w", b.Track.Position, err)
+		}
 		for _, name := range b.Zones {
 			number, err := c.number(name, b.Track.Layouts)
 			if err != nil {

@@ -61,7 +61,7 @@ func ended(t testing.TB, conn net.Conn, within time.Duration) bool {
 
 // Many questions in one segment, and one question in many.
 func TestTCPPipelining(t *testing.T) {
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	conn := dialTCP(t, s)
 	var all []byte
 	const n = 500
@@ -101,7 +101,7 @@ func TestTCPPipelining(t *testing.T) {
 }
 
 func TestTCPMessages(t *testing.T) {
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	// A message that exceeds the buffer is malformed, and the next is answered.
 	conn := dialTCP(t, s)
 	big := bytes.Repeat([]byte{0xff}, 2+60000)
@@ -139,7 +139,7 @@ func TestTCPMessages(t *testing.T) {
 }
 
 func TestTCPIdleAndSlowClients(t *testing.T) {
-	s := startServer(t, testCorefile, Options{TCP: TCPLimits{Connections: 100, PerClient: 100, Idle: 300 * time.Millisecond}})
+	s := startServer(t, testConfig(), Options{TCP: TCPLimits{Connections: 100, PerClient: 100, Idle: 300 * time.Millisecond}})
 	idle, slow, greedy, busy := dialTCP(t, s), dialTCP(t, s), dialTCP(t, s), dialTCP(t, s)
 	stop := make(chan struct{})
 	defer close(stop)
@@ -189,7 +189,7 @@ func TestTCPIdleAndSlowClients(t *testing.T) {
 }
 
 func TestTCPLimits(t *testing.T) {
-	s := startServer(t, testCorefile, Options{TCP: TCPLimits{Connections: 8, PerClient: 5, Idle: 10 * time.Second}})
+	s := startServer(t, testConfig(), Options{TCP: TCPLimits{Connections: 8, PerClient: 5, Idle: 10 * time.Second}})
 	answered := func(local string) bool {
 		t.Helper()
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
@@ -228,7 +228,7 @@ func TestTCPLimits(t *testing.T) {
 
 // Stopping lets a client have the answers to what it asked.
 func TestTCPStop(t *testing.T) {
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	idle, asking := dialTCP(t, s), dialTCP(t, s)
 	if _, err := asking.Write(frame(t, 1, exampleName, dns.TypeA)); err != nil {
 		t.Fatal(err)

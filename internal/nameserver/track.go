@@ -16,6 +16,8 @@ import (
 // Track describes tracking zones. Names are lower-case A-labels without final
 // dot.
 type Track struct {
+	// Position is FILE:LINE of the settings, for messages.
+	Position string
 	// Nameservers are the hosts of the NS RRset at the apex.
 	Nameservers []string
 	// Addresses are those of the nameservers inside of the zone, which must
@@ -35,10 +37,11 @@ type Track struct {
 
 // Limits on what a configuration can make an answer hold.
 const (
-	maxNameservers = 13
-	maxExplain     = 450
-	maxApexTXT     = 1024
-	maxTTL         = 7 * 24 * time.Hour
+	MaxNameservers = 13
+	// MaxExplain and MaxApexTXT are in octets.
+	MaxExplain = 450
+	MaxApexTXT = 1024
+	MaxTTL     = 7 * 24 * time.Hour
 )
 
 // DefaultTrack returns the settings of a zone for which nothing is said.
@@ -197,6 +200,24 @@ func (t *Track) check(name string) error {
 		}
 	}
 	return nil
+}
+
+// checkAddresses refuses addresses that no zone of the block would have.
+func (b *Block) checkAddresses() error {
+	for host := range b.Track.Addresses {
+		if !slices.Contains(b.Track.Nameservers, host) {
+			return fmt.Errorf("address: %s is no nameserver; a tracking zone has no other addresses", host)
+		}
+		if !slices.ContainsFunc(b.Zones, func(zone string) bool { return inZone(host, zone) }) {
+			return fmt.Errorf("address: %s is not in a zone of this block; its address belongs to another zone", host)
+		}
+	}
+	return nil
+}
+
+// inZone reports whether a name is the zone or below it.
+func inZone(name, zone string) bool {
+	return name == zone || strings.HasSuffix(name, "."+zone)
 }
 
 func hasExp(l spftrack.Layout) bool { return l == spftrack.Track || l == spftrack.Beacon }

@@ -67,6 +67,33 @@ func (c *Config) peers() (out []netip.Prefix) {
 	return out
 }
 
+// notifyTargets returns the servers that are told of changes.
+func (c *Config) notifyTargets() (targets []xfr.NotifyTarget) {
+	if c.Transfer == nil {
+		return nil
+	}
+	for _, r := range c.Transfer.Notify {
+		for _, a := range r.Addresses {
+			targets = append(targets, xfr.NotifyTarget{Addr: a, Local: c.localFor(a.Addr()), Key: c.Keys[r.Key]})
+		}
+	}
+	return targets
+}
+
+// localFor returns the address from which another server is asked: the first
+// one that zones are served at, because it is the one that others know. The
+// zero Addr leaves it to the kernel.
+func (c *Config) localFor(to netip.Addr) netip.Addr {
+	for _, b := range c.Blocks {
+		for _, at := range b.Listen {
+			if a := at.Addr(); len(b.Zones) == 0 && a.Is4() == to.Is4() && a.IsLoopback() == to.IsLoopback() && !a.IsUnspecified() {
+				return a
+			}
+		}
+	}
+	return netip.Addr{}
+}
+
 // notifyTaker takes NOTIFY messages. It does not wait.
 type notifyTaker interface {
 	// Notified returns the RCODE of the answer. key is nil for a message that

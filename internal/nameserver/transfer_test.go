@@ -1,7 +1,6 @@
 package nameserver
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/testsite"
+	"nullspf/internal/xfr"
 	"nullspf/zones"
 )
 
@@ -22,25 +22,28 @@ const (
 	otherSecret    = "YW5vdGhlciBzZWNyZXQgb2YgdGhpcnR5IG9jdGV0cw=="
 )
 
-// transferBlock lets those on 127.0.0.1 with the key "xfr." transfer the zones
-// of a site, and knows another key.
-func transferBlock(t *testing.T, s *testsite.Site, more string) string {
+// transferKey returns a key of transfers.
+func transferKey(t testing.TB, name, algorithm, secret string) *xfr.Key {
 	t.Helper()
-	dir := t.TempDir()
-	key := writeFile(t, filepath.Join(dir, "key"), transferSecret+"\n")
-	other := writeFile(t, filepath.Join(dir, "other"), otherSecret+"\n")
-	return fmt.Sprintf(`
-.:0 {
-    bind 127.0.0.1
-    tsig xfr hmac-sha256 %s
-    tsig other hmac-sha512 %s
-    parked %s
-    transfer {
-        to 127.0.0.1 key xfr
-        %s
-    }
+	k, err := xfr.NewKey(name, algorithm, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
-`, key, other, s.Output(), more)
+
+// transferConfig lets those on 127.0.0.1 with the key "xfr." transfer the zones
+// of a site, and knows another key.
+func transferConfig(t testing.TB, s *testsite.Site, changes ...change) *Config {
+	t.Helper()
+	c := parkedConfig(s)
+	key, other := transferKey(t, "xfr", "hmac-sha256", transferSecret), transferKey(t, "other", "hmac-sha512", otherSecret)
+	c.Keys = xfr.Keys{key.Name: key, other.Name: other}
+	c.Transfer = &Transfer{To: []TransferRule{{Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Key: key.Name}}}
+	for _, change := range changes {
+		change(c)
+	}
+	return c
 }
 
 // transferring is a client of transfers.
@@ -104,7 +107,7 @@ func fileContent(t *testing.T, s *testsite.Site, name string) []string {
 // others.
 func TestTransferOut(t *testing.T) {
 	site, _, _ := parkedSite(t)
-	s := startServer(t, transferBlock(t, site, ""), Options{})
+	s := startServer(t, transferConfig(t, site), Options{})
 	at := s.address(t, false).String()
 	for zone, file := range map[string]string{"brand.example.": "zones/brand.example.zone", "OTHER.example.": "zones/other.example.zone", "catalog.invalid.": "catalog.zone"} {
 		rrs, err := rightKey.transfer(t, at, axfr(zone))
@@ -150,8 +153,7 @@ func TestTransferOut(t *testing.T) {
 // TestIncremental asks for what has changed.
 func TestIncremental(t *testing.T) {
 	site, g, _ := parkedSite(t)
-	corefile := transferBlock(t, site, "")
-	s := startServer(t, corefile, Options{})
+	s := startServer(t, transferConfig(t, site), Options{})
 	at := s.address(t, false).String()
 	first, err := rightKey.transfer(t, at, axfr("brand.example."))
 	if err != nil {
@@ -168,7 +170,7 @@ func TestIncremental(t *testing.T) {
 	if err := site.Build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.reload(t, corefile); err != nil {
+	if err := s.reload(t, transferConfig(t, site)); err != nil {
 		t.Fatal(err)
 	}
 	ixfr := func(zone string, serial uint32) *dns.Msg { return new(dns.Msg).SetIxfr(zone, serial, "ns.", "h.") }
@@ -251,7 +253,7 @@ func TestIncremental(t *testing.T) {
 // TestSignedQuestions signs questions other than transfers.
 func TestSignedQuestions(t *testing.T) {
 	site, _, _ := parkedSite(t)
-	s := startServer(t, transferBlock(t, site, ""), Options{})
+	s := startServer(t, transferConfig(t, site), Options{})
 	for _, network := range []string{"udp", "tcp"} {
 		client := &dns.Client{Net: network, TsigSecret: map[string]string{"xfr.": transferSecret}}
 		for _, c := range []struct {
@@ -281,7 +283,7 @@ func TestLargeTransfer(t *testing.T) {
 	site := &testsite.Site{Dir: dir}
 	catalog := "; catalog\n$ORIGIN catalog.invalid.\n$TTL 0\n@ IN SOA invalid. invalid. 7 3600 600 2147483646 0\n@ IN NS invalid.\nversion IN TXT \"2\"\n" + zones.CatalogMembers + "catalog.invalid.\n"
 	writeFile(t, filepath.Join(site.Output(), zones.CatalogFile), catalog)
-	s := startServer(t, transferBlock(t, site, ""), Options{TCP: TCPLimits{Connections: 10, PerClient: 10, Idle: 2 * time.Second}})
+	s := startServer(t, transferConfig(t, site), Options{TCP: TCPLimits{Connections: 10, PerClient: 10, Idle: 2 * time.Second}})
 	at := s.address(t, false).String()
 	rrs, err := rightKey.transfer(t, at, axfr("catalog.invalid."))
 	if err != nil || len(rrs) != n+4 {
@@ -312,20 +314,8 @@ func TestLargeTransfer(t *testing.T) {
 
 // TestLocalAddress asks other servers from the address that they know.
 func TestLocalAddress(t *testing.T) {
-	dir := t.TempDir()
-	c, err := Load(writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(`
-.:53 {
-    bind 127.0.0.1 127.0.0.2 192.0.2.1 192.0.2.2
-    secondary {
-        zones a.example
-        primaries 127.0.0.9 192.0.2.9 [2001:db8::9]:5300
-        store %s
-    }
-}
-`, filepath.Join(dir, "store"))))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := &Config{Blocks: []Block{{Listen: listenAt("127.0.0.1", "127.0.0.2", "192.0.2.1", "192.0.2.2")}}}
+	secondaryOf("unused", []string{"127.0.0.9:53", "192.0.2.9:53", "[2001:db8::9]:5300"}, "a.example")(c)
 	var got []string
 	for _, p := range c.groups()[0].Primaries {
 		got = append(got, p.Addr.String()+" from "+p.Local.String())
@@ -339,9 +329,15 @@ func TestLocalAddress(t *testing.T) {
 // have to.
 func TestPeersAreNotLimited(t *testing.T) {
 	site, _, _ := parkedSite(t)
-	corefile := strings.Replace(transferBlock(t, site, ""), "to 127.0.0.1 key xfr", "to 192.0.2.7 198.51.100.0/24 203.0.0.0/8 key xfr", 1)
-	corefile = strings.Replace(corefile, "    transfer {", fmt.Sprintf("    secondary {\n        zones a.example\n        primaries 192.0.2.9\n        store %s\n    }\n    transfer {", t.TempDir()), 1)
-	s := startServer(t, corefile+strings.Replace(testCorefile, "bind 127.0.0.1 ::1", "bind 127.0.0.1", 1), Options{})
+	c := transferConfig(t, site, secondaryOf(t.TempDir(), []string{"192.0.2.9:53"}, "a.example"), func(c *Config) {
+		to := &c.Transfer.To[0].Prefixes
+		*to = nil
+		for _, p := range []string{"192.0.2.7/32", "198.51.100.0/24", "203.0.0.0/8"} {
+			*to = append(*to, netip.MustParsePrefix(p))
+		}
+		c.Blocks = append(c.Blocks, testConfig(listening("127.0.0.1")).Blocks...)
+	})
+	s := startServer(t, c, Options{})
 	for at, l := range s.listeners {
 		for a, want := range map[string]bool{"192.0.2.7": true, "198.51.100.9": true, "192.0.2.9": true, "203.0.0.1": false, "192.0.2.8": false} {
 			if got := l.table.Load().limit.exempt(netip.MustParseAddr(a)); got != want {

@@ -120,7 +120,7 @@ func TestPanicCostsOneMessage(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	before := time.Now().UnixNano()
 	for _, v6 := range []bool{false, true} {
 		for _, network := range []string{"udp", "tcp"} {
@@ -165,7 +165,7 @@ func TestEvents(t *testing.T) {
 
 // What is refused or malformed is no event.
 func TestNoEvents(t *testing.T) {
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	for i := range answerCases {
 		if c := &answerCases[i]; c.rcode != dns.RcodeSuccess {
 			exchange(t, "udp", s.address(t, false), c.question())
@@ -184,7 +184,7 @@ func TestNoEvents(t *testing.T) {
 
 // Messages without an answer are dropped, and counted.
 func TestDropped(t *testing.T) {
-	s := startServer(t, testCorefile, Options{})
+	s := startServer(t, testConfig(), Options{})
 	conn, err := net.Dial("udp", s.address(t, false).String())
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func TestDropped(t *testing.T) {
 
 // A flood of odd messages takes the memory that there is, and is counted.
 func TestOddFlood(t *testing.T) {
-	s := startServer(t, testCorefile, Options{Workers: 1})
+	s := startServer(t, testConfig(), Options{Workers: 1})
 	conn, err := net.Dial("udp", s.address(t, false).String())
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +237,7 @@ func TestOddFlood(t *testing.T) {
 }
 
 func TestMetricsAndHealth(t *testing.T) {
-	s := startServer(t, strings.Replace(testCorefile, "journal var", "journal var\nmetrics 127.0.0.1:0\nhealth 127.0.0.1:0", 1), Options{Version: "v1.2.3"})
+	s := startServer(t, testConfig(func(c *Config) { c.Metrics, c.Health = freePort, freePort }), Options{Version: "v1.2.3"})
 	exchange(t, "udp", s.address(t, false), answerCases[0].question())
 	exchange(t, "tcp", s.address(t, false), answerCases[len(answerCases)-1].question())
 	s.settled(t)
@@ -282,19 +282,19 @@ func TestMetricsAndHealth(t *testing.T) {
 }
 
 func TestQueryLog(t *testing.T) {
-	for mode, want := range map[string][]string{
-		"log": {
+	for mode, want := range map[LogMode][]string{
+		LogAll: {
 			`"transport":"udp","qname":"_spf.example.net.","qtype":"SOA","rcode":"NOERROR","limited":false`,
 			`"transport":"udp","qname":"x\\\"\\010.example.","qtype":"A","rcode":"REFUSED"`,
 			`"transport":"tcp","rcode":"FORMERR"`,
 		},
-		"errors": {
+		LogErrors: {
 			`"transport":"udp","qname":"x\\\"\\010.example.","qtype":"A","rcode":"REFUSED"`,
 			`"transport":"tcp","rcode":"FORMERR"`,
 		},
-		"": nil,
+		LogNone: nil,
 	} {
-		s := startServer(t, strings.Replace(testCorefile, "journal var", "journal var\n"+mode, 1), Options{})
+		s := startServer(t, testConfig(func(c *Config) { c.Log = mode }), Options{})
 		exchange(t, "udp", s.address(t, false), answerCases[0].question())
 		m := new(dns.Msg)
 		m.SetQuestion(`x\"\010.example.`, dns.TypeA)
@@ -302,17 +302,17 @@ func TestQueryLog(t *testing.T) {
 		ask(t, "tcp", s.address(t, false), []byte{1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 70})
 		for deadline := time.Now().Add(2 * time.Second); strings.Count(s.log.String(), `"query"`) < len(want); {
 			if time.Now().After(deadline) {
-				t.Fatalf("%s: log\n%s", mode, s.log)
+				t.Fatalf("mode %d: log\n%s", mode, s.log)
 			}
 			time.Sleep(time.Millisecond)
 		}
 		for _, w := range want {
 			if !strings.Contains(s.log.String(), w) {
-				t.Errorf("%s: no %s in\n%s", mode, w, s.log)
+				t.Errorf("mode %d: no %s in\n%s", mode, w, s.log)
 			}
 		}
 		if n := strings.Count(s.log.String(), `"query"`); n != len(want) {
-			t.Errorf("%s: %d lines in\n%s", mode, n, s.log)
+			t.Errorf("mode %d: %d lines in\n%s", mode, n, s.log)
 		}
 	}
 }

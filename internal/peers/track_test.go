@@ -9,7 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
-	_ "nullspf/internal/nameserver" // what nullspfd is built from
+	_ "nullspf/internal/corefile" // what nullspfd is built from
 )
 
 // TestNullspfdBehindUnbound has a resolver ask nullspfd.

@@ -1,4 +1,4 @@
-package nameserver
+package corefile
 
 import (
 	"net/netip"
@@ -11,8 +11,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"nullspf/internal/nameserver"
 	"nullspf/spftrack"
 )
+
+func writeFile(t testing.TB, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // Each file begins with a comment that holds a part of the error.
 func TestBadCorefiles(t *testing.T) {
@@ -37,6 +46,16 @@ func TestBadCorefiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// secret returns what a file with one secret holds.
+func secret(t *testing.T, path string) nameserver.Secret {
+	t.Helper()
+	secrets, err := nameserver.ReadSecrets(path)
+	if err != nil || len(secrets) != 1 {
+		t.Fatal(secrets, err)
+	}
+	return secrets[0]
 }
 
 func TestLoad(t *testing.T) {
@@ -88,16 +107,18 @@ plain.example:5300 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plainTrack := DefaultTrack()
+	plainTrack := nameserver.DefaultTrack()
+	plainTrack.Position = path + ":34"
 	plainTrack.Nameservers = []string{"ns1.example.net"}
-	want := &Config{
+	want := &nameserver.Config{
 		Path: path,
-		Blocks: []Block{
+		Blocks: []nameserver.Block{
 			{
 				Position: path + ":15",
 				Zones:    []string{"_spf.example.net", "track.example"},
 				Listen:   []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53"), netip.MustParseAddrPort("[::1]:53")},
-				Track: Track{
+				Track: nameserver.Track{
+					Position:    path + ":17",
 					Nameservers: []string{"ns1.example.net", "ns2._spf.example.net"},
 					Addresses: map[string][]netip.Addr{
 						"ns2._spf.example.net": {netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
@@ -108,7 +129,7 @@ plain.example:5300 {
 					ApexTTL: 90 * time.Minute,
 					TXT:     []string{"one", "two words"},
 				},
-				Limit: RateLimit{Rate: 500, Exempt: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::1/128")}},
+				Limit: nameserver.RateLimit{Rate: 500, Exempt: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::1/128")}},
 			},
 			{
 				Position: path + ":33",
@@ -117,11 +138,11 @@ plain.example:5300 {
 				Track:    plainTrack,
 			},
 		},
-		Journal: &Journal{Dir: "var", Server: "ns1", Strict: true, MaxSize: 20e9, Retain: 400 * 24 * time.Hour},
-		Cookies: Cookies{Secrets: []Secret{mustSecret(t, "e5e973e5a6b2a43f48e7dc849e37bfcf"), mustSecret(t, "dd3bdf9344b678b185a6f5cb60fca715")}},
+		Journal: &nameserver.Journal{Dir: "var", Server: "ns1", Strict: true, MaxSize: 20e9, Retain: 400 * 24 * time.Hour},
+		Cookies: nameserver.Cookies{Secrets: []nameserver.Secret{secret(t, "secrets"), secret(t, "old")}},
 		Metrics: netip.MustParseAddrPort("127.0.0.1:9153"),
 		Health:  netip.MustParseAddrPort("127.0.0.1:9153"),
-		Log:     LogAll,
+		Log:     nameserver.LogAll,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}, netip.Prefix{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -156,6 +177,22 @@ func TestValues(t *testing.T) {
 	}
 }
 
+const goodCorefile = `
+_spf.example.net:0 {
+    bind 127.0.0.1 ::1
+    spftrack {
+        nameservers ns1.example.net ns2._spf.example.net
+        layouts track classic
+        explain "Mail from %{d} is forged"
+        ttl 60s
+        apex_ttl 1h
+        txt "tracking zone" "second \"text\" with \ in it"
+        address ns2._spf.example.net 192.0.2.53 2001:db8::53
+    }
+    journal var
+}
+`
+
 // FuzzCorefile gives any text to the parser: no panic, no value beside an
 // error.
 func FuzzCorefile(f *testing.F) {
@@ -170,7 +207,7 @@ func FuzzCorefile(f *testing.F) {
 		}
 		f.Add(string(text))
 	}
-	f.Add(testCorefile)
+	f.Add(goodCorefile)
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "import") || strings.Contains(text, "cookies") {

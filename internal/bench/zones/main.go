@@ -1,7 +1,7 @@
-// Command bench-zones measures the generator beside a plain loop that writes
+// Command zones measures the generator beside a plain loop that writes
 // the same bytes to the same paths:
 //
-//	go run ./scripts/bench-zones -nullspf bin/nullspf [-n 1000000] [-dir DIR]
+//	go run ./internal/bench/zones -nullspf bin/nullspf [-n 1000000] [-dir DIR]
 //
 // It prints a table for docs/performance.md: wall time, processor time and peak
 // memory of the first build, a run in which nothing changed, runs in which one

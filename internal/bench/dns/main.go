@@ -1,8 +1,8 @@
-// Command bench compares what a query costs nullspfd, which stores an event
+// Command dns compares what a query costs nullspfd, which stores an event
 // for each, with a bare UDP echo, with NSD and Knot DNS, which log nothing, and
 // with BIND, which logs queries.
 //
-//	go run ./internal/nameserver/bench [-seconds 10] [-rounds 3] [-servers echo,nullspfd] [-parked 900,100000,1000000]
+//	go run ./internal/bench/dns [-seconds 10] [-rounds 3] [-servers echo,nullspfd] [-parked 900,100000,1000000]
 //
 // The server runs on the first processor, dnsperf on the second, over loopback
 // UDP, with a million different names. What counts is the server's CPU time

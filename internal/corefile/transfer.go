@@ -1,4 +1,4 @@
-package nameserver
+package corefile
 
 import (
 	"fmt"
@@ -6,12 +6,13 @@ import (
 
 	"github.com/coredns/caddy"
 
+	"nullspf/internal/nameserver"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 )
 
 // tsig NAME ALGORITHM FILE, as often as there are keys
-func (f *corefile) setupKeys(c *caddy.Controller) error {
+func (r *reader) setupKeys(c *caddy.Controller) error {
 	for c.Next() {
 		args := c.RemainingArgs()
 		if len(args) != 3 {
@@ -21,41 +22,41 @@ func (f *corefile) setupKeys(c *caddy.Controller) error {
 		if err != nil {
 			return c.Errf("tsig: %v", err)
 		}
-		if f.config.Keys == nil {
-			f.config.Keys = make(xfr.Keys)
+		if r.config.Keys == nil {
+			r.config.Keys = make(xfr.Keys)
 		}
-		at := fmt.Sprintf("%s:%d", c.File(), c.Line())
-		if _, ok := f.config.Keys[k.Name]; ok && f.global["tsig "+string(k.Name)] != at {
-			return c.Errf("tsig: key %s is given at %s already", k.Name, f.global["tsig "+string(k.Name)])
+		at := position(c)
+		if _, ok := r.config.Keys[k.Name]; ok && r.global["tsig "+string(k.Name)] != at {
+			return c.Errf("tsig: key %s is given at %s already", k.Name, r.global["tsig "+string(k.Name)])
 		}
-		f.global["tsig "+string(k.Name)] = at
-		f.config.Keys[k.Name] = k
+		r.global["tsig "+string(k.Name)] = at
+		r.config.Keys[k.Name] = k
 	}
 	return nil
 }
 
 // transfer { ... }
-func (f *corefile) setupTransfer(c *caddy.Controller) error {
-	b := f.block(c)
+func (r *reader) setupTransfer(c *caddy.Controller) error {
+	b := r.block(c)
 	return once(c, func(args []string) error {
 		if len(args) > 0 {
 			return c.Errf("transfer: unexpected %q; its settings stand in a block", args[0])
 		}
 		b.stored = append(b.stored, "transfer")
-		t := &Transfer{}
+		t := &nameserver.Transfer{}
 		for c.NextBlock() {
-			if err := t.set(f.config.Keys, c.Val(), c.RemainingArgs()); err != nil {
+			if err := setTransfer(t, r.config.Keys, c.Val(), c.RemainingArgs()); err != nil {
 				return c.Errf("transfer: %v", err)
 			}
 		}
 		if len(t.To) == 0 {
 			return c.Errf("transfer: nobody may transfer; write a line such as: to 192.0.2.2 key xfr.example.net")
 		}
-		return setGlobal(f, c, "transfer", &f.config.Transfer, t)
+		return setGlobal(r, c, "transfer", &r.config.Transfer, t)
 	})
 }
 
-func (t *Transfer) set(keys xfr.Keys, setting string, args []string) error {
+func setTransfer(t *nameserver.Transfer, keys xfr.Keys, setting string, args []string) error {
 	args, key, err := cutKey(keys, args)
 	if err != nil {
 		return fmt.Errorf("%s: %w", setting, err)
@@ -65,7 +66,7 @@ func (t *Transfer) set(keys xfr.Keys, setting string, args []string) error {
 	}
 	switch setting {
 	case "to":
-		r := TransferRule{Key: key}
+		r := nameserver.TransferRule{Key: key}
 		for _, arg := range args {
 			p, err := parsePrefix(arg)
 			if err != nil {
@@ -78,7 +79,7 @@ func (t *Transfer) set(keys xfr.Keys, setting string, args []string) error {
 		}
 		t.To = append(t.To, r)
 	case "notify":
-		r := NotifyRule{Key: key}
+		r := nameserver.NotifyRule{Key: key}
 		for _, arg := range args {
 			a, err := parseServer(arg)
 			if err != nil {
@@ -115,31 +116,4 @@ func parseServer(text string) (netip.AddrPort, error) {
 		return at, fmt.Errorf("%q is no IP address of a server, with or without port, such as 192.0.2.1 or [2001:db8::1]:5300", text)
 	}
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), nil
-}
-
-// notifyTargets returns the servers that are told of changes.
-func (c *Config) notifyTargets() (targets []xfr.NotifyTarget) {
-	if c.Transfer == nil {
-		return nil
-	}
-	for _, r := range c.Transfer.Notify {
-		for _, a := range r.Addresses {
-			targets = append(targets, xfr.NotifyTarget{Addr: a, Local: c.localFor(a.Addr()), Key: c.Keys[r.Key]})
-		}
-	}
-	return targets
-}
-
-// localFor returns the address from which another server is asked: the first
-// one that zones are served at, because it is the one that others know. The
-// zero Addr leaves it to the kernel.
-func (c *Config) localFor(to netip.Addr) netip.Addr {
-	for _, b := range c.Blocks {
-		for _, at := range b.Listen {
-			if a := at.Addr(); len(b.Zones) == 0 && a.Is4() == to.Is4() && a.IsLoopback() == to.IsLoopback() && !a.IsUnspecified() {
-				return a
-			}
-		}
-	}
-	return netip.Addr{}
 }

@@ -1,4 +1,4 @@
-package nameserver
+package corefile
 
 import (
 	"fmt"
@@ -29,11 +29,6 @@ func parseName(text string) (string, error) {
 		}
 	}
 	return name, nil
-}
-
-// inZone reports whether a name is the zone or below it.
-func inZone(name, zone string) bool {
-	return name == zone || strings.HasSuffix(name, "."+zone)
 }
 
 func parsePrefix(text string) (netip.Prefix, error) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/corefile"
 	"nullspf/internal/nameserver"
 	"nullspf/internal/peers"
 )
@@ -50,7 +51,7 @@ func (b *bench) start(ctx context.Context, name, dir string, at netip.AddrPort) 
 	return nil, fmt.Errorf("no such server; there are %v", allServers)
 }
 
-const corefile = `%s:%d {
+const corefileText = `%s:%d {
     bind %s
     spftrack {
         nameservers ns1.example.net
@@ -66,7 +67,7 @@ func (b *bench) startNullspfd(ctx context.Context, name, dir string, at netip.Ad
 		return nil, err
 	}
 	conf := filepath.Join(dir, "Corefile")
-	text := fmt.Sprintf(corefile, zone, at.Port(), at.Addr(), filepath.Join(dir, "var"), health)
+	text := fmt.Sprintf(corefileText, zone, at.Port(), at.Addr(), filepath.Join(dir, "var"), health)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func stored(health netip.AddrPort) (string, error) {
 // serveWithoutSealing is nullspfd, but for a journal whose files grow so large
 // that none is sealed while it is measured.
 func serveWithoutSealing(conf string) error {
-	c, err := nameserver.Load(conf)
+	c, err := corefile.Load(conf)
 	if err != nil {
 		return err
 	}

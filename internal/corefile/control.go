@@ -1,4 +1,4 @@
-package nameserver
+package corefile
 
 import (
 	"github.com/coredns/caddy"
@@ -7,7 +7,7 @@ import (
 )
 
 // control PATH
-func (f *corefile) setupControl(c *caddy.Controller) error {
+func (r *reader) setupControl(c *caddy.Controller) error {
 	return once(c, func(args []string) error {
 		if len(args) != 1 {
 			return c.Errf("control needs the path of one socket, such as /run/nullspf/control.sock")
@@ -15,6 +15,6 @@ func (f *corefile) setupControl(c *caddy.Controller) error {
 		if err := control.CheckPath(args[0]); err != nil {
 			return c.Err(err.Error())
 		}
-		return setGlobal(f, c, "control", &f.config.Control, args[0])
+		return setGlobal(r, c, "control", &r.config.Control, args[0])
 	})
 }

@@ -67,7 +67,7 @@ func prepare(dir string, names int) (*bench, error) {
 	if b.dnsperf, err = peers.Program("dnsperf"); err != nil {
 		return nil, err
 	}
-	cc := exec.Command("cc", "-O2", "-o", b.echo, "internal/nameserver/bench/echo/echo.c")
+	cc := exec.Command("cc", "-O2", "-o", b.echo, "internal/bench/dns/echo/echo.c")
 	if out, err := cc.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the echo: %w\n%s", err, out)
 	}

@@ -1,4 +1,4 @@
-package nameserver
+package corefile
 
 import (
 	"fmt"
@@ -9,26 +9,20 @@ import (
 
 	"github.com/coredns/caddy"
 
+	"nullspf/internal/nameserver"
 	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 )
 
-// Secondary are zones of the same primaries.
-type Secondary struct {
-	// Position is FILE:LINE of the directive, for messages.
-	Position string
-	secondary.Group
-}
-
 // secondary { ... }, as often as there are groups of primaries
-func (f *corefile) setupSecondary(c *caddy.Controller) error {
-	b := f.block(c)
+func (r *reader) setupSecondary(c *caddy.Controller) error {
+	b := r.block(c)
 	for c.Next() {
 		if args := c.RemainingArgs(); len(args) > 0 {
 			return c.Errf("secondary: unexpected %q; its settings stand in a block", args[0])
 		}
-		s := Secondary{Position: fmt.Sprintf("%s:%d", c.File(), c.Line())}
+		s := nameserver.Secondary{Position: position(c)}
 		s.Limits, s.Transfers = xfr.DefaultLimits, secondary.DefaultTransfers
 		seen := make(map[string]bool)
 		for c.NextBlock() {
@@ -37,7 +31,7 @@ func (f *corefile) setupSecondary(c *caddy.Controller) error {
 				return c.Errf("secondary: %s is set twice", setting)
 			}
 			seen[setting] = true
-			if err := s.set(f.config.Keys, setting, c.RemainingArgs()); err != nil {
+			if err := setSecondary(&s, r.config.Keys, setting, c.RemainingArgs()); err != nil {
 				return c.Errf("secondary: %v", err)
 			}
 		}
@@ -52,15 +46,15 @@ func (f *corefile) setupSecondary(c *caddy.Controller) error {
 		b.Secondary = true
 		b.stored = append(b.stored, "secondary")
 		// A block that is imported twice says the same twice.
-		same := func(o Secondary) bool { return o.Position == s.Position }
-		if !slices.ContainsFunc(f.config.Secondary, same) {
-			f.config.Secondary = append(f.config.Secondary, s)
+		same := func(o nameserver.Secondary) bool { return o.Position == s.Position }
+		if !slices.ContainsFunc(r.config.Secondary, same) {
+			r.config.Secondary = append(r.config.Secondary, s)
 		}
 	}
 	return nil
 }
 
-func (s *Secondary) set(keys xfr.Keys, setting string, args []string) (err error) {
+func setSecondary(s *nameserver.Secondary, keys xfr.Keys, setting string, args []string) (err error) {
 	if len(args) == 0 {
 		return fmt.Errorf("%s needs a value", setting)
 	}
@@ -72,7 +66,7 @@ func (s *Secondary) set(keys xfr.Keys, setting string, args []string) (err error
 		s.Catalogs, err = appendNames(s.Catalogs, args)
 		return err
 	case "primaries":
-		return s.setPrimaries(keys, args)
+		return setPrimaries(s, keys, args)
 	}
 	if len(args) > 1 {
 		return fmt.Errorf("%s: unexpected %q", setting, args[1])
@@ -103,7 +97,7 @@ func (s *Secondary) set(keys xfr.Keys, setting string, args []string) (err error
 // maxTransfers is the greatest number of transfers at a time.
 const maxTransfers = 1000
 
-func (s *Secondary) setPrimaries(keys xfr.Keys, args []string) error {
+func setPrimaries(s *nameserver.Secondary, keys xfr.Keys, args []string) error {
 	args, key, err := cutKey(keys, args)
 	if err != nil {
 		return fmt.Errorf("primaries: %w", err)

@@ -1,0 +1,166 @@
+// Package corefile reads Corefiles, the configurations of nullspfd, into the
+// settings of package nameserver. It is the only one that imports caddy, which
+// finds server blocks, directives and imports:
+//
+//	_spf.example.net:53 {
+//	    bind 192.0.2.53
+//	    spftrack {
+//	        nameservers ns1.example.net ns2.example.net
+//	    }
+//	    journal /var/lib/nullspf/journal
+//	}
+//
+// A file holds a directive, or some that belong together.
+package corefile
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+
+	"nullspf/internal/nameserver"
+)
+
+// serverType is the name of our Corefiles among caddy's server types.
+const serverType = "nullspf"
+
+// directives, in the order in which they are read.
+var directives = []struct {
+	name  string
+	setup func(*reader, *caddy.Controller) error
+}{
+	{"bind", (*reader).setupBind},
+	{"spftrack", (*reader).setupTrack},
+	{"tsig", (*reader).setupKeys},
+	{"parked", (*reader).setupParked},
+	{"transfer", (*reader).setupTransfer},
+	{"secondary", (*reader).setupSecondary},
+	{"rrl", (*reader).setupLimit},
+	{"journal", (*reader).setupJournal},
+	{"cookies", (*reader).setupCookies},
+	{"metrics", (*reader).setupMetrics},
+	{"health", (*reader).setupHealth},
+	{"control", (*reader).setupControl},
+	{"log", (*reader).setupLog},
+	{"errors", (*reader).setupErrors},
+}
+
+func init() {
+	names := make([]string, len(directives))
+	for i, d := range directives {
+		names[i] = d.name
+		caddy.RegisterPlugin(d.name, caddy.Plugin{ServerType: serverType, Action: func(c *caddy.Controller) error {
+			return d.setup(c.Context().(*reader), c)
+		}})
+	}
+	caddy.RegisterServerType(serverType, caddy.ServerType{
+		Directives: func() []string { return names },
+		NewContext: func(inst *caddy.Instance) caddy.Context { return inst.Caddyfile().(*reader) },
+	})
+}
+
+// reader is a Corefile that is read: caddy's input and its context at once.
+// caddy only reads; sockets and reloads are those of [nameserver.Server].
+type reader struct {
+	path   string
+	body   []byte
+	config nameserver.Config
+	blocks []*blockState
+	// keyError is the error of InspectServerBlocks, to which caddy puts words
+	// before file and line.
+	keyError error
+	// global says where a directive that holds for the whole process stands.
+	global map[string]string
+}
+
+// Load reads and checks a Corefile, and the files that it names. Relative paths
+// in it start from the working directory, except those of import, which start
+// from the folder of the file in which they stand. Errors name file and line.
+func Load(path string) (config *nameserver.Config, err error) {
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	defer func() {
+		// caddy's lexer panics when it cannot go on.
+		if p := recover(); p != nil {
+			config, err = nil, fmt.Errorf("%s: cannot be read as a Corefile: %v", path, p)
+		}
+	}()
+	r := &reader{path: path, body: body, config: nameserver.Config{Path: path}, global: make(map[string]string)}
+	if err := caddy.ValidateAndExecuteDirectives(r, nil, true); err != nil {
+		if r.keyError != nil {
+			err = r.keyError
+		}
+		return nil, err
+	}
+	return r.finish()
+}
+
+// Body implements [caddy.Input].
+func (r *reader) Body() []byte { return r.body }
+
+// Path implements [caddy.Input].
+func (r *reader) Path() string { return r.path }
+
+// ServerType implements [caddy.Input].
+func (r *reader) ServerType() string { return serverType }
+
+// MakeServers implements [caddy.Context]; it is never called.
+func (r *reader) MakeServers() ([]caddy.Server, error) { return nil, nil }
+
+// InspectServerBlocks implements [caddy.Context]. It reads the keys.
+func (r *reader) InspectServerBlocks(_ string, blocks []caddyfile.ServerBlock) ([]caddyfile.ServerBlock, error) {
+	tokens := caddyfile.NewDispenser(r.path, bytes.NewReader(r.body))
+	for i := range blocks {
+		b := &blockState{Block: nameserver.Block{
+			Position: r.path,
+			Track:    nameserver.DefaultTrack(),
+			Limit:    nameserver.RateLimit{Rate: nameserver.DefaultRate},
+		}}
+		for j, key := range blocks[i].Keys {
+			// Only directives have a position; find that of the key.
+			for tokens.Next() {
+				if strings.TrimSuffix(tokens.Val(), ",") == key {
+					break
+				}
+			}
+			position := fmt.Sprintf("%s:%d", tokens.File(), tokens.Line())
+			if j == 0 {
+				b.Position = position
+			}
+			k, err := parseKey(key)
+			if err != nil {
+				r.keyError = fmt.Errorf("%s - %w", position, err)
+				return nil, r.keyError
+			}
+			b.keys = append(b.keys, k)
+		}
+		r.blocks = append(r.blocks, b)
+	}
+	return blocks, nil
+}
+
+// finish checks what directives cannot know alone.
+func (r *reader) finish() (*nameserver.Config, error) {
+	if len(r.blocks) == 0 {
+		return nil, fmt.Errorf("%s: no server block; write one, such as _spf.example.net:53 { ... }", r.path)
+	}
+	for _, b := range r.blocks {
+		if err := b.finish(); err != nil {
+			return nil, fmt.Errorf("%s - %w", b.Position, err)
+		}
+		r.config.Blocks = append(r.config.Blocks, b.Block)
+	}
+	if p := r.config.Parked; p != nil {
+		p.Position = r.global["parked"]
+	}
+	if err := nameserver.Check(&r.config); err != nil {
+		return nil, err
+	}
+	return &r.config, nil
+}
