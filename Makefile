@@ -3,9 +3,9 @@
 GO      ?= go
 CONFIG  ?= nullspf.yaml
 OUT     ?=
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
-LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 20s
+# The commit becomes part of the version where git answers.
+BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
@@ -15,8 +15,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
 
 build: ## compile the programs into bin/
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nullspf ./cmd/nullspf
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nullspfd ./cmd/nullspfd
+	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o bin/ ./cmd/...
 
 zones: build ## write zone files and configurations: make zones CONFIG=nullspf.yaml OUT=build
 	bin/nullspf zones -c '$(CONFIG)' $(if $(OUT),-o '$(OUT)')

@@ -64,6 +64,7 @@ leaves: import nothing of this module
     docs/man              sources of the man pages
     internal/files        files: sync, lock, replace
     internal/serial       order of serial numbers
+    internal/version      the version of the programs
     internal/wire         names and records in wire format
 `
 

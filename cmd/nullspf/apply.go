@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nullspf/internal/version"
 	"nullspf/named"
 	"nullspf/zones"
 )
@@ -88,7 +89,7 @@ type serverSteps struct {
 
 // steps finds out what each server lacks.
 func (b *building) steps() ([]serverSteps, error) {
-	settings, err := b.ServerFingerprint(version)
+	settings, err := b.ServerFingerprint(version.String())
 	if err != nil {
 		return nil, err
 	}

@@ -25,9 +25,6 @@ const (
 	exitRefusal = 3 // a safety limit refused
 )
 
-// version is set by the build.
-var version = "unreleased"
-
 func main() { os.Exit(run()) }
 
 func run() int {

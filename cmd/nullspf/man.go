@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"nullspf/docs/man"
+	"nullspf/internal/version"
 )
 
 // manCommand is hidden: it is for those who package the program.
@@ -56,7 +57,7 @@ func (p *manPage) file() string { return p.name + "." + p.section }
 
 // render gives the page in roff.
 func (p *manPage) render() []byte {
-	head := fmt.Sprintf("%% %q %q %q %q\n\n", strings.ToUpper(p.name), p.section, p.date.UTC().Format(time.DateOnly), "nullspf "+version)
+	head := fmt.Sprintf("%% %q %q %q %q\n\n", strings.ToUpper(p.name), p.section, p.date.UTC().Format(time.DateOnly), "nullspf "+version.String())
 	return md2man.Render([]byte(head + relink(untable(p.text))))
 }
 

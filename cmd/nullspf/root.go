@@ -9,6 +9,7 @@ import (
 
 	"nullspf/internal/config"
 	"nullspf/internal/mailmaps"
+	"nullspf/internal/version"
 	"nullspf/named"
 	"nullspf/zones"
 )
@@ -30,10 +31,11 @@ writes zone files, nameserver configurations and mail tables, makes the running
 servers follow, and checks what the world sees.
 
 Start with "nullspf init", then "nullspf zones".`,
-		Version:       version,
+		Version:       version.String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetVersionTemplate("nullspf {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
 	})
@@ -41,7 +43,7 @@ Start with "nullspf init", then "nullspf zones".`,
 	root.AddCommand(
 		a.initCommand(), a.zonesCommand(), a.planCommand(), a.applyCommand(),
 		a.checkCommand(), a.verifyCommand(), a.spfCommand(), a.logCommand(), a.serverCommand(),
-		manCommand(),
+		versionCommand(), manCommand(),
 	)
 	return root
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nullspf/internal/version"
 	"nullspf/zones"
 )
 
@@ -68,7 +69,7 @@ func (a *app) begin(ctx context.Context, lookOnly bool) (*building, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &building{job: j, fingerprint: j.Fingerprint(version), bar: newProgress("zones"), unlock: func() {}}
+	b := &building{job: j, fingerprint: j.Fingerprint(version.String()), bar: newProgress("zones"), unlock: func() {}}
 	if b.files, err = j.wholeFiles(); err != nil {
 		return nil, err
 	}

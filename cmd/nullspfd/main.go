@@ -18,7 +18,6 @@ import (
 	stdlog "log"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -26,10 +25,8 @@ import (
 
 	"nullspf/internal/corefile"
 	"nullspf/internal/nameserver"
+	"nullspf/internal/version"
 )
-
-// version is set when a release is built.
-var version = ""
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
@@ -52,7 +49,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	if *showVersion {
-		fmt.Fprintln(stdout, "nullspfd", buildVersion())
+		fmt.Fprintln(stdout, "nullspfd", version.String())
 		return 0
 	}
 
@@ -77,7 +74,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	server, err := nameserver.Start(config, nameserver.Options{
 		Logger:  logger,
-		Version: buildVersion(),
+		Version: version.String(),
 		Workers: nameserver.ClaimProcessors(),
 		Load:    load,
 	})
@@ -98,18 +95,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
-}
-
-// buildVersion is the version of a release, or else what the Go toolchain
-// knows about the build.
-func buildVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
 }
 
 // standardLog writes lines of the standard library's logger, among them those
