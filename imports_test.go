@@ -60,12 +60,14 @@ layouts
     spftrack              SPF layouts, events, answers of a tracking zone
 lists
     zones                 lists and groups become zone files
+names
+    internal/wire         names and records in wire format
 leaves: import nothing of this module
     docs/man              sources of the man pages
+    internal/ascii        case of ASCII letters
     internal/files        files: sync, lock, replace
     internal/serial       order of serial numbers
     internal/version      the version of the programs
-    internal/wire         names and records in wire format
 `
 
 // libraries says which packages import a library or a part of it, outside of

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"nullspf/internal/ascii"
 )
 
 // format writes the name of which a parser could have read p; ok is false
@@ -72,7 +74,7 @@ func checkParsed(t *testing.T, p *Parser, wire []byte, qtype uint16) {
 		t.Fatalf("exp of type %d: %+v", qtype, got)
 	}
 	for _, s := range []string{got.SenderLocal, got.Forged, got.HELO} {
-		if len(s) > maxText || s != lowerASCII(s) {
+		if len(s) > maxText || s != ascii.ToLower(s) {
 			t.Fatalf("%q", s)
 		}
 	}

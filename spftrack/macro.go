@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"nullspf/internal/ascii"
 )
 
 // MacroString is a compiled macro-string (RFC 7208 section 7.1). It is safe
@@ -127,11 +129,8 @@ func compileTerm(s, letters string) (term macroTerm, reason string) {
 	if s == "" {
 		return term, "macro without a letter"
 	}
-	term.letter = s[0]
-	if 'A' <= s[0] && s[0] <= 'Z' {
-		term.letter += 'a' - 'A'
-		term.escape = true
-	}
+	term.letter = ascii.Lower(s[0])
+	term.escape = term.letter != s[0]
 	if strings.IndexByte(letters, term.letter) < 0 {
 		return term, fmt.Sprintf("the macro letter %q may not stand here; use one of %s", s[0], letters)
 	}

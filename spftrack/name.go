@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"nullspf/internal/ascii"
 )
 
 const (
@@ -185,7 +187,7 @@ func (l *labels) load(wire []byte) bool {
 		l.start[l.count] = uint8(l.size)
 		l.count++
 		for _, c := range wire[i+1 : i+1+n] {
-			l.text[l.size] = lower[c]
+			l.text[l.size] = ascii.Lower(c)
 			l.size++
 		}
 		i += 1 + n
@@ -193,17 +195,6 @@ func (l *labels) load(wire []byte) bool {
 	l.start[l.count] = uint8(l.size + 1)
 	return i == end
 }
-
-// lower maps ASCII upper case to lower case and leaves all other octets.
-var lower = func() (table [256]byte) {
-	for i := range table {
-		table[i] = byte(i)
-	}
-	for c := byte('A'); c <= 'Z'; c++ {
-		table[c] = c + 'a' - 'A'
-	}
-	return table
-}()
 
 // trimZone takes the zone off the right; false when the name is not in it.
 func (l *labels) trimZone(zone string, zoneLabels int) bool {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"blitiri.com.ar/go/spf"
+
+	"nullspf/internal/ascii"
 )
 
 // needPeer skips a test whose peer is missing, or fails it where peers are
@@ -46,14 +48,14 @@ func oracleChecks() []Check {
 	r := nasty{rand.New(rand.NewPCG(4408, 7208))}
 	for len(checks) < 600 {
 		c := Check{IP: r.ip(), Sender: r.labels() + "@shop.example", HELO: r.labels(), Domain: "shop.example"}
-		if ascii(c.Sender+c.HELO) && strings.Count(c.Sender, "@") == 1 {
+		if isASCII(c.Sender+c.HELO) && strings.Count(c.Sender, "@") == 1 {
 			checks = append(checks, c)
 		}
 	}
 	return checks
 }
 
-func ascii(s string) bool {
+func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
@@ -144,7 +146,7 @@ func checkAsked(t *testing.T, p *Parser, c Check, name string, qtype uint16) {
 	if got.Flags != 0 || got.Kind == KindExists {
 		return
 	}
-	if got.SenderLocal != lowerASCII(want.local) || got.HELO != lowerASCII(want.helo) {
+	if got.SenderLocal != ascii.ToLower(want.local) || got.HELO != ascii.ToLower(want.helo) {
 		t.Errorf("%q: %+v", name, got)
 	}
 }
@@ -240,7 +242,7 @@ func TestPyspf(t *testing.T) {
 		p := NewParser(testZone, []Layout{tc.layout}, func(d string) bool { return d == "shop.example" })
 		for _, q := range tc.queries {
 			qtype := map[uint16]string{TypeA: "A", TypeTXT: "TXT"}[q.Type]
-			name := lowerASCII(q.Name)
+			name := ascii.ToLower(q.Name)
 			if tc.layout == Classic && strings.HasPrefix(tc.check.Sender, "@") {
 				name = strings.Replace(name, ".postmaster@", ".@", 1)
 			}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/netip"
 	"strings"
+
+	"nullspf/internal/ascii"
 )
 
 // classicHead is what stands left of %{s} in a classic name.
@@ -163,7 +165,7 @@ func unescapeURL(s string) string {
 			hi, ok1 := hexDigit(s[i+1])
 			lo, ok2 := hexDigit(s[i+2])
 			if ok1 && ok2 {
-				c = lower[hi<<4|lo]
+				c = ascii.Lower(hi<<4 | lo)
 				i += 2
 			}
 		}

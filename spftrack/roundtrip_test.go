@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"nullspf/internal/ascii"
 )
 
 // nasty makes the senders and HELO arguments that a forger may choose.
@@ -89,14 +91,6 @@ func (r nasty) recase(wire []byte) []byte {
 	return out
 }
 
-func lowerASCII(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		b[i] = lower[c]
-	}
-	return string(b)
-}
-
 // hasLongLabel: a label that no name can hold, so that a cut which takes it
 // may leave a short one.
 func hasLongLabel(s string) bool {
@@ -157,7 +151,7 @@ func TestRoundTrip(t *testing.T) {
 			}
 			// The rest of a classic name whose HELO ends like the other layouts
 			// cannot be told from their names.
-			if end := lowerASCII("." + want.helo); q.Truncated && layout == Classic && (strings.HasSuffix(end, ".fd.1") || strings.HasSuffix(end, ".fd.2")) {
+			if end := ascii.ToLower("." + want.helo); q.Truncated && layout == Classic && (strings.HasSuffix(end, ".fd.1") || strings.HasSuffix(end, ".fd.2")) {
 				continue
 			}
 			if got.Kind != kind && !(q.Truncated && hasLongLabel(c.Sender+"."+c.HELO)) {
@@ -172,8 +166,8 @@ func TestRoundTrip(t *testing.T) {
 					fail("address or domain of a truncated name")
 				}
 				// When HE itself is cut, one in the local part takes its place.
-				inLocal := strings.Contains("."+lowerASCII(want.local)+".", ".he.")
-				if !strings.HasSuffix(lowerASCII(want.helo), got.HELO) && !inLocal && got.Flags&FlagAmbiguous == 0 && layout != Classic {
+				inLocal := strings.Contains("."+ascii.ToLower(want.local)+".", ".he.")
+				if !strings.HasSuffix(ascii.ToLower(want.helo), got.HELO) && !inLocal && got.Flags&FlagAmbiguous == 0 && layout != Classic {
 					fail("HELO of a truncated name")
 				}
 				continue
@@ -192,7 +186,7 @@ func TestRoundTrip(t *testing.T) {
 			if q.Type == TypeA && layout == Track {
 				continue
 			}
-			if got.SenderLocal != lowerASCII(want.local) || got.HELO != lowerASCII(want.helo) {
+			if got.SenderLocal != ascii.ToLower(want.local) || got.HELO != ascii.ToLower(want.helo) {
 				fail("local part or HELO")
 			}
 		}
@@ -231,7 +225,7 @@ func TestRoundTripEscaped(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := p.Parse(r.recase(wire), TypeA)
-		if got.ClientIP != want.ip || got.Flags&FlagAmbiguous == 0 && (got.SenderLocal != lowerASCII(want.local) || got.HELO != lowerASCII(want.helo) || got.Forged != "shop.example") {
+		if got.ClientIP != want.ip || got.Flags&FlagAmbiguous == 0 && (got.SenderLocal != ascii.ToLower(want.local) || got.HELO != ascii.ToLower(want.helo) || got.Forged != "shop.example") {
 			t.Fatalf("%+v\n%s\n%+v", c, name, got)
 		}
 	}

@@ -1,9 +1,9 @@
 package attempt
 
 import (
-	"bytes"
 	"hash/maphash"
 
+	"nullspf/internal/ascii"
 	"nullspf/spftrack"
 )
 
@@ -60,7 +60,7 @@ func readsWhole(e *spftrack.Event, labels []uint8, i int) bool {
 		}
 		o := int(labels[i])
 		label := e.Name[o+1 : o+1+int(e.Name[o])]
-		return len(label) == len(word) && bytes.EqualFold(label, []byte(word))
+		return ascii.EqualFold(label, word)
 	}
 	if is(i, "cl") && (is(i+5, "fr") || is(i+33, "fr")) {
 		// The A query for all of an exp= name may read as classic, too.
@@ -87,12 +87,7 @@ func labelOffsets(labels []uint8, name []byte) []uint8 {
 func (m *marker) nameHash(e *spftrack.Event, offset int) uint64 {
 	resolver := e.Resolver.Addr().As16()
 	b := append(m.buf[:0], resolver[:]...)
-	for _, c := range e.Name[min(offset, len(e.Name)):] {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		b = append(b, c)
-	}
+	b = ascii.AppendLower(b, e.Name[min(offset, len(e.Name)):])
 	m.buf = b
 	return maphash.Bytes(m.seed, b)
 }

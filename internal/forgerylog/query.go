@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 	"nullspf/zones"
@@ -40,7 +41,7 @@ type Text struct {
 // they are shown, upper case or lower; with "=" before them, the whole text.
 func ParseText(s string) Text {
 	s, exact := strings.CutPrefix(s, "=")
-	return Text{lowerASCII(journal.Unescape(s)), exact}
+	return Text{ascii.ToLower(journal.Unescape(s)), exact}
 }
 
 // ParseDomain is ParseText for domains, whose whole names may also be written
@@ -51,17 +52,6 @@ func ParseDomain(s string) Text {
 		t.Value = name
 	}
 	return t
-}
-
-// lowerASCII leaves octets above 0x7f alone, as the log does.
-func lowerASCII(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
 }
 
 // matches reports whether the text is found in a column of a row.

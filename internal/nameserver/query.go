@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
@@ -187,22 +188,7 @@ func (q *Query) below(zone []byte) (length int, ok bool) {
 	if length < 0 || !q.labelAt(length) {
 		return 0, false
 	}
-	return length, equalFold(name[length:], zone)
-}
-
-// equalFold compares a name with one in lower case, both of one length
-// (RFC 4343). Octets that say the length of a label are below 'A'.
-func equalFold(name, lower []byte) bool {
-	for i, c := range lower {
-		d := name[i]
-		if d-'A' < 26 {
-			d |= 0x20
-		}
-		if c != d {
-			return false
-		}
-	}
-	return true
+	return length, ascii.EqualFold(name[length:], zone)
 }
 
 func (q *Query) setLimit() {

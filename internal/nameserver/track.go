@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/ascii"
 	"nullspf/spftrack"
 )
 
@@ -339,7 +340,7 @@ func (z *trackZone) find(q *Query, below int) *Sections {
 	name := q.Name()
 	for i := range z.owners {
 		o := &z.owners[i]
-		if len(o.name) != len(name) || !equalFold(name, o.name) {
+		if !ascii.EqualFold(name, o.name) {
 			continue
 		}
 		if q.qtype != dns.TypeANY {

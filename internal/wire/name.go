@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/ascii"
 )
 
 // MaxName is the size of the longest name in wire format, in octets (RFC 1035
@@ -38,9 +40,7 @@ func Lower(name []byte) Name {
 	var b [MaxName]byte
 	n := copy(b[:], name)
 	for i, c := range b[:n] {
-		if c-'A' < 26 {
-			b[i] = c | 0x20
-		}
+		b[i] = ascii.Lower(c)
 	}
 	return Name(b[:n])
 }

@@ -3,6 +3,7 @@ package zonestore
 import (
 	"github.com/miekg/dns"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/wire"
 )
 
@@ -81,7 +82,7 @@ func (a *answering) follow(t *target) {
 		}
 		r.aliasLabels[next.count] = uint8(at)
 		apex := next.count - a.apex
-		if apex < 0 || !equalFold(next.from(apex), []byte(a.zone.apex)) {
+		if apex < 0 || !ascii.EqualFold(next.from(apex), a.zone.apex) {
 			return // another zone answers for it
 		}
 		*t = next
@@ -325,16 +326,7 @@ func endsWith(name, zone []byte) bool {
 	for len(name) > len(zone) {
 		name = name[1+int(name[0]):]
 	}
-	return len(name) == len(zone) && (len(name) == 1 || foldEqual(name, zone))
-}
-
-func foldEqual(a, b []byte) bool {
-	for i, c := range a {
-		if lower(c) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
+	return len(name) == len(zone) && (len(name) == 1 || ascii.EqualFold(name, zone))
 }
 
 // addresses adds the addresses of a host of the zone, and returns false when

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/wire"
 )
 
@@ -115,7 +116,7 @@ func (x *Index) probe(h uint64, r *Reply, labels int) (number int, ok bool) {
 			continue
 		}
 		suffix, _ := r.suffix(labels)
-		if i := uint32(slot) - 1; equalFold(suffix, x.name(i)) {
+		if i := uint32(slot) - 1; ascii.EqualFold(suffix, x.name(i)) {
 			return int(i), true
 		}
 	}
@@ -190,21 +191,3 @@ func mix(h uint64) uint64 {
 }
 
 func finish(h uint64) uint64 { return mix(h ^ hashSeed) }
-
-// equalFold compares a name with one in lower case (RFC 4343). Octets that say
-// the length of a label are below 'A'.
-func equalFold(name, lower []byte) bool {
-	if len(name) != len(lower) {
-		return false
-	}
-	for i, c := range lower {
-		d := name[i]
-		if d-'A' < 26 {
-			d |= 0x20
-		}
-		if c != d {
-			return false
-		}
-	}
-	return true
-}

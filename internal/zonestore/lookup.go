@@ -1,5 +1,7 @@
 package zonestore
 
+import "nullspf/internal/ascii"
+
 // lookup finds the node of a name without its first labels, and else the place
 // where it would stand: the index of the first node behind it.
 func (z *Zone) lookup(t *target, first, apex int) (i int, ok bool) {
@@ -62,7 +64,7 @@ func (t *target) compare(first, apex int, child, labels []byte) int {
 // compareFold compares a label with one in lower case.
 func compareFold(a, b []byte) int {
 	for i := range min(len(a), len(b)) {
-		if c := int(lower(a[i])) - int(b[i]); c != 0 {
+		if c := int(ascii.Lower(a[i])) - int(b[i]); c != 0 {
 			return c
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/wire"
 	"nullspf/zones"
 )
@@ -157,7 +158,7 @@ func (p *Parked) Find(r *Reply, most int) (number, labels int) {
 	}
 	if c := p.catalog.name; c != "" {
 		if depth := c.Labels(); depth > labels && depth <= min(r.count, most) {
-			if suffix, _ := r.suffix(depth); equalFold(suffix, []byte(c)) {
+			if suffix, _ := r.suffix(depth); ascii.EqualFold(suffix, c) {
 				return len(p.zones), depth
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/wire"
 )
 
@@ -162,7 +163,7 @@ func (p *nsec3Params) hash(name []byte) (sum [sha1Size]byte) {
 	var b [wire.MaxName + 255]byte
 	n := len(name)
 	for i, c := range name {
-		b[i] = lower(c)
+		b[i] = ascii.Lower(c)
 	}
 	for range int(p.iterations) + 1 {
 		n += copy(b[n:], p.salt)

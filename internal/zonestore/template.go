@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/wire"
 	"nullspf/zones"
 )
@@ -142,7 +143,7 @@ func (t *template) node(owner string) (n *node, relative string, err error) {
 // child returns the child with a label, nil when there is none.
 func (n *node) child(label []byte) *node {
 	for _, c := range n.children {
-		if equalFold(label, c.label) {
+		if ascii.EqualFold(label, c.label) {
 			return c
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/wire"
 )
 
@@ -107,28 +108,12 @@ func (w *writer) sameName(at int, name []byte, exact bool) bool {
 			if string(label) != string(name[1:size]) {
 				return false
 			}
-		} else if !sameLabel(label, name[1:size]) {
+		} else if !ascii.EqualFold(label, name[1:size]) {
 			return false
 		}
 		at += size
 		name = name[size:]
 	}
-}
-
-func sameLabel(a, b []byte) bool {
-	for i, c := range a {
-		if lower(c) != lower(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if c-'A' < 26 {
-		c |= 0x20
-	}
-	return c
 }
 
 // record writes a record whose owner name stands at an offset, or is given.

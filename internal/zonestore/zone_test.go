@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/wire"
 	"nullspf/zones"
 )
@@ -53,7 +54,7 @@ func (z *Zone) ask(r *Reply) bool {
 	if r.Labels() < labels {
 		return false
 	}
-	if suffix, _ := r.suffix(labels); !equalFold(suffix, []byte(z.apex)) {
+	if suffix, _ := r.suffix(labels); !ascii.EqualFold(suffix, z.apex) {
 		return false
 	}
 	z.Answer(r, labels)

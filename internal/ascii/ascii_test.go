@@ -1,0 +1,66 @@
+package ascii
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// all holds every byte once.
+var all = func() string {
+	var b []byte
+	for c := range 256 {
+		b = append(b, byte(c))
+	}
+	return string(b)
+}()
+
+func TestLower(t *testing.T) {
+	for i := range 256 {
+		want := byte(i)
+		if i <= unicode.MaxASCII {
+			want = byte(unicode.ToLower(rune(i)))
+		}
+		if got := Lower(byte(i)); got != want {
+			t.Errorf("Lower(%#x) = %#x, want %#x", i, got, want)
+		}
+	}
+}
+
+func TestToLower(t *testing.T) {
+	for _, text := range []string{"", "example", "eXample", "\x07Example\x00", all} {
+		want := ""
+		for i := range len(text) {
+			want += string([]byte{Lower(text[i])})
+		}
+		if got := ToLower(text); got != want {
+			t.Errorf("ToLower(%q) = %q", text, got)
+		}
+		if got := string(AppendLower([]byte("<"), []byte(text))); got != "<"+want {
+			t.Errorf("AppendLower(%q) = %q", text, got)
+		}
+	}
+	// The Kelvin sign is no letter of ASCII, whatever Unicode folds it to.
+	if kelvin := "\u212a"; ToLower(kelvin) != kelvin || strings.ToLower(kelvin) != "k" {
+		t.Error("the Kelvin sign was changed")
+	}
+	if n := testing.AllocsPerRun(10, func() { ToLower("example.net") }); n != 0 {
+		t.Errorf("text in lower case: %v allocations", n)
+	}
+}
+
+func TestEqualFold(t *testing.T) {
+	for c := range 256 {
+		for d := range 256 {
+			a, b := string([]byte{'x', byte(c)}), []byte{'X', byte(d)}
+			if got, want := EqualFold(a, b), Lower(byte(c)) == Lower(byte(d)); got != want {
+				t.Errorf("EqualFold(%q, %q) = %v", a, b, got)
+			}
+		}
+	}
+	for _, pair := range [][2]string{{"a", ""}, {"", "a"}, {"ab", "a"}, {"\u212a", "k"}} {
+		if EqualFold(pair[0], pair[1]) {
+			t.Errorf("EqualFold(%q, %q)", pair[0], pair[1])
+		}
+	}
+}
