@@ -88,7 +88,7 @@ var libraries = map[string]string{
 	"go.yaml.in/yaml":                     "internal/config",
 	"golang.org/x/net/idna":               "zones",
 	"golang.org/x/net/publicsuffix":       "zones",
-	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/corefile internal/files internal/journal internal/nameserver",
+	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/corefile internal/files internal/journal internal/nameserver internal/peers",
 	"golang.org/x/term":                   "cmd/nullspf",
 }
 

@@ -115,12 +115,13 @@ func TestTransfer(t *testing.T) {
 // TestTransferIPv6 has secondaries fetch the zones over IPv6.
 func TestTransferIPv6(t *testing.T) {
 	t.Parallel()
+	peers.RequireIPv6(t)
 	loopback := netip.IPv6Loopback()
 	var p []netip.AddrPort
 	for range 3 {
 		a, err := peers.FreePort(loopback)
 		if err != nil {
-			t.Skipf("no IPv6 here: %v", err)
+			t.Fatal(err)
 		}
 		p = append(p, a)
 	}

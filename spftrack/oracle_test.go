@@ -16,17 +16,8 @@ import (
 	"blitiri.com.ar/go/spf"
 
 	"nullspf/internal/ascii"
+	"nullspf/internal/peers"
 )
-
-// needPeer skips a test whose peer is missing, or fails it where peers are
-// required.
-func needPeer(t *testing.T, what string, err error) {
-	t.Helper()
-	if os.Getenv("NULLSPF_REQUIRE_PEERS") == "1" {
-		t.Fatalf("%s is required: %v", what, err)
-	}
-	t.Skipf("%s is not installed: %v", what, err)
-}
 
 // oracleChecks are checks of mail from shop.example: those of the tables, then
 // random ones that all implementations split at the same "@".
@@ -190,7 +181,7 @@ func TestBlitiriMacros(t *testing.T) {
 func TestPyspf(t *testing.T) {
 	python, err := findPyspf()
 	if err != nil {
-		needPeer(t, "pyspf (Debian package python3-spf)", err)
+		peers.Lack(t, "no pyspf (Debian package python3-spf): %v", err)
 	}
 	type testCase struct {
 		layout  Layout

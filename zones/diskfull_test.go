@@ -7,21 +7,13 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"nullspf/internal/peers"
 )
 
 // TestDiskFull builds on a file system that has no room for the change and
 // checks that nothing of it was done.
 func TestDiskFull(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=512k"); err != nil {
-		t.Skipf("a small file system cannot be mounted: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := peers.Mount(t, "mount -t tmpfs -o size=512k tmpfs DIR")
 	set := readSet(t, "a.example\nb.example\n")
 	build(t, set, dir, Options{})
 	manifest, zone := readFile(t, dir, "manifest"), readFile(t, dir, "zones", "a.example.zone")

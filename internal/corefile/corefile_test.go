@@ -211,7 +211,7 @@ func FuzzCorefile(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "import") || strings.Contains(text, "cookies") {
-			t.Skip("reads other files")
+			return // it reads other files
 		}
 		c, err := Load(writeFile(t, filepath.Join(dir, "Corefile"), text))
 		if (c == nil) != (err != nil) {

@@ -17,13 +17,12 @@ var libspf2Version = regexp.MustCompile(`SPF library version: (\S+)`)
 func setupLibspf2(t *testing.T) (version string, h habits) {
 	t.Helper()
 	peers.Require(t, "spfquery", "mount")
-	if noNamespaces != nil {
-		lacking(t, "libspf2 asks the resolver of /etc/resolv.conf, and "+noNamespaces.Error())
-	}
+	// libspf2 asks the resolver of /etc/resolv.conf.
+	peers.RequireNamespaces(t)
 	out, err := exec.CommandContext(t.Context(), "spfquery", "-version").CombinedOutput()
 	found := libspf2Version.FindSubmatch(out)
 	if found == nil {
-		lacking(t, "spfquery is not the program of libspf2: "+string(out)+err.Error())
+		peers.Lack(t, "spfquery is not the program of libspf2: %s (%v)", out, err)
 	}
 	return "libspf2 " + string(found[1]), habits{explains: true, askedTypes: 1, at: true, tooLong: "fail"}
 }

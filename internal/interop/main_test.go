@@ -9,21 +9,7 @@ import (
 	"nullspf/internal/peers"
 )
 
-// noNamespaces says why the tests do not run in namespaces of their own, nil
-// when they do.
-var noNamespaces error
-
-func TestMain(m *testing.M) { os.Exit(isolated(m.Run)) }
-
-// lacking skips a test for which something is missing, or fails it where
-// everything has to be there.
-func lacking(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv(peers.RequireVariable) == "1" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
+func TestMain(m *testing.M) { os.Exit(peers.Isolated(m.Run)) }
 
 // local returns the address 127.0.net.host.
 func local(net, host int) netip.Addr {

@@ -37,7 +37,7 @@ var paths = []path{
 func (p *path) address(t *testing.T, i, j int) netip.AddrPort {
 	t.Helper()
 	a := local(10+i, 1+j)
-	if noNamespaces == nil {
+	if peers.Namespaces() == nil {
 		return netip.AddrPortFrom(a, 53)
 	}
 	return freePort(t, a)

@@ -20,7 +20,7 @@ func setupPyspf(t *testing.T) (version string, h habits) {
 	peers.Require(t, python)
 	out, err := exec.CommandContext(t.Context(), python, pyspfScript, "--version").CombinedOutput()
 	if err != nil {
-		lacking(t, "pyspf: "+string(out))
+		peers.Lack(t, "pyspf: %s", out)
 	}
 	version = "pyspf " + strings.TrimSpace(string(out))
 	h = habits{explains: true, askedTypes: 1, at: true, cuts: 1, tooLong: "fail"}

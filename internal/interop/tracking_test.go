@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nullspf/internal/attempt"
+	"nullspf/internal/peers"
 	"nullspf/spftrack"
 )
 
@@ -129,7 +130,7 @@ func (w *journey) forge(t *testing.T, s *site, c *cell) {
 // the implementation.
 func (w *journey) compare(t *testing.T, c *cell, events []spftrack.Event, known bool) {
 	if c.verdicts == nil {
-		t.Skip("not checked")
+		peers.Lack(t, "%s: not checked", w)
 	}
 	c.events = slices.DeleteFunc(slices.Clone(events), func(e spftrack.Event) bool {
 		return e.Zone != c.policy.zone

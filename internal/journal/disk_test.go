@@ -8,35 +8,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// mount makes a small file system for a test, and skips it where that is not
-// possible.
-func mount(t *testing.T, commands ...[]string) (dir string) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount a file system")
-	}
-	dir = t.TempDir()
-	for _, c := range commands {
-		for i := range c {
-			c[i] = strings.ReplaceAll(c[i], "DIR", dir)
-		}
-		if out, err := exec.Command(c[0], c[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("%s: %v: %s", strings.Join(c, " "), err, out)
-		}
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
-		}
-	})
-	return dir
-}
+	"nullspf/internal/peers"
+)
 
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
-	dir := mount(t, []string{"mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", "DIR"})
+	dir := peers.Mount(t, "mount -t tmpfs -o size=8m tmpfs DIR")
 	s := testSettings(t)
 	s.Dir = filepath.Join(dir, "var")
 	s.RingBytes = 1 << 20
@@ -82,14 +60,7 @@ func TestDiskFull(t *testing.T) {
 // on at full speed, and storing resumes after the thaw.
 func TestFrozenDisk(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("fsfreeze"); err != nil {
-		t.Skip("fsfreeze is not installed")
-	}
-	image := filepath.Join(t.TempDir(), "image")
-	dir := mount(t,
-		[]string{"truncate", "-s", "64M", image},
-		[]string{"mkfs.ext4", "-q", image},
-		[]string{"mount", "-o", "loop", image, "DIR"})
+	dir := peers.MountExt4(t, "64M")
 	s := testSettings(t)
 	s.Dir = filepath.Join(dir, "var")
 	s.RingBytes = 1 << 20
@@ -97,19 +68,7 @@ func TestFrozenDisk(t *testing.T) {
 	putAll(t, j, 1, 1000)
 	waitUntil(t, "all is stored", func() bool { return j.Stats().Stored == 1000 })
 
-	// Another process thaws, whatever becomes of this one.
-	freeze := exec.Command("sh", "-c", `fsfreeze -f "$1" && echo frozen && sleep 2.5; fsfreeze -u "$1"`, "sh", dir)
-	out, err := freeze.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := freeze.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer freeze.Wait()
-	if n, _ := out.Read(make([]byte, 16)); n == 0 {
-		t.Skip("the file system cannot be frozen here")
-	}
+	thaw := peers.Freeze(t, dir)
 	frozen := time.Now()
 	put := 1000
 	var p Packet
@@ -138,6 +97,7 @@ func TestFrozenDisk(t *testing.T) {
 	if slowest > 500*time.Millisecond {
 		t.Errorf("while frozen, 1000 events took %s", slowest)
 	}
+	thaw()
 	t.Logf("%d events put while frozen; the slowest 1000 took %s", put-1000, slowest)
 	waitUntil(t, "storing resumes", func() bool { return j.Stats().Pending == 0 })
 	putAll(t, j, put+1, put+100)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,35 +18,9 @@ import (
 // run runs a command.
 func run(t *testing.T, argv ...string) {
 	t.Helper()
-	if out, err := command(argv...).CombinedOutput(); err != nil {
+	if out, err := peers.Command(argv...).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", strings.Join(argv, " "), err, out)
 	}
-}
-
-func command(argv ...string) *exec.Cmd {
-	path, err := peers.Program(argv[0])
-	if err != nil {
-		path = argv[0]
-	}
-	return exec.Command(path, argv[1:]...)
-}
-
-// mount makes a file system for a test and mounts it on a folder, with commands
-// in which DIR stands for the folder. The test is skipped where that is not
-// possible.
-func mount(t *testing.T, commands ...string) (dir string) {
-	t.Helper()
-	peers.Require(t, "mount", "umount")
-	dir = t.TempDir()
-	for _, c := range commands {
-		argv := strings.Fields(strings.ReplaceAll(c, "DIR", dir))
-		peers.Require(t, argv[0])
-		if out, err := command(argv...).CombinedOutput(); err != nil {
-			t.Skipf("only root can mount file systems: %s: %v: %s", strings.Join(argv, " "), err, out)
-		}
-	}
-	t.Cleanup(func() { run(t, "umount", dir) })
-	return dir
 }
 
 // siteOn makes a site whose journal lies on a file system.
@@ -77,7 +50,7 @@ func fill(t *testing.T, path string) {
 
 // TestDiskFull fills the disk, and then makes room again.
 func TestDiskFull(t *testing.T) {
-	dir := mount(t, "mount -t tmpfs -o size=160m tmpfs DIR")
+	dir := peers.Mount(t, "mount -t tmpfs -o size=160m tmpfs DIR")
 	ballast := filepath.Join(dir, "ballast")
 	full := func(t *testing.T, _ *daemon) { fill(t, ballast) }
 	faults := []fault{
@@ -93,19 +66,12 @@ func TestDiskFull(t *testing.T) {
 	bearFaults(t, siteOn(t, dir), slower(faultRate), faults[:rounds(1, 2)]...)
 }
 
-// ext4 mounts a file system in a file.
-func ext4(t *testing.T) (dir string) {
-	t.Helper()
-	image := filepath.Join(t.TempDir(), "image")
-	return mount(t, "truncate -s 256M "+image, "mkfs.ext4 -q "+image, "mount -o loop "+image+" DIR")
-}
-
 // TestFrozenAndReadOnly freezes the file system, which makes the writer wait in
 // the kernel; and forbids all changes of the journal's files. A file system
 // with files open for writing cannot be mounted read-only.
 func TestFrozenAndReadOnly(t *testing.T) {
-	peers.Require(t, "fsfreeze", "chattr")
-	dir := ext4(t)
+	peers.Require(t, "chattr")
+	dir := peers.MountExt4(t, "256M")
 	s := siteOn(t, dir)
 	immutable := func(flag string) func(*testing.T, *daemon) {
 		return func(t *testing.T, _ *daemon) {
@@ -113,11 +79,11 @@ func TestFrozenAndReadOnly(t *testing.T) {
 			run(t, append([]string{"chattr", flag, folder}, walFiles(t, s.journal)...)...)
 		}
 	}
-	t.Cleanup(func() { _ = command("chattr", "-R", "-i", s.journal).Run() })
+	t.Cleanup(func() { _ = peers.Command("chattr", "-R", "-i", s.journal).Run() })
 	var thaw func()
 	bearFaults(t, s, slower(faultRate),
 		fault{"frozen", "stalled", false,
-			func(t *testing.T, _ *daemon) { thaw = freeze(t, dir) },
+			func(t *testing.T, _ *daemon) { thaw = peers.Freeze(t, dir) },
 			func(*testing.T, *daemon) { thaw() }},
 		fault{"immutable", "read_only", false, immutable("+i"), immutable("-i")})
 }
@@ -135,7 +101,7 @@ func walFiles(t *testing.T, journal string) []string {
 // TestMountedReadOnly starts the daemon on a file system that is mounted
 // read-only.
 func TestMountedReadOnly(t *testing.T) {
-	dir := ext4(t)
+	dir := peers.MountExt4(t, "256M")
 	s := siteOn(t, dir)
 	s.start(t).stop(t)
 	run(t, "mount", "-o", "remount,ro", dir)
@@ -143,35 +109,6 @@ func TestMountedReadOnly(t *testing.T) {
 		func(*testing.T, *daemon) {},
 		func(t *testing.T, _ *daemon) { run(t, "mount", "-o", "remount,rw", dir) },
 	})
-}
-
-// freeze freezes a file system until thaw is called. Another process thaws,
-// whatever becomes of this one.
-func freeze(t *testing.T, dir string) (thaw func()) {
-	t.Helper()
-	cmd := exec.Command("sh", "-c", `fsfreeze -f "$1" && echo frozen && read -r end; fsfreeze -u "$1"`, "sh", dir)
-	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/sbin:/usr/sbin")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	thaw = sync.OnceFunc(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	t.Cleanup(thaw)
-	if n, _ := out.Read(make([]byte, 16)); n == 0 {
-		thaw()
-		t.Skip("the file system cannot be frozen here")
-	}
-	return thaw
 }
 
 // TestInputOutputErrors lets system calls fail: all that write to the journal's
@@ -198,7 +135,7 @@ const tracedRate = faultRate / 2
 // trace attaches strace to a daemon until detach is called.
 func trace(t *testing.T, d *daemon, args ...string) (detach func()) {
 	t.Helper()
-	cmd := command(append([]string{"strace", "-f", "-p", strconv.Itoa(d.cmd.Process.Pid), "-o", "/dev/null"}, args...)...)
+	cmd := peers.Command(append([]string{"strace", "-f", "-p", strconv.Itoa(d.cmd.Process.Pid), "-o", "/dev/null"}, args...)...)
 	said, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +152,7 @@ func trace(t *testing.T, d *daemon, args ...string) (detach func()) {
 	line, err := bufio.NewReader(said).ReadString('\n')
 	if err != nil || !strings.Contains(line, "attached") {
 		detach()
-		t.Skipf("processes cannot be traced here: %s", line)
+		peers.Lack(t, "processes cannot be traced: %s", line)
 	}
 	return detach
 }
@@ -223,11 +160,10 @@ func trace(t *testing.T, d *daemon, args ...string) (detach func()) {
 // TestFailingDisk takes the room away from under a file system: the disk on
 // which it lies cannot store what is written to it, as thin disks do.
 func TestFailingDisk(t *testing.T) {
-	needsLong(t)
-	below := mount(t, "mount -t tmpfs -o size=160m tmpfs DIR")
+	below := peers.Mount(t, "mount -t tmpfs -o size=160m tmpfs DIR")
 	image := filepath.Join(below, "image")
 	// Without a journal of its own, ext4 can go on after errors.
-	dir := mount(t, "truncate -s 256M "+image, "mkfs.ext4 -q -O ^has_journal -E nodiscard "+image, "mount -o loop,errors=continue "+image+" DIR")
+	dir := peers.Mount(t, "truncate -s 256M "+image, "mkfs.ext4 -q -O ^has_journal -E nodiscard "+image, "mount -o loop,errors=continue "+image+" DIR")
 	ballast := filepath.Join(below, "ballast")
 	bearFaults(t, siteOn(t, dir), slower(faultRate), fault{"a disk without room", "disk_full", true,
 		func(t *testing.T, _ *daemon) { fill(t, ballast) },

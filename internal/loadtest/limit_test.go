@@ -11,9 +11,7 @@ import (
 // TestRateLimit asks more than the limit from addresses that are not loopback:
 // what exceeds it is no event, and is accounted for too.
 func TestRateLimit(t *testing.T) {
-	if noNamespaces != nil {
-		t.Skip(noNamespaces)
-	}
+	peers.RequireNamespaces(t)
 	peers.Require(t, "ip")
 	// 198.18.0.0/15 is for tests of networks (RFC 2544).
 	run(t, "ip", "route", "replace", "local", "198.18.0.0/15", "dev", "lo")

@@ -15,19 +15,11 @@ const longVariable = "NULLSPF_LONG"
 
 func long() bool { return os.Getenv(longVariable) == "1" }
 
-// needsLong skips a test in the ordinary run.
-func needsLong(t *testing.T) {
-	t.Helper()
-	if !long() {
-		t.Skipf("takes long; set %s=1", longVariable)
-	}
-}
-
 // program is the path of nullspfd.
 var program string
 
 func TestMain(m *testing.M) {
-	os.Exit(isolated(func() int {
+	os.Exit(peers.Isolated(func() int {
 		dir, err := os.MkdirTemp("", "loadtest")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector takes memory of its own.
+
 package loadtest
 
 import (
@@ -73,9 +77,6 @@ func connect(t *testing.T, s *site) (opened []net.Conn) {
 // connections that stay open. Its memory is bounded, and what it has after some
 // floods is enough for further ones.
 func TestMemoryUnderFlood(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector takes memory of its own")
-	}
 	for _, c := range []struct {
 		name  string
 		shape shape

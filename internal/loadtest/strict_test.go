@@ -11,9 +11,7 @@ import (
 // it when it hangs, as soon as that is known; nothing is lost as long as there
 // is room.
 func TestStrictOnFrozenDisk(t *testing.T) {
-	needsLong(t)
-	peers.Require(t, "fsfreeze")
-	dir := ext4(t)
+	dir := peers.MountExt4(t, "256M")
 	s := siteOn(t, dir)
 	s.journalOptions = "sync strict"
 	s.procs = 1
@@ -23,7 +21,7 @@ func TestStrictOnFrozenDisk(t *testing.T) {
 	l.udp(s.at, 1000, book.add(t, 60_000, shape{}))
 	l.tcp(s.at, 200, book.add(t, 60_000, shape{}))
 	time.Sleep(time.Second)
-	thaw := freeze(t, dir)
+	thaw := peers.Freeze(t, dir)
 	frozen := now()
 	time.Sleep(6 * time.Second)
 	ended := now()

@@ -118,18 +118,8 @@ func makemap(t *testing.T) string {
 			return path
 		}
 	}
-	lack(t, "no makemap in PATH; get one with testdata/get-sendmail.sh, or name it in "+makemapVariable)
+	peers.Lack(t, "no makemap in PATH; get one with testdata/get-sendmail.sh, or name it in %s", makemapVariable)
 	return ""
-}
-
-// lack skips the test for a reason, or fails it where all programs have to be
-// there.
-func lack(t *testing.T, reason string) {
-	t.Helper()
-	if os.Getenv(peers.RequireVariable) == "1" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
 }
 
 // TestMakemap has makemap build the virtusertable and compares what it holds.

@@ -69,9 +69,7 @@ postlog  unix-dgram n - n - 1 postlogd
 func startPostfix(t *testing.T, configuration string, s *sink) string {
 	t.Helper()
 	mapType := postfixMapTypes(t)[0]
-	if os.Geteuid() != 0 {
-		t.Skip("only root can start Postfix")
-	}
+	peers.RequireRoot(t, "start Postfix")
 	// The processes of Postfix run as a user of its own, which t.TempDir keeps
 	// out.
 	dir, err := os.MkdirTemp("", "mailmaps")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"nullspf/internal/peers"
 )
 
 // sendmailMC is the rest of a sendmail.mc around one of the configurations.
@@ -39,9 +41,7 @@ type sendmailPrograms struct{ sendmail, makemap, m4, cf string }
 func findSendmail(t *testing.T) sendmailPrograms {
 	t.Helper()
 	p := sendmailPrograms{makemap: makemap(t)}
-	if os.Geteuid() != 0 {
-		t.Skip("only root can run sendmail in namespaces")
-	}
+	peers.RequireRoot(t, "run sendmail in namespaces")
 	bin := filepath.Dir(p.makemap)
 	p.sendmail, p.m4 = filepath.Join(bin, "sendmail"), filepath.Join(bin, "m4")
 	if _, err := os.Stat(p.m4); err != nil {
@@ -54,7 +54,7 @@ func findSendmail(t *testing.T) sendmailPrograms {
 		}
 	}
 	if _, err := os.Stat(p.sendmail); err != nil || p.m4 == "" || p.cf == "" {
-		lack(t, "no sendmail with its m4 files beside "+p.makemap+"; get them with testdata/get-sendmail.sh")
+		peers.Lack(t, "no sendmail with its m4 files beside %s; get them with testdata/get-sendmail.sh", p.makemap)
 	}
 	return p
 }
@@ -114,7 +114,7 @@ func start(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	err := cmd.Start()
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) {
-		t.Skipf("sendmail needs namespaces, which are not allowed here: %v", err)
+		peers.Lack(t, "sendmail needs namespaces: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/peers"
 	"nullspf/spftrack"
 )
 
@@ -207,7 +208,7 @@ func (ts *testServer) address(t testing.TB, v6 bool) netip.AddrPort {
 		}
 	}
 	if v6 {
-		t.Skip("this machine has no IPv6")
+		peers.Lack(t, "no IPv6: no address in %v", ts.Addresses())
 	}
 	t.Fatalf("no address in %v", ts.Addresses())
 	return netip.AddrPort{}

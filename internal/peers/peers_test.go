@@ -118,6 +118,7 @@ type fakeTB struct {
 func (f *fakeTB) Helper()                        {}
 func (f *fakeTB) Skipf(format string, _ ...any)  { f.verdict = "skip" }
 func (f *fakeTB) Fatalf(format string, _ ...any) { f.verdict = "fail" }
+
 func TestRequire(t *testing.T) {
 	for _, tt := range []struct{ variable, program, want string }{
 		{"", "sh", ""},

@@ -1,39 +1,18 @@
 package peers
 
-import (
-	"context"
-	"os"
-	"strings"
-)
+import "context"
 
 // TB is the part of testing.TB that this package uses.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Context() context.Context
+	TempDir() string
 	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
 	Skipf(format string, args ...any)
 	Logf(format string, args ...any)
 	Failed() bool
-}
-
-// RequireVariable is the environment variable that makes tests fail, instead
-// of being skipped, when a program that they need is not installed.
-const RequireVariable = "NULLSPF_REQUIRE_PEERS"
-
-// Require skips a test for which programs are missing, or fails it when
-// RequireVariable is 1.
-func Require(t TB, programs ...string) {
-	t.Helper()
-	missing := Missing(programs...)
-	switch {
-	case len(missing) == 0:
-	case os.Getenv(RequireVariable) == "1":
-		t.Fatalf("not installed: %s", strings.Join(missing, ", "))
-	default:
-		t.Skipf("not installed: %s", strings.Join(missing, ", "))
-	}
 }
 
 // Programs returns the programs that a kind of server needs: the server

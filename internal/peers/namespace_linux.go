@@ -1,38 +1,42 @@
-package interop
+package peers
 
 import (
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// isolationVariable is set in the process that runs the tests in namespaces of
+// isolatedVariable is set in the process that runs the tests in namespaces of
 // its own.
-const isolationVariable = "NULLSPF_ISOLATED"
+const isolatedVariable = "NULLSPF_ISOLATED"
 
-// isolated runs the tests in a network and a mount namespace of their own,
-// where nothing but loopback is there, port 53 is free, and /etc/resolv.conf
-// can be another file. Where the system does not allow that, it runs them
-// without.
-func isolated(run func() int) int {
-	if os.Getenv(isolationVariable) != "" {
+// Isolated is for TestMain: it runs the tests in a network and a mount
+// namespace of their own, and returns the exit code.
+//
+//	func TestMain(m *testing.M) { os.Exit(peers.Isolated(m.Run)) }
+//
+// Nothing but loopback is there, port 53 is free, floods meet nobody else's
+// sockets, and mounts go with the process however it ends. Where the system
+// does not allow that, the tests run without; see [Namespaces].
+func Isolated(run func() int) int {
+	if os.Getenv(isolatedVariable) != "" {
 		if err := prepareNamespaces(); err != nil {
 			fmt.Fprintln(os.Stderr, "cannot prepare the namespaces of the tests:", err)
 			return 1
 		}
+		errNoNamespaces = nil
 		return run()
 	}
 	// The death signal comes when the thread ends that started the process.
 	runtime.LockOSThread()
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), isolationVariable+"=1")
+	cmd.Env = append(os.Environ(), isolatedVariable+"=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET,
@@ -44,7 +48,7 @@ func isolated(run func() int) int {
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
 	}
 	if err := cmd.Start(); err != nil {
-		noNamespaces = fmt.Errorf("the system allows no namespaces of their own: %w", err)
+		errNoNamespaces = fmt.Errorf("the system allows no namespaces: %w", err)
 		return run()
 	}
 	err := cmd.Wait()
@@ -74,13 +78,4 @@ func prepareNamespaces() error {
 		return fmt.Errorf("cannot make mounts private: %w", err)
 	}
 	return nil
-}
-
-// withResolvConf makes a command run with a file in the place of
-// /etc/resolv.conf, in a mount namespace of its own.
-func withResolvConf(file string, argv ...string) *exec.Cmd {
-	cmd := exec.Command("sh", append([]string{"-c", `mount --bind "$0" /etc/resolv.conf && exec "$@"`, file}, argv...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	cmd.Dir = filepath.Dir(file)
-	return cmd
 }
