@@ -50,6 +50,7 @@ journals, transfers, control
     internal/journal      events on disk
     internal/xfr          AXFR, IXFR, NOTIFY, TSIG, catalog zones as messages
 stores
+    internal/eventrow     the schema of an event
     internal/mailmaps     tables of mail servers
     internal/zonestore    zones in memory
 events
@@ -77,7 +78,7 @@ var libraries = map[string]string{
 	"github.com/cpuguy83/go-md2man":       "cmd/nullspf",
 	"github.com/go-viper/mapstructure":    "internal/config",
 	"github.com/miekg/dns":                "zones internal/bench/xfr internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
-	"github.com/parquet-go/parquet-go":    "internal/journal internal/forgerylog",
+	"github.com/parquet-go/parquet-go":    "internal/eventrow internal/forgerylog internal/journal",
 	"github.com/prometheus/client_golang": "internal/nameserver",
 	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/control internal/journal internal/nameserver internal/secondary internal/xfr",
 	"github.com/rs/zerolog/log":           "", // loggers are parameters

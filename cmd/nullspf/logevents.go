@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/forgerylog"
-	"nullspf/internal/journal"
 )
 
 func (a *app) logEventsCommand(f *logFlags) *cobra.Command {
@@ -104,7 +104,7 @@ func (a *app) logFollow(c *cobra.Command, f *logFlags, number int) error {
 	if err != nil {
 		return err
 	}
-	err = engine.Follow(c.Context(), q, number, func(rows []journal.Row) error {
+	err = engine.Follow(c.Context(), q, number, func(rows []eventrow.Row) error {
 		for i := range rows {
 			if err := out.Write(&rows[i]); err != nil {
 				return err

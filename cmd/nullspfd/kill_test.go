@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/parquet-go/parquet-go"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -144,9 +145,9 @@ func readNames(view *journal.View, yield func(name string)) error {
 			return err
 		}
 		for _, group := range s.RowGroups() {
-			r := parquet.NewGenericRowGroupReader[journal.Row](group)
+			r := parquet.NewGenericRowGroupReader[eventrow.Row](group)
 			defer r.Close()
-			for rows := make([]journal.Row, 1000); ; {
+			for rows := make([]eventrow.Row, 1000); ; {
 				n, err := r.Read(rows)
 				for _, row := range rows[:n] {
 					yield(dns.Fqdn(row.RawName))

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -72,7 +73,7 @@ func cpuTime() time.Duration {
 // BenchmarkMillion asks a folder with a million events.
 func BenchmarkMillion(b *testing.B) {
 	e := open(million(b))
-	count := func(*journal.Row) error { return nil }
+	count := func(*eventrow.Row) error { return nil }
 	client := netip.MustParsePrefix("203.3.0.42/32")
 	for _, q := range []struct {
 		name string

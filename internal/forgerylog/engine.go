@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"nullspf/internal/journal"
+	"nullspf/internal/eventrow"
 )
 
 // Engine answers questions about the forgery log.
@@ -21,13 +21,13 @@ type Engine interface {
 	// when limit is greater than 0. The events of a folder come in order of
 	// their sequence numbers, those of several folders merged by time. A row is
 	// valid until yield returns.
-	Events(ctx context.Context, q Query, limit int, yield func(*journal.Row) error) error
+	Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error
 
 	// Follow calls yield with the newest selected events, at most last, then
 	// with further ones as they come, until ctx is done. Each call gets a batch
 	// in order of time, which is valid until yield returns; the first may be
 	// empty.
-	Follow(ctx context.Context, q Query, last int, yield func([]journal.Row) error) error
+	Follow(ctx context.Context, q Query, last int, yield func([]eventrow.Row) error) error
 
 	// Top counts the selected events by the values of a field and returns the n
 	// greatest.

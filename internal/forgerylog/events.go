@@ -7,11 +7,12 @@ import (
 	"iter"
 	"slices"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 )
 
 // Events implements [Engine].
-func (f *Folders) Events(ctx context.Context, q Query, limit int, yield func(*journal.Row) error) error {
+func (f *Folders) Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error {
 	if limit > MaxLimit {
 		return fmt.Errorf("at most the newest %d events can be asked for by number; bound the time instead", MaxLimit)
 	}
@@ -21,7 +22,7 @@ func (f *Folders) Events(ctx context.Context, q Query, limit int, yield func(*jo
 	}
 	p := newPlan(q)
 	if limit > 0 {
-		var rows []journal.Row
+		var rows []eventrow.Row
 		if rows, err = r.newest(p, limit); err == nil {
 			err = each(rows, yield)
 		}
@@ -31,7 +32,7 @@ func (f *Folders) Events(ctx context.Context, q Query, limit int, yield func(*jo
 	return r.end(err)
 }
 
-func each(rows []journal.Row, yield func(*journal.Row) error) error {
+func each(rows []eventrow.Row, yield func(*eventrow.Row) error) error {
 	for i := range rows {
 		if err := yield(&rows[i]); err != nil {
 			return err
@@ -41,7 +42,7 @@ func each(rows []journal.Row, yield func(*journal.Row) error) error {
 }
 
 // merged calls yield with the selected events of all folders, merged by time.
-func (r *run) merged(p *plan, yield func(*journal.Row) error) error {
+func (r *run) merged(p *plan, yield func(*eventrow.Row) error) error {
 	if len(r.views) == 1 {
 		return r.scan(p, allColumns, yield)
 	}
@@ -76,9 +77,9 @@ func (r *run) merged(p *plan, yield func(*journal.Row) error) error {
 
 // source is the events of a folder while they are merged with others.
 type source struct {
-	next func() (*journal.Row, bool)
+	next func() (*eventrow.Row, bool)
 	// head is the next event, nil after the last.
-	head *journal.Row
+	head *eventrow.Row
 	err  error
 }
 
@@ -89,9 +90,9 @@ func (s *source) advance() error {
 
 // sequence is the selected events of a folder. It ends early with an error in
 // *failure.
-func (r *run) sequence(v *journal.View, p *plan, failure *error) iter.Seq[*journal.Row] {
-	return func(yield func(*journal.Row) bool) {
-		err := r.folder(v, p, allColumns, func(row *journal.Row) error {
+func (r *run) sequence(v *journal.View, p *plan, failure *error) iter.Seq[*eventrow.Row] {
+	return func(yield func(*eventrow.Row) bool) {
+		err := r.folder(v, p, allColumns, func(row *eventrow.Row) error {
 			if !yield(row) {
 				return errStopped
 			}
@@ -108,8 +109,8 @@ var errStopped = errors.New("stopped")
 
 // newest returns the newest n selected events of all folders together, merged
 // by time.
-func (r *run) newest(p *plan, n int) ([]journal.Row, error) {
-	var all []journal.Row
+func (r *run) newest(p *plan, n int) ([]eventrow.Row, error) {
+	var all []eventrow.Row
 	for _, v := range r.views {
 		rows, err := r.newestOf(v, p, n)
 		if err != nil {
@@ -121,11 +122,11 @@ func (r *run) newest(p *plan, n int) ([]journal.Row, error) {
 }
 
 // merge joins two lists by time, each of which keeps its order.
-func merge(a, b []journal.Row) []journal.Row {
+func merge(a, b []eventrow.Row) []eventrow.Row {
 	if len(a) == 0 || len(b) == 0 {
 		return append(a, b...)
 	}
-	out := make([]journal.Row, 0, len(a)+len(b))
+	out := make([]eventrow.Row, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
 		from := &a
 		if b[0].TS < a[0].TS {
@@ -138,17 +139,17 @@ func merge(a, b []journal.Row) []journal.Row {
 }
 
 // newestOf returns the last n selected events of a folder in order.
-func (r *run) newestOf(v *journal.View, p *plan, n int) ([]journal.Row, error) {
+func (r *run) newestOf(v *journal.View, p *plan, n int) ([]eventrow.Row, error) {
 	last := ring{size: n}
-	err := r.tail(v, p, func(row *journal.Row) error {
-		last.add(*row)
+	err := r.tail(v, p, func(row *eventrow.Row) error {
+		last.add(row.Clone())
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	// Pieces come from the newest to the oldest.
-	pieces := [][]journal.Row{last.inOrder()}
+	pieces := [][]eventrow.Row{last.inOrder()}
 	missing := n - len(pieces[0])
 	for _, file := range slices.Backward(v.Segments()) {
 		if missing == 0 {
@@ -157,7 +158,7 @@ func (r *run) newestOf(v *journal.View, p *plan, n int) ([]journal.Row, error) {
 		if !p.overlaps(file.MinTime, file.MaxTime) {
 			continue
 		}
-		err := r.lastOfSegment(file, p, missing, func(piece []journal.Row) {
+		err := r.lastOfSegment(file, p, missing, func(piece []eventrow.Row) {
 			pieces = append(pieces, piece)
 			missing -= len(piece)
 		})
@@ -171,7 +172,7 @@ func (r *run) newestOf(v *journal.View, p *plan, n int) ([]journal.Row, error) {
 
 // lastOfSegment calls yield with the last n selected events of a segment, the
 // newest row group first, and each in order.
-func (r *run) lastOfSegment(file *journal.SegmentFile, p *plan, n int, yield func([]journal.Row)) error {
+func (r *run) lastOfSegment(file *journal.SegmentFile, p *plan, n int, yield func([]eventrow.Row)) error {
 	s, groups, err := openSegment(file, p)
 	if err != nil {
 		return err
@@ -182,9 +183,9 @@ func (r *run) lastOfSegment(file *journal.SegmentFile, p *plan, n int, yield fun
 			return err
 		}
 		rows = rows[max(len(rows)-n, 0):]
-		piece := make([]journal.Row, 0, len(rows))
-		err = s.read(r.ctx, g, rows, allColumns, func(_ int64, row *journal.Row) error {
-			piece = append(piece, clone(row))
+		piece := make([]eventrow.Row, 0, len(rows))
+		err = s.read(r.ctx, g, rows, allColumns, func(_ int64, row *eventrow.Row) error {
+			piece = append(piece, row.Clone())
 			return nil
 		})
 		if err != nil {
@@ -201,12 +202,12 @@ func (r *run) lastOfSegment(file *journal.SegmentFile, p *plan, n int, yield fun
 // ring keeps the last size rows that were added.
 type ring struct {
 	size int
-	rows []journal.Row
+	rows []eventrow.Row
 	// next is where the next row goes once the ring is full.
 	next int
 }
 
-func (r *ring) add(row journal.Row) {
+func (r *ring) add(row eventrow.Row) {
 	if len(r.rows) < r.size {
 		r.rows = append(r.rows, row)
 		return
@@ -215,6 +216,6 @@ func (r *ring) add(row journal.Row) {
 	r.next = (r.next + 1) % r.size
 }
 
-func (r *ring) inOrder() []journal.Row {
+func (r *ring) inOrder() []eventrow.Row {
 	return slices.Concat(r.rows[r.next:], r.rows[:r.next])
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -208,7 +209,7 @@ func TestClockJump(t *testing.T) {
 	equal(t, "today", seqs(eventsOf(t, e, Query{Since: testTime}, 0)), []int64{2, 6})
 }
 
-func TestRowOf(t *testing.T) {
+func TestRowsOfSealedEvents(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t.TempDir())
 	checks := append(tenChecks(), hostileChecks()...)
@@ -217,9 +218,12 @@ func TestRowOf(t *testing.T) {
 	if len(sealed) < len(checks) {
 		t.Fatalf("only %d events", len(sealed))
 	}
+	var builder eventrow.Builder
 	for i := range sealed {
 		event := sealed[i].Event()
-		if r := rowOf(&event); r != sealed[i] {
+		var r eventrow.Row
+		builder.Fill(&r, &event)
+		if r != sealed[i] {
 			t.Errorf("event %d makes another row:\n%+v\n%+v", i, r, sealed[i])
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -108,7 +109,7 @@ func (r *run) excuse(err error) error {
 
 // scan calls yield with the selected events of all folders, one folder after
 // the other.
-func (r *run) scan(p *plan, set columns, yield func(*journal.Row) error) error {
+func (r *run) scan(p *plan, set columns, yield func(*eventrow.Row) error) error {
 	for _, v := range r.views {
 		if err := r.folder(v, p, set, yield); err != nil {
 			return err
@@ -118,7 +119,7 @@ func (r *run) scan(p *plan, set columns, yield func(*journal.Row) error) error {
 }
 
 // folder calls yield with the selected events of a folder in order.
-func (r *run) folder(v *journal.View, p *plan, set columns, yield func(*journal.Row) error) error {
+func (r *run) folder(v *journal.View, p *plan, set columns, yield func(*eventrow.Row) error) error {
 	for _, file := range v.Segments() {
 		if !p.overlaps(file.MinTime, file.MaxTime) {
 			continue
@@ -130,7 +131,7 @@ func (r *run) folder(v *journal.View, p *plan, set columns, yield func(*journal.
 	return r.tail(v, p, yield)
 }
 
-func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield func(*journal.Row) error) error {
+func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield func(*eventrow.Row) error) error {
 	s, groups, err := openSegment(file, p)
 	if err != nil {
 		return err
@@ -140,7 +141,7 @@ func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield fun
 		if err != nil {
 			return err
 		}
-		err = s.read(r.ctx, g, rows, set, func(_ int64, row *journal.Row) error { return yield(row) })
+		err = s.read(r.ctx, g, rows, set, func(_ int64, row *eventrow.Row) error { return yield(row) })
 		if err != nil {
 			return err
 		}
@@ -148,16 +149,21 @@ func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield fun
 	return nil
 }
 
-// tail calls yield with the selected events that are not sealed.
-func (r *run) tail(v *journal.View, p *plan, yield func(*journal.Row) error) error {
+// tail calls yield with the selected events that are not sealed. A row is valid
+// until yield returns.
+func (r *run) tail(v *journal.View, p *plan, yield func(*eventrow.Row) error) error {
 	// Of the two sources of errors, only one is the file's.
 	var asked error
 	n := 0
+	var builder eventrow.Builder
+	var row eventrow.Row
 	err := v.Tail(func(e *spftrack.Event) error {
 		if n++; n%batchRows == 0 {
 			asked = r.ctx.Err()
 		}
-		if row := rowOf(e); asked == nil && p.matches(&row) {
+		builder.Reset()
+		builder.Fill(&row, e)
+		if asked == nil && p.matches(&row) {
 			asked = yield(&row)
 		}
 		return asked

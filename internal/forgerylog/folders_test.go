@@ -15,6 +15,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -83,7 +84,7 @@ func TestRefusals(t *testing.T) {
 	for _, dirs := range [][]string{{s.Dir}, {s.Dir, testFolder(t, check{ip: "192.0.2.1", domain: "a.example", local: "a", helo: "a"})}} {
 		for _, limit := range []int{0, 5} {
 			n := 0
-			err := open(dirs...).Events(t.Context(), Query{}, limit, func(*journal.Row) error { n++; return stop })
+			err := open(dirs...).Events(t.Context(), Query{}, limit, func(*eventrow.Row) error { n++; return stop })
 			if err != stop || n != 1 {
 				t.Errorf("%v after %d events", err, n)
 			}
@@ -136,9 +137,9 @@ func TestDamagedSegment(t *testing.T) {
 		}
 		e := open(s.Dir)
 		for _, limit := range []int{0, 3} {
-			var rows []journal.Row
-			err = e.Events(t.Context(), Query{}, limit, func(r *journal.Row) error {
-				rows = append(rows, clone(r))
+			var rows []eventrow.Row
+			err = e.Events(t.Context(), Query{}, limit, func(r *eventrow.Row) error {
+				rows = append(rows, r.Clone())
 				return nil
 			})
 			if err == nil {
@@ -257,7 +258,7 @@ func TestWhileWriting(t *testing.T) {
 			t.Fatalf("only %d events are seen", last)
 		}
 		next := uint64(0)
-		count := func(r *journal.Row) error {
+		count := func(r *eventrow.Row) error {
 			if next++; uint64(r.Seq) != next {
 				return fmt.Errorf("event %d follows %d", r.Seq, next-1)
 			}
@@ -309,7 +310,7 @@ func TestWhileWriting(t *testing.T) {
 	}
 	for _, b := range series.Buckets {
 		if b.Count != 1500 {
-			t.Errorf("%s: %d events", formatTime(b.Start, tableTime), b.Count)
+			t.Errorf("%s: %d events", formatTime(b.Start, eventrow.TableTime), b.Count)
 		}
 	}
 	t.Logf("%d rounds, %+v", rounds, j.Stats())

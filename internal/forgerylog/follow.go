@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -26,7 +27,7 @@ const (
 
 // Follow implements [Engine]. An attempt is shown within 1.5 s. What cannot be
 // read at the beginning is told, as an [Incomplete], at the end.
-func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]journal.Row) error) error {
+func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]eventrow.Row) error) error {
 	if last < 0 || last > MaxLimit {
 		return fmt.Errorf("use a number of newest events from 0 to %d", MaxLimit)
 	}
@@ -35,7 +36,7 @@ func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]jo
 		return err
 	}
 	p := newPlan(q)
-	var rows []journal.Row
+	var rows []eventrow.Row
 	if last > 0 {
 		rows, err = r.newest(p, last)
 	}
@@ -68,12 +69,14 @@ func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]jo
 }
 
 // follow looks for further events until ctx is done.
-func follow(ctx context.Context, followers []*journal.Follower, p *plan, yield func([]journal.Row) error) error {
+func follow(ctx context.Context, followers []*journal.Follower, p *plan, yield func([]eventrow.Row) error) error {
 	ticker := time.NewTicker(followPause)
 	defer ticker.Stop()
-	var batch []journal.Row
+	var batch []eventrow.Row
+	var builder eventrow.Builder
+	var row eventrow.Row
 	flush := func() error {
-		slices.SortStableFunc(batch, func(a, b journal.Row) int { return cmp.Compare(a.TS, b.TS) })
+		slices.SortStableFunc(batch, func(a, b eventrow.Row) int { return cmp.Compare(a.TS, b.TS) })
 		err := yield(batch)
 		batch = batch[:0]
 		return err
@@ -84,11 +87,12 @@ func follow(ctx context.Context, followers []*journal.Follower, p *plan, yield f
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				row := rowOf(e)
+				builder.Reset()
+				builder.Fill(&row, e)
 				if !p.matches(&row) {
 					return nil
 				}
-				if batch = append(batch, row); len(batch) == followBatch {
+				if batch = append(batch, row.Clone()); len(batch) == followBatch {
 					return flush()
 				}
 				return nil

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 )
 
@@ -31,7 +32,7 @@ func TestFollow(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	type seen struct {
-		journal.Row
+		eventrow.Row
 		at time.Time
 	}
 	events := make(chan seen, 1000)
@@ -39,9 +40,9 @@ func TestFollow(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		first := true
-		done <- open(dirs...).Follow(ctx, Query{Domain: ParseDomain("shop")}, 4, func(rows []journal.Row) error {
+		done <- open(dirs...).Follow(ctx, Query{Domain: ParseDomain("shop")}, 4, func(rows []eventrow.Row) error {
 			for i := range rows {
-				events <- seen{clone(&rows[i]), time.Now()}
+				events <- seen{rows[i].Clone(), time.Now()}
 			}
 			if first {
 				close(ready)
@@ -102,7 +103,7 @@ func TestFollowMany(t *testing.T) {
 	started := make(chan struct{})
 	go func() {
 		begun := false
-		done <- open(s.Dir).Follow(t.Context(), Query{Packets: true}, 0, func(rows []journal.Row) error {
+		done <- open(s.Dir).Follow(t.Context(), Query{Packets: true}, 0, func(rows []eventrow.Row) error {
 			if !begun {
 				close(started)
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -169,11 +170,11 @@ func waitFor(tb testing.TB, done func() bool) {
 func open(dirs ...string) *Folders { return Open(dirs, journal.ReadOptions{}) }
 
 // events asks for events and returns copies.
-func eventsOf(tb testing.TB, e Engine, q Query, limit int) []journal.Row {
+func eventsOf(tb testing.TB, e Engine, q Query, limit int) []eventrow.Row {
 	tb.Helper()
-	var rows []journal.Row
-	err := e.Events(context.Background(), q, limit, func(r *journal.Row) error {
-		rows = append(rows, clone(r))
+	var rows []eventrow.Row
+	err := e.Events(context.Background(), q, limit, func(r *eventrow.Row) error {
+		rows = append(rows, r.Clone())
 		return nil
 	})
 	if err != nil {
@@ -183,7 +184,7 @@ func eventsOf(tb testing.TB, e Engine, q Query, limit int) []journal.Row {
 }
 
 // seqs are the sequence numbers of events.
-func seqs(rows []journal.Row) []int64 {
+func seqs(rows []eventrow.Row) []int64 {
 	list := []int64{}
 	for i := range rows {
 		list = append(list, rows[i].Seq)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"nullspf/internal/ascii"
-	"nullspf/internal/journal"
+	"nullspf/internal/eventrow"
 	"nullspf/spftrack"
 	"nullspf/zones"
 )
@@ -41,7 +41,7 @@ type Text struct {
 // they are shown, upper case or lower; with "=" before them, the whole text.
 func ParseText(s string) Text {
 	s, exact := strings.CutPrefix(s, "=")
-	return Text{ascii.ToLower(journal.Unescape(s)), exact}
+	return Text{ascii.ToLower(eventrow.Unescape(s)), exact}
 }
 
 // ParseDomain is ParseText for domains, whose whole names may also be written
@@ -56,7 +56,7 @@ func ParseDomain(s string) Text {
 
 // matches reports whether the text is found in a column of a row.
 func (t Text) matches(column string) bool {
-	column = journal.Unescape(column)
+	column = eventrow.Unescape(column)
 	if t.Exact {
 		return column == t.Value
 	}
@@ -66,7 +66,7 @@ func (t Text) matches(column string) bool {
 // condition is a part of a query that can be decided from some columns.
 type condition struct {
 	columns columns
-	match   func(*journal.Row) bool
+	match   func(*eventrow.Row) bool
 }
 
 // plan is a query made ready to be run.
@@ -88,19 +88,19 @@ func newPlan(q Query) *plan {
 	if !q.Until.IsZero() {
 		p.last = nanoseconds(q.Until) - 1
 	}
-	p.add(!q.Packets, cols(colAttempt), func(r *journal.Row) bool { return r.Attempt })
-	p.add(p.first != math.MinInt64 || p.last != math.MaxInt64, cols(colTS), func(r *journal.Row) bool {
+	p.add(!q.Packets, cols(eventrow.Attempt), func(r *eventrow.Row) bool { return r.Attempt })
+	p.add(p.first != math.MinInt64 || p.last != math.MaxInt64, cols(eventrow.TS), func(r *eventrow.Row) bool {
 		return r.TS >= p.first && r.TS <= p.last
 	})
 	p.addKinds(q.Kinds)
 	p.addClient(q.Client)
-	p.add(q.Domain != Text{}, cols(colForgedDomain), func(r *journal.Row) bool { return q.Domain.matches(r.ForgedDomain) })
-	p.add(q.Sender != Text{}, senderColumns, func(r *journal.Row) bool { return q.Sender.matches(sender(r)) })
-	p.add(q.HELO != Text{}, cols(colHELO), func(r *journal.Row) bool { return q.HELO.matches(r.HELO) })
+	p.add(q.Domain != Text{}, cols(eventrow.ForgedDomain), func(r *eventrow.Row) bool { return q.Domain.matches(r.ForgedDomain) })
+	p.add(q.Sender != Text{}, senderColumns, func(r *eventrow.Row) bool { return q.Sender.matches(sender(r)) })
+	p.add(q.HELO != Text{}, cols(eventrow.HELO), func(r *eventrow.Row) bool { return q.HELO.matches(r.HELO) })
 	return p
 }
 
-func (p *plan) add(wanted bool, columns columns, match func(*journal.Row) bool) {
+func (p *plan) add(wanted bool, columns columns, match func(*eventrow.Row) bool) {
 	if wanted {
 		p.conditions = append(p.conditions, condition{columns, match})
 	}
@@ -111,7 +111,7 @@ func (p *plan) addKinds(kinds []spftrack.Kind) {
 	for _, k := range kinds {
 		names[k.String()] = true
 	}
-	p.add(len(kinds) > 0, cols(colKind), func(r *journal.Row) bool { return names[r.Kind] })
+	p.add(len(kinds) > 0, cols(eventrow.Kind), func(r *eventrow.Row) bool { return names[r.Kind] })
 }
 
 func (p *plan) addClient(client netip.Prefix) {
@@ -120,17 +120,17 @@ func (p *plan) addClient(client netip.Prefix) {
 	}
 	if client.IsSingleIP() {
 		p.client = client.Addr().String()
-		p.add(true, cols(colClientIP), func(r *journal.Row) bool { return r.ClientIP == p.client })
+		p.add(true, cols(eventrow.ClientIP), func(r *eventrow.Row) bool { return r.ClientIP == p.client })
 		return
 	}
-	p.add(true, cols(colClientIP), func(r *journal.Row) bool {
+	p.add(true, cols(eventrow.ClientIP), func(r *eventrow.Row) bool {
 		addr, err := netip.ParseAddr(r.ClientIP)
 		return err == nil && client.Contains(addr)
 	})
 }
 
 // matches reports whether a row with all of its columns is selected.
-func (p *plan) matches(r *journal.Row) bool {
+func (p *plan) matches(r *eventrow.Row) bool {
 	for _, c := range p.conditions {
 		if !c.match(r) {
 			return false
@@ -153,11 +153,11 @@ func nanoseconds(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-var senderColumns = cols(colSenderLocal, colSenderDomain)
+var senderColumns = cols(eventrow.SenderLocal, eventrow.SenderDomain)
 
 // sender is the envelope sender of a row, local@domain; "@domain" when the
 // local part is unknown, "" when nothing is known.
-func sender(r *journal.Row) string {
+func sender(r *eventrow.Row) string {
 	if r.SenderLocal == "" && r.SenderDomain == "" {
 		return ""
 	}

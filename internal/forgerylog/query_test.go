@@ -1,27 +1,9 @@
 package forgerylog
 
 import (
-	"reflect"
-	"strings"
 	"testing"
 	"time"
-
-	"nullspf/internal/journal"
 )
-
-// TestColumns compares the columns with the fields of journal.Row.
-func TestColumns(t *testing.T) {
-	row := reflect.TypeFor[journal.Row]()
-	if row.NumField() != columnCount {
-		t.Fatalf("journal.Row has %d columns, this package knows %d", row.NumField(), columnCount)
-	}
-	for i := range columnCount {
-		name, _, _ := strings.Cut(row.Field(i).Tag.Get("parquet"), ",")
-		if rowColumns[i].name != name || rowColumns[i].set == nil {
-			t.Errorf("column %d is %q, want %q", i, rowColumns[i].name, name)
-		}
-	}
-}
 
 func TestParseTime(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)

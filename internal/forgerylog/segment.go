@@ -8,6 +8,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 )
 
@@ -21,9 +22,12 @@ const batchRows = 512
 // Then the columns of the answer are read for the rows that are left.
 type segment struct {
 	file *journal.SegmentFile
-	// at is the index of each column in the file.
-	at [columnCount]int
+	// at is the index in the file of each of eventrow.Columns, absent for one
+	// that the file is too old to have.
+	at []int
 }
+
+const absent = -1
 
 // openSegment reads the footer, finds the columns, and returns the row groups
 // that may hold selected events.
@@ -54,12 +58,17 @@ func (s *segment) groups(p *plan) (list []parquet.RowGroup, err error) {
 
 func (s *segment) locate() error {
 	root := s.file.Root()
-	for i, c := range rowColumns {
-		column := root.Column(c.name)
-		if column == nil || !column.Leaf() || column.Repeated() || column.Type().Kind() != c.kind {
-			return fmt.Errorf("it has no column %s of type %s; nullspfd, or this version of it, did not write it", c.name, c.kind)
+	s.at = make([]int, len(eventrow.Columns))
+	for i, c := range eventrow.Columns {
+		column := root.Column(c.Name)
+		switch {
+		case column == nil && c.Added:
+			s.at[i] = absent
+		case column == nil || !column.Leaf() || column.Repeated() || column.Type().Kind() != c.Kind:
+			return fmt.Errorf("it has no column %s of type %s; nullspfd, or this version of it, did not write it", c.Name, c.Kind)
+		default:
+			s.at[i] = column.Index()
 		}
-		s.at[i] = column.Index()
 	}
 	return nil
 }
@@ -67,7 +76,7 @@ func (s *segment) locate() error {
 // promising asks the statistics of times and the Bloom filter of addresses.
 func (s *segment) promising(g parquet.RowGroup, p *plan) bool {
 	chunks := g.ColumnChunks()
-	if chunk, ok := chunks[s.at[colTS]].(*parquet.FileColumnChunk); ok {
+	if chunk, ok := chunks[s.at[eventrow.TS.Index]].(*parquet.FileColumnChunk); ok {
 		if first, last, ok := chunk.Bounds(); ok && !p.overlaps(first.Int64(), last.Int64()) {
 			return false
 		}
@@ -75,7 +84,7 @@ func (s *segment) promising(g parquet.RowGroup, p *plan) bool {
 	if p.client == "" {
 		return true
 	}
-	filter := chunks[s.at[colClientIP]].BloomFilter()
+	filter := chunks[s.at[eventrow.ClientIP.Index]].BloomFilter()
 	if filter == nil {
 		return true
 	}
@@ -91,7 +100,7 @@ func (s *segment) selected(ctx context.Context, g parquet.RowGroup, p *plan) ([]
 	}
 	for _, c := range p.conditions {
 		kept := rows[:0]
-		err := s.read(ctx, g, rows, c.columns, func(row int64, r *journal.Row) error {
+		err := s.read(ctx, g, rows, c.columns, func(row int64, r *eventrow.Row) error {
 			if c.match(r) {
 				kept = append(kept, row)
 			}
@@ -108,20 +117,20 @@ func (s *segment) selected(ctx context.Context, g parquet.RowGroup, p *plan) ([]
 // read calls yield with the given rows of a group, of which only some columns
 // are set, and which are valid until yield returns. Its errors are those of the
 // file, of yield and of ctx.
-func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int64, set columns, yield func(int64, *journal.Row) error) error {
+func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int64, set columns, yield func(int64, *eventrow.Row) error) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	chunks := g.ColumnChunks()
 	var readers []*columnReader
-	for c := range columnCount {
-		if set.has(c) {
-			r := newColumnReader(chunks[s.at[c]], rowColumns[c].set)
+	for i, c := range eventrow.Columns {
+		if set.has(c) && s.at[i] != absent {
+			r := newColumnReader(chunks[s.at[i]], c)
 			defer r.close()
 			readers = append(readers, r)
 		}
 	}
-	buf := make([]journal.Row, min(batchRows, len(rows)))
+	buf := make([]eventrow.Row, min(batchRows, len(rows)))
 	for batch := range slices.Chunk(rows, batchRows) {
 		if err := ctx.Err(); err != nil {
 			return err

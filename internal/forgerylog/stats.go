@@ -3,6 +3,7 @@ package forgerylog
 import (
 	"context"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -74,7 +75,7 @@ func (r *run) stats(v *journal.View) (FolderStats, error) {
 	}
 	attempts := newPlan(Query{})
 	for _, file := range v.Segments() {
-		err := r.excuse(r.segment(file, attempts, 0, func(*journal.Row) error {
+		err := r.excuse(r.segment(file, attempts, 0, func(*eventrow.Row) error {
 			s.Attempts++
 			return nil
 		}))
@@ -82,7 +83,7 @@ func (r *run) stats(v *journal.View) (FolderStats, error) {
 			return s, err
 		}
 	}
-	err := r.tail(v, newPlan(Query{Packets: true}), func(row *journal.Row) error {
+	err := r.tail(v, newPlan(Query{Packets: true}), func(row *eventrow.Row) error {
 		saw(row.TS, row.TS)
 		s.Unsealed++
 		s.Events++

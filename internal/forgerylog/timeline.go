@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"nullspf/internal/journal"
+	"nullspf/internal/eventrow"
 )
 
 // Series is the answer of [Engine.Timeline].
@@ -37,7 +37,7 @@ func (f *Folders) Timeline(ctx context.Context, q Query, per Unit) (*Series, err
 	series := &Series{Per: per}
 	counts := make(map[int64]uint64)
 	unit := int64(per.Duration())
-	err = r.scan(newPlan(q), cols(colTS), func(row *journal.Row) error {
+	err = r.scan(newPlan(q), cols(eventrow.TS), func(row *eventrow.Row) error {
 		series.Total++
 		counts[floor(row.TS, unit)]++
 		if len(counts) > maxBuckets {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"unsafe"
 
-	"nullspf/internal/journal"
+	"nullspf/internal/eventrow"
 )
 
 // Ranking is the answer of [Engine.Top].
@@ -49,7 +49,7 @@ func (f *Folders) Top(ctx context.Context, q Query, by Field, n int) (*Ranking, 
 	}
 	ranking := &Ranking{By: by}
 	counter := newCounter(f.keys, f.keyBytes)
-	err = r.scan(newPlan(q), set, func(row *journal.Row) error {
+	err = r.scan(newPlan(q), set, func(row *eventrow.Row) error {
 		ranking.Total++
 		if k := key(row); k != "" {
 			counter.add(k)
@@ -73,18 +73,18 @@ const (
 
 // keyOf returns the columns from which the value of a field is made, and the
 // function that makes it. The value is valid until the next call.
-func keyOf(f Field) (columns, func(*journal.Row) string, error) {
+func keyOf(f Field) (columns, func(*eventrow.Row) string, error) {
 	var buf []byte
 	switch f {
 	case ByIP:
-		return cols(colClientIP), func(r *journal.Row) string { return r.ClientIP }, nil
+		return cols(eventrow.ClientIP), func(r *eventrow.Row) string { return r.ClientIP }, nil
 	case ByNet:
-		return cols(colClientIP), func(r *journal.Row) string {
+		return cols(eventrow.ClientIP), func(r *eventrow.Row) string {
 			buf = appendNet(buf[:0], r.ClientIP)
 			return view(buf)
 		}, nil
 	case BySender:
-		return senderColumns, func(r *journal.Row) string {
+		return senderColumns, func(r *eventrow.Row) string {
 			if r.SenderLocal == "" {
 				return ""
 			}
@@ -92,11 +92,11 @@ func keyOf(f Field) (columns, func(*journal.Row) string, error) {
 			return view(buf)
 		}, nil
 	case ByHELO:
-		return cols(colHELO), func(r *journal.Row) string { return r.HELO }, nil
+		return cols(eventrow.HELO), func(r *eventrow.Row) string { return r.HELO }, nil
 	case ByDomain:
-		return cols(colForgedDomain), func(r *journal.Row) string { return r.ForgedDomain }, nil
+		return cols(eventrow.ForgedDomain), func(r *eventrow.Row) string { return r.ForgedDomain }, nil
 	case ByResolver:
-		return cols(colResolver), func(r *journal.Row) string { return r.Resolver }, nil
+		return cols(eventrow.Resolver), func(r *eventrow.Row) string { return r.Resolver }, nil
 	}
 	_, err := ParseField(string(f))
 	return 0, nil, err

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"nullspf/internal/eventrow"
 )
 
 // Format is a form of output.
@@ -31,31 +33,8 @@ func ParseFormat(s string) (Format, error) {
 	return "", fmt.Errorf("no format %q; there are %s", s, join(formats))
 }
 
-// shown is the last guard before output: a text of a row is printable ASCII
-// without spaces already, unless the file was forged. What is not becomes \DDD.
-func shown(s string) string {
-	harmless := func(c byte) bool { return c > ' ' && c < 0x7f }
-	i := 0
-	for i < len(s) && harmless(s[i]) {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
-	var b strings.Builder
-	b.WriteString(s[:i])
-	for ; i < len(s); i++ {
-		if harmless(s[i]) {
-			b.WriteByte(s[i])
-		} else {
-			fmt.Fprintf(&b, `\%03d`, s[i])
-		}
-	}
-	return b.String()
-}
-
 // cell is a text of a row in CSV.
-func cell(s string) string { return noFormula(shown(s)) }
+func cell(s string) string { return noFormula(eventrow.Shown(s)) }
 
 // noFormula makes a text safe for spreadsheets, which take a cell that begins
 // with one of these characters for a formula, and split lines at semicolons in
@@ -77,11 +56,5 @@ func printable(s string) string {
 	}
 	return s
 }
-
-// Timestamps are UTC. A table has milliseconds, the other formats nanoseconds.
-const (
-	tableTime = "2006-01-02T15:04:05.000Z"
-	exactTime = "2006-01-02T15:04:05.000000000Z"
-)
 
 func formatTime(ts int64, layout string) string { return time.Unix(0, ts).UTC().Format(layout) }

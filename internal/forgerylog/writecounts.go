@@ -8,6 +8,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"nullspf/internal/eventrow"
 )
 
 // WriteRanking writes a ranking. packets says what was counted.
@@ -22,7 +24,7 @@ func WriteRanking(w io.Writer, f Format, r *Ranking, packets bool) error {
 	t.right[0], t.right[1] = true, true
 	for _, k := range r.Ranks {
 		share := strconv.FormatFloat(100*float64(k.Count)/float64(r.Total), 'f', 1, 64) + "%"
-		if err := t.add(strconv.FormatUint(k.Count, 10), share, shown(k.Value)); err != nil {
+		if err := t.add(strconv.FormatUint(k.Count, 10), share, eventrow.Shown(k.Value)); err != nil {
 			return err
 		}
 	}
@@ -75,7 +77,7 @@ type rankJSON struct {
 func rankingJSON(w io.Writer, r *Ranking) error {
 	values := make([]rankJSON, len(r.Ranks))
 	for i, k := range r.Ranks {
-		values[i] = rankJSON{shown(k.Value), k.Count}
+		values[i] = rankJSON{eventrow.Shown(k.Value), k.Count}
 	}
 	return document(w, struct {
 		By       Field      `json:"by"`
@@ -158,7 +160,7 @@ type bucketJSON struct {
 func seriesJSON(w io.Writer, s *Series) error {
 	buckets := []bucketJSON{}
 	_ = s.eachBucket(fileGap, func(b Bucket) error {
-		buckets = append(buckets, bucketJSON{formatTime(b.Start, exactTime), b.Count})
+		buckets = append(buckets, bucketJSON{formatTime(b.Start, eventrow.ExactTime), b.Count})
 		return nil
 	}, func(int64) error { return nil })
 	return document(w, struct {
@@ -174,7 +176,7 @@ func seriesCSV(w io.Writer, s *Series) error {
 		return err
 	}
 	err := s.eachBucket(fileGap, func(b Bucket) error {
-		return c.Write([]string{formatTime(b.Start, exactTime), strconv.FormatUint(b.Count, 10)})
+		return c.Write([]string{formatTime(b.Start, eventrow.ExactTime), strconv.FormatUint(b.Count, 10)})
 	}, func(int64) error { return nil })
 	if err != nil {
 		return err

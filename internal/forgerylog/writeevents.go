@@ -2,18 +2,18 @@ package forgerylog
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
-	"encoding/json"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
 
-	"nullspf/internal/journal"
+	"nullspf/internal/eventrow"
 )
 
 // EventWriter writes events in a format.
 type EventWriter interface {
-	Write(*journal.Row) error
+	Write(*eventrow.Row) error
 	// Flush writes what is held back. It is called at the end at least.
 	Flush() error
 }
@@ -31,104 +31,98 @@ func NewEventWriter(w io.Writer, f Format, packets bool) EventWriter {
 	return newEventTable(w, packets)
 }
 
+// tableColumn is a column of a table of events.
+type tableColumn struct {
+	heading string
+	cell    func(*eventrow.Row) string
+}
+
+func tableColumnOf(c *eventrow.Column) tableColumn { return tableColumn{c.Heading, c.Cell} }
+
+var (
+	eventColumns = []tableColumn{
+		tableColumnOf(eventrow.TS), tableColumnOf(eventrow.Kind), tableColumnOf(eventrow.ClientIP), tableColumnOf(eventrow.ForgedDomain),
+		{"SENDER", func(r *eventrow.Row) string { return eventrow.Shown(sender(r)) }},
+		tableColumnOf(eventrow.HELO), tableColumnOf(eventrow.Resolver), tableColumnOf(eventrow.ServerID),
+	}
+	packetColumns = []tableColumn{tableColumnOf(eventrow.Qtype), tableColumnOf(eventrow.Flags), tableColumnOf(eventrow.RawName)}
+)
+
 type eventTable struct {
 	*tableWriter
-	packets bool
+	columns []tableColumn
 }
 
 func newEventTable(w io.Writer, packets bool) *eventTable {
-	header := []string{"TIME", "KIND", "CLIENT", "DOMAIN", "SENDER", "HELO", "RESOLVER", "SERVER"}
+	columns := eventColumns
 	if packets {
-		header = append(header, "TYPE", "FLAGS", "NAME")
+		columns = slices.Concat(columns, packetColumns)
 	}
-	return &eventTable{newTableWriter(w, header...), packets}
+	var headings []string
+	for _, c := range columns {
+		headings = append(headings, c.heading)
+	}
+	return &eventTable{newTableWriter(w, headings...), columns}
 }
 
-func (t *eventTable) Write(r *journal.Row) error {
-	// The texts are kept until the block is complete.
-	row := []string{
-		formatTime(r.TS, tableTime), r.Kind, r.ClientIP, r.ForgedDomain, sender(r), r.HELO, r.Resolver, r.ServerID,
-	}
-	if t.packets {
-		row = append(row, typeName(r.Qtype), r.Flags, r.RawName)
-	}
-	for i := range row {
-		if row[i] = strings.Clone(shown(row[i])); row[i] == "" {
-			row[i] = "-"
-		}
+func (t *eventTable) Write(r *eventrow.Row) error {
+	row := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		// The texts are kept until the block is complete.
+		row[i] = cmp.Or(strings.Clone(c.cell(r)), "-")
 	}
 	return t.add(row...)
 }
 
 func (t *eventTable) Flush() error { return t.flush() }
 
-// typeName is the mnemonic of a type of question that is often seen, or the
-// form of RFC 3597 section 5.
-func typeName(t int32) string {
-	switch t {
-	case 0:
-		return ""
-	case 1:
-		return "A"
-	case 2:
-		return "NS"
-	case 6:
-		return "SOA"
-	case 15:
-		return "MX"
-	case 16:
-		return "TXT"
-	case 28:
-		return "AAAA"
-	case 255:
-		return "ANY"
-	}
-	return "TYPE" + strconv.Itoa(int(t))
-}
-
-// eventFields is an event in JSON.
-type eventFields struct {
-	Time           string `json:"time"`
-	Seq            uint64 `json:"seq"`
-	Server         string `json:"server"`
-	Zone           string `json:"zone"`
-	Kind           string `json:"kind"`
-	ClientIP       string `json:"client_ip"`
-	SenderLocal    string `json:"sender_local"`
-	SenderDomain   string `json:"sender_domain"`
-	ForgedDomain   string `json:"forged_domain"`
-	HELO           string `json:"helo"`
-	Resolver       string `json:"resolver"`
-	ResolverPort   int32  `json:"resolver_port"`
-	Transport      string `json:"transport"`
-	Qtype          int32  `json:"qtype"`
-	ClientSubnet   string `json:"client_subnet"`
-	SourceVerified bool   `json:"source_verified"`
-	Flags          string `json:"flags"`
-	Attempt        bool   `json:"attempt"`
-	Name           string `json:"name"`
-}
-
+// eventJSON writes an object a line.
 type eventJSON struct {
 	w *bufio.Writer
-	e *json.Encoder
+	// text and line are memory for the next event.
+	text, line []byte
 }
 
-func newEventJSON(w io.Writer) *eventJSON {
-	b := bufio.NewWriter(w)
-	return &eventJSON{b, json.NewEncoder(b)}
+func newEventJSON(w io.Writer) *eventJSON { return &eventJSON{w: bufio.NewWriter(w)} }
+
+func (j *eventJSON) Write(r *eventrow.Row) error {
+	j.line = append(j.line[:0], '{')
+	for _, c := range eventrow.Columns {
+		if c.Index > 0 {
+			j.line = append(j.line, ',')
+		}
+		j.line = append(appendJSON(j.line, []byte(c.Label)), ':')
+		if j.text = c.Append(j.text[:0], r); c.Quoted() {
+			j.line = appendJSON(j.line, j.text)
+		} else {
+			j.line = append(j.line, j.text...)
+		}
+	}
+	_, err := j.w.Write(append(j.line, '}', '\n'))
+	return err
 }
 
-func (j *eventJSON) Write(r *journal.Row) error {
-	return j.e.Encode(eventFields{
-		formatTime(r.TS, exactTime), uint64(r.Seq), shown(r.ServerID), shown(r.Zone), shown(r.Kind), shown(r.ClientIP),
-		shown(r.SenderLocal), shown(r.SenderDomain), shown(r.ForgedDomain), shown(r.HELO), shown(r.Resolver), r.ResolverPort,
-		shown(r.Transport), r.Qtype, shown(r.ClientSubnet), r.SourceVerified, shown(r.Flags), r.Attempt, shown(r.RawName),
-	})
+// appendJSON appends printable ASCII as a string of JSON. As encoding/json does,
+// it escapes what has a meaning in HTML.
+func appendJSON(b, text []byte) []byte {
+	const digits = "0123456789abcdef"
+	b = append(b, '"')
+	for _, c := range text {
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '<', '>', '&':
+			b = append(b, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
 }
 
 func (j *eventJSON) Flush() error { return j.w.Flush() }
 
+// eventCSV writes a line with the names of columns, then a line an event.
 type eventCSV struct {
 	w     *csv.Writer
 	begun bool
@@ -141,22 +135,25 @@ func (c *eventCSV) begin() error {
 		return nil
 	}
 	c.begun = true
-	return c.w.Write([]string{
-		"time", "seq", "server", "zone", "kind", "client_ip", "sender_local", "sender_domain", "forged_domain", "helo", "resolver",
-		"resolver_port", "transport", "qtype", "client_subnet", "source_verified", "flags", "attempt", "name",
-	})
+	var names []string
+	for _, column := range eventrow.Columns {
+		names = append(names, column.Label)
+	}
+	return c.w.Write(names)
 }
 
-func (c *eventCSV) Write(r *journal.Row) error {
+func (c *eventCSV) Write(r *eventrow.Row) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
-	return c.w.Write([]string{
-		formatTime(r.TS, exactTime), strconv.FormatUint(uint64(r.Seq), 10), cell(r.ServerID), cell(r.Zone), cell(r.Kind),
-		cell(r.ClientIP), cell(r.SenderLocal), cell(r.SenderDomain), cell(r.ForgedDomain), cell(r.HELO), cell(r.Resolver),
-		strconv.Itoa(int(r.ResolverPort)), cell(r.Transport), strconv.Itoa(int(r.Qtype)), cell(r.ClientSubnet),
-		strconv.FormatBool(r.SourceVerified), cell(r.Flags), strconv.FormatBool(r.Attempt), cell(r.RawName),
-	})
+	cells := make([]string, len(eventrow.Columns))
+	for i, column := range eventrow.Columns {
+		cells[i] = string(column.Append(nil, r))
+		if column.Quoted() {
+			cells[i] = noFormula(cells[i])
+		}
+	}
+	return c.w.Write(cells)
 }
 
 func (c *eventCSV) Flush() error {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 )
 
@@ -32,11 +33,11 @@ func WriteStats(w io.Writer, f Format, list []FolderStats) error {
 func (s *FolderStats) describe(b *strings.Builder) {
 	row := func(key, value string) { fmt.Fprintf(b, "  %-12s %s\n", key, value) }
 	fmt.Fprintln(b, printable(s.Dir))
-	row("server", cmp.Or(shown(s.Server), "unknown"))
+	row("server", cmp.Or(eventrow.Shown(s.Server), "unknown"))
 	row("events", fmt.Sprintf("%d, %s among them", s.Events, number(s.Attempts, "attempt")))
 	if s.Events > 0 {
-		row("first", formatTime(s.First, tableTime))
-		row("last", formatTime(s.Last, tableTime))
+		row("first", formatTime(s.First, eventrow.TableTime))
+		row("last", formatTime(s.Last, eventrow.TableTime))
 	}
 	row("sealed", fmt.Sprintf("%d in %s of %s", s.Sealed, number(uint64(s.Segments), "segment"), octets(s.SegmentBytes)))
 	row("not sealed", fmt.Sprintf("%d in files of %s", s.Unsealed, octets(s.WALBytes)))
@@ -66,7 +67,7 @@ func byReason(m map[string]uint64) string {
 	var parts []string
 	for _, reason := range slices.Sorted(maps.Keys(m)) {
 		total += m[reason]
-		parts = append(parts, fmt.Sprintf("%s %d", shown(reason), m[reason]))
+		parts = append(parts, fmt.Sprintf("%s %d", eventrow.Shown(reason), m[reason]))
 	}
 	return fmt.Sprintf("%d: %s", total, strings.Join(parts, ", "))
 }
@@ -107,15 +108,15 @@ type folderJSON struct {
 
 func (s *FolderStats) fields() folderJSON {
 	j := folderJSON{
-		Folder: printable(s.Dir), Server: shown(s.Server), Events: s.Events, Attempts: s.Attempts,
+		Folder: printable(s.Dir), Server: eventrow.Shown(s.Server), Events: s.Events, Attempts: s.Attempts,
 		Sealed: s.Sealed, Segments: s.Segments, SegmentBytes: s.SegmentBytes,
 		Unsealed: s.Unsealed, WALBytes: s.WALBytes, Expired: s.Expired, Lost: s.lost(), Gaps: make(map[string]uint64),
 	}
 	for reason, n := range s.Gaps {
-		j.Gaps[shown(reason)] += n
+		j.Gaps[eventrow.Shown(reason)] += n
 	}
 	if s.Events > 0 {
-		j.First, j.Last = formatTime(s.First, exactTime), formatTime(s.Last, exactTime)
+		j.First, j.Last = formatTime(s.First, eventrow.ExactTime), formatTime(s.Last, eventrow.ExactTime)
 	}
 	return j
 }
@@ -168,7 +169,7 @@ func WriteReport(w io.Writer, list []FolderReport) error {
 			fmt.Fprintf(&b, "%s: note: %s\n", dir, printable(n.String()))
 		}
 		for _, g := range r.Gaps {
-			fmt.Fprintf(&b, "%s: gap: %s from %d on without events: %s\n", dir, number(g.Last-g.First+1, "number"), g.First, shown(g.Reason))
+			fmt.Fprintf(&b, "%s: gap: %s from %d on without events: %s\n", dir, number(g.Last-g.First+1, "number"), g.First, eventrow.Shown(g.Reason))
 		}
 		verdict := "no problem"
 		if n := len(r.Problems); n > 0 {

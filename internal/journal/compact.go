@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"nullspf/internal/eventrow"
 )
 
 const (
@@ -141,7 +143,7 @@ func (s *sealer) copySegment(w *segmentWriter, from *Segment) error {
 	defer f.close()
 	rows := uint64(0)
 	var writing error
-	err = f.rows(0, func(batch []Row) error {
+	err = f.rows(0, func(batch []eventrow.Row) error {
 		if closed(s.stop) {
 			writing = errStopping
 			return writing

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nullspf/internal/attempt"
+	"nullspf/internal/eventrow"
 	"nullspf/spftrack"
 )
 
@@ -160,7 +161,7 @@ func (f *Follower) readSealed(m *Manifest) error {
 		if err != nil {
 			return err
 		}
-		err = file.rows(f.next, func(rows []Row) error {
+		err = file.rows(f.next, func(rows []eventrow.Row) error {
 			for i := range rows {
 				e := rows[i].Event()
 				f.next = e.Seq + 1

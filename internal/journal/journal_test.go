@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/eventrow"
 	"nullspf/spftrack"
 )
 
@@ -120,7 +121,7 @@ func tryReadAll(dir string) ([]spftrack.Event, error) {
 	defer v.Close()
 	var events []spftrack.Event
 	for _, s := range v.Segments() {
-		err := s.rows(0, func(rows []Row) error {
+		err := s.rows(0, func(rows []eventrow.Row) error {
 			for i := range rows {
 				events = append(events, rows[i].Event())
 			}
@@ -319,4 +320,18 @@ func onlyWAL(t testing.TB, dir string) string {
 		t.Fatalf("%d wal files, %v", len(names), err)
 	}
 	return filepath.Join(dir, walDir, names[0].String())
+}
+
+func TestPutDoesNotAllocate(t *testing.T) {
+	j := mustOpen(t, testSettings(t))
+	w := j.Worker(0)
+	p := idPacket(1)
+	p.ECS = netip.MustParsePrefix("2001:db8::/48")
+	if n := testing.AllocsPerRun(10000, func() { w.Put(p); w.Commit() }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	long := &Packet{Name: make([]byte, 256)}
+	if w.Put(long) || j.Stats().Lost[LostInvalid] != 1 {
+		t.Error("a name that is too long was taken")
+	}
 }

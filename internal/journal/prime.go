@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"nullspf/internal/attempt"
+	"nullspf/internal/eventrow"
 )
 
 // A fold remembers no more than about primeRows sealed events, in no more than
@@ -60,7 +61,7 @@ func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 		rows += groups[first].NumRows()
 	}
 	for _, group := range groups[first:] {
-		err := readGroup(group, 0, func(rows []Row) error {
+		err := readGroup(group, 0, func(rows []eventrow.Row) error {
 			for i := range rows {
 				e := rows[i].Event()
 				fold.Remember(&e)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/files"
 )
 
@@ -185,7 +186,7 @@ func describeSegment(f segmentPath) (*Segment, []Gap, error) {
 	var gaps []Gap
 	next := s.First
 	opened := &SegmentFile{Segment: *s, f: file}
-	err = opened.rows(0, func(rows []Row) error {
+	err = opened.rows(0, func(rows []eventrow.Row) error {
 		for i := range rows {
 			ts, seq := rows[i].TS, uint64(rows[i].Seq)
 			if s.Rows == 0 {

@@ -1,4 +1,4 @@
-package journal
+package eventrow
 
 import (
 	"math/rand/v2"
@@ -23,7 +23,7 @@ func TestRows(t *testing.T) {
 		}
 		return string(b)
 	}
-	var b rowBuilder
+	var b Builder
 	for i := range 5000 {
 		name := []byte{}
 		for len(name) < 180 && rng.IntN(8) > 0 {
@@ -41,8 +41,8 @@ func TestRows(t *testing.T) {
 				SenderDomain: octets(250), Forged: octets(250), HELO: octets(250), Flags: spftrack.Flags(i % 16),
 			},
 		}
-		b.add(&e)
-		row := &b.rows[len(b.rows)-1]
+		row := &Row{}
+		b.Fill(row, &e)
 		if want := spftrack.PrintableName(name); row.RawName != want {
 			t.Fatalf("raw name %q, want %q", row.RawName, want)
 		}
@@ -59,22 +59,5 @@ func TestRows(t *testing.T) {
 				}
 			}
 		}
-		if b.full() {
-			b.reset()
-		}
-	}
-}
-
-func TestPutDoesNotAllocate(t *testing.T) {
-	j := mustOpen(t, testSettings(t))
-	w := j.Worker(0)
-	p := idPacket(1)
-	p.ECS = netip.MustParsePrefix("2001:db8::/48")
-	if n := testing.AllocsPerRun(10000, func() { w.Put(p); w.Commit() }); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-	long := &Packet{Name: make([]byte, 256)}
-	if w.Put(long) || j.Stats().Lost[LostInvalid] != 1 {
-		t.Error("a name that is too long was taken")
 	}
 }

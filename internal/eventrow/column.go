@@ -1,0 +1,150 @@
+// Package eventrow is the schema of an event: which columns it has, how each is
+// made of an event, stored in a segment, read from it and shown.
+//
+// [Row] declares how the columns are stored, [Columns] lists them. Everything
+// that handles all columns goes by that list: the Parquet files, JSON, CSV,
+// tables, the document of the journal. CONTRIBUTING.md says how to add one.
+package eventrow
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"github.com/parquet-go/parquet-go"
+
+	"nullspf/spftrack"
+)
+
+// Column is a column of the schema.
+type Column struct {
+	// Name is its name in segments.
+	Name string
+	// Label is its name in JSON and CSV.
+	Label string
+	// Heading stands above it in tables, "" for a column that no table shows.
+	Heading string
+	// Meaning is for documents.
+	Meaning string
+	// Added: segments of earlier versions lack it; its value is zero there.
+	Added bool
+	// Index is its place in [Columns].
+	Index int
+	// Kind is its physical type in segments.
+	Kind parquet.Kind
+
+	quoted  bool
+	show    func([]byte, *Row) []byte
+	brief   func(*Row) string
+	set     func(*Row, parquet.Value)
+	fill    func(*Builder, *Row, *spftrack.Event)
+	restore func(*Row, *spftrack.Event)
+	clone   func(*Row)
+}
+
+// Set puts a value, whose kind is that of the column, into a row. Texts stay in
+// the memory of the value.
+func (c *Column) Set(r *Row, v parquet.Value) { c.set(r, v) }
+
+// Append appends the value of a row as JSON and CSV have it: printable ASCII.
+func (c *Column) Append(b []byte, r *Row) []byte { return c.show(b, r) }
+
+// Quoted reports whether the value is a string in JSON.
+func (c *Column) Quoted() bool { return c.quoted }
+
+// Cell is the value of a row in a table: printable ASCII, "" for none.
+func (c *Column) Cell(r *Row) string {
+	if c.brief != nil {
+		return c.brief(r)
+	}
+	return string(c.show(nil, r))
+}
+
+// TypeName is the type of the column in documents.
+func (c *Column) TypeName() string {
+	if c.Kind == parquet.ByteArray {
+		return "text"
+	}
+	return c.Kind.String()
+}
+
+type (
+	filler   = func(*Builder, *Row, *spftrack.Event)
+	restorer = func(*Row, *spftrack.Event)
+)
+
+// text makes a column of text.
+func text(c Column, field func(*Row) *string, fill filler, restore restorer) *Column {
+	c.Kind, c.quoted = parquet.ByteArray, true
+	c.set = func(r *Row, v parquet.Value) {
+		b := v.ByteArray()
+		*field(r) = unsafe.String(unsafe.SliceData(b), len(b))
+	}
+	c.show = func(b []byte, r *Row) []byte { return append(b, Shown(*field(r))...) }
+	c.clone = func(r *Row) { *field(r) = strings.Clone(*field(r)) }
+	return complete(c, field(&named), fill, restore)
+}
+
+// number makes a column of integers.
+func number[N int32 | int64](c Column, field func(*Row) *N, fill filler, restore restorer) *Column {
+	switch any(N(0)).(type) {
+	case int32:
+		c.Kind = parquet.Int32
+		c.set = func(r *Row, v parquet.Value) { *field(r) = N(v.Int32()) }
+	default:
+		c.Kind = parquet.Int64
+		c.set = func(r *Row, v parquet.Value) { *field(r) = N(v.Int64()) }
+	}
+	if c.show == nil {
+		c.show = func(b []byte, r *Row) []byte { return strconv.AppendInt(b, int64(*field(r)), 10) }
+	}
+	return complete(c, field(&named), fill, restore)
+}
+
+// truth makes a column of truth values.
+func truth(c Column, field func(*Row) *bool, fill filler, restore restorer) *Column {
+	c.Kind = parquet.Boolean
+	c.set = func(r *Row, v parquet.Value) { *field(r) = v.Boolean() }
+	c.show = func(b []byte, r *Row) []byte { return strconv.AppendBool(b, *field(r)) }
+	return complete(c, field(&named), fill, restore)
+}
+
+// named is the row whose fields' places tell the names of columns.
+var named Row
+
+// complete finishes a column, whose name is in the tag of its field of named.
+func complete(c Column, field any, fill filler, restore restorer) *Column {
+	row := reflect.ValueOf(&named).Elem()
+	for i := range row.NumField() {
+		if row.Field(i).Addr().Interface() == field {
+			c.Name, _, _ = strings.Cut(row.Type().Field(i).Tag.Get("parquet"), ",")
+		}
+	}
+	if c.Name == "" {
+		panic(fmt.Sprintf("eventrow: the field of column %s has no tag", c.Label))
+	}
+	c.fill, c.restore = fill, restore
+	return &c
+}
+
+// Clone copies a row with its texts, so that it can be kept.
+func (r *Row) Clone() Row {
+	row := *r
+	for _, c := range Columns {
+		if c.clone != nil {
+			c.clone(&row)
+		}
+	}
+	return row
+}
+
+// Event returns what the row was made of.
+func (r *Row) Event() spftrack.Event {
+	var e spftrack.Event
+	for _, c := range Columns {
+		c.restore(r, &e)
+	}
+	return e
+}

@@ -1,0 +1,86 @@
+package eventrow
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"nullspf/spftrack"
+)
+
+var update = flag.Bool("update", false, "write the table of columns into docs/journal.md")
+
+// TestEveryFieldIsAColumn: of a row, once; and what an event holds reaches the
+// row and comes back.
+func TestEveryFieldIsAColumn(t *testing.T) {
+	e := spftrack.Event{
+		Seq: 1, Time: 2, Server: "ns1.example.net", Zone: "_spf.example.net",
+		Parsed: spftrack.Parsed{
+			Kind: spftrack.KindExp, ClientIP: netip.MustParseAddr("192.0.2.7"), SenderLocal: "info", SenderDomain: "shop.example",
+			Forged: "shop.example", HELO: "mail.example.org", Flags: spftrack.FlagTruncated,
+		},
+		Resolver: netip.MustParseAddrPort("198.51.100.53:4711"), Transport: spftrack.TransportTCP, QType: 16,
+		ClientSubnet: netip.MustParsePrefix("203.0.113.0/24"), SourceVerified: true, Name: []byte("\x01x\x00"),
+	}
+	checkFilled(t, reflect.ValueOf(e))
+	var row Row
+	new(Builder).Fill(&row, &e)
+	checkFilled(t, reflect.ValueOf(row))
+	if back := row.Event(); !reflect.DeepEqual(back, e) {
+		t.Errorf("the row's event is %+v,\nwant %+v", back, e)
+	}
+	names := make(map[string]bool)
+	for _, c := range Columns {
+		if names[c.Name] || c.Meaning == "" || c.Label == "" {
+			t.Errorf("column %s stands there twice, or lacks label or meaning", c.Name)
+		}
+		names[c.Name] = true
+	}
+	if n := reflect.TypeFor[Row]().NumField(); len(Columns) != n {
+		t.Errorf("a row has %d fields, but there are %d columns", n, len(Columns))
+	}
+}
+
+// checkFilled fails when a field is zero: then the test says nothing about it.
+func checkFilled(t *testing.T, v reflect.Value) {
+	t.Helper()
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			t.Errorf("field %s of %s is zero", v.Type().Field(i).Name, v.Type())
+		}
+	}
+}
+
+// TestDocument compares the table in docs/journal.md with the columns.
+func TestDocument(t *testing.T) {
+	const path, heading = "../../docs/journal.md", "| column | JSON, CSV | type | meaning |\n|---|---|---|---|\n"
+	var want strings.Builder
+	want.WriteString(heading)
+	for _, c := range Columns {
+		fmt.Fprintf(&want, "| `%s` | `%s` | %s | %s |\n", c.Name, c.Label, c.TypeName(), c.Meaning)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, table, found := bytes.Cut(text, []byte(heading))
+	_, after, _ := bytes.Cut(table, []byte("\n\n"))
+	if !found {
+		t.Fatalf("%s has no table of columns that begins with\n%s", path, heading)
+	}
+	document := string(before) + want.String() + "\n" + string(after)
+	if document == string(text) {
+		return
+	}
+	if !*update {
+		t.Fatalf("the table of columns in %s is not that of the schema; run go test ./internal/eventrow -update", path)
+	}
+	if err := os.WriteFile(path, []byte(document), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
