@@ -18,21 +18,22 @@ var ErrNotSecondary = errors.New("the zone has no primary here")
 // from the address of a primary of the zone that also signs with the primary's
 // key, if it has one; key is the one that the message was signed with. It never
 // waits for the network or the disk.
-func (s *Engine) Notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, newest uint32, hasSerial bool) (rcode int) {
+func (e *Engine) Notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, newest uint32, hasSerial bool) (rcode int) {
+	s := &e.schedule
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z := s.zones[zone]
 	if z == nil {
 		return dns.RcodeNotAuth
 	}
-	from := z.group.primaryAt(client.Addr(), key)
+	from := z.group.primaries.find(client.Addr(), key)
 	if from < 0 {
-		s.counts.notifyRefused.Add(1)
+		e.counts.notifyRefused.Add(1)
 		return dns.RcodeRefused
 	}
-	s.counts.notifyAccepted.Add(1)
+	e.counts.notifyAccepted.Add(1)
 	// Who sends can be reached.
-	z.group.reach[from] = reach{}
+	z.group.primaries.heard(from)
 	if hasSerial && z.have != nil && !z.expired && !z.running && !serial.Greater(newest, z.have.Serial()) {
 		return dns.RcodeSuccess
 	}
@@ -46,7 +47,8 @@ func (s *Engine) Notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, n
 
 // Retransfer has a zone transferred whole, whatever its serial number. It does
 // not wait for that. The error is [ErrNotSecondary].
-func (s *Engine) Retransfer(zone wire.Name) error {
+func (e *Engine) Retransfer(zone wire.Name) error {
+	s := &e.schedule
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z := s.zones[zone]
@@ -54,13 +56,9 @@ func (s *Engine) Retransfer(zone wire.Name) error {
 		return ErrNotSecondary
 	}
 	z.whole = true
-	s.askAnyway(z)
-	return nil
-}
-
-// askAnyway asks even primaries that could not be reached. mu is held.
-func (s *Engine) askAnyway(z *zone) {
-	clear(z.group.reach)
+	// Primaries that could not be reached are tried too.
+	z.group.primaries.forgive()
 	s.ask(z, urgencyAsked)
 	s.rouse()
+	return nil
 }

@@ -1,26 +1,156 @@
 package secondary
 
 import (
-	"github.com/miekg/dns"
+	"fmt"
+	"hash/maphash"
 
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
-// publicPart returns what is answered from a catalog zone: that which a
-// secondary asks before it transfers it. The list of all zones is not for
-// everybody (RFC 9432 section 7).
-func publicPart(z *zonestore.Zone) *zonestore.Zone {
-	b := zonestore.NewBuilder(z.Name())
-	for r := range z.Records {
-		if r.Name == z.Name() && (r.Type == dns.TypeSOA || r.Type == dns.TypeNS) {
-			if b.Add(*r) != nil {
-				return nil
+// place says where a zone belongs.
+type place struct {
+	group *group
+	// catalog is the zone that lists it, with what label; nil when the
+	// configuration names it.
+	catalog   *zone
+	label     uint64
+	isCatalog bool
+}
+
+// places say which zones are to be served.
+type places map[wire.Name]place
+
+// configured returns the places of the zones that the configuration names.
+func configured(groups []*group) places {
+	p := make(places)
+	for _, g := range groups {
+		for _, name := range g.Zones {
+			p[name] = place{group: g}
+		}
+		for _, name := range g.Catalogs {
+			p[name] = place{group: g, isCatalog: true}
+		}
+	}
+	return p
+}
+
+// catalog is a catalog zone with the version that it has now, nil before the
+// first.
+type catalog struct {
+	zone    *zone
+	group   *group
+	version *zonestore.Zone
+}
+
+// consumer finds out which zones catalog zones list (RFC 9432).
+type consumer struct {
+	log    zerolog.Logger
+	counts *counts
+	// taken reports whether a name is served otherwise.
+	taken func(wire.Name) bool
+	// most is the number of zones that a catalog zone may list.
+	most int
+}
+
+// maxEmptied is the greatest number of members that a catalog zone may lose all
+// at once.
+const maxEmptied = 10
+
+// place adds the members of catalog zones to places that have what the
+// configuration names. served are the zones until now: a zone stays with the
+// catalog zone that it belongs to; else the first one has it.
+func (c *consumer) place(p places, catalogs []catalog, served map[wire.Name]*zone) {
+	count := make(map[*zone]int)
+	for _, z := range served {
+		if z.catalog != nil {
+			count[z.catalog]++
+		}
+	}
+	lists := make([][]xfr.Member, len(catalogs))
+	for i, k := range catalogs {
+		var ok bool
+		if lists[i], ok = c.members(k, count[k.zone]); !ok {
+			p.stay(k, served)
+		}
+	}
+	var skipped skippedMembers
+	for _, stays := range []bool{true, false} {
+		for i, k := range catalogs {
+			for _, m := range lists[i] {
+				z := served[m.Zone]
+				if (z != nil && z.catalog == k.zone) == stays {
+					c.add(p, k, m, &skipped)
+				}
 			}
 		}
 	}
-	public, err := b.Build()
-	if err != nil {
-		return nil
+	skipped.report(&c.log)
+}
+
+// members returns what a catalog zone lists; ok is false when it must not be
+// processed. before is the number of its members until now.
+func (c *consumer) members(k catalog, before int) (list []xfr.Member, ok bool) {
+	if k.version == nil {
+		return nil, false
 	}
-	return public
+	list, err := xfr.ReadCatalog(k.version, c.most)
+	if err == nil && len(list) == 0 && before > maxEmptied {
+		err = fmt.Errorf("%w: it lists no zone, but has listed %d; to give them all up, remove the catalog zone from the configuration", xfr.ErrCatalog, before)
+	}
+	if err != nil {
+		c.counts.catalogErrors.Add(1)
+		c.log.Error().Err(err).Stringer("catalog", k.zone.name).Uint32("serial", k.version.Serial()).Msg("the zones stay as they are")
+		return nil, false
+	}
+	return list, true
+}
+
+// stay leaves the members of a catalog zone as they are.
+func (p places) stay(k catalog, served map[wire.Name]*zone) {
+	for name, z := range served {
+		if _, placed := p[name]; z.catalog == k.zone && !placed {
+			p[name] = place{group: k.group, catalog: k.zone, label: z.label}
+		}
+	}
+}
+
+var labelSeed = maphash.MakeSeed()
+
+// add adds a member of a catalog zone, unless somebody else has its name.
+func (c *consumer) add(p places, k catalog, m xfr.Member, skipped *skippedMembers) {
+	other, placed := p[m.Zone]
+	switch {
+	case placed && other.isCatalog:
+		skipped.add(k.zone.name, m.Zone, "it is a catalog zone")
+	case placed && other.catalog == nil:
+		skipped.add(k.zone.name, m.Zone, "the configuration names it")
+	case placed:
+		skipped.add(k.zone.name, m.Zone, "another catalog zone lists it")
+	case c.taken != nil && c.taken(m.Zone):
+		skipped.add(k.zone.name, m.Zone, "it is served already")
+	default:
+		p[m.Zone] = place{group: k.group, catalog: k.zone, label: maphash.String(labelSeed, m.Label)}
+	}
+}
+
+// skippedMembers counts members that are left out.
+type skippedMembers struct {
+	count int
+	first []string
+}
+
+func (k *skippedMembers) add(catalog, zone wire.Name, why string) {
+	if k.count++; k.count <= 5 {
+		k.first = append(k.first, fmt.Sprintf("%s of %s: %s", zone, catalog, why))
+	}
+}
+
+func (k *skippedMembers) report(log *zerolog.Logger) {
+	if k.count > 0 {
+		log.Warn().Int("zones", k.count).Strs("first", k.first).Msg("members of catalog zones are left out")
+	}
 }

@@ -64,7 +64,7 @@ func TestSecondaryCatalog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCatalogTest(t, dir, "e.test")
 		defer stop(t, c.Engine)
-		c.options.Taken = func(zone wire.Name) bool { return zone.String() == "d.test." }
+		c.catalogs.taken = func(zone wire.Name) bool { return zone.String() == "d.test." }
 		configure(t, c.Engine, c.group)
 		c.publish(t, "2", "1=a.test", "2=b.test")
 		c.zonesAre(t, "a b e")

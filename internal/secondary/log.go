@@ -37,9 +37,9 @@ var logSummaries = [numLogKinds]string{
 	"further zones transferred",
 }
 
-// failureLog writes what happens to the zones of a group, one line each, but
-// no more than an operator can read.
-type failureLog struct {
+// groupLog writes what happens to the zones of a group, one line each, but no
+// more than an operator can read.
+type groupLog struct {
 	log zerolog.Logger
 
 	mu      sync.Mutex
@@ -48,14 +48,14 @@ type failureLog struct {
 	last    [numLogKinds]error
 }
 
-func newFailureLog(log zerolog.Logger) failureLog { return failureLog{log: log} }
+func newFailureLog(log zerolog.Logger) groupLog { return groupLog{log: log} }
 
 // allow counts a line and reports whether it is to be written.
-func (l *failureLog) allow(k logKind, err error) bool {
+func (l *groupLog) allow(k logKind, err error, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.since.IsZero() {
-		l.since = time.Now()
+		l.since = now
 	}
 	l.written[k]++
 	l.last[k] = err
@@ -63,7 +63,7 @@ func (l *failureLog) allow(k logKind, err error) bool {
 }
 
 // flush writes how many lines were left out, when the window is over.
-func (l *failureLog) flush(now time.Time) {
+func (l *groupLog) flush(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.since.IsZero() || now.Sub(l.since) < logWindow {
@@ -84,34 +84,34 @@ func (l *failureLog) flush(now time.Time) {
 	clear(l.last[:])
 }
 
-// failed: no primary has sent the zone. mu of the secondary is held.
-func (l *failureLog) failed(z *zone, err error, now int64) {
-	if !l.allow(logFailed, err) {
+// failed: no primary has sent the zone. The lock of the schedule is held.
+func (l *groupLog) failed(z *zone, err error, now time.Time) {
+	if !l.allow(logFailed, err, now) {
 		return
 	}
-	line := l.log.Warn().Err(err).Stringer("zone", z.name).Dur("retry", time.Duration(z.next-now).Round(time.Second))
+	line := l.log.Warn().Err(err).Stringer("zone", z.name).Dur("retry", z.next.time().Sub(now).Round(time.Second))
 	if z.have != nil && !z.expired {
-		line = line.Time("expires", time.Unix(0, z.expires))
+		line = line.Time("expires", z.expires.time())
 	}
 	line.Msg("the zone could not be refreshed")
 }
 
-// expired: the zone is no longer served. mu of the secondary is held.
-func (l *failureLog) expired(z *zone, now int64) {
-	if l.allow(logExpired, z.problem) {
+// expired: the zone is no longer served. The lock of the schedule is held.
+func (l *groupLog) expired(z *zone, now time.Time) {
+	if l.allow(logExpired, z.problem, now) {
 		l.log.Error().AnErr("last", z.problem).Stringer("zone", z.name).
-			Dur("unrefreshed", time.Duration(now-z.refreshed)).Msg("the zone has expired; it is answered with SERVFAIL until a primary answers")
+			Dur("unrefreshed", now.Sub(z.refreshed.time())).Msg("the zone has expired; it is answered with SERVFAIL until a primary answers")
 	}
 }
 
-func (l *failureLog) notSaved(name wire.Name, err error) {
-	if l.allow(logNotSaved, err) {
+func (l *groupLog) notSaved(name wire.Name, err error, now time.Time) {
+	if l.allow(logNotSaved, err, now) {
 		l.log.Error().Err(err).Stringer("zone", name).Msg("the zone is served, but could not be written to the disk")
 	}
 }
 
-func (l *failureLog) transferred(name wire.Name, old, z *zonestore.Zone, from netip.AddrPort) {
-	if !l.allow(logTransferred, nil) {
+func (l *groupLog) transferred(name wire.Name, old, z *zonestore.Zone, from netip.AddrPort, now time.Time) {
+	if !l.allow(logTransferred, nil, now) {
 		return
 	}
 	line := l.log.Info().Stringer("zone", name).Stringer("primary", from).Uint32("serial", z.Serial()).Int("records", z.Count())
@@ -121,7 +121,7 @@ func (l *failureLog) transferred(name wire.Name, old, z *zonestore.Zone, from ne
 	line.Msg("zone transferred")
 }
 
-func (l *failureLog) unreachable(primary netip.AddrPort, waiting int, err error) {
+func (l *groupLog) unreachable(primary netip.AddrPort, waiting int, err error) {
 	l.log.Warn().Err(err).Stringer("primary", primary).Int("waiting", waiting).
 		Msg("the primary cannot be reached; until it can, it is only asked now and then")
 }

@@ -21,7 +21,7 @@ const (
 const fairness = 4
 
 // queue are the zones that wait for a worker: a list for each urgency, linked
-// through the zones.
+// through the zones. It owns the fields waits, before and after of zones.
 type queue struct {
 	first, last [numUrgencies]*zone
 	length      int
@@ -31,13 +31,13 @@ type queue struct {
 // add puts a zone at the end of a list. A zone that waits already moves when it
 // became more urgent.
 func (q *queue) add(z *zone, u urgency) {
-	if z.urgency != urgencyNone {
-		if z.urgency <= u {
+	if z.waits != urgencyNone {
+		if z.waits <= u {
 			return
 		}
 		q.remove(z)
 	}
-	z.urgency = u
+	z.waits = u
 	z.before, z.after = q.last[u], nil
 	if z.before != nil {
 		z.before.after = z
@@ -50,7 +50,7 @@ func (q *queue) add(z *zone, u urgency) {
 
 // remove takes a zone out, if it is in.
 func (q *queue) remove(z *zone) {
-	u := z.urgency
+	u := z.waits
 	if u == urgencyNone {
 		return
 	}
@@ -64,7 +64,7 @@ func (q *queue) remove(z *zone) {
 	} else {
 		q.last[u] = z.before
 	}
-	z.before, z.after, z.urgency = nil, nil, urgencyNone
+	z.before, z.after, z.waits = nil, nil, urgencyNone
 	q.length--
 }
 

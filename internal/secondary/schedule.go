@@ -1,136 +1,218 @@
 package secondary
 
 import (
-	"math"
-	"math/rand/v2"
+	"context"
+	"sync"
 	"time"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/zonestore"
 )
 
-// Bounds are those of the times that SOA records ask for, which a primary
-// chooses.
-type Bounds struct {
-	MinRefresh, MaxRefresh time.Duration
-	MinRetry, MaxRetry     time.Duration
-	// MaxExpire is the longest time that a zone is served without its primary.
-	// The shortest is refresh and retry time together (RFC 1912 section 2.2).
-	MaxExpire time.Duration
-	// FirstRetry is the time after which the first transfer of a zone is tried
-	// again; it doubles up to LastRetry.
-	FirstRetry, LastRetry time.Duration
+// upkeep is the time between two looks at what needs no timer of its own: files
+// to be written, and a clock that was set.
+const upkeep = 5 * time.Second
+
+// schedule says which zone is refreshed when. Zones whose time has come wait in
+// the queue of their group, from which a bounded number of workers takes them.
+type schedule struct {
+	// work is what a worker of a group does: it takes jobs until there is none.
+	work    func(*group)
+	workers sync.WaitGroup
+	// wake is filled when the next event is nearer than it was.
+	wake chan struct{}
+
+	// mu guards the zones and groups too. It is never held for long: NOTIFYs
+	// wait for it. All methods but run and rouse are called with it.
+	mu     sync.Mutex
+	groups []*group
+	zones  map[wire.Name]*zone
+	timers timers
+	closed bool
 }
 
-// DefaultBounds are those of [Options] that say nothing.
-var DefaultBounds = Bounds{
-	MinRefresh: 30 * time.Second, MaxRefresh: 24 * time.Hour,
-	MinRetry: 5 * time.Second, MaxRetry: 24 * time.Hour,
-	MaxExpire:  24 * 7 * 24 * time.Hour,
-	FirstRetry: 5 * time.Second, LastRetry: time.Hour,
-}
-
-// intervals are the times of a SOA record, bounded.
-type intervals struct{ refresh, retry, expire time.Duration }
-
-func (b *Bounds) intervals(soa *wire.SOA) (i intervals) {
-	seconds := func(n uint32) time.Duration { return time.Duration(n) * time.Second }
-	i.refresh = min(max(seconds(soa.Refresh), b.MinRefresh), b.MaxRefresh)
-	i.retry = min(max(seconds(soa.Retry), b.MinRetry), b.MaxRetry)
-	i.expire = min(max(seconds(soa.Expire), i.refresh+i.retry), b.MaxExpire)
-	return i
-}
-
-// firstRetry returns how long to wait for the next try of a first transfer that
-// has failed so many times.
-func (b *Bounds) firstRetry(failures uint8) time.Duration {
-	d := b.FirstRetry
-	for i := uint8(1); i < failures && d < b.LastRetry; i++ {
-		d *= 2
-	}
-	return min(d, b.LastRetry)
-}
-
-// jitter returns between 75 and 100 percent of an interval, so that zones that
-// are loaded at once are not refreshed at once.
-func jitter(d time.Duration) time.Duration { return d - rand.N(d/4+1) }
-
-// never is a time that does not come.
-const never = math.MaxInt64
-
-// timers are the zones by the time of their next event: a heap whose first has
-// the earliest.
-type timers []*zone
-
-// set puts a zone in or moves it; with never it is taken out.
-func (t *timers) set(z *zone, at int64) {
-	in := z.place > 0
-	z.at = at
-	switch {
-	case at == never && in:
-		t.remove(z)
-	case at == never:
-	case in:
-		t.fix(int(z.place - 1))
-	default:
-		*t = append(*t, z)
-		t.up(len(*t) - 1)
-	}
-}
-
-// remove takes a zone out that is in.
-func (t *timers) remove(z *zone) {
-	i, last := int(z.place-1), len(*t)-1
-	moved := (*t)[last]
-	(*t)[last] = nil
-	*t = (*t)[:last]
-	z.place = 0
-	if i < last {
-		(*t)[i] = moved
-		t.fix(i)
-	}
-}
-
-func (t *timers) fix(i int) {
-	if !t.down(i) {
-		t.up(i)
-	}
-}
-
-func (t *timers) up(i int) {
-	z := (*t)[i]
-	for i > 0 {
-		above := (i - 1) / 2
-		if (*t)[above].at <= z.at {
-			break
-		}
-		t.put(i, (*t)[above])
-		i = above
-	}
-	t.put(i, z)
-}
-
-// down reports whether the zone has moved.
-func (t *timers) down(i int) bool {
-	z, from := (*t)[i], i
+// run handles what is due until the context ends, and calls tidy now and then.
+func (s *schedule) run(ctx context.Context, clock func() time.Time, tidy func()) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	ticker := time.NewTicker(upkeep)
+	defer ticker.Stop()
 	for {
-		below := 2*i + 1
-		if below >= len(*t) {
-			break
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			tidy()
+		case <-timer.C:
+		case <-s.wake:
 		}
-		if right := below + 1; right < len(*t) && (*t)[right].at < (*t)[below].at {
-			below = right
-		}
-		if z.at <= (*t)[below].at {
-			break
-		}
-		t.put(i, (*t)[below])
-		i = below
+		now := clock()
+		s.mu.Lock()
+		next := s.tick(now)
+		s.mu.Unlock()
+		timer.Reset(min(time.Duration(max(next-instantOf(now), 0)), upkeep))
 	}
-	t.put(i, z)
-	return i > from
 }
 
-func (t *timers) put(i int, z *zone) {
-	(*t)[i] = z
-	z.place = int32(i + 1)
+// rouse has run look again. It never waits.
+func (s *schedule) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// tick handles what is due, has workers begin, and returns the time of the next
+// event.
+func (s *schedule) tick(now time.Time) (next instant) {
+	next = never
+	for len(s.timers) > 0 {
+		z := s.timers[0]
+		if z.at > instantOf(now) {
+			next = z.at
+			break
+		}
+		s.due(z, now)
+	}
+	for _, g := range s.groups {
+		until := g.primaries.pausedUntil(now)
+		if until == 0 {
+			s.employ(g)
+		} else if g.queue.length > 0 {
+			next = min(next, until)
+		}
+	}
+	return next
+}
+
+// due handles the event of a zone.
+func (s *schedule) due(z *zone, now time.Time) {
+	if z.expire(now) {
+		z.group.log.expired(z, now)
+	}
+	if !z.running && z.waits == urgencyNone && z.next <= instantOf(now) {
+		z.group.queue.add(z, z.usual())
+	}
+	s.watch(z)
+}
+
+// watch sets the timer of a zone to its next event.
+func (s *schedule) watch(z *zone) { s.timers.set(z, z.due()) }
+
+// add has a new zone served, if it was on disk, and refreshed.
+func (s *schedule) add(z *zone, now time.Time) {
+	s.zones[z.name] = z
+	if z.expire(now) {
+		z.group.log.expired(z, now)
+	} else {
+		z.serve()
+	}
+	// Changes may have been missed.
+	z.next = instantOf(now)
+	z.group.queue.add(z, z.usual())
+	s.watch(z)
+}
+
+// drop gives a zone up.
+func (s *schedule) drop(z *zone) {
+	delete(s.zones, z.name)
+	z.removed = true
+	z.group.queue.remove(z)
+	s.timers.set(z, never)
+}
+
+// regroup makes a zone one of another group.
+func (s *schedule) regroup(z *zone, g *group) {
+	waits := z.waits
+	z.group.queue.remove(z)
+	z.group, z.primary = g, 0
+	if waits != urgencyNone {
+		g.queue.add(z, waits)
+	}
+}
+
+// reset has a zone transferred as if it were new.
+func (s *schedule) reset(z *zone, now time.Time) {
+	z.reset(now)
+	s.ask(z, urgencyFirst)
+	s.watch(z)
+}
+
+// ask has a zone brought up to date soon.
+func (s *schedule) ask(z *zone, u urgency) {
+	if z.running {
+		z.again = true
+		return
+	}
+	z.group.queue.add(z, u)
+	s.watch(z)
+}
+
+// employ has as many workers run as there is work for.
+func (s *schedule) employ(g *group) {
+	for n := g.queue.length; n > 0 && g.running < g.Transfers && !s.closed && !g.closed; n-- {
+		g.running++
+		s.workers.Go(func() { s.work(g) })
+	}
+}
+
+// job is a zone that a worker has.
+type job struct {
+	group *group
+	zone  *zone
+	// base is the version from which changes are asked for; nil is the whole
+	// zone.
+	base *zonestore.Zone
+	// order has the numbers of the primaries to be asked.
+	order []int
+}
+
+// take returns the next job of a group; ok is false when its worker is to end.
+func (s *schedule) take(g *group, now time.Time) (j job, ok bool) {
+	var z *zone
+	if !s.closed && !g.closed && g.primaries.pausedUntil(now) == 0 {
+		z = g.queue.next()
+	}
+	if z == nil {
+		g.running--
+		return job{}, false
+	}
+	z.running, z.again = true, false
+	s.watch(z)
+	return job{g, z, z.base(), g.primaries.order(int(z.primary), now)}, true
+}
+
+// borrow takes a zone that no worker has, so that none does. It returns what is
+// to be given back with the zone.
+func (s *schedule) borrow(z *zone) (waited urgency) {
+	waited = z.waits
+	z.group.queue.remove(z)
+	z.running = true
+	return waited
+}
+
+// giveBack ends what borrow began.
+func (s *schedule) giveBack(z *zone, waited urgency) {
+	if waited != urgencyNone && !z.removed {
+		z.group.queue.add(z, waited)
+	}
+	s.release(z)
+}
+
+// release ends the job of a zone.
+func (s *schedule) release(z *zone) {
+	z.running = false
+	if z.removed {
+		s.timers.set(z, never)
+		return
+	}
+	if z.again {
+		z.again = false
+		z.group.queue.add(z, urgencyAsked)
+		s.employ(z.group)
+	}
+	s.watch(z)
+	if z.place == 1 {
+		s.rouse()
+	}
 }

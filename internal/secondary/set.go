@@ -1,137 +1,158 @@
 package secondary
 
 import (
-	"time"
-
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 )
 
+// Configure makes groups those that are served. Zones that stay keep all that
+// is known of them. It returns when the zones that are on disk are served.
+func (e *Engine) Configure(p *Prepared) {
+	e.setting.Lock()
+	defer e.setting.Unlock()
+	s := &e.schedule
+	s.mu.Lock()
+	old := s.groups
+	s.groups = make([]*group, len(p.groups))
+	kept := make(map[*group]bool)
+	for i := range p.groups {
+		s.groups[i] = e.group(old, &p.groups[i], p.stores[i])
+		kept[s.groups[i]] = true
+	}
+	s.mu.Unlock()
+	// The catalog zones that are on disk say what else is there.
+	e.set(e.wanted())
+	e.set(e.wanted())
+	now := e.clock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range old {
+		if kept[g] {
+			continue
+		}
+		g.log.flush(now)
+		if g.closed = true; g.ended() {
+			g.primaries.close()
+		}
+	}
+}
+
+// group returns the group of a configuration: one of those before, if it is the
+// same. The lock of the schedule is held.
+func (e *Engine) group(old []*group, c *Group, st *store) *group {
+	for _, g := range old {
+		if g.same(c) {
+			g.Zones, g.Catalogs = c.Zones, c.Catalogs
+			return g
+		}
+		if g.Store == c.Store {
+			st = g.store
+		}
+	}
+	return &group{
+		Group: *c, store: st, log: groupLog{log: e.log},
+		primaries: newPrimaries(c.Primaries, func(p xfr.Primary) Refresher { return e.options.Connect(p, c.Limits, c.Transfers) }),
+	}
+}
+
+// relist serves what the catalog zones list.
+func (e *Engine) relist() {
+	e.setting.Lock()
+	defer e.setting.Unlock()
+	e.set(e.wanted())
+}
+
+// wanted returns all zones that are to be served. setting is held.
+func (e *Engine) wanted() places {
+	s := &e.schedule
+	var catalogs []catalog
+	s.mu.Lock()
+	for _, g := range s.groups {
+		for _, name := range g.Catalogs {
+			if z := s.zones[name]; z != nil {
+				catalogs = append(catalogs, catalog{z, g, z.have})
+			}
+		}
+	}
+	s.mu.Unlock()
+	p := configured(s.groups)
+	e.catalogs.place(p, catalogs, s.zones)
+	return p
+}
+
 // set makes zones those that are served, by what has changed. setting is held,
-// so nobody else writes s.zones.
-func (s *Engine) set(wanted map[wire.Name]place) {
-	var added []*zone
-	for name, p := range wanted {
-		if s.zones[name] == nil {
-			added = append(added, &zone{
-				name: name, group: p.group, catalog: p.catalog, label: p.label, isCatalog: p.isCatalog,
-			})
-		}
-	}
-	removed := 0
-	for name := range s.zones {
-		if _, ok := wanted[name]; !ok {
-			removed++
-		}
-	}
-	if len(added)+removed > 0 {
-		names := make([]wire.Name, 0, len(wanted))
-		for name := range wanted {
-			names = append(names, name)
-		}
-		s.table.Set(names)
-	}
-	for _, z := range added {
-		z.slot = s.table.Slot(z.name)
-	}
-	s.load(added)
+// so nobody else adds or drops zones.
+func (e *Engine) set(wanted places) {
+	s := &e.schedule
+	added := e.added(wanted)
+	e.keeper.load(added, e.clock(), &e.options.Bounds)
 
 	var gone, reset []*zone
+	now := e.clock()
 	s.mu.Lock()
-	now := time.Now()
 	for name, z := range s.zones {
 		p, ok := wanted[name]
 		switch {
 		case !ok:
 			s.drop(z)
+			e.keeper.drop(z)
 			gone = append(gone, z)
-		case s.move(z, p):
+		case e.move(z, p):
+			s.reset(z, now)
 			reset = append(reset, z)
 		}
 	}
 	for _, z := range added {
-		s.begin(z, now.UnixNano())
+		s.add(z, now)
 	}
 	s.mu.Unlock()
 	s.rouse()
 	for _, z := range gone {
-		s.forgetGone(z)
+		e.keeper.forgetGone(z)
 	}
 	for _, z := range reset {
-		s.forget(z.group.store, z.name)
+		e.keeper.forget(z.group.store, z.name)
 	}
 	if len(added)+len(gone)+len(reset) > 0 {
-		s.log.Info().Int("added", len(added)).Int("removed", len(gone)).Int("reset", len(reset)).Int("zones", len(wanted)).Msg("zones of primaries")
+		e.log.Info().Int("added", len(added)).Int("removed", len(gone)).Int("reset", len(reset)).Int("zones", len(wanted)).Msg("zones of primaries")
 	}
 }
 
-// begin has a zone served that is loaded, if it was on disk. mu is held.
-func (s *Engine) begin(z *zone, now int64) {
-	s.zones[z.name] = z
-	switch {
-	case z.have == nil:
-	case z.expires <= now:
-		z.expired = true
-		z.group.log.expired(z, now)
-	case z.isCatalog:
-		z.slot.Serve(publicPart(z.have))
-	default:
-		z.slot.Serve(z.have)
+// added makes zones of the places that have none yet, with slots in a table in
+// which zones without a place are no more. setting is held.
+func (e *Engine) added(wanted places) (added []*zone) {
+	zones := e.schedule.zones
+	for name, p := range wanted {
+		if zones[name] == nil {
+			added = append(added, &zone{name: name, group: p.group, catalog: p.catalog, label: p.label, isCatalog: p.isCatalog})
+		}
 	}
-	// Changes may have been missed.
-	z.next = now
-	z.group.queue.add(z, z.timedUrgency())
-	s.watch(z)
+	// Without new zones the table changes when others are gone.
+	if len(added) > 0 || len(zones) > len(wanted) {
+		names := make([]wire.Name, 0, len(wanted))
+		for name := range wanted {
+			names = append(names, name)
+		}
+		e.table.Set(names)
+	}
+	for _, z := range added {
+		z.slot = e.table.Slot(z.name)
+	}
+	return added
 }
 
-// drop gives a zone up. mu is held.
-func (s *Engine) drop(z *zone) {
-	delete(s.zones, z.name)
-	delete(s.unsaved, z)
-	z.removed = true
-	z.group.queue.remove(z)
-	s.timers.set(z, never)
-}
-
-// forgetGone removes the file of a zone that was given up, unless a worker has
-// it, which does so then.
-func (s *Engine) forgetGone(z *zone) {
-	s.mu.Lock()
-	running := z.running
-	s.mu.Unlock()
-	if !running {
-		s.forget(z.group.store, z.name)
-	}
-}
-
-// move puts a zone where it belongs now, and reports whether its state was
-// reset: its label in the catalog zone has changed (RFC 9432 section 5.4). mu
-// is held.
-func (s *Engine) move(z *zone, p place) (reset bool) {
-	reset = z.catalog != nil && p.catalog == z.catalog && p.label != z.label
-	z.catalog, z.label = p.catalog, p.label
-	if z.isCatalog != p.isCatalog {
-		z.isCatalog = p.isCatalog
-		reset = true
-	}
+// move puts a zone where it belongs now, and reports whether what is known of it
+// is to be forgotten: its label in the catalog zone has changed (RFC 9432
+// section 5.4), or it has become a catalog zone or ceased to be one. The lock of
+// the schedule is held.
+func (e *Engine) move(z *zone, p place) (reset bool) {
+	reset = z.catalog != nil && p.catalog == z.catalog && p.label != z.label || z.isCatalog != p.isCatalog
+	z.catalog, z.label, z.isCatalog = p.catalog, p.label, p.isCatalog
 	if p.group != z.group {
-		u := z.urgency
-		z.group.queue.remove(z)
-		moved := p.group.Store != z.group.Store
-		z.group, z.primary = p.group, 0
-		if u != urgencyNone {
-			z.group.queue.add(z, u)
+		if p.group.store != z.group.store && z.have != nil {
+			e.keeper.owe(z)
 		}
-		if moved && z.have != nil {
-			s.unsaved[z] = true
-		}
+		e.schedule.regroup(z, p.group)
 	}
-	if !reset {
-		return false
-	}
-	z.slot.Serve(nil)
-	z.have, z.expired, z.problem, z.failures = nil, false, nil, 0
-	z.next = time.Now().UnixNano()
-	s.ask(z, urgencyFirst)
-	s.watch(z)
-	return true
+	return reset
 }

@@ -1,9 +1,7 @@
 package secondary
 
 import (
-	"errors"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"nullspf/internal/wire"
@@ -57,23 +55,6 @@ type ZoneStatus struct {
 	Store     string
 }
 
-// counts count what happens.
-type counts struct {
-	transferred, unchanged        atomic.Uint64
-	failures                      [xfr.NumReasons]atomic.Uint64
-	notifyAccepted, notifyRefused atomic.Uint64
-	storeErrors, catalogErrors    atomic.Uint64
-}
-
-func (c *counts) failed(err error) {
-	reason := xfr.ReasonOther
-	var t *xfr.TransferError
-	if errors.As(err, &t) && t.Reason < xfr.NumReasons {
-		reason = t.Reason
-	}
-	c.failures[reason].Add(1)
-}
-
 // StateCounts are numbers of zones by [ZoneState].
 type StateCounts [numZoneStates]int
 
@@ -94,8 +75,8 @@ type Status struct {
 }
 
 // Status sums up all zones.
-func (s *Engine) Status() Status {
-	c := &s.counts
+func (e *Engine) Status() Status {
+	c := &e.counts
 	t := Status{
 		Transferred: c.transferred.Load(), Unchanged: c.unchanged.Load(),
 		NotifyAccepted: c.notifyAccepted.Load(), NotifyRefused: c.notifyRefused.Load(),
@@ -104,10 +85,10 @@ func (s *Engine) Status() Status {
 	for r := range t.Failed {
 		t.Failed[r] = c.failures[r].Load()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.Unsaved = len(s.unsaved)
-	for _, z := range s.zones {
+	e.schedule.mu.Lock()
+	defer e.schedule.mu.Unlock()
+	t.Unsaved = len(e.keeper.unsaved)
+	for _, z := range e.schedule.zones {
 		if z.isCatalog {
 			t.Catalogs[z.state()]++
 		} else {
@@ -116,7 +97,7 @@ func (s *Engine) Status() Status {
 		if z.running {
 			t.Running++
 		}
-		if z.urgency != urgencyNone {
+		if z.waits != urgencyNone {
 			t.Waiting++
 		}
 	}
@@ -137,48 +118,43 @@ func (z *zone) state() ZoneState {
 
 // ZoneStatus returns what is known of a zone; ok is false when it is none of
 // ours.
-func (s *Engine) ZoneStatus(name wire.Name) (t ZoneStatus, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	z := s.zones[name]
+func (e *Engine) ZoneStatus(name wire.Name) (t ZoneStatus, ok bool) {
+	e.schedule.mu.Lock()
+	defer e.schedule.mu.Unlock()
+	z := e.schedule.zones[name]
 	if z == nil {
 		return t, false
 	}
 	return z.status(), true
 }
 
-// status returns what is known of the zone. mu is held.
+// status returns what is known of the zone. The lock of the schedule
+// is held.
 func (z *zone) status() ZoneStatus {
 	t := ZoneStatus{
 		Name: z.name, State: z.state(), Zone: z.have,
-		Waiting: z.urgency != urgencyNone, Running: z.running,
+		Waiting: z.waits != urgencyNone, Running: z.running,
 		Problem: z.problem, Primary: z.group.Primaries[int(z.primary)%len(z.group.Primaries)].Addr,
 		Primaries: z.group.Primaries,
 		IsCatalog: z.isCatalog, Store: z.group.Store,
 	}
-	at := func(n int64) time.Time {
-		if n == 0 || n == never {
-			return time.Time{}
-		}
-		return time.Unix(0, n)
-	}
-	t.Refreshed, t.Expires, t.Next = at(z.refreshed), at(z.expires), at(z.next)
+	t.Refreshed, t.Expires, t.Next = z.refreshed.time(), z.expires.time(), z.next.time()
 	if z.catalog != nil {
 		t.Catalog = z.catalog.name
 	}
 	return t
 }
 
-// Zones yields all zones in no order. mu is not held meanwhile.
-func (s *Engine) Zones(yield func(ZoneStatus) bool) {
-	s.mu.Lock()
-	names := make([]wire.Name, 0, len(s.zones))
-	for name := range s.zones {
+// Zones yields all zones in no order. No lock is held meanwhile.
+func (e *Engine) Zones(yield func(ZoneStatus) bool) {
+	e.schedule.mu.Lock()
+	names := make([]wire.Name, 0, len(e.schedule.zones))
+	for name := range e.schedule.zones {
 		names = append(names, name)
 	}
-	s.mu.Unlock()
+	e.schedule.mu.Unlock()
 	for _, name := range names {
-		if t, ok := s.ZoneStatus(name); ok && !yield(t) {
+		if t, ok := e.ZoneStatus(name); ok && !yield(t) {
 			return
 		}
 	}

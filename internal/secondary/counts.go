@@ -1,0 +1,25 @@
+package secondary
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"nullspf/internal/xfr"
+)
+
+// counts count what happens.
+type counts struct {
+	transferred, unchanged        atomic.Uint64
+	failures                      [xfr.NumReasons]atomic.Uint64
+	notifyAccepted, notifyRefused atomic.Uint64
+	storeErrors, catalogErrors    atomic.Uint64
+}
+
+func (c *counts) failed(err error) {
+	reason := xfr.ReasonOther
+	var t *xfr.TransferError
+	if errors.As(err, &t) && t.Reason < xfr.NumReasons {
+		reason = t.Reason
+	}
+	c.failures[reason].Add(1)
+}

@@ -1,0 +1,150 @@
+package secondary
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
+	"nullspf/internal/zonestore"
+)
+
+// Options are what a secondary needs.
+type Options struct {
+	Logger zerolog.Logger
+	// Clock is the time of day; nil is [time.Now].
+	Clock func() time.Time
+	// Connect returns what speaks with a primary over at most so many
+	// connections; nil is [xfr.NewClient].
+	Connect func(p xfr.Primary, l xfr.Limits, connections int) Refresher
+	// Changed is told of a zone that has a new version; nil is nobody.
+	Changed func(zones []wire.Name)
+	// Taken reports whether a name is a zone that the process serves otherwise;
+	// members of catalog zones with such names are left out. nil is none.
+	Taken func(zone wire.Name) bool
+	// Bounds are [DefaultBounds] when zero.
+	Bounds Bounds
+	// MaxMembers is the number of zones that a catalog zone may list; 0 is
+	// [DefaultMaxMembers].
+	MaxMembers int
+}
+
+// DefaultMaxMembers is the number of zones that a catalog zone may list.
+const DefaultMaxMembers = 2_000_000
+
+// Engine serves zones of primaries.
+type Engine struct {
+	options Options
+	log     zerolog.Logger
+	clock   func() time.Time
+	table   zonestore.Table
+	counts  counts
+
+	// setting is held while the set of zones changes; it is taken before the
+	// lock of the schedule.
+	setting  sync.Mutex
+	schedule schedule
+	keeper   keeper
+	catalogs consumer
+
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+var _ xfr.Source = (*Engine)(nil)
+
+// New returns an engine without zones.
+func New(o Options) *Engine {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Bounds == (Bounds{}) {
+		o.Bounds = DefaultBounds
+	}
+	if o.MaxMembers == 0 {
+		o.MaxMembers = DefaultMaxMembers
+	}
+	if o.Connect == nil {
+		o.Connect = func(p xfr.Primary, l xfr.Limits, connections int) Refresher { return xfr.NewClient(p, l, connections) }
+	}
+	e := &Engine{options: o, log: o.Logger, clock: o.Clock, ended: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	e.cancel = cancel
+	e.catalogs = consumer{log: o.Logger, counts: &e.counts, taken: o.Taken, most: o.MaxMembers}
+	e.keeper = keeper{schedule: &e.schedule, counts: &e.counts, log: o.Logger, unsaved: make(map[*zone]bool)}
+	r := &refresher{
+		schedule: &e.schedule, keeper: &e.keeper, counts: &e.counts, clock: o.Clock, bounds: &e.options.Bounds,
+		transferred: func(z *zone) {
+			if o.Changed != nil {
+				o.Changed([]wire.Name{z.name})
+			}
+		},
+		relist: e.relist,
+	}
+	e.schedule = schedule{
+		work:  func(g *group) { r.work(ctx, g) },
+		wake:  make(chan struct{}, 1),
+		zones: make(map[wire.Name]*zone),
+	}
+	e.table.Set(nil)
+	go func() {
+		defer close(e.ended)
+		e.schedule.run(ctx, o.Clock, e.tidy)
+	}()
+	return e
+}
+
+// Close ends transfers under way and writes what is not on disk. The table
+// stays as it is.
+func (e *Engine) Close() error {
+	s := &e.schedule
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	e.cancel()
+	<-e.ended
+	s.workers.Wait()
+	e.setting.Lock()
+	defer e.setting.Unlock()
+	e.keeper.retry(e.clock())
+	var err error
+	for _, g := range s.groups {
+		g.closed = true
+		g.primaries.close()
+		err = errors.Join(err, g.store.sync())
+	}
+	return err
+}
+
+// tidy writes files and says what was not logged.
+func (e *Engine) tidy() {
+	e.schedule.mu.Lock()
+	groups := e.schedule.groups
+	e.schedule.mu.Unlock()
+	now := e.clock()
+	for _, g := range groups {
+		g.log.flush(now)
+	}
+	e.keeper.retry(now)
+	e.keeper.sync(groups)
+}
+
+// Table returns the zones as they are served.
+func (e *Engine) Table() *zonestore.Table { return &e.table }
+
+// Version implements [xfr.Source].
+func (e *Engine) Version(zone wire.Name) xfr.Version {
+	e.schedule.mu.Lock()
+	defer e.schedule.mu.Unlock()
+	if z := e.schedule.zones[zone]; z != nil && z.have != nil && !z.expired {
+		return z.have
+	}
+	return nil
+}
+
+// Earlier implements [xfr.Source]: earlier versions are not kept.
+func (e *Engine) Earlier(wire.Name, uint32) xfr.Version { return nil }

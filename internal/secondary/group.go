@@ -1,0 +1,102 @@
+package secondary
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
+)
+
+// Group are zones of the same primaries.
+type Group struct {
+	// Zones are listed one by one, Catalogs are zones that list others
+	// (RFC 9432).
+	Zones, Catalogs []wire.Name
+	// Primaries are tried in turn, the one that last answered first.
+	Primaries []xfr.Primary
+	// Store is the directory in which zones are kept; no two groups have the
+	// same.
+	Store  string
+	Limits xfr.Limits
+	// Transfers is the number of zones that are brought up to date at a time.
+	Transfers int
+}
+
+// DefaultTransfers is the number of transfers at a time of a configuration that
+// says nothing. BIND's transfers-out allows 10.
+const DefaultTransfers = 8
+
+// CheckGroups returns why groups cannot be served together.
+func CheckGroups(groups []Group) error {
+	zones := make(map[wire.Name]bool)
+	stores := make(map[string]bool)
+	for i := range groups {
+		g := &groups[i]
+		switch {
+		case len(g.Zones)+len(g.Catalogs) == 0:
+			return errors.New("secondary: a group has neither zones nor catalog zones")
+		case len(g.Primaries) == 0 || len(g.Primaries) > 255:
+			return errors.New("secondary: a group has from 1 to 255 primaries")
+		case g.Store == "":
+			return errors.New("secondary: a group has no folder for its zones")
+		case stores[g.Store]:
+			return fmt.Errorf("secondary: two groups have the store %s; give each its own", g.Store)
+		case g.Transfers < 1:
+			return errors.New("secondary: a group is to have at least one transfer at a time")
+		}
+		stores[g.Store] = true
+		for _, list := range [][]wire.Name{g.Zones, g.Catalogs} {
+			for _, name := range list {
+				if zones[name] {
+					return fmt.Errorf("secondary: zone %s is there twice", name)
+				}
+				zones[name] = true
+			}
+		}
+	}
+	return nil
+}
+
+// Prepared are groups whose directories are there.
+type Prepared struct {
+	groups []Group
+	stores []*store
+}
+
+// Prepare does all of [Engine.Configure] that can fail.
+func Prepare(groups []Group) (*Prepared, error) {
+	if err := CheckGroups(groups); err != nil {
+		return nil, err
+	}
+	p := &Prepared{groups: groups}
+	for i := range groups {
+		st, err := openStore(groups[i].Store)
+		if err != nil {
+			return nil, err
+		}
+		p.stores = append(p.stores, st)
+	}
+	return p, nil
+}
+
+// group is a [Group] that is served. The lock of the schedule guards it.
+type group struct {
+	Group
+	store     *store
+	primaries primaries
+	queue     queue
+	// running workers.
+	running int
+	closed  bool
+	log     groupLog
+}
+
+// same reports whether a group that is configured differs at most in its zones.
+func (g *group) same(c *Group) bool {
+	return g.Store == c.Store && reflect.DeepEqual(g.Primaries, c.Primaries) && g.Limits == c.Limits && g.Transfers == c.Transfers
+}
+
+// ended reports whether the group is closed and its last worker has ended.
+func (g *group) ended() bool { return g.closed && g.running == 0 }

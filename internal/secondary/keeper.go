@@ -1,0 +1,182 @@
+package secondary
+
+import (
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/zonestore"
+)
+
+// keeper keeps the stores of all groups up with what is served.
+type keeper struct {
+	schedule *schedule
+	counts   *counts
+	log      zerolog.Logger
+	// unsaved are zones whose files could not be written. The lock of the
+	// schedule guards it.
+	unsaved map[*zone]bool
+}
+
+// owe notes a zone whose file is to be written. The lock of the schedule is
+// held, as for drop.
+func (k *keeper) owe(z *zone) { k.unsaved[z] = true }
+
+// drop forgets that the file of a zone is to be written.
+func (k *keeper) drop(z *zone) { delete(k.unsaved, z) }
+
+// keep writes the file of a zone that was refreshed; fresh says that its version
+// is a new one.
+func (k *keeper) keep(z *zone, version *zonestore.Zone, refreshed time.Time, fresh bool) {
+	k.schedule.mu.Lock()
+	g := z.group
+	write := fresh || k.unsaved[z]
+	k.schedule.mu.Unlock()
+	if !write && g.store.touch(z.name, refreshed) == nil {
+		return
+	}
+	k.saved(g, z, g.store.save(version, refreshed), refreshed)
+}
+
+// saved notes whether the file of a zone was written.
+func (k *keeper) saved(g *group, z *zone, err error, now time.Time) {
+	k.schedule.mu.Lock()
+	defer k.schedule.mu.Unlock()
+	if err == nil {
+		if z.group.store == g.store {
+			delete(k.unsaved, z)
+		}
+		return
+	}
+	k.counts.storeErrors.Add(1)
+	if !z.removed {
+		k.unsaved[z] = true
+	}
+	g.log.notSaved(z.name, err, now)
+}
+
+// retry writes the zones whose files could not be written. Of each group it
+// stops at the first that cannot be still.
+func (k *keeper) retry(now time.Time) {
+	s := k.schedule
+	s.mu.Lock()
+	list := make([]*zone, 0, len(k.unsaved))
+	for z := range k.unsaved {
+		list = append(list, z)
+	}
+	s.mu.Unlock()
+	failed := make(map[*group]bool)
+	for _, z := range list {
+		s.mu.Lock()
+		g, have, refreshed := z.group, z.have, z.refreshed
+		if z.removed || have == nil {
+			delete(k.unsaved, z)
+		}
+		if z.running || z.removed || have == nil || failed[g] {
+			s.mu.Unlock()
+			continue
+		}
+		waited := s.borrow(z)
+		s.mu.Unlock()
+		err := g.store.save(have, refreshed.time())
+		failed[g] = err != nil
+		k.saved(g, z, err, now)
+		s.mu.Lock()
+		s.giveBack(z, waited)
+		removed := z.removed
+		s.mu.Unlock()
+		if removed {
+			k.forget(g.store, z.name)
+		}
+	}
+}
+
+// sync writes to the disk what the stores of groups have saved.
+func (k *keeper) sync(groups []*group) {
+	for _, g := range groups {
+		if err := g.store.sync(); err != nil {
+			k.log.Error().Err(err).Str("store", g.Store).Msg("zones could not be written to the disk")
+		}
+	}
+}
+
+// forget removes the file of a zone.
+func (k *keeper) forget(st *store, name wire.Name) {
+	if err := st.remove(name); err != nil {
+		k.counts.storeErrors.Add(1)
+		k.log.Error().Err(err).Stringer("zone", name).Msg("the file of a zone that is no longer ours could not be removed")
+	}
+}
+
+// forgetGone removes the file of a zone that was given up, unless a worker has
+// it, which does so then.
+func (k *keeper) forgetGone(z *zone) {
+	k.schedule.mu.Lock()
+	running := z.running
+	k.schedule.mu.Unlock()
+	if !running {
+		k.forget(z.group.store, z.name)
+	}
+}
+
+const (
+	// loadMost is the number of files that cannot be read that are logged one by
+	// one.
+	loadMost = 20
+	// loadBatch is the number of files that are read in one go.
+	loadBatch = 64
+)
+
+// load reads the files of zones that are new. Nobody else knows the zones yet.
+func (k *keeper) load(list []*zone, now time.Time, b *Bounds) {
+	var (
+		work        sync.WaitGroup
+		mu          sync.Mutex
+		loaded, bad int
+		next        int
+		start       = time.Now()
+	)
+	batch := func() []*zone {
+		mu.Lock()
+		defer mu.Unlock()
+		from := next
+		next = min(next+loadBatch, len(list))
+		return list[from:next]
+	}
+	one := func(z *zone) {
+		have, refreshed, err := z.group.store.load(z.name)
+		if err == nil && have != nil {
+			z.restore(have, refreshed, now, b)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err != nil:
+			k.counts.storeErrors.Add(1)
+			if bad++; bad <= loadMost {
+				k.log.Warn().Err(err).Stringer("zone", z.name).Msg("a stored zone cannot be used; it is transferred again")
+			}
+		case have != nil:
+			loaded++
+		}
+	}
+	for range min(runtime.GOMAXPROCS(0), len(list)/loadBatch+1) {
+		work.Go(func() {
+			for part := batch(); len(part) > 0; part = batch() {
+				for _, z := range part {
+					one(z)
+				}
+			}
+		})
+	}
+	work.Wait()
+	if bad > loadMost {
+		k.log.Warn().Int("zones", bad-loadMost).Msg("further stored zones cannot be used; they are transferred again")
+	}
+	if loaded > 0 {
+		k.log.Info().Int("zones", loaded).Dur("time", time.Since(start)).Msg("zones loaded from disk")
+	}
+}

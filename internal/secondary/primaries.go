@@ -1,0 +1,127 @@
+package secondary
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
+	"nullspf/internal/zonestore"
+)
+
+// Refresher brings zones of one primary up to date; [xfr.Client] is one. It is
+// used by many goroutines at once.
+type Refresher interface {
+	// Refresh returns the version that the primary has: have itself when it has
+	// none that is newer. With nil it transfers the zone whole. Errors are a
+	// [*xfr.TransferError].
+	Refresh(ctx context.Context, zone wire.Name, have *zonestore.Zone) (*zonestore.Zone, error)
+	Close()
+}
+
+// primaries are those of a group. The lock of the schedule guards reach.
+type primaries struct {
+	list    []xfr.Primary
+	clients []Refresher
+	// reach is, for each primary, whether it can be reached.
+	reach []reach
+}
+
+// reach says whether a primary can be reached.
+type reach struct {
+	// failures in a row, and until when it is left alone because of them.
+	failures int
+	until    instant
+}
+
+const (
+	// unreachable: after so many connections in a row have failed, a primary is
+	// left alone for a while, longer each time.
+	unreachable = 3
+	firstPause  = 2 * time.Second
+	lastPause   = time.Minute
+)
+
+func newPrimaries(list []xfr.Primary, connect func(xfr.Primary) Refresher) primaries {
+	p := primaries{list: list, reach: make([]reach, len(list))}
+	for _, primary := range list {
+		p.clients = append(p.clients, connect(primary))
+	}
+	return p
+}
+
+// heard notes that a primary can be reached.
+func (p *primaries) heard(i int) { p.reach[i] = reach{} }
+
+// tried notes what came of asking a primary, and reports whether it is now left
+// alone for the first time.
+func (p *primaries) tried(i int, err error, now time.Time) (lost bool) {
+	if !unreached(err) {
+		p.heard(i)
+		return false
+	}
+	r := &p.reach[i]
+	r.failures++
+	if r.failures < unreachable {
+		return false
+	}
+	pause := firstPause
+	for n := unreachable; n < r.failures && pause < lastPause; n++ {
+		pause *= 2
+	}
+	r.until = instantOf(now.Add(min(pause, lastPause)))
+	return r.failures == unreachable
+}
+
+// unreached reports whether nobody has answered.
+func unreached(err error) bool {
+	var t *xfr.TransferError
+	return errors.As(err, &t) && (t.Reason == xfr.ReasonConnect || t.Reason == xfr.ReasonIdle)
+}
+
+// forgive has primaries asked that could not be reached.
+func (p *primaries) forgive() { clear(p.reach) }
+
+// pausedUntil returns until when none of the primaries is asked, 0 when one can
+// be.
+func (p *primaries) pausedUntil(now time.Time) (until instant) {
+	for i := range p.reach {
+		switch r := &p.reach[i]; {
+		case r.until <= instantOf(now):
+			return 0
+		case until == 0 || r.until < until:
+			until = r.until
+		}
+	}
+	return until
+}
+
+// order returns the numbers of the primaries to be asked, that which answered
+// last first.
+func (p *primaries) order(last int, now time.Time) (order []int) {
+	for i := range p.list {
+		i = (last + i) % len(p.list)
+		if p.reach[i].until <= instantOf(now) {
+			order = append(order, i)
+		}
+	}
+	return order
+}
+
+// find returns the number of the primary with an address that signs with a key,
+// nil for none; -1 when there is none.
+func (p *primaries) find(client netip.Addr, key *xfr.Key) int {
+	return slices.IndexFunc(p.list, func(p xfr.Primary) bool {
+		return p.Addr.Addr() == client.Unmap() &&
+			(p.Key == nil || key != nil && key.Name == p.Key.Name && key.Algorithm == p.Key.Algorithm)
+	})
+}
+
+func (p *primaries) close() {
+	for _, c := range p.clients {
+		c.Close()
+	}
+}
