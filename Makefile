@@ -4,12 +4,15 @@ GO      ?= go
 CONFIG  ?= nullspf.yaml
 OUT     ?=
 FUZZTIME ?= 20s
+DESTDIR ?=
+PREFIX  ?= /usr/local
+SYSCONFDIR ?= /etc
 # The commit becomes part of the version where git answers.
 BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns bench-xfr man peers clean
+.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns bench-xfr install man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -63,6 +66,9 @@ bench-dns: build ## measure nullspfd beside an echo, NSD, Knot DNS and BIND (nee
 bench-xfr: ## measure nullspfd as secondary of 100,000 zones beside NSD
 	scripts/install-peers nsd knot
 	$(GO) run ./internal/bench/xfr
+
+install: build ## install below PREFIX and /etc: make install DESTDIR= PREFIX=/usr/local
+	PROGRAMS=bin DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/install
 
 man: build ## write the man pages into dist/man
 	bin/nullspf man dist/man

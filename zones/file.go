@@ -11,7 +11,8 @@ import (
 type File struct {
 	// Path is relative to the output folder, with slashes.
 	Path string
-	// Mode is 0o644, or 0o600 for a file that holds a secret.
+	// Mode is 0o644, or 0o600 for a file that holds a secret, which becomes 0o640
+	// in an output directory that hands down its group.
 	Mode fs.FileMode
 	// Zone is the name of the zone that the file holds, without final dot, or
 	// "" for a file without serial number.

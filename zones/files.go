@@ -98,7 +98,12 @@ func (w *wholeFiles) stage(stage string, opts Options) error {
 	}
 	var inputs bytes.Buffer
 	fmt.Fprintln(&inputs, hex.EncodeToString(w.inputs[:]))
+	group := handsDownGroup(w.dir)
 	for i, f := range w.files {
+		secret := f.Mode&0o077 == 0
+		if secret && group {
+			f.Mode |= 0o040
+		}
 		from, to := filepath.Join(stage, "file"+strconv.Itoa(i)), filepath.Join(w.dir, filepath.FromSlash(f.Path))
 		if err := stageFile(f, from, to, opts); err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)
@@ -108,7 +113,7 @@ func (w *wholeFiles) stage(stage string, opts Options) error {
 			return err
 		}
 		fmt.Fprintf(&inputs, "%s\t%d\n", f.Path, info.Size())
-		if equalFiles(from, to) && !exposed(to, f.Mode) {
+		if equalFiles(from, to) && !(secret && permissions(to) != f.Mode) {
 			if err := os.Remove(from); err != nil {
 				return err
 			}
@@ -120,10 +125,20 @@ func (w *wholeFiles) stage(stage string, opts Options) error {
 	return os.WriteFile(w.record.from, inputs.Bytes(), 0o644)
 }
 
-// exposed reports whether a file that is to be secret can be read by others.
-func exposed(path string, mode fs.FileMode) bool {
+// handsDownGroup reports whether the files in a directory get its group, because
+// it has the setgid bit. Whoever set it has chosen who reads the secrets.
+func handsDownGroup(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.Mode()&fs.ModeSetgid != 0
+}
+
+// permissions returns those of a file, 0 when there is none.
+func permissions(path string) fs.FileMode {
 	info, err := os.Stat(path)
-	return err == nil && mode&0o077 == 0 && info.Mode()&0o077 != 0
+	if err != nil {
+		return 0
+	}
+	return info.Mode().Perm()
 }
 
 // stageFile writes one file. A zone keeps the serial number of the file at to

@@ -76,6 +76,33 @@ func TestUnchangedFilesStay(t *testing.T) {
 	}
 }
 
+// TestSecretsOfTheGroup checks that the group of an output directory with the
+// setgid bit reads the secrets in it, and nobody else does.
+func TestSecretsOfTheGroup(t *testing.T) {
+	dir := t.TempDir()
+	secret := File{Path: "sub/key", Mode: 0o600, Write: func(w *bufio.Writer, _ uint32) error {
+		_, err := w.WriteString("x\n")
+		return err
+	}}
+	build(t, readSet(t, "a.example\n"), dir, Options{}, secret)
+	if err := os.Chmod(dir, 0o755|os.ModeSetgid); err != nil {
+		t.Fatal(err)
+	}
+	for i, list := range []string{"a.example\nb.example\n", "a.example\n"} {
+		build(t, readSet(t, list), dir, Options{}, secret)
+		if mode := readInfo(t, dir, "sub/key").Mode().Perm(); mode != 0o640 {
+			t.Errorf("run %d: mode %o, want 640", i, mode)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	build(t, readSet(t, "c.example\n"), dir, Options{}, secret)
+	if mode := readInfo(t, dir, "sub/key").Mode().Perm(); mode != 0o600 {
+		t.Errorf("without the setgid bit: mode %o, want 600", mode)
+	}
+}
+
 func readInfo(t *testing.T, elem ...string) os.FileInfo {
 	t.Helper()
 	info, err := os.Stat(filepath.Join(elem...))

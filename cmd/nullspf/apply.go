@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -103,11 +106,24 @@ func (b *building) steps() ([]serverSteps, error) {
 		if lag.Empty() {
 			continue
 		}
+		if t.Server == named.Nullspfd && slices.Equal(t.Command, b.ReloadCommand()) && startsBySystemd(b.Named.Nullspfd.Control) {
+			t.Command = nil
+		}
 		change := named.Change{Added: lag.Added, Removed: lag.Removed, Changed: lag.Changed, Config: lag.Settings, All: lag.Unknown}
 		what := fmt.Sprintf("the %s %s (apply[%d])", t.Server, t.Role, i)
 		all = append(all, serverSteps{id, what, settings, named.Steps(t, change, b.Named)})
 	}
 	return all, nil
+}
+
+// startsBySystemd reports whether nullspfd has no control socket yet, as long as
+// it waits for its first zones, and can be told by systemd to look for them.
+func startsBySystemd(socket string) bool {
+	if _, err := os.Stat(socket); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	_, err := os.Stat("/run/systemd/system") // sd_booted(3)
+	return err == nil
 }
 
 var errCheck = errors.New("a server would not accept its configuration")

@@ -12,6 +12,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -57,7 +58,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(standardLog{logger})
 	load := func() (*nameserver.Config, error) { return corefile.Load(*conf) }
+	// Signals that come early must wait, not kill. Of several reloads that
+	// wait one is enough; none may crowd out the order to stop.
+	reload, stop := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	if !*check {
+		signal.Notify(reload, syscall.SIGHUP, syscall.SIGUSR1)
+		signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	}
 	config, err := load() // checks it too
+	if errors.Is(err, corefile.ErrNothing) && !*check {
+		logger.Warn().Err(err).Msg("nothing to serve yet; waiting for a reload")
+		if config = await(load, reload, stop, logger); config == nil {
+			return 0
+		}
+		err = nil
+	}
 	if err != nil {
 		logger.Error().Err(err).Msg("the configuration is wrong")
 		return 1
@@ -67,11 +82,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 
-	// Signals that come early must wait, not kill. Of several reloads that
-	// wait one is enough; none may crowd out the order to stop.
-	reload, stop := make(chan os.Signal, 1), make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP, syscall.SIGUSR1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	server, err := nameserver.Start(config, nameserver.Options{
 		Logger:  logger,
 		Version: version.String(),
@@ -95,6 +105,23 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// await loads the configuration at each order to reload, until it serves
+// something; it returns nil when the order to stop comes first.
+func await(load func() (*nameserver.Config, error), reload, stop <-chan os.Signal, logger zerolog.Logger) *nameserver.Config {
+	for {
+		select {
+		case <-reload:
+			config, err := load()
+			if err == nil {
+				return config
+			}
+			logger.Error().Err(err).Msg("reload failed; there is still nothing to serve")
+		case <-stop:
+			return nil
+		}
+	}
 }
 
 // standardLog writes lines of the standard library's logger, among them those

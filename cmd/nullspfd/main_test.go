@@ -284,6 +284,52 @@ func get(t *testing.T, url string) string {
 	return string(b)
 }
 
+// A Corefile that imports what is not published yet is waited for, through
+// reloads that fail. From then on, a reload that would serve nothing is refused.
+func TestWaitsForZones(t *testing.T) {
+	dir := t.TempDir()
+	published := filepath.Join(dir, "primary.Corefile")
+	path := writeFile(t, filepath.Join(dir, "Corefile"), "# nothing else\nimport primary.Corefile*\n")
+	out, err := nullspfd(t, dir, "-conf", path, "-check").CombinedOutput()
+	if want := path + ": no server block in the files that it imports"; err == nil || !strings.Contains(string(out), want) {
+		t.Errorf("-check: %v\n%s", err, out)
+	}
+
+	d := start(t, dir, "-conf", path)
+	d.wait(t, "nothing to serve yet", 1)
+	d.signal(t, syscall.SIGHUP)
+	d.wait(t, "reload failed; there is still nothing to serve", 1)
+	writeFile(t, published, "_spf.example.net {\n    nonsense\n}\n")
+	d.signal(t, syscall.SIGHUP)
+	line := d.wait(t, "reload failed; there is still nothing to serve", 2)
+	if reason, _ := line["error"].(string); !strings.Contains(reason, published+":2 - ") {
+		t.Errorf("line %v", line)
+	}
+	writeFile(t, published, fmt.Sprintf(corefileText, "x", "127.0.0.1:0"))
+	d.signal(t, syscall.SIGHUP)
+	at := d.wait(t, "ready", 1)["listen"].([]any)[0].(string)
+	if err := os.Remove(published); err != nil {
+		t.Fatal(err)
+	}
+	d.signal(t, syscall.SIGHUP)
+	d.wait(t, "reload failed; the configuration stays as it was", 1)
+	if got := explanation(t, at); got != "x" {
+		t.Errorf("explanation %q", got)
+	}
+	d.signal(t, syscall.SIGTERM)
+	if err := <-d.exited; err != nil {
+		t.Errorf("exit: %v", err)
+	}
+
+	writeFile(t, path, "import primary.Corefile*\n")
+	d = start(t, dir, "-conf", path)
+	d.wait(t, "nothing to serve yet", 1)
+	d.signal(t, syscall.SIGTERM)
+	if err := <-d.exited; err != nil {
+		t.Errorf("exit while waiting: %v", err)
+	}
+}
+
 // A second server on the same journal, or address, does not start, and says
 // why.
 func TestCannotStart(t *testing.T) {
@@ -309,19 +355,5 @@ func TestCannotStart(t *testing.T) {
 	d.signal(t, syscall.SIGINT)
 	if err := <-d.exited; err != nil {
 		t.Errorf("exit: %v", err)
-	}
-}
-
-// The unit exposes little; systemd counts from 0 to 10, the threshold is in
-// tenths.
-func TestSystemdUnit(t *testing.T) {
-	peers.Require(t, "systemd-analyze")
-	program, err := peers.Program("systemd-analyze")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(program, "security", "--offline=true", "--threshold=16", "../../examples/systemd/nullspfd.service").CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
 	}
 }

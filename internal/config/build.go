@@ -167,7 +167,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 			target.Role = l.choice(key+".role", t.Role, "primary", "secondary")
 		}
 		if target.Server == named.Nullspfd && t.Command == nil {
-			target.Command = c.reloadCommand()
+			target.Command = c.ReloadCommand()
 		}
 		c.Apply = append(c.Apply, target)
 	}
@@ -175,7 +175,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 		for _, server := range s.Servers {
 			target := named.Target{Server: server, Role: named.RolePrimary}
 			if server == named.Nullspfd {
-				target.Command = c.reloadCommand()
+				target.Command = c.ReloadCommand()
 			}
 			c.Apply = append(c.Apply, target)
 		}
@@ -198,9 +198,9 @@ func (l *loader) buildNullspfd(dir string, c *Config, r rawNullspfd) {
 	}
 }
 
-// reloadCommand has nullspfd reload by its socket, where the outcome is told;
+// ReloadCommand has nullspfd reload by its socket, where the outcome is told;
 // nil stands for the default command.
-func (c *Config) reloadCommand() []string {
+func (c *Config) ReloadCommand() []string {
 	if c.Named.Nullspfd.Control == "" {
 		return nil
 	}

@@ -15,6 +15,7 @@ package corefile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -76,6 +77,10 @@ type reader struct {
 	// global says where a directive that holds for the whole process stands.
 	global map[string]string
 }
+
+// ErrNothing is the error of a Corefile that is right and serves nothing: the
+// files that its imports may find are not there yet, or empty.
+var ErrNothing = errors.New("no server block in the files that it imports")
 
 // Load reads and checks a Corefile, and the files that it names. Relative paths
 // in it start from the working directory, except those of import, which start
@@ -148,6 +153,9 @@ func (r *reader) InspectServerBlocks(_ string, blocks []caddyfile.ServerBlock) (
 // finish checks what directives cannot know alone.
 func (r *reader) finish() (*nameserver.Config, error) {
 	if len(r.blocks) == 0 {
+		if tokens := caddyfile.NewDispenser(r.path, bytes.NewReader(r.body)); tokens.Next() {
+			return nil, fmt.Errorf("%s: %w; \"nullspf zones\" writes some", r.path, ErrNothing)
+		}
 		return nil, fmt.Errorf("%s: no server block; write one, such as _spf.example.net:53 { ... }", r.path)
 	}
 	for _, b := range r.blocks {
