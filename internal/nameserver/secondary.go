@@ -1,6 +1,7 @@
 package nameserver
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -60,10 +61,10 @@ func (c *Config) checkSecondary() error {
 				}
 			}
 		}
-		// Say where the group stands that is at fault.
-		if err := secondary.CheckGroups(c.groups()[:i+1]); err != nil {
-			return fmt.Errorf("%s - %w", s.Position, err)
-		}
+	}
+	var fault *secondary.GroupError
+	if err := secondary.CheckGroups(c.groups()); errors.As(err, &fault) {
+		return fmt.Errorf("%s - %w", c.Secondary[fault.Index].Position, err)
 	}
 	return nil
 }

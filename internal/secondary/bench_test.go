@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// BenchmarkSecondary has zones transferred for the first time, from a primary in
+// BenchmarkFirstTransfers has zones transferred for the first time, from a primary in
 // memory, and reports what a zone costs besides its records.
-func BenchmarkSecondary(b *testing.B) {
+func BenchmarkFirstTransfers(b *testing.B) {
 	const zones = 20_000
 	for b.Loop() {
 		b.StopTimer()

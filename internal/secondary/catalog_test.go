@@ -59,7 +59,7 @@ func (c *catalogTest) zonesAre(t *testing.T, want string) {
 	}
 }
 
-func TestSecondaryCatalog(t *testing.T) {
+func TestCatalog(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCatalogTest(t, dir, "e.test")
@@ -105,7 +105,7 @@ func TestSecondaryCatalog(t *testing.T) {
 	})
 }
 
-func TestSecondaryCatalogRestart(t *testing.T) {
+func TestCatalogRestart(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCatalogTest(t, dir)
@@ -124,7 +124,7 @@ func TestSecondaryCatalogRestart(t *testing.T) {
 	})
 }
 
-func TestSecondaryCatalogEmptied(t *testing.T) {
+func TestCatalogEmptied(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCatalogTest(t, dir)
@@ -145,7 +145,7 @@ func TestSecondaryCatalogEmptied(t *testing.T) {
 	})
 }
 
-func TestSecondaryTwoCatalogs(t *testing.T) {
+func TestTwoCatalogs(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		c := newCatalogTest(t, dir)

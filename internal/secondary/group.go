@@ -28,32 +28,53 @@ type Group struct {
 // says nothing. BIND's transfers-out allows 10.
 const DefaultTransfers = 8
 
-// CheckGroups returns why groups cannot be served together.
+// GroupError says which of several groups is at fault.
+type GroupError struct {
+	// Index is that of the group in the list.
+	Index int
+	Err   error
+}
+
+// Error implements error.
+func (e *GroupError) Error() string { return "secondary: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *GroupError) Unwrap() error { return e.Err }
+
+// CheckGroups returns why groups cannot be served together: nil or a
+// [*GroupError].
 func CheckGroups(groups []Group) error {
 	zones := make(map[wire.Name]bool)
 	stores := make(map[string]bool)
 	for i := range groups {
-		g := &groups[i]
-		switch {
-		case len(g.Zones)+len(g.Catalogs) == 0:
-			return errors.New("secondary: a group has neither zones nor catalog zones")
-		case len(g.Primaries) == 0 || len(g.Primaries) > 255:
-			return errors.New("secondary: a group has from 1 to 255 primaries")
-		case g.Store == "":
-			return errors.New("secondary: a group has no folder for its zones")
-		case stores[g.Store]:
-			return fmt.Errorf("secondary: two groups have the store %s; give each its own", g.Store)
-		case g.Transfers < 1:
-			return errors.New("secondary: a group is to have at least one transfer at a time")
+		if err := groups[i].check(zones, stores); err != nil {
+			return &GroupError{i, err}
 		}
-		stores[g.Store] = true
-		for _, list := range [][]wire.Name{g.Zones, g.Catalogs} {
-			for _, name := range list {
-				if zones[name] {
-					return fmt.Errorf("secondary: zone %s is there twice", name)
-				}
-				zones[name] = true
+	}
+	return nil
+}
+
+// check adds the zones and the store of a group to those of the groups before.
+func (g *Group) check(zones map[wire.Name]bool, stores map[string]bool) error {
+	switch {
+	case len(g.Zones)+len(g.Catalogs) == 0:
+		return errors.New("a group has neither zones nor catalog zones")
+	case len(g.Primaries) == 0 || len(g.Primaries) > 255:
+		return errors.New("a group has from 1 to 255 primaries")
+	case g.Store == "":
+		return errors.New("a group has no folder for its zones")
+	case stores[g.Store]:
+		return fmt.Errorf("two groups have the store %s; give each its own", g.Store)
+	case g.Transfers < 1:
+		return errors.New("a group is to have at least one transfer at a time")
+	}
+	stores[g.Store] = true
+	for _, list := range [][]wire.Name{g.Zones, g.Catalogs} {
+		for _, name := range list {
+			if zones[name] {
+				return fmt.Errorf("zone %s is there twice", name)
 			}
+			zones[name] = true
 		}
 	}
 	return nil

@@ -139,9 +139,9 @@ func runSecondary(t *testing.T, p *peerPrimary, store string, zones, catalogs []
 	return s
 }
 
-// TestSecondaryPeers: the first transfer, a change with NOTIFY, a restart and
+// TestRealPrimaries: the first transfer, a change with NOTIFY, a restart and
 // the end without the primary, and its return with the same serial number.
-func TestSecondaryPeers(t *testing.T) {
+func TestRealPrimaries(t *testing.T) {
 	for _, kind := range []peers.Kind{peers.BIND, peers.NSD, peers.Knot} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -184,8 +184,8 @@ func TestSecondaryPeers(t *testing.T) {
 	}
 }
 
-// TestSecondaryCatalogPeers: members come, go and are reset.
-func TestSecondaryCatalogPeers(t *testing.T) {
+// TestRealCatalogs: members come, go and are reset.
+func TestRealCatalogs(t *testing.T) {
 	for _, kind := range []peers.Kind{peers.BIND, peers.NSD, peers.Knot} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

@@ -3,8 +3,6 @@ package secondary
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -100,50 +98,6 @@ func TestStoreTorn(t *testing.T) {
 	}
 	if _, err := readStored(file, mustName(t, "b.test")); !errors.Is(err, errStored) {
 		t.Errorf("the file of another zone: %v", err)
-	}
-}
-
-// TestSecondaryTorn starts with files that are no zones: they are noted, and the
-// zones transferred.
-func TestSecondaryTorn(t *testing.T) {
-	dir := t.TempDir()
-	var p fakePrimary
-	var g Group
-	for i := range 100 {
-		name := fmt.Sprintf("z%d.test.", i)
-		p.set(smallZone(t, name, 1))
-		g.Zones = append(g.Zones, mustName(t, name))
-		if err := os.WriteFile(filepath.Join(dir, storedName(g.Zones[i])), []byte("torn"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	left := filepath.Join(dir, storeTemp+"17")
-	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var log safeBuffer
-	s, primaries := secondaryOf(t, &log, &p)
-	g.Primaries, g.Store = primaries, dir
-	configure(t, s, g)
-	deadline := time.Now().Add(10 * time.Second)
-	for s.Status().Zones[ZoneServed] < 100 && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
-	}
-	stop(t, s)
-	if n := strings.Count(log.String(), "cannot be used"); n != loadMost+1 {
-		t.Errorf("%d lines about files", n)
-	}
-	if _, err := os.Stat(left); !os.IsNotExist(err) {
-		t.Error("what an earlier process has left is there")
-	}
-	st, err := openStore(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range g.Zones {
-		if z, _, err := st.load(name); z == nil || err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
 	}
 }
 
