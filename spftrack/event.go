@@ -28,6 +28,9 @@ const (
 	KindSMTP Kind = 5
 )
 
+// Kinds lists the kinds in the order in which help texts name them.
+var Kinds = []Kind{KindExists, KindExp, KindClassic, KindSMTP, KindMinimised, KindOther}
+
 var kindNames = []string{"other", "exists", "exp", "classic", "minimised", "smtp"}
 
 // String returns the name of the kind, such as "exists".

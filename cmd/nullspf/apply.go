@@ -28,6 +28,21 @@ key apply of the configuration names the servers and their control programs.
 
 Each server is told of what has changed since it was last told, so that a run
 that failed is made good by the next. Nothing is reloaded when a check fails.`,
+		Example: `  # Add a domain. Which commands would follow?
+  $ echo brand-new.example >>generic.txt
+  $ nullspf apply --dry-run
+  /etc/nullspf/build: 4 zones, 1 added
+  nullspf server reload --socket /etc/nullspf/control.sock  # zones: 1 added; read the configuration and the zones
+
+  # Write, check and reload.
+  $ nullspf apply
+  /etc/nullspf/build: 4 zones, 1 added
+  bind      named/primary.conf                 ok
+  bind      named/secondary.conf               ok
+  bind      named/secondary-catalog.conf       ok
+  nullspfd  nullspfd/primary.Corefile          ok
+  nullspfd  nullspfd/secondary.Corefile        ok
+  nullspf server reload --socket /etc/nullspf/control.sock  # zones: 1 added; read the configuration and the zones`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.apply(c.Context(), c.OutOrStdout(), allowed, dryRun)

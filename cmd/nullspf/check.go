@@ -24,7 +24,27 @@ they are installed; what could not be checked is said.
 
 With --zone, checks a zone file that is kept by hand instead: which of the
 records for domains without mail does it lack or contradict?`,
+		Example: `  $ nullspf check
+  nullspf.yaml: 1 group, 3 domains, no faults
+  bind      named/primary.conf                 ok
+  bind      named/secondary.conf               ok
+  bind      named/secondary-catalog.conf       ok
+  nullspfd  nullspfd/primary.Corefile          ok
+  nullspfd  nullspfd/secondary.Corefile        ok
+
+  # Check a zone that is kept by hand.
+  $ nullspf check --zone shop.example --group generic shop.example.db; echo $?
+  www.shop.example MX: the name has an address, so it needs an MX record of its own: mail falls back to the address otherwise
+  www.shop.example TXT: the name has an address, so it needs an SPF record of its own: v=spf1 -all
+  nullspf: shop.example.db: 2 deviations; $INCLUDE /etc/nullspf/build/include/generic.inc mends what is lacking
+  1`,
 		Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: func(c *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if zone == "" || len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return files(c, args, toComplete)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case zone != "" && len(args) == 1:
@@ -40,6 +60,7 @@ records for domains without mail does it lack or contradict?`,
 	a.addOutputFlags(c)
 	c.Flags().StringVar(&zone, "zone", "", "`NAME` of a zone kept by hand")
 	c.Flags().StringVar(&group, "group", "", "`GROUP` whose records it should hold, when there are several")
+	completeFlag(c, "group", a.configured(groupsOf))
 	return c
 }
 

@@ -22,7 +22,12 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Write a commented configuration and list to start from",
 		Long: `Writes nullspf.yaml, the list generic.txt and tsig.key with a fresh secret into
 DIR, the working directory by default. Files that exist are never overwritten.`,
-		Args: cobra.MaximumNArgs(1),
+		Example: `  # Write a configuration to start from into the directory site.
+  $ nullspf init site
+  wrote nullspf.yaml, generic.txt and tsig.key to site
+  Edit nullspf.yaml and the list, then run: nullspf zones -c site/nullspf.yaml`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: argument(0, directories),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {

@@ -29,10 +29,17 @@ at the latest.
 
 The folders are those of the key journals of the configuration, or those given
 with --journal. The events of several folders count together.`,
+		Example: `  # Which domains are forged, and from where?
+  $ nullspf log top domain --since 7d
+  $ nullspf log top net --domain brand.example
+
+  # Read copies of the journals of two nameservers.
+  $ nullspf log stats --journal ns1/var --journal ns2/var`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringArrayVar(&f.journals, "journal", nil, "read the journal folder `DIR` instead of the configuration's; repeatable")
+	completeFlag(c, "journal", directories)
 	c.AddCommand(
 		a.logEventsCommand(f), a.logTopCommand(f), a.logTimelineCommand(f),
 		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f),
@@ -53,6 +60,7 @@ type logFlags struct {
 
 func (f *logFlags) addFormat(c *cobra.Command) {
 	c.Flags().StringVar(&f.format, "format", string(forgerylog.Table), "`FORMAT` of the output: table, json, csv")
+	completeFlag(c, "format", formatValues)
 }
 
 const filterHelp = `
@@ -62,7 +70,7 @@ must pass each. A TEXT is looked for anywhere, in upper or lower case, in the
 form in which it is shown; =TEXT must be the whole. A TIME is 2026-11-20T15:04:05Z,
 a date (its beginning in UTC), or 7d, 24h, 90m for so long ago.`
 
-func (f *logFlags) addFilters(c *cobra.Command) {
+func (f *logFlags) addFilters(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&f.since, "since", "", "only events of this `TIME` or later")
 	c.Flags().StringVar(&f.until, "until", "", "only events before this `TIME`")
 	c.Flags().StringVar(&f.domain, "domain", "", "only forged domains with this `TEXT`")
@@ -71,6 +79,10 @@ func (f *logFlags) addFilters(c *cobra.Command) {
 	c.Flags().StringVar(&f.helo, "helo", "", "only HELO names with this `TEXT`")
 	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only events of this `KIND`: exists, exp, classic, smtp, and with --packets minimised, other; repeatable")
 	c.Flags().BoolVar(&f.packets, "packets", false, "every question by itself instead of one event for each attempt")
+	completeFlag(c, "since", values(since))
+	completeFlag(c, "until", values(since))
+	completeFlag(c, "domain", a.publishedNames)
+	completeFlag(c, "kind", kindValues)
 }
 
 // query makes the query of the filters.

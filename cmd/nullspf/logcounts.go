@@ -28,13 +28,23 @@ func (a *app) logTopCommand(f *logFlags) *cobra.Command {
 
 and shows the most frequent. Up to 1048576 different values are counted exactly;
 when there are more, it says by how much the counts may be too low.` + filterHelp,
+		Example: `  # The three busiest clients of the last week.
+  $ nullspf log top ip -n 3 --since 7d
+  COUNT  SHARE  IP
+     24  48.0%  203.0.113.10
+     12  24.0%  203.0.113.77
+      8  16.0%  198.51.100.25
+  50 attempts; 4 different values
+
+  # Who forged one domain on one day, for a spreadsheet?
+  $ nullspf log top sender --domain =brand.example --since 2026-11-20 --until 2026-11-21 --format csv`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return fmt.Errorf("name what to count by: %s", c.UseLine())
 			}
 			return nil
 		},
-		ValidArgs: []string{"ip", "net", "sender", "helo", "domain", "resolver"},
+		ValidArgsFunction: argument(0, cobra.FixedCompletions(rankings, cobra.ShellCompDirectiveNoFileComp)),
 		RunE: func(c *cobra.Command, args []string) error {
 			by, err := forgerylog.ParseField(strings.ToLower(args[0]))
 			if err != nil {
@@ -46,7 +56,7 @@ when there are more, it says by how much the counts may be too low.` + filterHel
 			return a.logTop(c, f, by, number)
 		},
 	}
-	f.addFilters(c)
+	f.addFilters(a, c)
 	f.addFormat(c)
 	c.Flags().IntVarP(&number, "number", "n", 20, "show `N` values")
 	return c
@@ -89,6 +99,11 @@ func (a *app) logTimelineCommand(f *logFlags) *cobra.Command {
 		Long: `Counts events by minute, hour or day in UTC. On a terminal each has a bar.
 Minutes, hours or days without events are shown too; of more than 24 in a row
 the table tells only how many they are.` + filterHelp,
+		Example: `  # By day over the last month.
+  $ nullspf log timeline --per day --since 30d
+
+  # One network by minute, as JSON.
+  $ nullspf log timeline --per minute --since 1h --ip 203.0.113.0/24 --format json`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			unit, err := forgerylog.ParseUnit(strings.ToLower(per))
@@ -98,9 +113,10 @@ the table tells only how many they are.` + filterHelp,
 			return a.logTimeline(c, f, unit)
 		},
 	}
-	f.addFilters(c)
+	f.addFilters(a, c)
 	f.addFormat(c)
 	c.Flags().StringVar(&per, "per", string(forgerylog.Hour), "`UNIT` of time: minute, hour, day")
+	completeFlag(c, "per", unitValues)
 	return c
 }
 

@@ -18,7 +18,15 @@ func (a *app) logEventsCommand(f *logFlags) *cobra.Command {
 		Use:   "events",
 		Short: "Show the events of the forgery log",
 		Long:  `Shows the events of the forgery log, the oldest first.` + filterHelp,
-		Args:  noArguments,
+		Example: `  # The two newest events from a network.
+  $ nullspf log events --ip 203.0.113.0/24 --limit 2
+  TIME                      KIND  CLIENT        DOMAIN                 SENDER                            HELO             RESOLVER   SERVER
+  2026-11-27T13:48:47.893Z  exp   203.0.113.77  xn--bcher-kva.example  ceo10@xn--bcher-kva.example       mx1.example.org  192.0.2.1  ns1.example.net
+  2026-11-27T13:48:47.893Z  exp   203.0.113.77  xn--bcher-kva.example  no-reply11@xn--bcher-kva.example  mx1.example.org  192.0.2.1  ns1.example.net
+
+  # Every query, minimised ones included.
+  $ nullspf log events --packets --limit 1000 --format csv >events.csv`,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("limit") && limit < 1 {
 				return errors.New("--limit: use a number from 1 on")
@@ -26,7 +34,7 @@ func (a *app) logEventsCommand(f *logFlags) *cobra.Command {
 			return a.logEvents(c, f, limit)
 		},
 	}
-	f.addFilters(c)
+	f.addFilters(a, c)
 	f.addFormat(c)
 	c.Flags().IntVar(&limit, "limit", 0, "only the newest `N` events")
 	return c
@@ -71,6 +79,10 @@ func (a *app) logTailCommand(f *logFlags) *cobra.Command {
 come, until it is interrupted. An attempt is shown within two seconds. When a
 receiver takes longer to ask its second question (exp=), the attempt is shown
 without local part and HELO name.` + filterHelp,
+		Example: `  # Follow the log of one domain until Ctrl-C.
+  $ nullspf log tail -f -n 1 --domain brand.example
+  TIME                      KIND  CLIENT           DOMAIN         SENDER                  HELO             RESOLVER   SERVER
+  2026-11-27T13:48:47.894Z  exp   2001:db8:bad::9  brand.example  invoice3@brand.example  mx3.example.org  192.0.2.1  ns1.example.net`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
@@ -84,7 +96,7 @@ without local part and HELO name.` + filterHelp,
 			return a.logEvents(c, f, number)
 		},
 	}
-	f.addFilters(c)
+	f.addFilters(a, c)
 	f.addFormat(c)
 	c.Flags().IntVarP(&number, "number", "n", 10, "begin with the newest `N` events")
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "show further events as they come")

@@ -18,6 +18,17 @@ on disk; how many have expired; and how many are missing and why. Lost events
 were answered but not stored, as far as nullspfd has noted it; it does so once a
 minute. Gaps are numbers without events: reserved by a run that was killed, or
 damaged since.`,
+		Example: `  $ nullspf log stats
+  /etc/nullspf/var
+    server       ns1.example.net
+    events       100, 50 attempts among them
+    first        2026-11-27T13:48:47.890Z
+    last         2026-11-27T13:48:47.895Z
+    sealed       0 in 0 segments of 0 B
+    not sealed   100 in files of 19.1 kB
+    expired      0
+    lost         0
+    gaps         0`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			format, err := forgerylog.ParseFormat(f.format)
@@ -48,6 +59,11 @@ the events, also while nullspfd writes. It changes nothing. A problem means that
 events are missing or wrong; a note, the remains of a mishap that cost nothing
 more; a gap, numbers without events for a reason that is known. The exit code is
 1 when there are problems.`,
+		Example: `  $ nullspf log check
+  /etc/nullspf/var: 0 events in 0 segments, 100 events in 1 file not sealed; no problem
+
+  # Check a copy before it is used.
+  $ nullspf log check --journal ns2/var`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			engine, err := a.forgeryLog(c, f)

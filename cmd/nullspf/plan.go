@@ -22,6 +22,21 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Shows which zones would be added, changed and removed and what becomes of their
 records, and changes nothing. Zones whose records change alike are shown
 together. The exit code is 2 when there are changes, 0 when there are none.`,
+		Example: `  # What would another DMARC policy change?
+  $ sed -i 's/policy: reject/policy: quarantine/' nullspf.yaml
+  $ nullspf plan; echo $?
+  ~ brand-shop.example (serial 2026112000 to 2026112001)
+  ~ brand.example (serial 2026112000 to 2026112001)
+  ~ xn--bcher-kva.example (serial 2026112000 to 2026112001)
+      changed, group generic
+      - _dmarc TXT "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:dmarc@example.net"
+      + _dmarc TXT "v=DMARC1; p=quarantine; sp=quarantine; np=quarantine; adkim=s; aspf=s; rua=mailto:dmarc@example.net"
+  The files made from all zones would be written anew: includes, server configurations, mail tables.
+  3 zones, 3 changed
+  2
+
+  # Keep all changes as JSON. Exit status 2 says that there are some.
+  $ nullspf plan --json >plan.json || test $? = 2`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, err := a.begin(c.Context(), true)

@@ -31,6 +31,9 @@ writes zone files, nameserver configurations and mail tables, makes the running
 servers follow, and checks what the world sees.
 
 Start with "nullspf init", then "nullspf zones".`,
+		Example: `  # Begin in an empty directory, and look at what would be written.
+  $ nullspf init site
+  $ cd site && nullspf zones && nullspf check`,
 		Version:       version.String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -40,6 +43,10 @@ Start with "nullspf init", then "nullspf zones".`,
 		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
 	})
 	root.PersistentFlags().StringVarP(&a.configPath, "config", "c", "nullspf.yaml", "configuration `FILE`")
+	completeFlag(root, "config", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return []cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+	})
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		a.initCommand(), a.zonesCommand(), a.planCommand(), a.applyCommand(),
 		a.checkCommand(), a.verifyCommand(), a.spfCommand(), a.logCommand(), a.serverCommand(),
@@ -52,6 +59,7 @@ Start with "nullspf init", then "nullspf zones".`,
 // built.
 func (a *app) addOutputFlags(c *cobra.Command) {
 	c.Flags().StringVarP(&a.output, "output", "o", "", "use this output `DIR` instead of the configuration's")
+	completeFlag(c, "output", directories)
 	c.Flags().BoolVar(&a.relative, "relative", false, "write file names relative to the output folder into the server configurations")
 }
 

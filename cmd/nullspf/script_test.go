@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nullspf": func() { os.Exit(run()) }, "logfixture": logFixture, "nullspfd": runNullspfd})
+	testscript.Main(isolated{m}, map[string]func(){"nullspf": func() { os.Exit(run()) }, "logfixture": logFixture, "nullspfd": runNullspfd})
 }
 
 // TestScripts runs the command as an operator would: one file a behaviour.

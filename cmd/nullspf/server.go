@@ -27,10 +27,17 @@ group may ask.
 The socket is the one given with --socket; else that of the key
 nullspfd.control, when there is a configuration with it; else
 ` + defaultSocket + `.`,
+		Example: `  # Is everything in order?
+  $ nullspf server status
+  $ nullspf server zones --failing
+
+  # Ask at another socket.
+  $ nullspf server status --socket /run/nullspf/control.sock`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringVar(&f.socket, "socket", "", "ask at the socket `PATH` instead of the configuration's")
+	completeFlag(c, "socket", files)
 	c.AddCommand(
 		a.serverStatusCommand(f), a.serverZonesCommand(f), a.serverZoneCommand(f),
 		a.serverReloadCommand(f), a.serverRetransferCommand(f), a.serverNotifyCommand(f),
@@ -98,6 +105,8 @@ func (a *app) serverReloadCommand(f *serverFlags) *cobra.Command {
 again, and waits until it serves them. No question is lost. When something is
 wrong, nullspfd goes on with what it has, the reason is told and the exit code
 is 1.`,
+		Example: `  $ nullspf server reload
+  reloaded`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {
@@ -120,7 +129,10 @@ func (a *app) serverRetransferCommand(f *serverFlags) *cobra.Command {
 		Long: `Has nullspfd transfer a zone of which it is a secondary whole, whatever its
 serial number. It does not wait for the transfer: "nullspf server zone ZONE" shows
 what became of it. The zone that is there is served until the new one is complete.`,
-		Args: oneZone,
+		Example: `  $ nullspf server retransfer brand.example
+  brand.example: the transfer is scheduled`,
+		Args:              oneZone,
+		ValidArgsFunction: argument(0, a.publishedNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {
 				if err := client.Retransfer(ctx, args[0]); err != nil {
@@ -140,7 +152,10 @@ func (a *app) serverNotifyCommand(f *serverFlags) *cobra.Command {
 		Long: `Has nullspfd send notifications of a zone (RFC 1996) to its secondaries, as after
 a change. It does not wait for their answers: "nullspf server status" counts them,
 and the log names secondaries that do not answer.`,
-		Args: oneZone,
+		Example: `  $ nullspf server notify brand.example
+  brand.example: the notifications are scheduled`,
+		Args:              oneZone,
+		ValidArgsFunction: argument(0, a.publishedNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {
 				if err := client.Notify(ctx, args[0]); err != nil {

@@ -23,6 +23,20 @@ func (a *app) serverStatusCommand(f *serverFlags) *cobra.Command {
 		Long: `Shows since when nullspfd runs, where it listens, how many zones it has in which
 state, its reloads, transfers and notifications since the start, and its
 problems. The exit code is 0 also when it has problems.`,
+		Example: `  $ nullspf server status
+  nullspfd       (devel), process 5043
+  started        2026-11-27T13:47:42Z, 11s ago
+  configuration  /etc/nullspf/Corefile
+  listens at     192.0.2.1:53
+  reloads        2 done, 0 failed
+  transfers in   0 done, 0 failed
+  transfers out  5 done, 0 failed
+  notifications  5 acknowledged, 0 refused, 0 failed; 0 received, 0 ignored
+
+       zones  serving  waiting  expired
+    tracking        1        0        0
+      parked        3        0        0
+     catalog        1        0        0`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {

@@ -38,6 +38,16 @@ and the states
   expired    no primary has confirmed it in time: SERVFAIL
 
 With --json, each zone is an object in a line of its own.`,
+		Example: `  $ nullspf server zones
+  kind       state        serial  expires               zone
+  tracking   serving           1  -                     _spf.example.net
+  parked     serving  2026112000  -                     brand-shop.example
+  parked     serving  2026112000  -                     brand.example
+  parked     serving  2026112000  -                     xn--bcher-kva.example
+  catalog    serving  2026112000  -                     catalog.invalid
+
+  # Zones that are no longer served.
+  $ nullspf server zones --state expired`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.ask(c, f, func(ctx context.Context, client *control.Client) error {
@@ -46,7 +56,9 @@ With --json, each zone is an object in a line of its own.`,
 		},
 	}
 	c.Flags().StringVar((*string)(&filter.State), "state", "", "only zones in this `STATE`: serving, waiting, expired")
+	completeFlag(c, "state", zoneStateValues)
 	c.Flags().StringVar((*string)(&filter.Kind), "kind", "", "only zones of this `KIND`: parked, secondary, catalog, tracking")
+	completeFlag(c, "kind", zoneKindValues)
 	c.Flags().BoolVar(&filter.Failing, "failing", false, "only zones whose last refresh failed")
 	f.addJSON(c)
 	return c
@@ -81,7 +93,21 @@ func (a *app) serverZoneCommand(f *serverFlags) *cobra.Command {
 that it transfers, its primaries and its times; and which secondaries it notifies.
 With --text, it prints the records that nullspfd serves, in the form of a zone
 file.`,
-		Args: oneZone,
+		Example: `  $ nullspf server zone brand.example
+  zone      brand.example
+  kind      parked
+  state     serving
+  serial    2026112000
+  records   11
+  notified  192.0.2.2:53
+
+  # The records that are served.
+  $ nullspf server zone brand.example --text | head -n 3
+  brand.example.	3600	IN	SOA	ns1.example.net. hostmaster.example.net. 2026112000 7200 900 2419200 300
+  brand.example.	3600	IN	NS	ns1.example.net.
+  brand.example.	3600	IN	NS	ns2.example.net.`,
+		Args:              oneZone,
+		ValidArgsFunction: argument(0, a.publishedNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			if text && f.json {
 				return errors.New("--text and --json exclude each other")

@@ -17,8 +17,11 @@ func (a *app) spfCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "spf",
 		Short: "Show SPF records and the names that receivers ask for",
-		Args:  noArguments,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: `  # The record to publish, and what receivers will ask for.
+  $ nullspf spf show track
+  $ nullspf spf simulate --ip 192.0.2.7 --from info@brand.example --helo mail.example.org`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.spfShowCommand(), a.spfExplainCommand(), a.spfSimulateCommand())
 	return c
@@ -27,12 +30,14 @@ func (a *app) spfCommand() *cobra.Command {
 // spfFlags choose the tracking zone without a configuration.
 type spfFlags struct{ zone, qualifier, layout string }
 
-func (f *spfFlags) addZone(c *cobra.Command) {
+func (f *spfFlags) addZone(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&f.zone, "zone", "", "tracking `ZONE`; default: that of the configuration")
+	completeFlag(c, "zone", a.configured(trackingZoneOf))
 }
 
 func (f *spfFlags) addQualifier(c *cobra.Command) {
 	c.Flags().StringVar(&f.qualifier, "qualifier", "", "`QUALIFIER` of exists: in layout classic, - or +")
+	completeFlag(c, "qualifier", values([]string{"-", "+"}))
 }
 
 // settings takes the tracking zone from the flag or the configuration.
@@ -66,8 +71,13 @@ func (a *app) spfShowCommand() *cobra.Command {
   beacon    receivers report the forger in exp= names
   track     receivers report the forger in exists: and exp= names
   classic   receivers report the forger in one exists: name, sender included`,
-		Args:      cobra.MaximumNArgs(1),
-		ValidArgs: []string{"plain", "beacon", "track", "classic"},
+		Example: `  $ nullspf spf show --zone _spf.example.net
+  plain    v=spf1 -all
+  beacon   v=spf1 -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net
+  track    v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net
+  classic  v=spf1 -exists:CL.%{i}.FR.%{s}.HE.%{h}._spf.example.net -all`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: argument(0, layoutValues),
 		RunE: func(c *cobra.Command, args []string) error {
 			layouts := spftrack.Layouts
 			if len(args) == 1 {
@@ -98,7 +108,7 @@ func (a *app) spfShowCommand() *cobra.Command {
 			return nil
 		},
 	}
-	f.addZone(c)
+	f.addZone(a, c)
 	f.addQualifier(c)
 	return c
 }
@@ -111,7 +121,15 @@ func (a *app) spfExplainCommand() *cobra.Command {
 		Long: `Decodes a name that somebody asked the tracking zone for, as query logs show it,
 into client, sender, domain and HELO name. Without TYPE, that of the layout's
 own question is taken: A for exists: names, TXT for exp= names.`,
-		Args: cobra.RangeArgs(1, 2),
+		Example: `  $ nullspf spf explain mail.example.org.HE.info.LP.192.0.2.7.in-addr.CL.brand.example.FD.2._spf.example.net
+  kind           exp
+  client         192.0.2.7
+  forged domain  brand.example
+  sender         info
+  sender domain  brand.example
+  helo           mail.example.org`,
+		Args:              cobra.RangeArgs(1, 2),
+		ValidArgsFunction: argument(1, values([]string{"A", "AAAA", "NS", "TXT"})),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := a.settings(f)
 			if err != nil {
@@ -134,7 +152,7 @@ own question is taken: A for exists: names, TXT for exp= names.`,
 			return nil
 		},
 	}
-	f.addZone(c)
+	f.addZone(a, c)
 	return c
 }
 
@@ -177,6 +195,13 @@ func (a *app) spfSimulateCommand() *cobra.Command {
 		Short: "Print the names that a receiver would ask for",
 		Long: `Prints the questions that a receiver asks while it checks a message against the
 record of a layout (RFC 7208), in order.`,
+		Example: `  $ nullspf spf simulate --ip 192.0.2.7 --from info@brand.example --helo mail.example.org
+  TXT  brand.example
+       the SPF record of the checked domain
+  A    192.0.2.7.in-addr.CL.brand.example.FD.1._spf.example.net
+       mechanism exists:, no answer means no match
+  TXT  mail.example.org.HE.info.LP.192.0.2.7.in-addr.CL.brand.example.FD.2._spf.example.net
+       modifier exp=, the explanation, which some receivers fetch after fail`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			layout, err := spftrack.ParseLayout(strings.ToLower(f.layout))
@@ -203,13 +228,15 @@ record of a layout (RFC 7208), in order.`,
 			return nil
 		},
 	}
-	f.addZone(c)
+	f.addZone(a, c)
 	f.addQualifier(c)
 	c.Flags().StringVar(&f.layout, "layout", string(spftrack.Track), "`LAYOUT` of the record: plain, beacon, track, classic")
+	completeFlag(c, "layout", layoutValues)
 	c.Flags().StringVar(&ip, "ip", "", "`IP` address of the sending host")
 	c.Flags().StringVar(&from, "from", "", "envelope `SENDER`; empty for a bounce")
 	c.Flags().StringVar(&helo, "helo", "", "`NAME` that the host gives in HELO")
 	c.Flags().StringVar(&domain, "domain", "", "`DOMAIN` that is checked; default: that of the sender")
+	completeFlag(c, "domain", a.publishedNames)
 	_ = c.MarkFlagRequired("ip")
 	return c
 }

@@ -39,13 +39,23 @@ are NS, MX, SPF and DMARC as planned? Deviations are shown as a table.
 The servers are the primary's addresses and the secondaries' of the
 configuration, or those given with --server. The exit code is 1 when there are
 deviations or a server did not answer.`,
+		Example: `  # Ask all nameservers of the configuration.
+  $ nullspf verify
+  3 of 3 zones checked at 2 servers, 0 deviations
+  192.0.2.1:53: 3 zones checked, 0 without an answer, 0 deviations
+  192.0.2.2:53: 3 zones checked, 0 without an answer, 0 deviations
+
+  # Ask one server, with patience for a bad network.
+  $ nullspf verify --server 192.0.2.2 --timeout 5s --retries 5`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.verify(c.Context(), c.OutOrStdout(), f)
 		},
 	}
 	c.Flags().StringVarP(&a.output, "output", "o", "", "take the manifest from this `DIR` instead of the configuration's output")
+	completeFlag(c, "output", directories)
 	c.Flags().StringArrayVar(&f.servers, "server", nil, "ask this `ADDRESS`, with an optional port, instead; repeatable")
+	completeFlag(c, "server", a.configured(serversOf))
 	c.Flags().IntVar(&f.concurrency, "concurrency", verify.DefaultConcurrency, "as many as `N` questions under way")
 	c.Flags().DurationVar(&f.timeout, "timeout", verify.DefaultTimeout, "`TIME` to wait for an answer")
 	c.Flags().IntVar(&f.retries, "retries", verify.DefaultRetries, "ask `N` times more when there is no answer")

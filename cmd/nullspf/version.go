@@ -14,6 +14,8 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Long: `Prints the version of the program. What was built from a commit that is no
 release has the time and the revision of the commit behind a plus sign.`,
+		Example: `  $ nullspf version
+  nullspf 0.1.0`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(c.OutOrStdout(), "nullspf", version.String())

@@ -30,6 +30,14 @@ Files that would not change are left alone, and a zone's serial number rises
 only when its content changes. Wrong input is refused as a whole: then nothing
 is written. A run that would remove many domains is refused with exit code 3
 unless --allow-removals names their number.`,
+		Example: `  # Add a domain and write what changes.
+  $ echo brand-new.example >>generic.txt
+  $ nullspf zones
+  /etc/nullspf/build: 4 zones, 1 added
+
+  # Write everything to another directory, to be copied to another machine.
+  $ nullspf zones -o copy --relative
+  /etc/nullspf/copy: 4 zones, 4 added`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, err := a.begin(c.Context(), false)

@@ -88,14 +88,15 @@ const (
 	Day    Unit = "day"
 )
 
-var units = []Unit{Minute, Hour, Day}
+// Units lists the units.
+var Units = []Unit{Minute, Hour, Day}
 
 // ParseUnit returns the unit called s.
 func ParseUnit(s string) (Unit, error) {
-	if u := Unit(s); slices.Contains(units, u) {
+	if u := Unit(s); slices.Contains(Units, u) {
 		return u, nil
 	}
-	return "", fmt.Errorf("no unit %q of time; there are %s", s, join(units))
+	return "", fmt.Errorf("no unit %q of time; there are %s", s, join(Units))
 }
 
 // Duration is the length of the unit.

@@ -135,7 +135,7 @@ func TestHostileCounts(t *testing.T) {
 		if err != nil || len(ranking.Ranks) != len(hostileTexts) {
 			t.Fatalf("%d ranks, %v", len(ranking.Ranks), err)
 		}
-		for _, f := range formats {
+		for _, f := range Formats {
 			var b bytes.Buffer
 			if err := WriteRanking(&b, f, ranking, false); err != nil {
 				t.Fatal(err)
@@ -172,7 +172,7 @@ func FuzzWriters(f *testing.F) {
 			Seq: ts, TS: ts, ServerID: other, Zone: other, Kind: other, ClientIP: other, SenderLocal: other, SenderDomain: helo,
 			ForgedDomain: other, HELO: helo, Resolver: other, Transport: other, ClientSubnet: other, Flags: other, RawName: helo,
 		}
-		for _, format := range formats {
+		for _, format := range Formats {
 			var b bytes.Buffer
 			w := NewEventWriter(&b, format, true)
 			if err := w.Write(row); err != nil {

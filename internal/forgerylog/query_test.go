@@ -86,12 +86,12 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %s, %v", f, got, err)
 		}
 	}
-	for _, u := range units {
+	for _, u := range Units {
 		if got, err := ParseUnit(string(u)); got != u || err != nil {
 			t.Errorf("%s: %s, %v", u, got, err)
 		}
 	}
-	for _, f := range formats {
+	for _, f := range Formats {
 		if got, err := ParseFormat(string(f)); got != f || err != nil {
 			t.Errorf("%s: %s, %v", f, got, err)
 		}

@@ -77,7 +77,7 @@ func TestTopBound(t *testing.T) {
 	if k := r.Ranks[0]; k.Value != "203.0.113.7" || k.Count > 100 || k.Count+r.Missed < 100 {
 		t.Errorf("%+v", r)
 	}
-	for _, f := range formats {
+	for _, f := range Formats {
 		var b strings.Builder
 		if err := WriteRanking(&b, f, r, false); err != nil {
 			t.Fatal(err)

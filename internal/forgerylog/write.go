@@ -23,14 +23,15 @@ const (
 	CSV   Format = "csv"
 )
 
-var formats = []Format{Table, JSON, CSV}
+// Formats lists the formats.
+var Formats = []Format{Table, JSON, CSV}
 
 // ParseFormat returns the format called s.
 func ParseFormat(s string) (Format, error) {
-	if f := Format(s); slices.Contains(formats, f) {
+	if f := Format(s); slices.Contains(Formats, f) {
 		return f, nil
 	}
-	return "", fmt.Errorf("no format %q; there are %s", s, join(formats))
+	return "", fmt.Errorf("no format %q; there are %s", s, join(Formats))
 }
 
 // cell is a text of a row in CSV.

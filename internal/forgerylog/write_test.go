@@ -39,7 +39,7 @@ func TestGoldenCounts(t *testing.T) {
 	series := &Series{Per: Day, Total: 133, Buckets: []Bucket{
 		{start, 100}, {start + day, 1}, {start + 3*day, 32}, {start + 60*day, 10},
 	}}
-	for _, f := range formats {
+	for _, f := range Formats {
 		for name, write := range map[string]func(*strings.Builder) error{
 			"top":      func(b *strings.Builder) error { return WriteRanking(b, f, ranking, false) },
 			"inexact":  func(b *strings.Builder) error { return WriteRanking(b, f, &inexact, true) },
@@ -127,7 +127,7 @@ func TestWideTable(t *testing.T) {
 func TestExtremeSeries(t *testing.T) {
 	unit := int64(time.Minute)
 	series := &Series{Per: Minute, Total: 2, Buckets: []Bucket{{floor(-1<<63+unit, unit), 1}, {floor(1<<63-1, unit), 1}}}
-	for _, f := range formats {
+	for _, f := range Formats {
 		var b strings.Builder
 		if err := WriteSeries(&b, f, series, 80); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// freshSites are the commands whose examples change their site. Those of the
+// others share one site whose nameservers run.
+var freshSites = []string{"nullspf", "nullspf init", "nullspf zones", "nullspf plan"}
+
+// TestHelpExamples runs the examples in the help of every command and compares
+// what they print. With -update, it writes it into the source instead.
+func TestHelpExamples(t *testing.T) {
+	shared := newSite(t, false)
+	shared.serve(t)
+	shared.forge(t, "brand.example", "brand-shop.example", "xn--bcher-kva.example")
+	// The journal of the other nameserver, as it is copied.
+	for _, n := range []struct{ name, dir string }{{"ns1", shared.dir}, {"ns2", shared.secondary}} {
+		if out, err := shared.place().run(t.Context(), "mkdir "+n.name+" && cp -r "+n.dir+"/var "+n.name+" && rm "+n.name+"/var/.lock"); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	// apply comes last: its examples change the shared site.
+	commands := commandTree(rootCommand())
+	i := slices.IndexFunc(commands, func(c *cobra.Command) bool { return c.Name() == "apply" })
+	commands = append(slices.Delete(slices.Clone(commands), i, i+1), commands[i])
+	for _, c := range commands {
+		t.Run(c.CommandPath(), func(t *testing.T) {
+			examples := parseConsole(c.Example, "  ")
+			if len(examples) == 0 {
+				t.Fatal("the help has no example")
+			}
+			p := shared.place()
+			switch {
+			case slices.Contains(freshSites, c.CommandPath()):
+				fresh := newSite(t, false)
+				if out, err := fresh.place().run(t.Context(), "nullspf zones"); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+				p = fresh.place()
+			case c.Name() == "retransfer":
+				p = newPlace(shared.secondary)
+			}
+			p.paths = strings.NewReplacer("/etc/nullspf", p.dir, "/run/nullspf", p.dir)
+			got := examples.run(t, p)
+			if text := got.format("  "); *update && text != c.Example {
+				replaceExample(t, c, text)
+			}
+		})
+	}
+}
+
+// replaceExample writes the examples of a command into its source.
+func replaceExample(t *testing.T, c *cobra.Command, text string) {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(source), "`"+c.Example+"`"); n == 1 {
+			writeText(t, file, strings.Replace(string(source), "`"+c.Example+"`", "`"+text+"`", 1), 0o644)
+			return
+		}
+	}
+	t.Errorf("no source has the examples of %s once", c.CommandPath())
+}
