@@ -5,9 +5,10 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
+
+	"nullspf/internal/value"
 )
 
 // csvColumns are the places of the columns of a CSV list, -1 for one that is
@@ -122,13 +123,13 @@ func (r *listReader) rowOverride(line []byte, g *Group, mail, spf, a csvCell) (*
 		}
 	}
 	for field := range strings.FieldsSeq(a.text) {
-		addr, err := netip.ParseAddr(field)
-		if err != nil || addr.Zone() != "" {
+		addr, err := value.ParseAddr(field)
+		if err != nil {
 			r.fault(column(line, a.offset), field, "no IP address")
 			ok = false
 			continue
 		}
-		o.Addresses = append(o.Addresses, addr.Unmap())
+		o.Addresses = append(o.Addresses, addr)
 	}
 	return o, ok
 }

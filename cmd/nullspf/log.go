@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/journal"
+	"nullspf/internal/value"
 	"nullspf/spftrack"
 	"nullspf/zones"
 )
@@ -105,8 +105,8 @@ func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
 	}
 	q.Domain, q.Sender, q.HELO = forgerylog.ParseDomain(f.domain), forgerylog.ParseText(f.sender), forgerylog.ParseText(f.helo)
 	if c.Flags().Changed("ip") {
-		if q.Client, err = parsePrefix(f.ip); err != nil {
-			return q, err
+		if q.Client, err = value.ParsePrefix(f.ip); err != nil {
+			return q, fmt.Errorf("--ip: %w", err)
 		}
 	}
 	for _, name := range f.kinds {
@@ -120,19 +120,6 @@ func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
 		q.Kinds = append(q.Kinds, k)
 	}
 	return q, nil
-}
-
-// parsePrefix reads a prefix, or an address as the prefix of itself.
-func parsePrefix(text string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	prefix, err := netip.ParsePrefix(text)
-	if err != nil || prefix.Addr().Is4In6() {
-		return prefix, fmt.Errorf("--ip: %q is neither an address nor a prefix; write 192.0.2.0/24 or 2001:db8::/32", text)
-	}
-	return prefix.Masked(), nil
 }
 
 // forgeryLog opens the folders that are to be read.

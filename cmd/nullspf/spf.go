@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"nullspf/internal/value"
 	"nullspf/spftrack"
 )
 
@@ -214,9 +214,9 @@ record of a layout (RFC 7208), in order.`,
 					return err
 				}
 			}
-			addr, err := netip.ParseAddr(ip)
+			addr, err := value.ParseAddr(ip)
 			if err != nil {
-				return fmt.Errorf("--ip: %q is no IP address", ip)
+				return fmt.Errorf("--ip: %w", err)
 			}
 			queries, err := spftrack.Queries(layout, s, spftrack.Check{IP: addr, Sender: from, HELO: helo, Domain: domain})
 			if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"nullspf/internal/config"
+	"nullspf/internal/value"
 	"nullspf/internal/verify"
 	"nullspf/zones"
 )
@@ -120,7 +120,7 @@ func (a *app) verify(ctx context.Context, w io.Writer, f *verifyFlags) error {
 func (f *verifyFlags) addresses(j *job) ([]netip.AddrPort, error) {
 	var list []netip.AddrPort
 	for _, text := range f.servers {
-		e, err := config.ParseEndpoint(text)
+		e, err := value.ParseEndpoint(text)
 		if err != nil {
 			return nil, fmt.Errorf("--server: %w", err)
 		}

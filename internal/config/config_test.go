@@ -155,20 +155,6 @@ func TestFaultsNameTheLine(t *testing.T) {
 	}
 }
 
-func TestEndpoints(t *testing.T) {
-	for text, want := range map[string]string{
-		"192.0.2.1": "192.0.2.1:53", "192.0.2.1:5300": "192.0.2.1:5300",
-		"2001:db8::1": "[2001:db8::1]:53", "[2001:db8::1]:5300": "[2001:db8::1]:5300",
-		"::ffff:192.0.2.1": "192.0.2.1:53",
-		"":                 "", "ns1.example.net": "", "192.0.2.1:0": "", "192.0.2.1:x": "", "fe80::1%eth0": "",
-	} {
-		got, err := ParseEndpoint(text)
-		if (err != nil) != (want == "") || err == nil && got.String() != want {
-			t.Errorf("%q: got %v, %v, want %s", text, got, err, want)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	f.Add(small)
 	f.Add(small + "track: {zone: _spf.example.net}\n")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"nullspf/internal/value"
 	"nullspf/zones"
 )
 
@@ -81,82 +82,37 @@ func (l *loader) hostNames(key string, texts []string) []string {
 }
 
 func (l *loader) addresses(key string, texts []string) []netip.Addr {
-	var addrs []netip.Addr
-	for i, t := range texts {
-		a, err := netip.ParseAddr(t)
-		if err != nil || a.Zone() != "" {
-			l.fail(item(key, i), "%q is no IP address", t)
-			continue
-		}
-		addrs = append(addrs, a.Unmap())
-	}
-	return addrs
+	return values(l, key, texts, value.ParseAddr)
 }
 
-// endpoints reads addresses with an optional port: "192.0.2.1",
-// "192.0.2.1:5300", "2001:db8::1", "[2001:db8::1]:5300".
 func (l *loader) endpoints(key string, texts []string) []netip.AddrPort {
-	var list []netip.AddrPort
+	return values(l, key, texts, value.ParseEndpoint)
+}
+
+func (l *loader) prefixes(key string, texts []string) []netip.Prefix {
+	return values(l, key, texts, value.ParsePrefix)
+}
+
+// values reads the items of a key; those at fault are noted and left out.
+func values[T any](l *loader, key string, texts []string, parse func(string) (T, error)) []T {
+	var list []T
 	for i, t := range texts {
-		e, err := ParseEndpoint(t)
+		v, err := parse(t)
 		if err != nil {
 			l.fail(item(key, i), "%v", err)
 			continue
 		}
-		list = append(list, e)
+		list = append(list, v)
 	}
 	return list
 }
 
-// prefixes reads addresses and prefixes.
-func (l *loader) prefixes(key string, texts []string) []netip.Prefix {
-	var list []netip.Prefix
-	for i, t := range texts {
-		if a, err := netip.ParseAddr(t); err == nil && a.Zone() == "" {
-			list = append(list, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
-			continue
-		}
-		p, err := netip.ParsePrefix(t)
-		if err != nil || p != p.Masked() {
-			l.fail(item(key, i), "%q is no IP address and no prefix like 192.0.2.0/24", t)
-			continue
-		}
-		list = append(list, p)
-	}
-	return list
-}
-
-// units are those of BIND's TTL syntax.
-var units = map[byte]time.Duration{
-	's': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour,
-}
-
-// duration reads seconds, or numbers with units: "3600", "1h", "1h30m", "28d".
 func (l *loader) duration(key, text string) time.Duration {
-	const limit = (1<<31 - 1) * time.Second
-	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(n) * time.Second
+	d, err := value.ParseDuration(text)
+	if err != nil {
+		l.fail(key, "%v", err)
 	}
-	var sum time.Duration
-	rest := strings.ToLower(text)
-	for rest != "" {
-		digits := 0
-		for digits < len(rest) && '0' <= rest[digits] && rest[digits] <= '9' {
-			digits++
-		}
-		n, err := strconv.ParseUint(rest[:digits], 10, 31)
-		if err != nil || digits == len(rest) || units[rest[digits]] == 0 || time.Duration(n) > (limit-sum)/units[rest[digits]] {
-			sum = -1
-			break
-		}
-		sum += time.Duration(n) * units[rest[digits]]
-		rest = rest[digits+1:]
-	}
-	if text == "" || sum < 0 {
-		l.fail(key, "%q is no time of at most 2147483647 seconds; write seconds, or numbers with s, m, h, d, w: 1h30m", text)
-		return 0
-	}
-	return sum
+	return d
 }
 
 // flag reads a boolean; "" gives the default.

@@ -1,11 +1,12 @@
 package corefile
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/coredns/caddy"
 	"golang.org/x/sys/unix"
+
+	"nullspf/internal/value"
 )
 
 // bind ADDRESS...
@@ -16,11 +17,10 @@ func (r *reader) setupBind(c *caddy.Controller) error {
 			return c.Errf("bind needs IP addresses")
 		}
 		for _, arg := range args {
-			a, err := netip.ParseAddr(arg)
-			if err != nil || a.Zone() != "" {
-				return c.Errf("bind: %q is no IP address", arg)
+			a, err := value.ParseAddr(arg)
+			if err != nil {
+				return c.Errf("bind: %v", err)
 			}
-			a = a.Unmap()
 			if slices.Contains(b.bind, a) {
 				return c.Errf("bind: %s is given twice", a)
 			}

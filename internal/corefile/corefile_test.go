@@ -149,34 +149,6 @@ plain.example:5300 {
 	}
 }
 
-func TestValues(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"0": 0, "90": 90 * time.Second, "60s": time.Minute, "15m": 15 * time.Minute, "1h30m": 90 * time.Minute,
-		"400d": 400 * 24 * time.Hour, "2w": 14 * 24 * time.Hour,
-		"": -1, "s": -1, "1": time.Second, "1x": -1, "-1s": -1, "1h30": -1, "1.5h": -1, "99999999999s": -1, "2147483647w2147483647w": -1,
-	} {
-		got, err := parseDuration(text)
-		if err != nil {
-			got = -1
-		}
-		if got != want {
-			t.Errorf("time %q: %v, want %v", text, got, want)
-		}
-	}
-	for text, want := range map[string]int64{
-		"1B": 1, "512MiB": 512 << 20, "20GB": 20e9, "1TiB": 1 << 40, "10kB": 10000, "0B": 0,
-		"": -1, "20": -1, "GB": -1, "-1GB": -1, "1.5GB": -1, "99999999999TB": -1,
-	} {
-		got, err := parseSize(text)
-		if err != nil {
-			got = -1
-		}
-		if got != want {
-			t.Errorf("size %q: %d, want %d", text, got, want)
-		}
-	}
-}
-
 const goodCorefile = `
 _spf.example.net:0 {
     bind 127.0.0.1 ::1

@@ -9,6 +9,7 @@ import (
 	"github.com/coredns/caddy"
 
 	"nullspf/internal/nameserver"
+	"nullspf/internal/value"
 )
 
 // journal DIR { ... }
@@ -60,11 +61,14 @@ func setJournal(j *nameserver.Journal, key string, args []string) (err error) {
 	case "server":
 		j.Server = args[0]
 	case "max_size":
-		j.MaxSize, err = parseSize(args[0])
+		j.MaxSize, err = value.ParseSize(args[0])
 	case "retain":
-		j.Retain, err = parseDuration(args[0])
+		j.Retain, err = value.ParseDuration(args[0])
 	default:
 		return fmt.Errorf("unknown setting %q of journal; there are sync, server, max_size and retain", key)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
 }

@@ -2,11 +2,11 @@ package corefile
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/coredns/caddy"
 
 	"nullspf/internal/nameserver"
+	"nullspf/internal/value"
 )
 
 // rrl off, or rrl { ... }
@@ -30,9 +30,9 @@ func setLimit(l *nameserver.RateLimit, key string, args []string) error {
 		if len(args) != 1 {
 			return fmt.Errorf("rate needs a number of answers a second")
 		}
-		n, err := strconv.Atoi(args[0])
-		if err != nil || n < 1 || n > 1e9 {
-			return fmt.Errorf("rate: %q is no number of answers a second", args[0])
+		n, err := value.ParseCount(args[0], 1e9)
+		if err != nil {
+			return fmt.Errorf("rate: %w", err)
 		}
 		l.Rate = n
 	case "exempt":
@@ -40,7 +40,7 @@ func setLimit(l *nameserver.RateLimit, key string, args []string) error {
 			return fmt.Errorf("exempt needs networks, such as 192.0.2.0/24")
 		}
 		for _, arg := range args {
-			p, err := parsePrefix(arg)
+			p, err := value.ParsePrefix(arg)
 			if err != nil {
 				return fmt.Errorf("exempt: %w", err)
 			}

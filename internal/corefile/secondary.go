@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/coredns/caddy"
 
 	"nullspf/internal/nameserver"
 	"nullspf/internal/secondary"
+	"nullspf/internal/value"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 )
@@ -76,11 +76,11 @@ func setSecondary(s *nameserver.Secondary, keys xfr.Keys, setting string, args [
 	case "store":
 		s.Store = filepath.Clean(arg)
 	case "max_records":
-		s.Limits.Records, err = parseCount(arg, 1<<31-1)
+		s.Limits.Records, err = value.ParseCount(arg, 1<<31-1)
 	case "transfers":
-		s.Transfers, err = parseCount(arg, maxTransfers)
+		s.Transfers, err = value.ParseCount(arg, maxTransfers)
 	case "max_size":
-		s.Limits.Octets, err = parseSize(arg)
+		s.Limits.Octets, err = value.ParseSize(arg)
 	case "max_time":
 		s.Limits.Time, err = parseSomeTime(arg)
 	case "idle_time":
@@ -127,17 +127,9 @@ func appendNames(list []wire.Name, args []string) ([]wire.Name, error) {
 	return list, nil
 }
 
-func parseCount(text string, most int) (int, error) {
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, fmt.Errorf("%q is no number from 1 to %d", text, most)
-	}
-	return n, nil
-}
-
-// parseSomeTime reads a time of at least a second.
+// parseSomeTime reads a duration of at least a second.
 func parseSomeTime(text string) (time.Duration, error) {
-	d, err := parseDuration(text)
+	d, err := value.ParseDuration(text)
 	if err == nil && d < time.Second {
 		err = fmt.Errorf("%q is less than a second", text)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/coredns/caddy"
 
 	"nullspf/internal/nameserver"
+	"nullspf/internal/value"
 	"nullspf/spftrack"
 )
 
@@ -109,9 +110,9 @@ func addAddresses(t *nameserver.Track, args []string) error {
 		t.Addresses = make(map[string][]netip.Addr)
 	}
 	for _, arg := range args[1:] {
-		a, err := netip.ParseAddr(arg)
-		if err != nil || a.Zone() != "" || a.Is4In6() {
-			return fmt.Errorf("address: %q is no IP address", arg)
+		a, err := value.ParseAddr(arg)
+		if err != nil {
+			return fmt.Errorf("address: %w", err)
 		}
 		t.Addresses[host] = append(t.Addresses[host], a)
 	}
@@ -122,7 +123,7 @@ func parseTTL(key string, args []string) (time.Duration, error) {
 	if len(args) != 1 {
 		return 0, fmt.Errorf("%s needs one time", key)
 	}
-	d, err := parseDuration(args[0])
+	d, err := value.ParseDuration(args[0])
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", key, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/coredns/caddy"
 
 	"nullspf/internal/nameserver"
+	"nullspf/internal/value"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 )
@@ -68,7 +69,7 @@ func setTransfer(t *nameserver.Transfer, keys xfr.Keys, setting string, args []s
 	case "to":
 		r := nameserver.TransferRule{Key: key}
 		for _, arg := range args {
-			p, err := parsePrefix(arg)
+			p, err := value.ParsePrefix(arg)
 			if err != nil {
 				return fmt.Errorf("to: %w", err)
 			}
@@ -106,14 +107,11 @@ func cutKey(keys xfr.Keys, args []string) (rest []string, key wire.Name, err err
 	return args[:n-2], key, nil
 }
 
-// parseServer reads ADDRESS or ADDRESS:PORT; the port is 53 unless given.
+// parseServer reads the address of a server, with a port or without.
 func parseServer(text string) (netip.AddrPort, error) {
-	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" && !a.IsUnspecified() {
-		return netip.AddrPortFrom(a.Unmap(), 53), nil
+	at, err := value.ParseEndpoint(text)
+	if err == nil && at.Addr().IsUnspecified() {
+		err = fmt.Errorf("%s is not the address of one server", at.Addr())
 	}
-	at, err := netip.ParseAddrPort(text)
-	if err != nil || at.Port() == 0 || at.Addr().Zone() != "" || at.Addr().IsUnspecified() {
-		return at, fmt.Errorf("%q is no IP address of a server, with or without port, such as 192.0.2.1 or [2001:db8::1]:5300", text)
-	}
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), nil
+	return at, err
 }

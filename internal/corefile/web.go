@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"github.com/coredns/caddy"
+
+	"nullspf/internal/value"
 )
 
 // metrics ADDRESS:PORT
@@ -21,9 +23,9 @@ func (r *reader) setupWeb(c *caddy.Controller, name string, target *netip.AddrPo
 		if len(args) != 1 {
 			return c.Errf("%s needs one IP address and port, such as 127.0.0.1:9153", name)
 		}
-		at, err := netip.ParseAddrPort(args[0])
+		at, err := value.ParseAddrPort(args[0])
 		if err != nil {
-			return c.Errf("%s: %q is no IP address and port, such as 127.0.0.1:9153", name, args[0])
+			return c.Errf("%s: %v", name, err)
 		}
 		return setGlobal(r, c, name, target, at)
 	})

@@ -3,6 +3,8 @@ package forgerylog
 import (
 	"testing"
 	"time"
+
+	"nullspf/internal/value"
 )
 
 func TestParseTime(t *testing.T) {
@@ -15,6 +17,8 @@ func TestParseTime(t *testing.T) {
 		{"7d", "2026-11-13T12:00:00Z"},
 		{"2w", "2026-11-06T12:00:00Z"},
 		{"1w1d1h30m", "2026-11-12T10:30:00Z"},
+		{"1d1w", "2026-11-12T12:00:00Z"},
+		{"7D", "2026-11-13T12:00:00Z"},
 		{"90s", "2026-11-20T11:58:30Z"},
 		{"0h", "2026-11-20T12:00:00Z"},
 	} {
@@ -24,7 +28,7 @@ func TestParseTime(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "-1h", "1", "d", "w1d", "1d-2h", "-1d", "1d1w", "99999d", "60000w", "36501d", "2026-13-01", "2026-11-19T10:00", "yesterday", "1y", "9999999999999h",
+		"", "-1h", "1", "d", "w1d", "1d-2h", "-1d", "2026", "99999d", "60000w", "36501d", "2026-13-01", "2026-11-19T10:00", "yesterday", "1y", "9999999999999h",
 	} {
 		if got, err := ParseTime(text, now); err == nil {
 			t.Errorf("%q is taken for %s", text, got)
@@ -42,7 +46,7 @@ func FuzzParseTime(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, ok := parseAge(text); ok && (at.After(now) || now.Sub(at) > maxAge) {
+		if _, err := value.ParseDuration(text); err == nil && (at.After(now) || now.Sub(at) > value.MaxDuration) {
 			t.Errorf("%q is %s", text, at)
 		}
 	})
