@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -67,27 +66,46 @@ func TestParkedLikeOthers(t *testing.T) {
 		return
 	}
 	for i, k := range kinds {
-		explained := make(map[string]int)
-		unexplained := 0
+		d := peers.Differences{Kind: k}
+		shown := 0
 		for j, q := range questions {
 			rules, ok := explain(q, answers[0][j], answers[i+1][j])
-			if !ok {
-				if unexplained++; unexplained <= 5 {
-					t.Errorf("%s answers something else\nquestion %v\nnullspfd %v\n%s %v", k, q, answers[0][j], k, answers[i+1][j])
-				}
-			}
-			for _, r := range rules {
-				explained[r]++
+			if d.Add(rules, ok); !ok && shown < 5 {
+				shown++
+				t.Errorf("%s answers something else\nquestion %v\nnullspfd %v\n%s %v", k, q, answers[0][j], k, answers[i+1][j])
 			}
 		}
-		for _, r := range slices.Sorted(maps.Keys(explained)) {
-			t.Logf("%s: %6d answers: %s", k, explained[r], r)
-		}
-		if unexplained > 0 {
-			t.Errorf("%s: %d of %d answers are not explained", k, unexplained, len(questions))
-		}
+		d.Check(t, differentAtMost[k])
 	}
 }
+
+// The rules by which answers may differ. The shares are those that BIND 9.18,
+// NSD 4.6 and Knot DNS 3.2 give, and a little more.
+var (
+	dsBelow = &peers.Rule{
+		Name:   "DS of a zone that the zone above does not delegate: NXDOMAIN here, NODATA there",
+		Reason: "the zone above is asked (RFC 4035 section 3.1.4.1), and does not know the name; NSD looks at the zone below",
+		Most:   map[peers.Kind]float64{peers.NSD: 0.02},
+	}
+	anyOther = &peers.Rule{
+		Name:   "ANY is answered with one RRset, but another",
+		Reason: "any one is right (RFC 8482 section 4.1)",
+		Most:   map[peers.Kind]float64{peers.Knot: 0.52},
+	}
+	writtenTwice = &peers.Rule{
+		Name:   "truncated there, because the name is written twice when it is not asked in lower case",
+		Reason: "BIND compresses names only with those in the same case",
+		Most:   map[peers.Kind]float64{peers.BIND: 0.01},
+	}
+	truncated = &peers.Rule{
+		Name:   "truncated by both, and another part of the records",
+		Reason: "the client comes back over TCP and uses nothing of this answer (RFC 2181 section 9)",
+		Most:   map[peers.Kind]float64{peers.BIND: 0.05, peers.NSD: 0.05, peers.Knot: 0.05},
+	}
+)
+
+// differentAtMost is the share of answers that may differ at all, in percent.
+var differentAtMost = map[peers.Kind]float64{peers.BIND: 0.06, peers.NSD: 0.07, peers.Knot: 0.56}
 
 // differentialSite publishes zones of all kinds.
 func differentialSite(t *testing.T) (*testsite.Site, []string) {
@@ -122,7 +140,8 @@ func differentialSite(t *testing.T) (*testsite.Site, []string) {
 	return s, append(names, "more.example", "sub.more.example")
 }
 
-// startPeerOf starts a server on the zone files of an output folder.
+// startPeerOf starts a server on the zone files of an output directory, without
+// what it can leave out.
 func startPeerOf(t *testing.T, k peers.Kind, output string) netip.AddrPort {
 	t.Helper()
 	at, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
@@ -132,9 +151,9 @@ func startPeerOf(t *testing.T, k peers.Kind, output string) netip.AddrPort {
 	folder, options := string(k), ""
 	switch k {
 	case peers.BIND:
-		folder = "named"
+		folder, options = "named", "minimal-responses no-auth; minimal-any yes; zero-no-soa-ttl no;"
 	case peers.NSD:
-		options = "rrl-ratelimit: 0\n"
+		options = "rrl-ratelimit: 0\nminimal-responses: yes\n"
 	}
 	return peers.Run(t, peers.Config{Kind: k, Address: at, WorkDir: output, Options: options, Include: []string{filepath.Join(output, folder, "primary.conf")}}).Address
 }
@@ -248,10 +267,10 @@ func content(rrs []dns.RR) (lines []string) {
 
 // explain compares our answer with another server's and returns the rules that
 // explain what differs; ok is false when something is left.
-func explain(q, ours, theirs *dns.Msg) (rules []string, ok bool) {
-	rule := func(holds bool, text string) bool {
+func explain(q, ours, theirs *dns.Msg) (rules []*peers.Rule, ok bool) {
+	rule := func(holds bool, r *peers.Rule) bool {
 		if holds {
-			rules = append(rules, text)
+			rules = append(rules, r)
 		}
 		return holds
 	}
@@ -259,7 +278,7 @@ func explain(q, ours, theirs *dns.Msg) (rules []string, ok bool) {
 		// A zone and one below it are served here; the upper one does not
 		// delegate the lower.
 		return rules, rule(len(theirs.Answer) == 0 && slices.Equal(content(ours.Ns), content(theirs.Ns)),
-			"DS without delegation: that the name exists is known from the zone below")
+			dsBelow)
 	}
 	if ours.Rcode != theirs.Rcode || ours.Authoritative != theirs.Authoritative || ours.RecursionAvailable != theirs.RecursionAvailable {
 		return rules, false
@@ -270,41 +289,19 @@ func explain(q, ours, theirs *dns.Msg) (rules []string, ok bool) {
 	if ours.Question[0] != q.Question[0] {
 		return rules, false
 	}
-	if q.Question[0].Qtype == dns.TypeANY && theirs.Truncated && !ours.Truncated {
-		return rules, rule(len(ours.Answer)+len(ours.Ns) > 0, "ANY is answered with all RRsets, which do not fit")
-	}
 	if q.Question[0].Qtype == dns.TypeANY && oneRRset(ours.Answer) && oneRRset(theirs.Answer) && ours.Answer[0].Header().Rrtype != theirs.Answer[0].Header().Rrtype {
-		return rules, rule(len(ours.Ns)+len(theirs.Ns) == 0, "ANY is answered with one RRset, but another (RFC 8482 section 4.1)")
+		return rules, rule(len(ours.Ns)+len(theirs.Ns) == 0, anyOther)
 	}
 	name := q.Question[0].Name
 	if theirs.Truncated && !ours.Truncated && name != strings.ToLower(name) && ours.Len()+len(name) > plainUDPAnswer {
-		return rules, rule(true, "a name that was not asked in lower case is written twice, which does not fit")
+		return rules, rule(true, writtenTwice)
 	}
 	if ours.Truncated || theirs.Truncated {
 		// The client comes back over TCP and uses nothing of this answer.
-		return rules, rule(ours.Truncated && theirs.Truncated, "truncated, by all alike; some send a part of the records")
+		return rules, rule(ours.Truncated && theirs.Truncated, truncated)
 	}
-	answer, authority, additional := content(theirs.Answer), content(theirs.Ns), content(theirs.Extra)
-	if len(theirs.Answer) > 0 && len(ours.Ns) == 0 && onlyNS(theirs.Ns) {
-		rule(len(authority) > 0, "NS records in the authority section of a positive answer, which nobody needs")
-		authority = nil
-	}
-	if q.Question[0].Qtype == dns.TypeANY && len(answer) > len(ours.Answer) {
-		rule(true, "ANY is answered with all RRsets instead of one (RFC 8482 section 4.1)")
-		answer = slices.DeleteFunc(answer, func(line string) bool { return !slices.Contains(content(ours.Answer), line) })
-	}
-	if q.Question[0].Qtype == dns.TypeSOA && len(theirs.Answer) == 0 && len(theirs.Ns) == 1 && len(ours.Ns) == 1 && theirs.Ns[0].Header().Ttl == 0 {
-		rule(true, "a SOA record that says that another does not exist has TTL 0 (BIND's zero-no-soa-ttl)")
-		soa := dns.Copy(theirs.Ns[0])
-		soa.Header().Ttl = ours.Ns[0].Header().Ttl
-		authority = content([]dns.RR{soa})
-	}
-	same := slices.Equal(content(ours.Answer), answer) && slices.Equal(content(ours.Ns), authority) && slices.Equal(content(ours.Extra), additional)
+	same := slices.Equal(content(ours.Answer), content(theirs.Answer)) && slices.Equal(content(ours.Ns), content(theirs.Ns)) && slices.Equal(content(ours.Extra), content(theirs.Extra))
 	return rules, same
-}
-
-func onlyNS(rrs []dns.RR) bool {
-	return !slices.ContainsFunc(rrs, func(rr dns.RR) bool { return rr.Header().Rrtype != dns.TypeNS })
 }
 
 func oneRRset(rrs []dns.RR) bool {
