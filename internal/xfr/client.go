@@ -1,15 +1,10 @@
 package xfr
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"net"
-	"os"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -20,8 +15,26 @@ import (
 	"nullspf/internal/zonestore"
 )
 
-// idleConnection is how long a connection without work stays open.
-const idleConnection = 5 * time.Second
+// Primary is a server from which zones are transferred.
+type Primary struct {
+	Addr netip.AddrPort
+	// Local is the address to ask from; the zero Addr leaves it to the kernel.
+	Local netip.Addr
+	// Key signs all messages in both directions; nil is none.
+	Key *Key
+}
+
+// Limits bound what one zone of a primary may cost.
+type Limits struct {
+	// Records and Octets are those of a zone.
+	Records int
+	Octets  int64
+	// Time is that of a transfer, Idle that between two messages.
+	Time, Idle time.Duration
+}
+
+// DefaultLimits are those of a configuration that says nothing.
+var DefaultLimits = Limits{Records: 4_000_000, Octets: 256 << 20, Time: 30 * time.Minute, Idle: 30 * time.Second}
 
 // Client brings zones of one primary up to date, over a bounded number of TCP
 // connections that it uses again (RFC 7766 section 6.2.1). Many goroutines may
@@ -42,18 +55,6 @@ type Client struct {
 func NewClient(p Primary, l Limits, connections int) *Client {
 	return &Client{primary: p, limits: l, slots: make(chan struct{}, connections), now: time.Now}
 }
-
-// clientConn is a connection to the primary.
-type clientConn struct {
-	net.Conn
-	reader *bufio.Reader
-	// used: it has served a request before.
-	used  bool
-	timer *time.Timer
-}
-
-// errStale: a connection that was used before was closed by the primary.
-var errStale = errors.New("the connection was closed")
 
 // Refresh brings a zone up to date. With have nil it is transferred whole.
 // Otherwise the SOA record is asked for first: have itself comes back when the
@@ -121,11 +122,6 @@ func retryWhole(err error) bool {
 	return e.Reason == ReasonIXFR || e.Reason == ReasonRefused || e.Reason == ReasonZone || e.Reason == ReasonLimit
 }
 
-// fault returns an error without zone and primary.
-func fault(reason Reason, format string, args ...any) error {
-	return &TransferError{Reason: reason, Err: fmt.Errorf(format, args...)}
-}
-
 // serial asks for the SOA record of a zone.
 func (c *Client) serial(ctx context.Context, zone wire.Name) (serial uint32, err error) {
 	err = c.exchange(ctx, zone, dns.TypeSOA, nil, func(m *message) (bool, error) {
@@ -162,216 +158,4 @@ func (c *Client) transfer(ctx context.Context, zone wire.Name, have *zonestore.Z
 		return nil, err
 	}
 	return s.zone()
-}
-
-// exchange sends a request and hands the messages of the answer to a function,
-// until that returns true.
-func (c *Client) exchange(ctx context.Context, zone wire.Name, qtype uint16, have *zonestore.Zone, take func(*message) (bool, error)) error {
-	for {
-		conn, err := c.connection(ctx)
-		if err != nil {
-			return err
-		}
-		err = c.ask(ctx, conn, zone, qtype, have, take)
-		if err == nil {
-			c.release(conn)
-			return nil
-		}
-		_ = conn.Close()
-		if !errors.Is(err, errStale) {
-			return err
-		}
-	}
-}
-
-// connection returns a connection that is open, or a new one.
-func (c *Client) connection(ctx context.Context) (*clientConn, error) {
-	c.mu.Lock()
-	if n := len(c.idle); n > 0 {
-		conn := c.idle[n-1]
-		c.idle = c.idle[:n-1]
-		c.mu.Unlock()
-		conn.timer.Stop()
-		conn.used = true
-		return conn, nil
-	}
-	c.mu.Unlock()
-	dialer := net.Dialer{Timeout: c.limits.Idle}
-	if c.primary.Local.IsValid() {
-		dialer.LocalAddr = &net.TCPAddr{IP: c.primary.Local.AsSlice()}
-	}
-	conn, err := dialer.DialContext(ctx, "tcp", c.primary.Addr.String())
-	if err != nil {
-		return nil, &TransferError{Reason: ReasonConnect, Err: err}
-	}
-	return &clientConn{Conn: conn, reader: bufio.NewReaderSize(conn, 16<<10)}, nil
-}
-
-// release keeps a connection for the next request.
-func (c *Client) release(conn *clientConn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed || conn.reader.Buffered() > 0 {
-		_ = conn.Close()
-		return
-	}
-	conn.timer = time.AfterFunc(idleConnection, func() { c.expire(conn) })
-	c.idle = append(c.idle, conn)
-}
-
-// expire closes a connection that is still idle.
-func (c *Client) expire(conn *clientConn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, other := range c.idle {
-		if other == conn {
-			c.idle = append(c.idle[:i], c.idle[i+1:]...)
-			_ = conn.Close()
-			return
-		}
-	}
-}
-
-// Close closes the connections without work; others end with their requests.
-func (c *Client) Close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	for _, conn := range c.idle {
-		conn.timer.Stop()
-		_ = conn.Close()
-	}
-	c.idle = nil
-}
-
-// clientMemory holds the messages of a request; it is used again.
-type clientMemory struct{ buf [2 + maxMessage]byte }
-
-var clientMemories = sync.Pool{New: func() any { return new(clientMemory) }}
-
-// ask sends a request over a connection and reads the answer.
-func (c *Client) ask(ctx context.Context, conn *clientConn, zone wire.Name, qtype uint16, have *zonestore.Zone, take func(*message) (bool, error)) error {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	memory := clientMemories.Get().(*clientMemory)
-	defer clientMemories.Put(memory)
-	id := uint16(rand.Uint32())
-	request := appendRequest(memory.buf[:2], id, zone, qtype, have)
-	var v *verifier
-	if k := c.primary.Key; k != nil {
-		signed, mac := k.signRequest(request[2:], c.now())
-		request = append(memory.buf[:2], signed...)
-		v = newVerifier(k, mac)
-	}
-	binary.BigEndian.PutUint16(request, uint16(len(request)-2))
-	if err := c.extend(ctx, conn); err != nil {
-		return err
-	}
-	if _, err := conn.Write(request); err != nil {
-		return conn.fault(ctx, err, true)
-	}
-	for first := true; ; first = false {
-		msg, err := c.read(ctx, conn, memory, first)
-		if err != nil {
-			return err
-		}
-		m, err := parseMessage(msg, id, zone, qtype, first)
-		if v != nil && (err == nil || m != nil) {
-			// What a signature does not cover is not believed, refusals
-			// included.
-			plain, bad := v.next(msg, c.now())
-			if bad != nil {
-				if err != nil {
-					return err // such as NOTAUTH, which is not signed
-				}
-				return &TransferError{Reason: ReasonTSIG, Err: bad}
-			}
-			if err == nil {
-				m.msg = plain
-			}
-		}
-		if err != nil {
-			return err
-		}
-		done, err := take(m)
-		if err != nil || !done {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if v != nil {
-			if err := v.end(); err != nil {
-				return &TransferError{Reason: ReasonTSIG, Err: err}
-			}
-		}
-		return nil
-	}
-}
-
-// appendRequest appends a request. One for IXFR has the SOA record of have in
-// its authority section (RFC 1995 section 3).
-func appendRequest(dst []byte, id uint16, zone wire.Name, qtype uint16, have *zonestore.Zone) []byte {
-	ixfr := byte(0)
-	if have != nil {
-		ixfr = 1
-	}
-	dst = binary.BigEndian.AppendUint16(dst, id)
-	dst = append(dst, 0, 0, 0, 1, 0, 0, 0, ixfr, 0, 0)
-	dst = append(dst, zone...)
-	dst = binary.BigEndian.AppendUint16(dst, qtype)
-	dst = binary.BigEndian.AppendUint16(dst, dns.ClassINET)
-	if have != nil {
-		r, _ := have.SOA()
-		dst = r.Append(dst)
-	}
-	return dst
-}
-
-// extend gives the primary time for the next message.
-func (c *Client) extend(ctx context.Context, conn *clientConn) error {
-	if err := conn.SetDeadline(time.Now().Add(c.limits.Idle)); err != nil {
-		return fault(ReasonConnect, "%v", err)
-	}
-	if ctx.Err() != nil {
-		return conn.fault(ctx, ctx.Err(), false)
-	}
-	return nil
-}
-
-// read reads a message.
-func (c *Client) read(ctx context.Context, conn *clientConn, memory *clientMemory, first bool) ([]byte, error) {
-	if err := c.extend(ctx, conn); err != nil {
-		return nil, err
-	}
-	if _, err := io.ReadFull(conn.reader, memory.buf[:2]); err != nil {
-		return nil, conn.fault(ctx, err, first)
-	}
-	size := int(binary.BigEndian.Uint16(memory.buf[:]))
-	if size < headerSize {
-		return nil, fault(ReasonFormat, "a message of %d octets", size)
-	}
-	msg := memory.buf[2 : 2+size]
-	if _, err := io.ReadFull(conn.reader, msg); err != nil {
-		return nil, conn.fault(ctx, err, false)
-	}
-	return msg, nil
-}
-
-// fault words an error of the connection. first: nothing of the answer has
-// arrived.
-func (conn *clientConn) fault(ctx context.Context, err error, first bool) error {
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fault(ReasonTimeout, "the time for the transfer is over")
-	case ctx.Err() != nil:
-		return fault(ReasonOther, "%v", ctx.Err())
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fault(ReasonIdle, "the primary has stopped sending")
-	case first && conn.used:
-		return errStale
-	case first:
-		return fault(ReasonConnect, "the connection was closed before the answer: %v", err)
-	}
-	return fault(ReasonIncomplete, "the connection was closed before the end: %v", err)
 }

@@ -15,6 +15,14 @@ import (
 	"nullspf/internal/wire"
 )
 
+// Key is a shared secret (RFC 8945).
+type Key struct {
+	Name wire.Name
+	// Algorithm is one of [Algorithms].
+	Algorithm wire.Name
+	Secret    []byte
+}
+
 // hashes are those of the algorithms (RFC 8945 section 6). HMAC-MD5, whose use
 // is forbidden there, is not among them.
 var hashes = map[wire.Name]func() hash.Hash{
