@@ -140,11 +140,10 @@ func (r *Row) Clone() Row {
 	return row
 }
 
-// Event returns what the row was made of.
-func (r *Row) Event() spftrack.Event {
-	var e spftrack.Event
+// Event makes e what the row was made of.
+func (r *Row) Event(e *spftrack.Event) {
+	*e = spftrack.Event{}
 	for _, c := range Columns {
-		c.restore(r, &e)
+		c.restore(r, e)
 	}
-	return e
 }

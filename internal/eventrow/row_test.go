@@ -49,7 +49,8 @@ func TestRows(t *testing.T) {
 		if row.Attempt != attempt.Is(&e) {
 			t.Fatal("attempt")
 		}
-		if got := row.Event(); !reflect.DeepEqual(got, e) {
+		var got spftrack.Event
+		if row.Event(&got); !reflect.DeepEqual(got, e) {
 			t.Fatalf("got  %+v\nwant %+v\nrow %+v", got, e, row)
 		}
 		for _, text := range []string{row.ServerID, row.Zone, row.SenderLocal, row.SenderDomain, row.ForgedDomain, row.HELO, row.RawName} {

@@ -31,7 +31,8 @@ func TestEveryFieldIsAColumn(t *testing.T) {
 	var row Row
 	new(Builder).Fill(&row, &e)
 	checkFilled(t, reflect.ValueOf(row))
-	if back := row.Event(); !reflect.DeepEqual(back, e) {
+	var back spftrack.Event
+	if row.Event(&back); !reflect.DeepEqual(back, e) {
 		t.Errorf("the row's event is %+v,\nwant %+v", back, e)
 	}
 	names := make(map[string]bool)

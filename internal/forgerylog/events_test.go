@@ -219,8 +219,9 @@ func TestRowsOfSealedEvents(t *testing.T) {
 		t.Fatalf("only %d events", len(sealed))
 	}
 	var builder eventrow.Builder
+	var event spftrack.Event
 	for i := range sealed {
-		event := sealed[i].Event()
+		sealed[i].Event(&event)
 		var r eventrow.Row
 		builder.Fill(&r, &event)
 		if r != sealed[i] {

@@ -161,9 +161,10 @@ func (f *Follower) readSealed(m *Manifest) error {
 		if err != nil {
 			return err
 		}
+		var e spftrack.Event
 		err = file.rows(f.next, func(rows []eventrow.Row) error {
 			for i := range rows {
-				e := rows[i].Event()
+				rows[i].Event(&e)
 				f.next = e.Seq + 1
 				f.last = time.Now()
 				if err := f.fold.Push(&e); err != nil {

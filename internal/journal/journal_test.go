@@ -123,7 +123,9 @@ func tryReadAll(dir string) ([]spftrack.Event, error) {
 	for _, s := range v.Segments() {
 		err := s.rows(0, func(rows []eventrow.Row) error {
 			for i := range rows {
-				events = append(events, rows[i].Event())
+				var e spftrack.Event
+				rows[i].Event(&e)
+				events = append(events, e)
 			}
 			return nil
 		})

@@ -6,6 +6,7 @@ import (
 
 	"nullspf/internal/attempt"
 	"nullspf/internal/eventrow"
+	"nullspf/spftrack"
 )
 
 // A fold remembers no more than about primeRows sealed events, in no more than
@@ -60,10 +61,11 @@ func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 		first--
 		rows += groups[first].NumRows()
 	}
+	var e spftrack.Event
 	for _, group := range groups[first:] {
 		err := readGroup(group, 0, func(rows []eventrow.Row) error {
 			for i := range rows {
-				e := rows[i].Event()
+				rows[i].Event(&e)
 				fold.Remember(&e)
 			}
 			return nil
