@@ -59,8 +59,6 @@ type Journal struct {
 // Journal of this one, has the folder open.
 var ErrLocked = errors.New("another nullspfd writes to this folder")
 
-const lockName = ".lock"
-
 // Open opens a journal and begins to store. What an earlier run left, torn or
 // damaged, does not keep it from opening. It fails when the folder cannot be
 // made or locked, when its MANIFEST or its files cannot be read for another

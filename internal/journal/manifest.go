@@ -4,11 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"path"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 )
 
 // Manifest says what the segments of a folder hold. Its file, MANIFEST, is text
@@ -82,39 +78,6 @@ type Segment struct {
 	SHA256 string
 	// Age of the folder in seconds when the newest of its events was sealed.
 	Age int64
-}
-
-// Path is relative to the folder, with slashes.
-func (s *Segment) Path() string {
-	return path.Join(segDir, datePrefix+s.Date, fmt.Sprintf("%020d-%020d%s", s.First, s.Last, segmentSuffix))
-}
-
-const (
-	datePrefix    = "date="
-	segmentSuffix = ".parquet"
-)
-
-// parseSegmentName reads the numbers in the name of a segment file.
-func parseSegmentName(name string) (first, last uint64, ok bool) {
-	base, found := strings.CutSuffix(name, segmentSuffix)
-	a, b, dash := strings.Cut(base, "-")
-	if !found || !dash || len(a) != 20 || len(b) != 20 {
-		return 0, 0, false
-	}
-	first, err1 := strconv.ParseUint(a, 10, 64)
-	last, err2 := strconv.ParseUint(b, 10, 64)
-	return first, last, err1 == nil && err2 == nil && first > 0 && first <= last
-}
-
-// parseDateDir reads the day in the name of a folder of segments.
-func parseDateDir(name string) (date string, ok bool) {
-	date, found := strings.CutPrefix(name, datePrefix)
-	return date, found && validDate(date)
-}
-
-func validDate(date string) bool {
-	_, err := time.Parse(time.DateOnly, date)
-	return err == nil
 }
 
 // clone copies a manifest so that it can be changed.

@@ -11,12 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/eventrow"
-	"nullspf/internal/files"
 )
 
 // recoverDir reads a folder as an earlier run left it, however that ended, and
@@ -51,49 +49,6 @@ func recoverDir(dir string, log zerolog.Logger) (*Manifest, []walInfo, error) {
 		}
 	}
 	return m, wals, nil
-}
-
-// segmentPath is a file found below the folder seg.
-type segmentPath struct {
-	path        string
-	date        string
-	first, last uint64
-	temporary   bool
-}
-
-// listSegments returns the files in the folder seg whose names are those of
-// segments or of work under way.
-func listSegments(dir string) ([]segmentPath, error) {
-	root := filepath.Join(dir, segDir)
-	entries, err := os.ReadDir(root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	var found []segmentPath
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), files.TemporarySuffix) {
-			found = append(found, segmentPath{path: filepath.Join(root, e.Name()), temporary: true})
-			continue
-		}
-		date, ok := parseDateDir(e.Name())
-		if !ok {
-			continue
-		}
-		day, err := os.ReadDir(filepath.Join(root, e.Name()))
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			return nil, err
-		}
-		for _, e := range day {
-			if first, last, ok := parseSegmentName(e.Name()); ok {
-				path := filepath.Join(root, datePrefix+date, e.Name())
-				found = append(found, segmentPath{path: path, date: date, first: first, last: last})
-			}
-		}
-	}
-	return found, nil
 }
 
 // lists reports whether a file is one of the segments.
@@ -208,4 +163,28 @@ func describeSegment(f segmentPath) (*Segment, []Gap, error) {
 		return nil, nil, nil
 	}
 	return s, gaps, nil
+}
+
+// inspectWALs finds out what an earlier run left. Where a file was not closed
+// in order, its numbers end at its bound, or where the next file begins.
+func inspectWALs(dir string, names []walName) []walInfo {
+	infos := make([]walInfo, len(names))
+	for i, name := range names {
+		info := walInfo{walName: name, end: name.first + walReserve}
+		path := filepath.Join(dir, walDir, name.String())
+		if w, err := openWAL(path, name); err == nil {
+			info.end, info.size = w.header.bound, w.size
+			if next, ok := w.trailer(); ok {
+				info.end, info.inOrder = next, true
+			}
+			w.Close()
+		} else if st, err := os.Stat(path); err == nil {
+			info.size = st.Size()
+		}
+		if i+1 < len(names) {
+			info.end = min(info.end, names[i+1].first)
+		}
+		infos[i] = info
+	}
+	return infos
 }

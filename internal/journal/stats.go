@@ -3,81 +3,8 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
-
-// Reason says why an event is lost: counted, but not stored.
-type Reason uint8
-
-// The reasons.
-const (
-	// LostRingFull: events came faster than they could be written.
-	LostRingFull Reason = iota
-	// LostDiskFull: no space, quota or permitted file size was left.
-	LostDiskFull
-	// LostReadOnly: the file system or folder does not permit writing.
-	LostReadOnly
-	// LostIOError: the disk or the file system failed otherwise.
-	LostIOError
-	// LostStalled: the disk did not answer.
-	LostStalled
-	// LostInvalid: the name was longer than 255 octets.
-	LostInvalid
-	// LostShutdown: the journal was closed before the event could be written.
-	LostShutdown
-
-	reasons
-)
-
-// Reasons lists the reasons.
-var Reasons = []Reason{LostRingFull, LostDiskFull, LostReadOnly, LostIOError, LostStalled, LostInvalid, LostShutdown}
-
-var reasonNames = [reasons]string{"ring_full", "disk_full", "read_only", "io_error", "stalled", "invalid", "shutdown"}
-
-// String returns the name of the reason, such as "ring_full".
-func (r Reason) String() string {
-	if r < reasons {
-		return reasonNames[r]
-	}
-	return fmt.Sprintf("reason%d", uint8(r))
-}
-
-// parseReason returns the reason called s.
-func parseReason(s string) (Reason, bool) {
-	for r, name := range reasonNames {
-		if s == name {
-			return Reason(r), true
-		}
-	}
-	return 0, false
-}
-
-// Lost counts lost events by reason.
-type Lost [reasons]uint64
-
-// Total is the sum over all reasons.
-func (l *Lost) Total() uint64 {
-	n := uint64(0)
-	for _, c := range l {
-		n += c
-	}
-	return n
-}
-
-// classify gives the reason for which events are lost after an error.
-func classify(err error) Reason {
-	var errno unix.Errno
-	switch {
-	case errors.As(err, &errno) && (errno == unix.ENOSPC || errno == unix.EDQUOT || errno == unix.EFBIG):
-		return LostDiskFull
-	case errors.As(err, &errno) && errno == unix.EROFS, errors.Is(err, fs.ErrPermission):
-		return LostReadOnly
-	}
-	return LostIOError
-}
 
 // Stats counts what happened since the journal was opened. Accepted + lost
 // before it is the number of events put, and Accepted = Stored + Pending, plus

@@ -1,19 +1,8 @@
 package journal
 
 import (
-	"cmp"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
-)
-
-// walDir and segDir are the folders of wal files and of segments.
-const (
-	walDir = "journal"
-	segDir = "seg"
 )
 
 // walInfo is a wal file in the folder.
@@ -85,50 +74,3 @@ func (l *walList) size() (n int, bytes int64) {
 	}
 	return n, bytes
 }
-
-// listWALs returns the wal files of a folder in order of their sequence
-// numbers. A folder without any is no error.
-func listWALs(dir string) ([]walName, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, walDir))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	var names []walName
-	for _, e := range entries {
-		if n, ok := parseWALName(e.Name()); ok {
-			names = append(names, n)
-		}
-	}
-	slices.SortFunc(names, func(a, b walName) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.key, b.key))
-	})
-	return names, nil
-}
-
-// inspectWALs finds out what an earlier run left. Where a file was not closed
-// in order, its numbers end at its bound, or where the next file begins.
-func inspectWALs(dir string, names []walName) []walInfo {
-	infos := make([]walInfo, len(names))
-	for i, name := range names {
-		info := walInfo{walName: name, end: name.first + walReserve}
-		path := filepath.Join(dir, walDir, name.String())
-		if w, err := openWAL(path, name); err == nil {
-			info.end, info.size = w.header.bound, w.size
-			if next, ok := w.trailer(); ok {
-				info.end, info.inOrder = next, true
-			}
-			w.Close()
-		} else if st, err := os.Stat(path); err == nil {
-			info.size = st.Size()
-		}
-		if i+1 < len(names) {
-			info.end = min(info.end, names[i+1].first)
-		}
-		infos[i] = info
-	}
-	return infos
-}
-
-// removeQuietly removes a file that nothing refers to. What stays is removed
-// by the next Open, or reported by CheckDir.
-func removeQuietly(path string) { _ = os.Remove(path) }

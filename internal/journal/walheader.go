@@ -1,13 +1,11 @@
 package journal
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"strconv"
 	"strings"
 
 	"nullspf/spftrack"
@@ -216,89 +214,3 @@ func decodeHeader(body []byte) (*walHeader, error) {
 	}
 	return h, nil
 }
-
-// block is a block of a wal file.
-type block struct {
-	kind  uint8
-	first uint64
-	count int
-	// records is the payload.
-	records []byte
-}
-
-// appendBlockHeader appends the header of a block.
-func appendBlockHeader(b []byte, key uint64, blk *block) []byte {
-	le := binary.LittleEndian
-	start := len(b)
-	b = le.AppendUint64(b, key)
-	b = le.AppendUint64(b, blk.first)
-	b = le.AppendUint32(b, uint32(len(blk.records)))
-	b = le.AppendUint32(b, uint32(blk.count))
-	b = le.AppendUint32(b, sum(blk.records))
-	b = append(b, blk.kind, 0, 0, 0, 0, 0, 0, 0)
-	return le.AppendUint32(b, sum(b[start:]))
-}
-
-// blockInfo is a decoded block header.
-type blockInfo struct {
-	block
-	length int
-	sum    uint32
-}
-
-// decodeBlockHeader reads a block header, whose sequence numbers must lie
-// within those of the file.
-func decodeBlockHeader(b []byte, key, first, bound uint64) (info blockInfo, ok bool) {
-	le := binary.LittleEndian
-	if len(b) < blockHeader || le.Uint64(b) != key || sum(b[:blockHeader-4]) != le.Uint32(b[blockHeader-4:]) {
-		return info, false
-	}
-	info.first = le.Uint64(b[8:])
-	info.length = int(le.Uint32(b[16:]))
-	info.count = int(le.Uint32(b[20:]))
-	info.sum = le.Uint32(b[24:])
-	info.kind = b[28]
-	if info.first < first || info.first > bound {
-		return info, false
-	}
-	switch info.kind {
-	case blockEvents:
-		ok = info.length <= maxBlock && info.count > 0 && info.count <= info.length/recordFixed &&
-			uint64(info.count) <= bound-info.first
-	case blockEnd:
-		ok = info.length == 0 && info.count == 0
-	}
-	return info, ok
-}
-
-// walName is the name of a wal file: what is known of a file without reading
-// it.
-type walName struct {
-	first, key uint64
-}
-
-const (
-	walSuffix     = ".wal"
-	damagedSuffix = ".damaged"
-)
-
-func (n walName) String() string { return fmt.Sprintf("%020d-%016x%s", n.first, n.key, walSuffix) }
-
-// parseWALName reads the name of a file in the folder journal.
-func parseWALName(name string) (n walName, ok bool) {
-	base, found := strings.CutSuffix(name, walSuffix)
-	first, key, dash := strings.Cut(base, "-")
-	if !found || !dash {
-		return n, false
-	}
-	var err1, err2 error
-	n.first, err1 = strconv.ParseUint(first, 10, 64)
-	n.key, err2 = strconv.ParseUint(key, 16, 64)
-	return n, err1 == nil && err2 == nil && n.first > 0 && n.String() == name
-}
-
-// keyBytes is the form of a key in a file.
-func keyBytes(key uint64) []byte { return binary.LittleEndian.AppendUint64(nil, key) }
-
-// indexKey returns the first offset of a key in b, -1 for none.
-func indexKey(b []byte, key uint64) int { return bytes.Index(b, keyBytes(key)) }

@@ -1,15 +1,69 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
-	"os"
 )
 
 // errTorn is returned where the rest of a file holds no valid block: the file
 // is being written, or was torn.
 var errTorn = errors.New("torn")
+
+// block is a block of a wal file.
+type block struct {
+	kind  uint8
+	first uint64
+	count int
+	// records is the payload.
+	records []byte
+}
+
+// appendBlockHeader appends the header of a block.
+func appendBlockHeader(b []byte, key uint64, blk *block) []byte {
+	le := binary.LittleEndian
+	start := len(b)
+	b = le.AppendUint64(b, key)
+	b = le.AppendUint64(b, blk.first)
+	b = le.AppendUint32(b, uint32(len(blk.records)))
+	b = le.AppendUint32(b, uint32(blk.count))
+	b = le.AppendUint32(b, sum(blk.records))
+	b = append(b, blk.kind, 0, 0, 0, 0, 0, 0, 0)
+	return le.AppendUint32(b, sum(b[start:]))
+}
+
+// blockInfo is a decoded block header.
+type blockInfo struct {
+	block
+	length int
+	sum    uint32
+}
+
+// decodeBlockHeader reads a block header, whose sequence numbers must lie
+// within those of the file.
+func decodeBlockHeader(b []byte, key, first, bound uint64) (info blockInfo, ok bool) {
+	le := binary.LittleEndian
+	if len(b) < blockHeader || le.Uint64(b) != key || sum(b[:blockHeader-4]) != le.Uint32(b[blockHeader-4:]) {
+		return info, false
+	}
+	info.first = le.Uint64(b[8:])
+	info.length = int(le.Uint32(b[16:]))
+	info.count = int(le.Uint32(b[20:]))
+	info.sum = le.Uint32(b[24:])
+	info.kind = b[28]
+	if info.first < first || info.first > bound {
+		return info, false
+	}
+	switch info.kind {
+	case blockEvents:
+		ok = info.length <= maxBlock && info.count > 0 && info.count <= info.length/recordFixed &&
+			uint64(info.count) <= bound-info.first
+	case blockEnd:
+		ok = info.length == 0 && info.count == 0
+	}
+	return info, ok
+}
 
 // blockReader reads the blocks of a wal file in order. It passes over damaged
 // ones. It can go on after io.EOF and errTorn when the file has grown.
@@ -157,72 +211,8 @@ func validRecords(b []byte, count int) bool {
 	return len(b) == 0
 }
 
-// walReader is an open wal file.
-type walReader struct {
-	blockReader
-	f      *os.File
-	path   string
-	header *walHeader
-	// damagedHeader: one of the copies is damaged.
-	damagedHeader bool
-}
+// keyBytes is the form of a key in a file.
+func keyBytes(key uint64) []byte { return binary.LittleEndian.AppendUint64(nil, key) }
 
-// openWAL opens a wal file for reading. The error wraps errHeader when both
-// copies of its header are damaged.
-func openWAL(path string, name walName) (*walReader, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	w := &walReader{f: f, path: path}
-	if err := w.init(f, name); err != nil {
-		f.Close()
-		return nil, &os.PathError{Op: "read", Path: path, Err: err}
-	}
-	return w, nil
-}
-
-func (w *walReader) init(f *os.File, name walName) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	header, blocks, damaged, err := readWALHeader(f, name.key)
-	if err != nil {
-		return err
-	}
-	if header.first != name.first {
-		return errHeader
-	}
-	w.header, w.damagedHeader = header, damaged
-	w.blockReader = blockReader{
-		r: f, size: info.Size(), key: header.key, first: header.first, bound: header.bound, offset: blocks,
-	}
-	return nil
-}
-
-// refresh looks at the file's size again.
-func (w *walReader) refresh() error {
-	info, err := w.f.Stat()
-	if err != nil {
-		return err
-	}
-	w.grow(info.Size())
-	return nil
-}
-
-func (w *walReader) Close() error { return w.f.Close() }
-
-// trailer returns the sequence number that follows the file's last when it was
-// closed in order.
-func (w *walReader) trailer() (next uint64, ok bool) {
-	var b [blockHeader]byte
-	if w.size < w.offset+blockHeader {
-		return 0, false
-	}
-	if err := readFull(w.f, b[:], w.size-blockHeader); err != nil {
-		return 0, false
-	}
-	info, ok := decodeBlockHeader(b[:], w.key, w.first, w.bound)
-	return info.first, ok && info.kind == blockEnd
-}
+// indexKey returns the first offset of a key in b, -1 for none.
+func indexKey(b []byte, key uint64) int { return bytes.Index(b, keyBytes(key)) }

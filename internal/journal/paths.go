@@ -1,0 +1,150 @@
+package journal
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"nullspf/internal/files"
+)
+
+// walDir and segDir are the folders of wal files and of segments.
+const (
+	walDir = "journal"
+	segDir = "seg"
+)
+
+const lockName = ".lock"
+
+const (
+	walSuffix     = ".wal"
+	damagedSuffix = ".damaged"
+)
+
+// walName is the name of a wal file: what is known of a file without reading
+// it.
+type walName struct {
+	first, key uint64
+}
+
+func (n walName) String() string { return fmt.Sprintf("%020d-%016x%s", n.first, n.key, walSuffix) }
+
+// parseWALName reads the name of a file in the folder journal.
+func parseWALName(name string) (n walName, ok bool) {
+	base, found := strings.CutSuffix(name, walSuffix)
+	first, key, dash := strings.Cut(base, "-")
+	if !found || !dash {
+		return n, false
+	}
+	var err1, err2 error
+	n.first, err1 = strconv.ParseUint(first, 10, 64)
+	n.key, err2 = strconv.ParseUint(key, 16, 64)
+	return n, err1 == nil && err2 == nil && n.first > 0 && n.String() == name
+}
+
+// listWALs returns the wal files of a folder in order of their sequence
+// numbers. A folder without any is no error.
+func listWALs(dir string) ([]walName, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, walDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []walName
+	for _, e := range entries {
+		if n, ok := parseWALName(e.Name()); ok {
+			names = append(names, n)
+		}
+	}
+	slices.SortFunc(names, func(a, b walName) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.key, b.key))
+	})
+	return names, nil
+}
+
+const (
+	datePrefix    = "date="
+	segmentSuffix = ".parquet"
+)
+
+// Path is relative to the folder, with slashes.
+func (s *Segment) Path() string {
+	return path.Join(segDir, datePrefix+s.Date, fmt.Sprintf("%020d-%020d%s", s.First, s.Last, segmentSuffix))
+}
+
+// parseSegmentName reads the numbers in the name of a segment file.
+func parseSegmentName(name string) (first, last uint64, ok bool) {
+	base, found := strings.CutSuffix(name, segmentSuffix)
+	a, b, dash := strings.Cut(base, "-")
+	if !found || !dash || len(a) != 20 || len(b) != 20 {
+		return 0, 0, false
+	}
+	first, err1 := strconv.ParseUint(a, 10, 64)
+	last, err2 := strconv.ParseUint(b, 10, 64)
+	return first, last, err1 == nil && err2 == nil && first > 0 && first <= last
+}
+
+// parseDateDir reads the day in the name of a folder of segments.
+func parseDateDir(name string) (date string, ok bool) {
+	date, found := strings.CutPrefix(name, datePrefix)
+	return date, found && validDate(date)
+}
+
+func validDate(date string) bool {
+	_, err := time.Parse(time.DateOnly, date)
+	return err == nil
+}
+
+// segmentPath is a file found below the folder seg.
+type segmentPath struct {
+	path        string
+	date        string
+	first, last uint64
+	temporary   bool
+}
+
+// listSegments returns the files in the folder seg whose names are those of
+// segments or of work under way.
+func listSegments(dir string) ([]segmentPath, error) {
+	root := filepath.Join(dir, segDir)
+	entries, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var found []segmentPath
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), files.TemporarySuffix) {
+			found = append(found, segmentPath{path: filepath.Join(root, e.Name()), temporary: true})
+			continue
+		}
+		date, ok := parseDateDir(e.Name())
+		if !ok {
+			continue
+		}
+		day, err := os.ReadDir(filepath.Join(root, e.Name()))
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			return nil, err
+		}
+		for _, e := range day {
+			if first, last, ok := parseSegmentName(e.Name()); ok {
+				path := filepath.Join(root, datePrefix+date, e.Name())
+				found = append(found, segmentPath{path: path, date: date, first: first, last: last})
+			}
+		}
+	}
+	return found, nil
+}
+
+// removeQuietly removes a file that nothing refers to. What stays is removed
+// by the next Open, or reported by CheckDir.
+func removeQuietly(path string) { _ = os.Remove(path) }
