@@ -53,7 +53,7 @@ lint: ## vet, staticcheck, formatting, tidiness
 fmt: ## format the source
 	gofmt -w $(SOURCES)
 
-fuzz: ## fuzz each target for FUZZTIME
+fuzz: ## fuzz each target for FUZZTIME, print a table, fail on findings
 	FUZZTIME=$(FUZZTIME) scripts/fuzz
 
 bench: build ## measure the generator at a million domains (takes minutes and 10 GB of disk)
