@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"nullspf/internal/attempt"
 )
 
 const (
@@ -35,7 +33,9 @@ const (
 // sealer turns closed wal files into segments, and keeps MANIFEST. Only its
 // goroutine touches what is not atomic.
 //
-//	wal files -> fold (marks attempts) -> segment writer -> commit
+//	closed wal files -> sealing -> MANIFEST -> wal files are dropped
+//	small segments   -> join    -> MANIFEST -> small segments are dropped
+//	retention        ->            MANIFEST -> old segments are dropped
 type sealer struct {
 	j    *Journal
 	wake chan struct{}
@@ -43,14 +43,10 @@ type sealer struct {
 	// manifest is what MANIFEST says. It is never changed, only replaced.
 	manifest atomic.Pointer[Manifest]
 
-	// Of the wal files, all before read is in the fold or in the segments
-	// under way. fold is nil after a failure.
-	read uint64
-	fold *attempt.Fold
-	// held is when the oldest event of the fold was read, in time since
-	// Open.
+	// underWay is nil at the start, and after a failure.
+	underWay *sealing
+	// held is when a file was read last, in time since Open.
 	held time.Duration
-	out  output
 
 	// unreadable are the first numbers of segments that compaction passes by.
 	unreadable map[uint64]bool
@@ -151,9 +147,9 @@ func (s *sealer) sealAll() error {
 			return nil
 		}
 		files := s.unread()
-		// Events wait for a while in the fold; without further files they
+		// Events wait for a while in its fold; without further files they
 		// must not wait for ever.
-		idle := len(files) == 0 && s.waiting() &&
+		idle := len(files) == 0 && s.underWay != nil && s.underWay.waiting() &&
 			s.j.elapsed()-s.held > 2*s.j.settings.SegmentAge
 		if len(files) == 0 && !idle {
 			return nil
@@ -170,53 +166,41 @@ func (s *sealer) sealAll() error {
 	return nil
 }
 
-// waiting reports whether events wait in the fold.
-func (s *sealer) waiting() bool {
-	if s.fold == nil {
-		return false
-	}
-	_, waits := s.fold.Waiting()
-	return waits
-}
-
 // errStopping ends a pass when the journal is closed.
 var errStopping = errors.New("the journal is being closed")
 
 // unread returns the closed files that were not read yet.
 func (s *sealer) unread() []walInfo {
 	return slices.DeleteFunc(s.j.wals.sealable(), func(f walInfo) bool {
-		return slices.ContainsFunc(s.out.wals, func(w readWAL) bool { return w.name == f.walName })
+		return s.underWay != nil && s.underWay.hasRead(f.walName)
 	})
 }
 
 // discard forgets what is under way; it is read again from the wal files.
 func (s *sealer) discard() {
-	if s.out.cur != nil {
-		s.out.cur.abort()
+	if s.underWay != nil {
+		s.underWay.abort()
+		s.underWay = nil
 	}
-	for i := range s.out.finished {
-		removeQuietly(filepath.Join(s.j.settings.Dir, filepath.FromSlash(s.out.finished[i].Path())))
-	}
-	s.out = output{}
-	s.fold = nil
 }
 
 // pass reads files and seals what has left the fold; with flush, everything.
-func (s *sealer) pass(files []walInfo, flush bool) error {
+func (s *sealer) pass(files []walInfo, flush bool) (err error) {
 	m := s.manifest.Load()
-	if s.fold == nil {
-		if err := s.begin(m); err != nil {
+	if s.underWay == nil {
+		if s.underWay, err = beginSealing(s.j.settings.Dir, m, s.j.zones.known, s.stop); err != nil {
 			return err
 		}
 	}
-	s.out.age, s.out.maxRows = s.j.age(), s.maxRows()
+	u := s.underWay
+	u.age, u.maxRows = s.j.age(), s.maxRows()
 	for _, f := range files {
-		if err := s.readFile(f); err != nil {
+		if err := u.readFile(f); err != nil {
 			return err
 		}
 	}
 	if flush {
-		if err := s.fold.Flush(); err != nil {
+		if err := u.fold.Flush(); err != nil {
 			return err
 		}
 	}
@@ -227,44 +211,21 @@ func (s *sealer) pass(files []walInfo, flush bool) error {
 // commit completes the segments, then MANIFEST, then drops the wal files of
 // which nothing is left to seal.
 func (s *sealer) commit(old *Manifest) error {
-	if s.out.cur != nil {
-		if err := s.out.finish(); err != nil {
-			return err
-		}
-	}
+	u := s.underWay
 	m := old.clone()
-	m.Next = s.read
-	if seq, ok := s.fold.Waiting(); ok {
-		m.Next = seq
+	if err := u.complete(m); err != nil {
+		return err
 	}
-	later := s.out.gaps[:0:0]
-	for _, g := range s.out.gaps {
-		if g.First < m.Next {
-			m.addGap(g.First, g.Last, g.Reason)
-		} else {
-			later = append(later, g)
-		}
-	}
-	m.addSegments(s.out.finished...)
-	// From here on MANIFEST may refer to them, even after an error.
-	s.out.finished = nil
 	if err := s.store(m); err != nil {
 		return err
 	}
-	s.sealed.Add(s.out.events)
-	s.damaged.Add(s.out.damaged)
-	left := s.out.wals[:0:0]
-	for _, w := range s.out.wals {
-		if w.end > m.Next {
-			left = append(left, w)
-			continue
-		}
+	s.sealed.Add(u.events)
+	s.damaged.Add(u.damaged)
+	for _, w := range u.settle(m.Next) {
 		if err := s.drop(w); err != nil {
 			return err
 		}
 	}
-	s.out.gaps, s.out.wals = later, left
-	s.out.events, s.out.damaged, s.out.days = 0, 0, 0
 	return nil
 }
 

@@ -7,6 +7,17 @@ import (
 	"io"
 )
 
+const (
+	blockHeader = 40
+	// maxBlock bounds the payload, and with it what a damaged block costs.
+	maxBlock = 64 << 10
+
+	blockEvents = 1
+	// blockEnd is the last block of a file that was closed in order: no
+	// payload, first is the sequence number that follows.
+	blockEnd = 2
+)
+
 // errTorn is returned where the rest of a file holds no valid block: the file
 // is being written, or was torn.
 var errTorn = errors.New("torn")

@@ -32,15 +32,6 @@ const (
 	walMaxSlot = 32 << 20
 	// walReserve is how many sequence numbers a file reserves.
 	walReserve = 1 << 21
-
-	blockHeader = 40
-	// maxBlock bounds the payload, and with it what a damaged block costs.
-	maxBlock = 64 << 10
-
-	blockEvents = 1
-	// blockEnd is the last block of a file that was closed in order: no
-	// payload, first is the sequence number that follows.
-	blockEnd = 2
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
