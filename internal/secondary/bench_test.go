@@ -34,7 +34,7 @@ func BenchmarkFirstTransfers(b *testing.B) {
 		p.asked, p.whole = nil, nil
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/zones, "octets/zone")
+		b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/zones, "bytes/zone")
 		stop(b, s)
 		start := time.Now()
 		s, _ = secondaryOf(b, nil, &p)

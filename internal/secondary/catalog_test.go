@@ -97,7 +97,7 @@ func TestCatalog(t *testing.T) {
 		if st.Catalog != mustName(t, "catalog.test") || st.State != ZoneServed {
 			t.Errorf("%+v", st)
 		}
-		// Questions see no members.
+		// Queries see no members.
 		public := c.Table().Slot(mustName(t, "catalog.test")).Zone()
 		if public.Count() != 2 || public.Serial() != c.serial || c.Version(mustName(t, "catalog.test")).(*zonestore.Zone).Count() != 5 {
 			t.Errorf("%d records are public", public.Count())

@@ -62,7 +62,7 @@ func (g *Group) check(zones map[wire.Name]bool, stores map[string]bool) error {
 	case len(g.Primaries) == 0 || len(g.Primaries) > 255:
 		return errors.New("a group has from 1 to 255 primaries")
 	case g.Store == "":
-		return errors.New("a group has no folder for its zones")
+		return errors.New("a group has no directory for its zones")
 	case stores[g.Store]:
 		return fmt.Errorf("two groups have the store %s; give each its own", g.Store)
 	case g.Transfers < 1:

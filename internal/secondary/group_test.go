@@ -19,7 +19,7 @@ func TestCheckGroups(t *testing.T) {
 		"neither zones nor":              func(g *Group) { g.Zones = nil },
 		"from 1 to 255 primaries":        func(g *Group) { g.Primaries = make([]xfr.Primary, 256) },
 		"has from 1 to":                  func(g *Group) { g.Primaries = nil },
-		"no folder":                      func(g *Group) { g.Store = "" },
+		"no directory":                   func(g *Group) { g.Store = "" },
 		"the store one":                  func(g *Group) { g.Store = "one" },
 		"at least one transfer":          func(g *Group) { g.Transfers = 0 },
 		"zone a.test. is there twice":    func(g *Group) { g.Catalogs = []wire.Name{mustName(t, "A.test")} },

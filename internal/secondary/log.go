@@ -48,8 +48,6 @@ type groupLog struct {
 	last    [numLogKinds]error
 }
 
-func newFailureLog(log zerolog.Logger) groupLog { return groupLog{log: log} }
-
 // allow counts a line and reports whether it is to be written.
 func (l *groupLog) allow(k logKind, err error, now time.Time) bool {
 	l.mu.Lock()

@@ -14,14 +14,14 @@ type ZoneState uint8
 
 // The states.
 const (
-	// ZonePending: there is no version yet; questions are answered with
+	// ZonePending: there is no version yet; queries are answered with
 	// SERVFAIL.
 	ZonePending ZoneState = iota
 	// ZoneServed: the zone is served.
 	ZoneServed
 	// ZoneFailing: the zone is served, but the last refresh has failed.
 	ZoneFailing
-	// ZoneExpired: no primary was reached for too long; questions are answered
+	// ZoneExpired: no primary was reached for too long; queries are answered
 	// with SERVFAIL.
 	ZoneExpired
 

@@ -17,7 +17,7 @@ import (
 	"nullspf/internal/zonestore"
 )
 
-// store keeps the zones of a folder, a file each. Files are replaced as a whole.
+// store keeps the zones of a directory, a file each. Files are replaced as a whole.
 // They are not synchronised one by one: what power loss tears is recognised and
 // transferred again.
 type store struct {
@@ -34,13 +34,13 @@ const (
 	storeSuffix = ".zone"
 	storeTemp   = ".new-"
 	// maxStoredName is the longest name of a file without suffix that is made of
-	// the zone's name alone; file systems take 255 octets.
+	// the zone's name alone; file systems take 255 bytes.
 	maxStoredName = 200
 	// maxStored is the size of the largest file that is read.
 	maxStored = 1<<32 - 1
 )
 
-// openStore makes the folder.
+// openStore makes the directory.
 func openStore(dir string) (*store, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
@@ -56,7 +56,7 @@ func openStore(dir string) (*store, error) {
 }
 
 // storedName returns the name of a zone's file. Letters of host names stand as
-// they are, other octets as %XX; the end of a long name is replaced by a digest.
+// they are, other bytes as %XX; the end of a long name is replaced by a digest.
 func storedName(name wire.Name) string {
 	if name == wire.Root {
 		return "@" + storeSuffix

@@ -76,7 +76,7 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// TestStoreTorn cuts a file at every octet and changes every octet of it: what a
+// TestStoreTorn cuts a file at every byte and changes every byte of it: what a
 // kill or a bad disk leaves is never served.
 func TestStoreTorn(t *testing.T) {
 	z := smallZone(t, "a.test.", 1)

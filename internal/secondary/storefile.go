@@ -14,11 +14,11 @@ import (
 //
 //	0          8         12       16        20
 //	+----------+---------+--------+---------+-----------+------------------+
-//	| NSPFZON1 | CRC-32C | octets | records | zone name | records, RFC 1035|
+//	| NSPFZON1 | CRC-32C | bytes  | records | zone name | records, RFC 1035|
 //	+----------+---------+--------+---------+-----------+------------------+
 //	                     |<--------------- what the CRC is of ------------>|
 //
-// octets is the size of zone name and records. The file's modification time is
+// bytes is the size of zone name and records. The file's modification time is
 // that of the last successful refresh.
 const (
 	storeMagic  = "NSPFZON1"

@@ -8,9 +8,9 @@
 // nullspfd learns of the zones from the catalog zone, NSD from its
 // configuration, since NSD before 4.9 knows no catalog zones. While it
 // transfers, every secondary is asked for the zones that it does not serve yet;
-// "unanswered" counts questions that got no answer at all. With -check it exits
+// "unanswered" counts queries that got no answer at all. With -check it exits
 // with 1 when nullspfd is slower than NSD, takes more memory, or leaves
-// questions unanswered.
+// queries unanswered.
 package main
 
 import (
@@ -83,10 +83,10 @@ func compare(ours, nsd result) error {
 		missed = append(missed, fmt.Errorf("nullspfd takes %v, NSD %v", ours.time, nsd.time))
 	}
 	if ours.memory > nsd.memory {
-		missed = append(missed, fmt.Errorf("nullspfd takes %d octets, NSD %d", ours.memory, nsd.memory))
+		missed = append(missed, fmt.Errorf("nullspfd takes %d bytes, NSD %d", ours.memory, nsd.memory))
 	}
 	if ours.unanswered > 0 {
-		missed = append(missed, fmt.Errorf("nullspfd left %d questions unanswered", ours.unanswered))
+		missed = append(missed, fmt.Errorf("nullspfd left %d queries unanswered", ours.unanswered))
 	}
 	return errors.Join(missed...)
 }
@@ -131,11 +131,11 @@ func prepare(ctx context.Context, dir string, n int, kind peers.Kind) (*bench, e
 	if err := b.site.Build(ctx); err != nil {
 		return nil, err
 	}
-	folder := string(kind)
+	directory := string(kind)
 	if kind == peers.BIND {
-		folder = "named"
+		directory = "named"
 	}
-	b.primary, err = peers.Start(ctx, peers.Config{Kind: kind, Address: at, WorkDir: b.site.Output(), Include: []string{filepath.Join(b.site.Output(), folder, "primary.conf")}})
+	b.primary, err = peers.Start(ctx, peers.Config{Kind: kind, Address: at, WorkDir: b.site.Output(), Include: []string{filepath.Join(b.site.Output(), directory, "primary.conf")}})
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 type result struct {
 	// time is that from the start until all zones are served.
 	time time.Duration
-	// peak and memory are in octets, memory when all has settled.
+	// peak and memory are in bytes, memory when all has settled.
 	peak, memory uint64
 	cpu          time.Duration
 	unanswered   int
@@ -81,7 +81,7 @@ func (b *bench) measure(ctx context.Context, kind peers.Kind) (r result, err err
 	return r, err
 }
 
-// Limits of the wait: all zones must be served within patience; a question
+// Limits of the wait: all zones must be served within patience; a query
 // that is not answered within answerTime is counted.
 const (
 	patience   = 20 * time.Minute
@@ -91,7 +91,7 @@ const (
 )
 
 // waitServed asks for the SOA of the zones, a window at a time, until all are
-// served. It returns how many questions were not answered at all.
+// served. It returns how many queries were not answered at all.
 func waitServed(ctx context.Context, at netip.AddrPort, names []string, sample func() error) (unanswered int, err error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
 	if err != nil {
@@ -129,7 +129,7 @@ func waitServed(ctx context.Context, at netip.AddrPort, names []string, sample f
 }
 
 // askWindow asks for some zones and returns how many at the start of the list
-// are served, and how many questions were not answered.
+// are served, and how many queries were not answered.
 func askWindow(conn *net.UDPConn, buf []byte, names []string) (served, missing int, err error) {
 	for i, name := range names {
 		m := new(dns.Msg).SetQuestion(name+".", dns.TypeSOA)
