@@ -1,6 +1,10 @@
 package spftrack
 
-import "testing"
+import (
+	"testing"
+
+	"nullspf/internal/wire"
+)
 
 func benchName(b *testing.B, layout Layout, i int, c Check) ([]byte, uint16) {
 	b.Helper()
@@ -8,11 +12,11 @@ func benchName(b *testing.B, layout Layout, i int, c Check) ([]byte, uint16) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	wire, err := queries[i].Wire()
+	packed, err := queries[i].Wire()
 	if err != nil {
 		b.Fatal(err)
 	}
-	return wire, queries[i].Type
+	return packed, queries[i].Type
 }
 
 func BenchmarkParse(b *testing.B) {
@@ -33,11 +37,11 @@ func BenchmarkParse(b *testing.B) {
 		{"classic-v6", Classic, 1, c6},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			wire, qtype := benchName(b, bench.layout, bench.i, bench.check)
+			packed, qtype := benchName(b, bench.layout, bench.i, bench.check)
 			p := NewParser(testZone, Layouts, func(string) bool { return true })
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Parse(wire, qtype)
+				p.Parse(packed, qtype)
 			}
 		})
 	}
@@ -52,11 +56,11 @@ func TestParseAllocations(t *testing.T) {
 		"CL.192.0.2.7.FR.user@shop.example.HE.mail.example.org",
 		"shop.example.FD.1",
 	} {
-		wire, err := ParseName(name + "." + testZone)
+		packed, err := wire.PackName(name + "." + testZone)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := testing.AllocsPerRun(100, func() { p.Parse(wire, TypeA) }); n > 1 {
+		if n := testing.AllocsPerRun(100, func() { p.Parse(packed, TypeA) }); n > 1 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}

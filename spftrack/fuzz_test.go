@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nullspf/internal/ascii"
+	"nullspf/internal/wire"
 )
 
 // format writes the name of which a parser could have read p; ok is false
@@ -50,11 +51,11 @@ func (p Parsed) format(zone, at string) (name string, ok bool) {
 }
 
 // checkParsed parses a name and tests what holds for every reading.
-func checkParsed(t *testing.T, p *Parser, wire []byte, qtype uint16) {
+func checkParsed(t *testing.T, p *Parser, packed []byte, qtype uint16) {
 	t.Helper()
-	before := bytes.Clone(wire)
-	got := p.Parse(wire, qtype)
-	if !bytes.Equal(wire, before) || got != p.Parse(wire, qtype) {
+	before := bytes.Clone(packed)
+	got := p.Parse(packed, qtype)
+	if !bytes.Equal(packed, before) || got != p.Parse(packed, qtype) {
 		t.Fatal("the name changed, or its reading did")
 	}
 	switch {
@@ -62,7 +63,7 @@ func checkParsed(t *testing.T, p *Parser, wire []byte, qtype uint16) {
 		t.Fatalf("fields beside unparsed: %+v", got)
 	case got.Flags&^(FlagTruncated|FlagUnparsed|FlagAmbiguous) != 0:
 		t.Fatalf("flags: %+v", got)
-	case got.Flags&FlagTruncated != 0 && (len(wire) < maxWire-nextText-1 || got.Kind == KindMinimised || got.Kind == KindOther):
+	case got.Flags&FlagTruncated != 0 && (len(packed) < wire.MaxName-nextText-1 || got.Kind == KindMinimised || got.Kind == KindOther):
 		t.Fatalf("truncated: %+v", got)
 	case got.Kind == KindSMTP, got.ClientIP.Is4In6(), got.Forged != got.SenderDomain:
 		t.Fatalf("%+v", got)
@@ -79,7 +80,7 @@ func checkParsed(t *testing.T, p *Parser, wire []byte, qtype uint16) {
 		}
 	}
 	var l labels
-	if !l.load(wire) || got.Flags&FlagUnparsed != 0 {
+	if !l.load(packed) || got.Flags&FlagUnparsed != 0 {
 		return
 	}
 	text := l.string()
@@ -105,7 +106,7 @@ func fuzzParser(classic bool) *Parser {
 }
 
 // fuzzQueries are names that real checks ask for.
-func fuzzQueries(f *testing.F, add func(q Query, wire []byte)) {
+func fuzzQueries(f *testing.F, add func(q Query, packed []byte)) {
 	f.Helper()
 	r := nasty{rand.New(rand.NewPCG(1, 1))}
 	for range 20 {
@@ -116,8 +117,8 @@ func fuzzQueries(f *testing.F, add func(q Query, wire []byte)) {
 				f.Fatal(err)
 			}
 			for _, q := range queries[1:] {
-				if wire, err := q.Wire(); err == nil {
-					add(q, wire)
+				if packed, err := q.Wire(); err == nil {
+					add(q, packed)
 				}
 			}
 		}
@@ -126,20 +127,20 @@ func fuzzQueries(f *testing.F, add func(q Query, wire []byte)) {
 
 // FuzzParse feeds octets as they may arrive.
 func FuzzParse(f *testing.F) {
-	fuzzQueries(f, func(q Query, wire []byte) { f.Add(wire, q.Type, true) })
+	fuzzQueries(f, func(q Query, packed []byte) { f.Add(packed, q.Type, true) })
 	f.Add([]byte("\x04_spf\x07example\x03net\x00"), TypeNS, false)
 	f.Add([]byte("\x02FD\x011\x04_spf\x07example\x03net\x00"), TypeA, false)
 	f.Add([]byte("\x01_\x02HE\x02FD\x012\x04_spf\x07example\x03net\x00"), TypeA, true)
-	f.Fuzz(func(t *testing.T, wire []byte, qtype uint16, classic bool) {
-		checkParsed(t, fuzzParser(classic), wire, qtype)
+	f.Fuzz(func(t *testing.T, packed []byte, qtype uint16, classic bool) {
+		checkParsed(t, fuzzParser(classic), packed, qtype)
 	})
 }
 
 // FuzzParseText feeds names in the zone, which mutate into more forms than
 // octets do.
 func FuzzParseText(f *testing.F) {
-	fuzzQueries(f, func(q Query, wire []byte) {
-		f.Add(strings.TrimSuffix(PrintableName(wire), "."+testZone), q.Type, true)
+	fuzzQueries(f, func(q Query, packed []byte) {
+		f.Add(strings.TrimSuffix(PrintableName(packed), "."+testZone), q.Type, true)
 	})
 	for _, s := range []string{
 		"cl.he.cl.he.fd.1", "1.2.3.4.in-addr.cl.cl.fd.2", "he.lp.1.2.3.4.in-addr.cl.x.fd.2",
@@ -150,10 +151,10 @@ func FuzzParseText(f *testing.F) {
 		f.Add(s, TypeA, false)
 	}
 	f.Fuzz(func(t *testing.T, name string, qtype uint16, classic bool) {
-		wire, err := ParseName(name + "." + testZone)
+		packed, err := wire.PackName(name + "." + testZone)
 		if err != nil {
 			return
 		}
-		checkParsed(t, fuzzParser(classic), wire, qtype)
+		checkParsed(t, fuzzParser(classic), packed, qtype)
 	})
 }

@@ -3,6 +3,8 @@ package spftrack
 import (
 	"fmt"
 	"strings"
+
+	"nullspf/internal/wire"
 )
 
 // Layout names a form of SPF record for domains that send no mail.
@@ -165,7 +167,7 @@ func checkZone(layout Layout, zone string) error {
 		if label == "" {
 			return bad("has an empty label")
 		}
-		if len(label) > maxLabel {
+		if len(label) > wire.MaxLabel {
 			return bad("has a label of more than 63 octets")
 		}
 		for _, c := range []byte(label) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"nullspf/internal/wire"
 )
 
 var (
@@ -200,12 +202,12 @@ func FuzzExpand(f *testing.F) {
 				continue
 			}
 			for _, q := range queries {
-				wire, err := q.Wire()
+				packed, err := q.Wire()
 				if (err == nil) != (q.Problem == "") {
 					t.Fatalf("%q: problem %q, error %v", q.Name, q.Problem, err)
 				}
-				if err == nil && (len(wire) > maxWire || len(q.Name) > maxText) {
-					t.Fatalf("%q: %d octets on the wire", q.Name, len(wire))
+				if err == nil && (len(packed) > wire.MaxName || len(q.Name) > maxText) {
+					t.Fatalf("%q: %d octets on the wire", q.Name, len(packed))
 				}
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"nullspf/internal/wire"
 )
 
 func TestPrintable(t *testing.T) {
@@ -25,8 +27,8 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-func TestParseName(t *testing.T) {
-	for _, test := range []struct{ text, wire, printed string }{
+func TestPrintableName(t *testing.T) {
+	for _, test := range []struct{ text, packed, printed string }{
 		{".", "\x00", "."},
 		{"a.example", "\x01a\x07example\x00", "a.example"},
 		{"A.example.", "\x01A\x07example\x00", "A.example"},
@@ -37,39 +39,20 @@ func TestParseName(t *testing.T) {
 		{strings.Repeat("a", 63), "\x3f" + strings.Repeat("a", 63) + "\x00", strings.Repeat("a", 63)},
 		{strings.Repeat("a.", 127), strings.Repeat("\x01a", 127) + "\x00", strings.Repeat("a.", 126) + "a"},
 	} {
-		wire, err := ParseName(test.text)
-		if err != nil || string(wire) != test.wire {
-			t.Errorf("ParseName(%q) = %q, %v; want %q", test.text, wire, err, test.wire)
+		packed, err := wire.PackName(test.text)
+		if err != nil || string(packed) != test.packed {
+			t.Errorf("wire.PackName(%q) = %q, %v; want %q", test.text, packed, err, test.packed)
 			continue
 		}
-		if got := PrintableName(wire); got != test.printed {
-			t.Errorf("PrintableName(%q) = %q, want %q", wire, got, test.printed)
-		}
-	}
-	for _, test := range []struct{ text, want string }{
-		{"", "empty label"},
-		{"..", "empty label"},
-		{".a", "empty label"},
-		{"a..b", "empty label"},
-		{"a..", "empty label"},
-		{strings.Repeat("a", 64), "63 octets"},
-		{strings.Repeat("a.", 127) + "a", "253 octets"},
-		{strings.Repeat("a", 1<<20), "253 octets"},
-		{`a\`, `ends in "\"`},
-		{`ab\25`, "column 3"},
-		{`\256.x`, "column 1"},
-		{`\2x5.x`, "column 1"},
-	} {
-		wire, err := ParseName(test.text)
-		if err == nil || !strings.Contains(err.Error(), test.want) || wire != nil {
-			t.Errorf("ParseName(%.80q) = %q, %v; want error with %q", test.text, wire, err, test.want)
+		if got := PrintableName(packed); got != test.printed {
+			t.Errorf("PrintableName(%q) = %q, want %q", packed, got, test.printed)
 		}
 	}
 }
 
 // What is no name is shown octet by octet and never panics.
 func TestPrintableNameMalformed(t *testing.T) {
-	for _, test := range []struct{ wire, want string }{
+	for _, test := range []struct{ packed, want string }{
 		{"", ""},
 		{"\x00\x00", `\000\000`},
 		{"\x01", `\001`},
@@ -78,8 +61,8 @@ func TestPrintableNameMalformed(t *testing.T) {
 		{"\xc0\x0c", `\192\012`},
 		{"\x01a\x00\x01b\x00", `\001a\000\001b\000`},
 	} {
-		if got := PrintableName([]byte(test.wire)); got != test.want {
-			t.Errorf("PrintableName(%q) = %q, want %q", test.wire, got, test.want)
+		if got := PrintableName([]byte(test.packed)); got != test.want {
+			t.Errorf("PrintableName(%q) = %q, want %q", test.packed, got, test.want)
 		}
 	}
 }
@@ -94,20 +77,20 @@ func FuzzName(f *testing.F) {
 				t.Fatalf("Printable(%q) = %q", text, Printable(text))
 			}
 		}
-		wire, err := ParseName(text)
+		packed, err := wire.PackName(text)
 		if err != nil {
-			if wire != nil {
+			if packed != nil {
 				t.Fatalf("%q: a value beside %v", text, err)
 			}
 			return
 		}
 		var l labels
-		if len(wire) > maxWire || !l.load(wire) {
-			t.Fatalf("%q gives the malformed %q", text, wire)
+		if len(packed) > wire.MaxName || !l.load(packed) {
+			t.Fatalf("%q gives the malformed %q", text, packed)
 		}
-		again, err := ParseName(PrintableName(wire))
-		if err != nil || !bytes.Equal(wire, again) {
-			t.Fatalf("%q: %q is printed as %q, which is %q, %v", text, wire, PrintableName(wire), again, err)
+		again, err := wire.PackName(PrintableName(packed))
+		if err != nil || !bytes.Equal(packed, again) {
+			t.Fatalf("%q: %q is printed as %q, which is %q, %v", text, packed, PrintableName(packed), again, err)
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	"nullspf/internal/ascii"
 	"nullspf/internal/peers"
+	"nullspf/internal/wire"
 )
 
 // oracleChecks are checks of mail from shop.example: those of the tables, then
@@ -121,7 +122,7 @@ func TestBlitiri(t *testing.T) {
 // checkAsked parses a name that an implementation asked for.
 func checkAsked(t *testing.T, p *Parser, c Check, name string, qtype uint16) {
 	t.Helper()
-	wire, err := packText(name)
+	packed, err := wire.AppendLabels(nil, name)
 	if err != nil {
 		t.Errorf("%q: %v", name, err)
 		return
@@ -130,7 +131,7 @@ func checkAsked(t *testing.T, p *Parser, c Check, name string, qtype uint16) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := p.Parse(wire, qtype)
+	got := p.Parse(packed, qtype)
 	if got.Flags&FlagTruncated == 0 && got.ClientIP != want.ip || got.ClientIP.IsValid() && got.ClientIP != want.ip || got.Forged != "shop.example" {
 		t.Errorf("%q: %+v", name, got)
 	}

@@ -3,6 +3,8 @@ package spftrack
 import (
 	"slices"
 	"strings"
+
+	"nullspf/internal/wire"
 )
 
 // The longest label that a cut can have taken from the left, by what stands
@@ -45,13 +47,13 @@ func NewParser(zone string, layouts []Layout, known func(domain string) bool) *P
 }
 
 // ParseText is [Parser.Parse] for a name in presentation format; the error is
-// that of [ParseName].
+// that of [wire.PackName].
 func (p *Parser) ParseText(name string, qtype uint16) (Parsed, error) {
-	wire, err := ParseName(name)
+	packed, err := wire.PackName(name)
 	if err != nil {
 		return Parsed{}, err
 	}
-	return p.Parse(wire, qtype), nil
+	return p.Parse(packed, qtype), nil
 }
 
 // Parse reads a query name in uncompressed wire format, root label included.
@@ -72,12 +74,12 @@ func (p *Parser) Parse(name []byte, qtype uint16) Parsed {
 	if !l.load(name) || !l.trimZone(p.zone, p.zoneLabels) {
 		return unparsed
 	}
-	if l.count == 0 {
+	if l.Count == 0 {
 		return Parsed{}
 	}
 	// Some minimising resolvers ask for A of "_" below the part they tell. In
 	// a name that may have been cut, "_" belongs to a sender or HELO.
-	if l.count > 1 && l.is(0, "_") && qtype != TypeTXT && !l.cut(nextText) {
+	if l.Count > 1 && l.is(0, "_") && qtype != TypeTXT && !l.cut(nextText) {
 		l.dropFirst()
 		qtype = TypeNS
 	}
@@ -93,7 +95,7 @@ func (p *Parser) Parse(name []byte, qtype uint16) Parsed {
 			return unparsed
 		}
 	case kind == KindOther && !p.classic && !classic.whole:
-		if l.count == 1 && (l.is(0, "1") || l.is(0, "2")) {
+		if l.Count == 1 && (l.is(0, "1") || l.is(0, "2")) {
 			return Parsed{Kind: minimised(qtype)}
 		}
 		return unparsed
@@ -110,7 +112,7 @@ func (p *Parser) Parse(name []byte, qtype uint16) Parsed {
 // marker finds FD.1 or FD.2, which end the names of Track and Beacon; fd is
 // the index of FD.
 func (l *labels) marker() (kind Kind, fd int) {
-	fd = l.count - 2
+	fd = l.Count - 2
 	if fd < 0 || !l.is(fd, "fd") {
 		return KindOther, 0
 	}
@@ -126,7 +128,7 @@ func (l *labels) marker() (kind Kind, fd int) {
 // lastWord returns the index of the rightmost label equal to word, -1 for
 // none.
 func (l *labels) lastWord(word string) int {
-	for i := l.count - 1; i >= 0; i-- {
+	for i := l.Count - 1; i >= 0; i-- {
 		if l.is(i, word) {
 			return i
 		}

@@ -26,10 +26,10 @@ func (l *labels) head() classicHead {
 		first = 1
 	}
 	fr := first
-	for fr < l.count && fr-first <= 32 && len(l.at(fr)) <= len("255") && !l.is(fr, "fr") {
+	for fr < l.Count && fr-first <= 32 && len(l.at(fr)) <= len("255") && !l.is(fr, "fr") {
 		fr++
 	}
-	if fr == l.count || !l.is(fr, "fr") {
+	if fr == l.Count || !l.is(fr, "fr") {
 		return none
 	}
 	h := classicHead{fr: fr}
@@ -69,12 +69,12 @@ func (p *Parser) parseClassic(l *labels, head classicHead, qtype uint16) (parsed
 		parsed.ClientIP, parsed.Flags = netip.Addr{}, 0
 		parsed.settle(l, KindClassic, false, nextText, qtype)
 		if parsed.Kind == KindClassic {
-			parsed.HELO = l.part(text, 0, l.count)
+			parsed.HELO = l.part(text, 0, l.Count)
 		}
 		return parsed
 	}
 	parsed.settle(l, KindClassic, head.whole, nextText, qtype)
-	parsed.HELO = l.part(text, he+1, l.count)
+	parsed.HELO = l.part(text, he+1, l.Count)
 	sender := l.part(text, from, he)
 	local, domain, found := cutSender(sender)
 	switch {
@@ -118,7 +118,7 @@ func (p *Parser) splitSender(l *labels, from int) (he int, ambiguous bool) {
 		if at && !hasAt(sender) {
 			continue
 		}
-		if !at && bytes.Equal(sender, l.between(i+1, l.count)) {
+		if !at && bytes.Equal(sender, l.between(i+1, l.Count)) {
 			return i, false
 		}
 		if n++; n == 1 {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"nullspf/internal/wire"
 )
 
 // The types of the questions that a check and a minimising resolver ask
@@ -55,7 +57,7 @@ type Query struct {
 
 // Wire returns the name in uncompressed wire format (RFC 1035 section 3.1).
 // The error is what [Query.Problem] says.
-func (q Query) Wire() ([]byte, error) { return packText(q.Name) }
+func (q Query) Wire() ([]byte, error) { return wire.AppendLabels(nil, q.Name) }
 
 // Queries returns the questions that a receiver asks while it checks a message
 // against the record of a layout, in order, when every answer below the
@@ -89,8 +91,8 @@ func (p *Policy) Queries(c Check) ([]Query, error) {
 func newQuery(name string, qtype uint16, purpose string) Query {
 	q := Query{Type: qtype, Purpose: purpose}
 	q.Name, q.Truncated = truncateName(name)
-	if _, err := packText(q.Name); err != nil {
-		q.Problem = strings.TrimPrefix(err.Error(), errPrefix)
+	if _, err := q.Wire(); err != nil {
+		q.Problem = err.Error()
 	}
 	return q
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"nullspf/internal/ascii"
+	"nullspf/internal/wire"
 )
 
 // nasty makes the senders and HELO arguments that a forger may choose.
@@ -79,8 +80,8 @@ func (r nasty) ip() netip.Addr {
 }
 
 // recase changes the case at random, as resolvers do (0x20).
-func (r nasty) recase(wire []byte) []byte {
-	out := bytes.Clone(wire)
+func (r nasty) recase(packed []byte) []byte {
+	out := bytes.Clone(packed)
 	for i := 0; i < len(out); i += 1 + int(out[i]) {
 		for k := i + 1; k <= i+int(out[i]) && k < len(out); k++ {
 			if c := out[k] | 0x20; 'a' <= c && c <= 'z' && r.IntN(2) == 0 {
@@ -95,7 +96,7 @@ func (r nasty) recase(wire []byte) []byte {
 // may leave a short one.
 func hasLongLabel(s string) bool {
 	for label := range strings.SplitSeq(s, ".") {
-		if len(label) > maxLabel {
+		if len(label) > wire.MaxLabel {
 			return true
 		}
 	}
@@ -136,11 +137,11 @@ func TestRoundTrip(t *testing.T) {
 				unsendable++
 				continue
 			}
-			wire, err := q.Wire()
+			packed, err := q.Wire()
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := p.Parse(r.recase(wire), q.Type)
+			got := p.Parse(r.recase(packed), q.Type)
 			fail := func(what string) {
 				t.Helper()
 				t.Errorf("%s: %s\n%+v\n%s\n%+v", layout, what, c, Printable(q.Name), got)
@@ -215,7 +216,7 @@ func TestRoundTripEscaped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wire, err := packText(name)
+		packed, err := wire.AppendLabels(nil, name)
 		if err != nil {
 			continue
 		}
@@ -224,7 +225,7 @@ func TestRoundTripEscaped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := p.Parse(r.recase(wire), TypeA)
+		got := p.Parse(r.recase(packed), TypeA)
 		if got.ClientIP != want.ip || got.Flags&FlagAmbiguous == 0 && (got.SenderLocal != ascii.ToLower(want.local) || got.HELO != ascii.ToLower(want.helo) || got.Forged != "shop.example") {
 			t.Fatalf("%+v\n%s\n%+v", c, name, got)
 		}

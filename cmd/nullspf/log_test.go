@@ -13,6 +13,7 @@ import (
 
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/journal"
+	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
 
@@ -92,7 +93,7 @@ func readFixture(file string) ([]journal.Packet, error) {
 		if err != nil {
 			return nil, err
 		}
-		name, err := spftrack.ParseName(words[3] + "._spf.example.net")
+		name, err := wire.PackName(words[3] + "._spf.example.net")
 		if err != nil {
 			return nil, err
 		}

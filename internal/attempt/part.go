@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 
 	"nullspf/internal/ascii"
+	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
 
@@ -22,13 +23,13 @@ const minCut = 189
 // be stored out of order.
 func (m *marker) parts(e *spftrack.Event) []uint64 {
 	m.superseded = m.superseded[:0]
-	var buf [maxLabels]uint8
-	labels := labelOffsets(buf[:0], e.Name)
-	for i := range labels {
-		if !readsWhole(e, labels, i) {
+	var labels wire.Labels
+	labels.Read(e.Name)
+	for i := range labels.Count {
+		if !readsWhole(e, &labels, i) {
 			continue
 		}
-		hash := m.nameHash(e, int(labels[i]))
+		hash := m.nameHash(e, int(labels.At[i]))
 		if seq, ok := m.names.get(hash); ok {
 			m.superseded = append(m.superseded, seq)
 		}
@@ -53,14 +54,9 @@ func (m *marker) forget(e *spftrack.Event) {
 
 // readsWhole reports whether the right part of a name that begins at label i
 // reads as a whole name of an exists: mechanism, or as one that was cut.
-func readsWhole(e *spftrack.Event, labels []uint8, i int) bool {
+func readsWhole(e *spftrack.Event, labels *wire.Labels, i int) bool {
 	is := func(i int, word string) bool {
-		if i >= len(labels) {
-			return false
-		}
-		o := int(labels[i])
-		label := e.Name[o+1 : o+1+int(e.Name[o])]
-		return ascii.EqualFold(label, word)
+		return i < labels.Count && ascii.EqualFold(e.Name[labels.At[i]+1:labels.At[i+1]], word)
 	}
 	if is(i, "cl") && (is(i+5, "fr") || is(i+33, "fr")) {
 		// The A query for all of an exp= name may read as classic, too.
@@ -69,17 +65,7 @@ func readsWhole(e *spftrack.Event, labels []uint8, i int) bool {
 	if i == 0 || e.Kind != spftrack.KindClassic {
 		return false
 	}
-	return len(e.Name)-int(labels[i])-2 >= minCut || is(i+4, "in-addr") || is(i+32, "ip6")
-}
-
-const maxLabels = 128
-
-// labelOffsets appends where the labels of a name in wire format begin.
-func labelOffsets(labels []uint8, name []byte) []uint8 {
-	for o := 0; o < len(name) && o < 255 && name[o] != 0 && o+int(name[o]) < len(name) && len(labels) < maxLabels; o += 1 + int(name[o]) {
-		labels = append(labels, uint8(o))
-	}
-	return labels
+	return len(e.Name)-int(labels.At[i])-2 >= minCut || is(i+4, "in-addr") || is(i+32, "ip6")
 }
 
 // nameHash hashes the right part of an event's name from an offset on, in lower

@@ -15,10 +15,8 @@ type Builder struct {
 const (
 	// chunk is the size of a piece.
 	chunk = 512 << 10
-	// maxAddr and maxName bound the text of an address and of a name without
-	// escapes.
+	// maxAddr bounds the text of an address.
 	maxAddr = 64
-	maxName = 255
 )
 
 // Fill sets all columns of a row. Its texts refer to those of the event.
@@ -57,32 +55,10 @@ func (b *Builder) addr(a netip.Addr) string {
 	return b.text(start)
 }
 
-// name is spftrack.PrintableName with a short way for ordinary names.
-func (b *Builder) name(wire []byte) string {
-	if len(wire) == 0 {
-		return ""
-	}
-	b.room(maxName)
+// name is [spftrack.PrintableName].
+func (b *Builder) name(name []byte) string {
+	b.room(4 * len(name))
 	start := len(b.texts)
-	for i := 0; i < len(wire); {
-		n := int(wire[i])
-		if n == 0 && i == len(wire)-1 && i > 0 {
-			b.texts = b.texts[:len(b.texts)-1]
-			return b.text(start)
-		}
-		if n == 0 || n > 63 || i+1+n > len(wire) {
-			break
-		}
-		label := wire[i+1 : i+1+n]
-		for _, c := range label {
-			if c <= ' ' || c >= 0x7f || c == '\\' || c == '.' {
-				b.texts = b.texts[:start]
-				return spftrack.PrintableName(wire)
-			}
-		}
-		b.texts = append(append(b.texts, label...), '.')
-		i += 1 + n
-	}
-	b.texts = b.texts[:start]
-	return spftrack.PrintableName(wire)
+	b.texts = spftrack.AppendName(b.texts, name)
+	return b.text(start)
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
 
@@ -110,6 +111,6 @@ func parseName(s string) []byte {
 	if s == "" {
 		return nil
 	}
-	name, _ := spftrack.ParseName(s)
+	name, _ := wire.PackName(s)
 	return name
 }

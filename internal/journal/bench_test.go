@@ -37,7 +37,7 @@ func realisticPackets(tb testing.TB, n int) []Packet {
 			helo + ".HE." + local + ".LP." + ip + ".in-addr.CL." + domain + ".FD.2." + testZone,
 		} {
 			now += int64(rng.IntN(1000000))
-			w := wire(tb, name)
+			w := packed(tb, name)
 			if mixed {
 				for i, c := range w {
 					if 'a' <= c && c <= 'z' && rng.IntN(2) == 0 {

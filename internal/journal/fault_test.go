@@ -358,7 +358,7 @@ func TestZonesAdded(t *testing.T) {
 	if _, err := j.AddZone(Zone{}); err == nil {
 		t.Error("a zone without name was added")
 	}
-	j.Put(&Packet{Zone: zone, Qtype: spftrack.TypeA, Name: wire(t, "CL.192.0.2.7.FR.a@x.example.HE.h.example._spf.example.org")})
+	j.Put(&Packet{Zone: zone, Qtype: spftrack.TypeA, Name: packed(t, "CL.192.0.2.7.FR.a@x.example.HE.h.example._spf.example.org")})
 	mustClose(t, j)
 	events := readAll(t, s.Dir)
 	if len(events) != 11 || events[10].Kind != spftrack.KindClassic || events[10].Zone != "_spf.example.org" {

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/eventrow"
+	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
 
@@ -44,10 +45,10 @@ func mustClose(t testing.TB, j *Journal) {
 	}
 }
 
-// wire is spftrack.ParseName for names that are right.
-func wire(t testing.TB, name string) []byte {
+// packed is wire.PackName for names that are right.
+func packed(t testing.TB, name string) []byte {
 	t.Helper()
-	w, err := spftrack.ParseName(name)
+	w, err := wire.PackName(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,21 +217,21 @@ func TestFieldsSurvive(t *testing.T) {
 		{
 			Time: 1, Resolver: netip.MustParseAddrPort("192.0.2.53:53"), Qtype: spftrack.TypeTXT, Verified: true,
 			Transport: spftrack.TransportTCP, ECS: netip.MustParsePrefix("203.0.113.0/24"),
-			Name: wire(t, `Mail.example.ORG.HE.a\032b\.c\\d.LP.192.0.2.7.in-addr.CL.shop.example.FD.2._spf.example.net`),
+			Name: packed(t, `Mail.example.ORG.HE.a\032b\.c\\d.LP.192.0.2.7.in-addr.CL.shop.example.FD.2._spf.example.net`),
 		},
 		{
 			Time: -5, Resolver: netip.MustParseAddrPort("[2001:db8::53]:65535"), Qtype: spftrack.TypeTXT,
 			ECS:  netip.MustParsePrefix("2001:db8:1::/48"),
-			Name: wire(t, `\[192\.0\.2\.1\].HE.\000\255\027\032.LP.192.0.2.8.in-addr.CL.shop.example.FD.2._spf.example.net`),
+			Name: packed(t, `\[192\.0\.2\.1\].HE.\000\255\027\032.LP.192.0.2.8.in-addr.CL.shop.example.FD.2._spf.example.net`),
 		},
 		{
 			Time: 1 << 62, Resolver: netip.MustParseAddrPort("[::ffff:192.0.2.54]:0"), Qtype: 65535, Zone: 1,
-			Name: wire(t, "anything._spf.example.net"),
+			Name: packed(t, "anything._spf.example.net"),
 		},
 		{Name: []byte{0}},
 		{Name: nil},
 		{Name: bytes.Repeat([]byte{63}, 255)},
-		{Name: wire(t, "1.2.3.in-addr.CL.x.example.FD.1._spf.example.net"), Qtype: spftrack.TypeNS},
+		{Name: packed(t, "1.2.3.in-addr.CL.x.example.FD.1._spf.example.net"), Qtype: spftrack.TypeNS},
 	}
 	s := testSettings(t)
 	s.SegmentAge = 100 * time.Millisecond

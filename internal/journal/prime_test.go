@@ -20,7 +20,7 @@ func randomChecks(t testing.TB, n int) []*Packet {
 		for range 1 + rng.IntN(8)/6 {
 			now += int64(rng.IntN(int(200 * time.Millisecond)))
 			packets = append(packets, &Packet{
-				Time: now, Qtype: qtype, Name: wire(t, name),
+				Time: now, Qtype: qtype, Name: packed(t, name),
 				Resolver: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, resolver}), 53),
 			})
 		}

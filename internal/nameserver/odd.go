@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/wire"
 )
 
 // record is a resource record where it stands in a message.
@@ -22,21 +24,8 @@ type record struct {
 // data holds is not checked.
 func nextRecord(b []byte, at int) (r record, next int, ok bool) {
 	r.name = at
-	for at < len(b) && b[at] != 0 && b[at] < 64 {
-		at += 1 + int(b[at])
-	}
-	if at >= len(b) {
-		return r, 0, false
-	}
-	switch {
-	case b[at] == 0:
-		at++
-	case b[at] >= 0xc0:
-		at += 2
-	default:
-		return r, 0, false
-	}
-	if at+10 > len(b) {
+	at, err := wire.SkipName(b, at)
+	if err != nil || at+10 > len(b) {
 		return r, 0, false
 	}
 	r.rrtype = binary.BigEndian.Uint16(b[at:])

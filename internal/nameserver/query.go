@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/ascii"
+	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
@@ -19,8 +20,6 @@ const (
 	// plainUDPAnswer is the largest answer to a question without EDNS
 	// (RFC 1035 section 4.2.1).
 	plainUDPAnswer = 512
-	// maxNameSize is the size of the longest name in wire format.
-	maxNameSize = 255
 	// udpMessageSize and messageSize are the sizes of the longest questions over
 	// UDP and TCP. Longer ones are cut there, which makes them malformed. No
 	// answer over UDP exceeds udpMessageSize, none of a tracking zone
@@ -59,12 +58,10 @@ type Query struct {
 	qtype uint16
 	// limit is the length that the answer may have.
 	limit int
-	// labels has a bit for each offset into QNAME at which a label begins; the
-	// root label has none.
-	labels [4]uint64
 
 	edns edns
-	// reply is the part of the answer that stored zones make.
+	// reply is the part of the answer that stored zones make. Its QName are the
+	// labels of every question.
 	reply zonestore.Reply
 	// subnet is the client subnet of RFC 7871, the zero Prefix when none.
 	subnet netip.Prefix
@@ -153,42 +150,16 @@ func (q *Query) parse() verdict {
 // parseQuestion finds the end of the first question and the labels of its
 // name. The name of a question is never compressed: nothing stands before it.
 func (q *Query) parseQuestion(b []byte) (end int, ok bool) {
-	q.labels = [4]uint64{}
-	at := headerSize
-	for at < len(b) {
-		size := int(b[at])
-		if size == 0 {
-			at++
-			if at-headerSize > maxNameSize || at+4 > len(b) {
-				return 0, false
-			}
-			return at + 4, true
-		}
-		offset := at - headerSize
-		if size > 63 || offset+size+1 >= maxNameSize {
-			return 0, false
-		}
-		q.labels[offset>>6] |= 1 << (offset & 63)
-		at += 1 + size
-	}
-	return 0, false
+	size := q.reply.QName.Read(b[headerSize:])
+	end = headerSize + size + 4
+	return end, size > 0 && end <= len(b)
 }
 
-// labelAt reports whether a label, or the root, begins at an offset of QNAME.
-func (q *Query) labelAt(offset int) bool {
-	return q.labels[offset>>6]>>(offset&63)&1 != 0 || offset == q.end-4-headerSize-1
-}
-
-// below returns the length of what stands left of the zone in QNAME, 0 at the
-// apex; ok is false when QNAME is not in the zone. The zone is in wire format
-// and lower case.
-func (q *Query) below(zone []byte) (length int, ok bool) {
-	name := q.Name()
-	length = len(name) - len(zone)
-	if length < 0 || !q.labelAt(length) {
-		return 0, false
-	}
-	return length, ascii.EqualFold(name[length:], zone)
+// within returns which label of QNAME is the first of the zone's name, which has
+// a number of labels; ok is false when QNAME is not in the zone.
+func (q *Query) within(zone wire.Name, labels int) (first int, ok bool) {
+	first = q.reply.QName.Count - labels
+	return first, first >= 0 && ascii.EqualFold(q.Name()[q.reply.QName.At[first]:], zone)
 }
 
 func (q *Query) setLimit() {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/rs/zerolog"
+
+	"nullspf/internal/wire"
 )
 
 // logRoom is the number of lines that wait for a slow log; further ones are
@@ -34,7 +36,7 @@ type logLine struct {
 	outcome outcome
 	tcp     bool
 	size    uint8
-	name    [maxNameSize]byte
+	name    [wire.MaxName]byte
 }
 
 func newQueryLog(logger zerolog.Logger) *queryLog {

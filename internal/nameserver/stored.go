@@ -75,7 +75,6 @@ func (q *Query) startReply() *zonestore.Reply {
 	r.DO = q.edns.present && q.edns.do
 	r.Rcode, r.Authoritative, r.Truncated = dns.RcodeSuccess, false, false
 	r.Answer, r.Authority, r.Additional = 0, 0, 0
-	r.Split()
 	return r
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/ascii"
+	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
 
@@ -65,8 +66,9 @@ const expLabel = '2'
 // explanation as TXT.
 type trackZone struct {
 	name string
-	// apex is the zone's name in wire format, lower case.
-	apex []byte
+	// apex is the zone's name in wire format, labels their number.
+	apex   wire.Name
+	labels int
 	// number is that of the zone in events.
 	number uint16
 
@@ -83,7 +85,7 @@ type trackZone struct {
 
 // trackOwner is a name with its RRsets by type.
 type trackOwner struct {
-	name   []byte
+	name   wire.Name
 	rrsets map[uint16]*Sections
 }
 
@@ -97,23 +99,14 @@ const (
 func newTrackZone(name string, number uint16, t *Track) (*trackZone, error) {
 	z := &trackZone{name: name, number: number}
 	var err error
-	if z.apex, err = packName(name); err != nil {
+	if z.apex, err = wire.ParseName(name); err != nil {
 		return nil, fmt.Errorf("tracking zone %s: %w", name, err)
 	}
+	z.labels = z.apex.Labels()
 	if err := z.compile(t); err != nil {
 		return nil, fmt.Errorf("tracking zone %s: %w", name, err)
 	}
 	return z, nil
-}
-
-// packName returns a name in lower case without final dot in wire format.
-func packName(name string) ([]byte, error) {
-	wire := make([]byte, maxNameSize)
-	n, err := dns.PackDomainName(name+".", wire, 0, nil, false)
-	if err != nil {
-		return nil, fmt.Errorf("%q is no domain name", name)
-	}
-	return wire[:n], nil
 }
 
 func (z *trackZone) compile(t *Track) error {
@@ -174,7 +167,7 @@ func (z *trackZone) compile(t *Track) error {
 		z.owners = append(z.owners, owner)
 	}
 	for i := range z.owners {
-		if len(z.owners[i].name) == len(z.apex) {
+		if z.owners[i].name == z.apex {
 			soa := Sections{Records: slices.Clone(z.soa.Records), Answer: 1}
 			pointTo(soa.Records, headerSize)
 			z.owners[i].rrsets[dns.TypeSOA] = &soa
@@ -227,11 +220,11 @@ func hasExp(l spftrack.Layout) bool { return l == spftrack.Track || l == spftrac
 // the records are kept. Their compression pointers are right for every
 // question for this name, since the question is the first thing in a message.
 func newTrackOwner(name string, sets map[uint16]*dns.Msg) (trackOwner, error) {
-	wire, err := packName(name)
+	owner, err := wire.ParseName(name)
 	if err != nil {
-		return trackOwner{}, err
+		return trackOwner{}, fmt.Errorf("%s: %w", name, err)
 	}
-	o := trackOwner{name: wire, rrsets: make(map[uint16]*Sections)}
+	o := trackOwner{name: owner, rrsets: make(map[uint16]*Sections)}
 	for rrtype, m := range sets {
 		m.SetQuestion(name+".", rrtype)
 		m.Compress = true
@@ -239,7 +232,7 @@ func newTrackOwner(name string, sets map[uint16]*dns.Msg) (trackOwner, error) {
 		if err != nil {
 			return trackOwner{}, fmt.Errorf("%s %s: %w", name, dns.TypeToString[rrtype], err)
 		}
-		end := headerSize + len(wire) + 4
+		end := headerSize + len(owner) + 4
 		if len(b) > messageSize-optSize-4-cookieSize {
 			return trackOwner{}, fmt.Errorf("%s %s: the records take %d octets, more than an answer may have", name, dns.TypeToString[rrtype], len(b)-end)
 		}
@@ -307,12 +300,12 @@ func txtStrings(text string) []string {
 
 // Respond implements [Responder].
 func (z *trackZone) Respond(q *Query) bool {
-	below, ok := q.below(z.apex)
+	first, ok := q.within(z.apex, z.labels)
 	if !ok {
 		return false
 	}
 	q.tracked, q.zone = true, z.number
-	if s := z.find(q, below); s != nil {
+	if s := z.find(q, first); s != nil {
 		q.Reply(dns.RcodeSuccess, s)
 		return true
 	}
@@ -324,15 +317,15 @@ func (z *trackZone) Respond(q *Query) bool {
 		q.Reply(dns.RcodeSuccess, &Sections{})
 		return true
 	}
-	pointTo(q.buf[q.end:q.end+len(z.soa.Records)], headerSize+below)
+	pointTo(q.buf[q.end:q.end+len(z.soa.Records)], headerSize+int(q.reply.QName.At[first]))
 	return true
 }
 
-// find returns the data at QNAME, nil where there is none. ANY gets one RRset
-// (RFC 8482 section 4.1).
-func (z *trackZone) find(q *Query, below int) *Sections {
-	if below >= 2 && z.explain != nil && (q.qtype == dns.TypeTXT || q.qtype == dns.TypeANY) {
-		if label := q.Name()[below-2 : below]; label[0] == 1 && label[1] == expLabel && q.labelAt(below-2) {
+// find returns the data at QNAME, in which the zone's name begins at a label;
+// nil where there is none. ANY gets one RRset (RFC 8482 section 4.1).
+func (z *trackZone) find(q *Query, first int) *Sections {
+	if first > 0 && z.explain != nil && (q.qtype == dns.TypeTXT || q.qtype == dns.TypeANY) {
+		if label := q.Name()[q.reply.QName.At[first-1]:]; label[0] == 1 && label[1] == expLabel {
 			return z.explain
 		}
 	}

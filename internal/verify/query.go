@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/wire"
 )
 
 // query is a question to a server, with its answer or the reason why there is
@@ -128,7 +130,8 @@ func whole(packet []byte) bool {
 			fixed = 4
 		}
 		for range binary.BigEndian.Uint16(packet[4+2*section:]) {
-			if at = skipName(packet, at) + fixed; at > len(packet) {
+			next, err := wire.SkipName(packet, at)
+			if at = next + fixed; err != nil || at > len(packet) {
 				return false
 			}
 			if section > 0 {
@@ -137,22 +140,6 @@ func whole(packet []byte) bool {
 		}
 	}
 	return at == len(packet)
-}
-
-// skipName returns where a name ends that begins at an offset, or len(packet)
-// when it does not (RFC 1035 section 4.1.4).
-func skipName(packet []byte, at int) int {
-	for at < len(packet) {
-		switch length := int(packet[at]); {
-		case length == 0:
-			return at + 1
-		case length >= 0xc0:
-			return at + 2
-		default:
-			at += 1 + length
-		}
-	}
-	return len(packet)
 }
 
 // overTCP asks over TCP (RFC 7766).

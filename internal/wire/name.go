@@ -9,9 +9,12 @@ import (
 	"nullspf/internal/ascii"
 )
 
-// MaxName is the size of the longest name in wire format, in octets (RFC 1035
-// section 2.3.4).
-const MaxName = 255
+// The sizes of the longest name, with its root label, and of the longest label,
+// in octets (RFC 1035 section 2.3.4).
+const (
+	MaxName  = 255
+	MaxLabel = 63
+)
 
 // Name is a domain name in wire format, without compression, in lower case,
 // with the root label at its end: "\x07example\x00". The empty string is no
@@ -24,15 +27,13 @@ const Root Name = "\x00"
 // ErrName says that octets are no domain name.
 var ErrName = errors.New("malformed domain name")
 
-// ParseName reads a name in presentation form (RFC 1035 section 5.1), with or
-// without final dot.
+// ParseName is [PackName] in lower case.
 func ParseName(text string) (Name, error) {
-	b := make([]byte, MaxName)
-	n, err := dns.PackDomainName(dns.Fqdn(text), b, 0, nil, false)
+	b, err := PackName(text)
 	if err != nil {
-		return "", ErrName
+		return "", err
 	}
-	return Lower(b[:n]), nil
+	return Lower(b), nil
 }
 
 // Lower returns a well-formed uncompressed name in lower case.
@@ -55,11 +56,10 @@ func (n Name) String() string {
 }
 
 // Labels returns the number of labels, the root label not counted.
-func (n Name) Labels() (count int) {
-	for i := 0; i < len(n) && n[i] != 0; i += 1 + int(n[i]) {
-		count++
-	}
-	return count
+func (n Name) Labels() int {
+	var l Labels
+	readLabels(&l, n)
+	return l.Count
 }
 
 // Parent returns the name without its first label; that of the root is the
@@ -82,25 +82,18 @@ func (n Name) Within(zone Name) bool {
 // Compare orders names canonically (RFC 4034 section 6.1): by their labels from
 // the right.
 func Compare(a, b Name) int {
-	var x, y [MaxName]uint8
-	i, j := a.offsets(&x), b.offsets(&y)
+	var x, y Labels
+	readLabels(&x, a)
+	readLabels(&y, b)
+	i, j := x.Count, y.Count
 	for i > 0 && j > 0 {
 		i, j = i-1, j-1
-		p, q := int(x[i]), int(y[j])
+		p, q := int(x.At[i]), int(y.At[j])
 		if c := strings.Compare(string(a[p+1:p+1+int(a[p])]), string(b[q+1:q+1+int(b[q])])); c != 0 {
 			return c
 		}
 	}
 	return i - j
-}
-
-// offsets fills in where the labels begin and returns their number.
-func (n Name) offsets(at *[MaxName]uint8) (count int) {
-	for i := 0; i < len(n) && n[i] != 0; i += 1 + int(n[i]) {
-		at[count] = uint8(i)
-		count++
-	}
-	return count
 }
 
 // ReadName reads the name at an offset of a message, which may be compressed,
@@ -112,6 +105,35 @@ func ReadName(msg []byte, at int) (name Name, next int, err error) {
 		return "", 0, err
 	}
 	return Lower(out), next, nil
+}
+
+// SkipName returns the offset behind the name at an offset of a message. The
+// error is [ErrName] when the message ends before; where a pointer leads is not
+// looked at.
+func SkipName(msg []byte, at int) (next int, err error) {
+	for at < len(msg) {
+		switch c := int(msg[at]); {
+		case c == 0:
+			return at + 1, nil
+		case c <= MaxLabel:
+			at += 1 + c
+		case c >= 0xc0 && at+1 < len(msg):
+			return at + 2, nil
+		default:
+			return 0, ErrName
+		}
+	}
+	return 0, ErrName
+}
+
+// NameSize returns the size of the well-formed uncompressed name at the start
+// of b.
+func NameSize(b []byte) int {
+	at := 0
+	for b[at] != 0 {
+		at += 1 + int(b[at])
+	}
+	return at + 1
 }
 
 // appendName appends the name at an offset of a message, uncompressed, case as
@@ -128,7 +150,7 @@ func appendName(dst, msg []byte, at int) (out []byte, next int, err error) {
 				next = at + 1
 			}
 			return append(dst, 0), next, nil
-		case c < 64:
+		case c <= MaxLabel:
 			if size += 1 + c; size >= MaxName || at+1+c > len(msg) {
 				return dst, 0, ErrName
 			}

@@ -143,12 +143,9 @@ func (p *packer) put(r *wire.Record) bool {
 		p.msg = append(p.msg, data[:before]...)
 		data = data[before:]
 		for range names {
-			n := 0
-			for data[n] != 0 {
-				n += 1 + int(data[n])
-			}
-			p.name(data[:n+1])
-			data = data[n+1:]
+			n := wire.NameSize(data)
+			p.name(data[:n])
+			data = data[n:]
 		}
 	}
 	p.msg = append(p.msg, data...)

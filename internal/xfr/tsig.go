@@ -46,7 +46,7 @@ func findTSIG(msg []byte) (t *tsig, at int, err error) {
 	}
 	at = headerSize
 	for range binary.BigEndian.Uint16(msg[4:]) {
-		if at, err = skipName(msg, at); err != nil || at+4 > len(msg) {
+		if at, err = wire.SkipName(msg, at); err != nil || at+4 > len(msg) {
 			return nil, 0, ErrFormat
 		}
 		at += 4
@@ -58,7 +58,7 @@ func findTSIG(msg []byte) (t *tsig, at int, err error) {
 	additional := int(binary.BigEndian.Uint16(msg[10:]))
 	for i := range records {
 		start := at
-		if at, err = skipName(msg, at); err != nil || at+10 > len(msg) {
+		if at, err = wire.SkipName(msg, at); err != nil || at+10 > len(msg) {
 			return nil, 0, ErrFormat
 		}
 		rrtype := binary.BigEndian.Uint16(msg[at:])
@@ -76,23 +76,6 @@ func findTSIG(msg []byte) (t *tsig, at int, err error) {
 		return t, start, err
 	}
 	return nil, 0, nil
-}
-
-// skipName returns the offset behind a name.
-func skipName(msg []byte, at int) (int, error) {
-	for at < len(msg) {
-		switch c := msg[at]; {
-		case c == 0:
-			return at + 1, nil
-		case c >= 0xc0:
-			return at + 2, nil
-		case c < 64:
-			at += 1 + int(c)
-		default:
-			return 0, ErrFormat
-		}
-	}
-	return 0, ErrFormat
 }
 
 func readTSIG(msg []byte, at int) (*tsig, error) {

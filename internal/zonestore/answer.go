@@ -12,22 +12,20 @@ const maxChain = 8
 
 // target is a name that is looked up: QNAME, or where an alias leads.
 type target struct {
-	name []byte
-	// labels are the offsets of its labels, count their number.
-	labels *[128]uint8
-	count  int
+	name   []byte
+	labels *wire.Labels
 	// at is its offset in the message.
 	at int
 }
 
 // label returns label i, counted from the left, with its length.
 func (t *target) label(i int) []byte {
-	at := int(t.labels[i])
+	at := int(t.labels.At[i])
 	return t.name[at : at+1+int(t.name[at])]
 }
 
 // from returns the name without its first labels.
-func (t *target) from(first int) []byte { return t.name[t.labels[first]:] }
+func (t *target) from(first int) []byte { return t.name[t.labels.At[first]:] }
 
 // answering is an answer on its way.
 type answering struct {
@@ -55,7 +53,7 @@ func (z *Zone) Answer(r *Reply, labels int) {
 	soa := z.rrsetAt(z.soa)
 	a.prove = r.DO && soa.sigs > 0
 	a.begin()
-	t := target{name: r.Name(), labels: &r.labels, count: r.count, at: headerSize}
+	t := target{name: r.Name(), labels: &r.QName, at: headerSize}
 	a.follow(&t)
 	a.writeProofs()
 	if a.full {
@@ -75,13 +73,8 @@ func (a *answering) follow(t *target) {
 		}
 		a.chained = true
 		next := target{name: r.alias[:size], labels: &r.aliasLabels, at: -1}
-		at := 0
-		for ; r.alias[at] != 0; at += 1 + int(r.alias[at]) {
-			r.aliasLabels[next.count] = uint8(at)
-			next.count++
-		}
-		r.aliasLabels[next.count] = uint8(at)
-		apex := next.count - a.apex
+		next.labels.Read(next.name)
+		apex := next.labels.Count - a.apex
 		if apex < 0 || !ascii.EqualFold(next.from(apex), a.zone.apex) {
 			return // another zone answers for it
 		}
@@ -94,7 +87,7 @@ func (a *answering) follow(t *target) {
 func (a *answering) step(t *target) int {
 	z := a.zone
 	if z.cuts {
-		for first := t.count - a.apex - 1; first >= 0; first-- {
+		for first := t.labels.Count - a.apex - 1; first >= 0; first-- {
 			i, ok := z.lookup(t, first, a.apex)
 			if !ok {
 				continue
@@ -180,7 +173,7 @@ func (a *answering) putTTL(t *target, first int, s *zoneRRset, ttl uint32) {
 		a.rrset(0, t.from(first), s, ttl)
 		return
 	}
-	a.rrset(t.at+int(t.labels[first]), nil, s, ttl)
+	a.rrset(t.at+int(t.labels.At[first]), nil, s, ttl)
 }
 
 // any answers with one RRset (RFC 8482 section 4.1).
@@ -230,7 +223,7 @@ func (a *answering) negative(t *target) {
 	s := a.zone.rrsetAt(a.zone.soa)
 	data, _ := s.first()
 	minimum := uint32(data[len(data)-4])<<24 | uint32(data[len(data)-3])<<16 | uint32(data[len(data)-2])<<8 | uint32(data[len(data)-1])
-	a.putTTL(t, t.count-a.apex, &s, min(s.ttl, minimum))
+	a.putTTL(t, t.labels.Count-a.apex, &s, min(s.ttl, minimum))
 }
 
 // referral answers that another zone begins at a name without its first labels.
@@ -254,7 +247,7 @@ func (a *answering) referral(t *target, first int, n *zoneNode, ns *zoneRRset) {
 func (a *answering) dname(t *target, first int, s *zoneRRset) int {
 	a.putRRset(t, first, s)
 	to, _ := s.first()
-	prefix := int(t.labels[first])
+	prefix := int(t.labels.At[first])
 	if prefix+len(to) > wire.MaxName {
 		a.Rcode = dns.RcodeYXDomain
 		return 0
@@ -335,14 +328,9 @@ func (a *answering) addresses(host []byte) bool {
 	if !endsWith(host, []byte(a.zone.apex)) {
 		return true
 	}
-	var labels [128]uint8
+	var labels wire.Labels
+	labels.Read(host)
 	t := target{name: host, labels: &labels, at: -1}
-	at := 0
-	for ; host[at] != 0; at += 1 + int(host[at]) {
-		labels[t.count] = uint8(at)
-		t.count++
-	}
-	labels[t.count] = uint8(at)
 	i, ok := a.zone.lookup(&t, 0, a.apex)
 	if !ok {
 		return true

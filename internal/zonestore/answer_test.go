@@ -48,7 +48,7 @@ func TestAnswerAllocatesNothing(t *testing.T) {
 				copy(r.Buf, b)
 				if n := testing.AllocsPerRun(20, func() {
 					*r = Reply{Buf: r.Buf, At: len(b), Limit: 1232, Type: qtype, DO: true}
-					r.Split()
+					r.QName.Read(r.Buf[headerSize:])
 					z.ask(r)
 				}); n != 0 {
 					t.Errorf("%s %s: %v allocations", qname, dns.TypeToString[qtype], n)
@@ -80,7 +80,7 @@ func FuzzZoneAnswer(f *testing.F) {
 			b[5] = 1
 			r := &Reply{Buf: make([]byte, 65535), At: len(b), Limit: min(len(b)+int(room), 65535), Type: qtype, DO: do}
 			copy(r.Buf, b)
-			r.Split()
+			r.QName.Read(r.Buf[headerSize:])
 			if !z.ask(r) {
 				continue
 			}
@@ -158,7 +158,7 @@ func BenchmarkZoneAnswer(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				*r = Reply{Buf: r.Buf, At: len(q), Limit: 1232, Type: c.qtype, DO: true}
-				r.Split()
+				r.QName.Read(r.Buf[headerSize:])
 				c.zone.ask(r)
 			}
 		})

@@ -195,7 +195,7 @@ func askZone(t testing.TB, z *Zone, q *dns.Msg) *dns.Msg {
 	}
 	r := &Reply{Buf: make([]byte, 65535), At: len(b), Limit: 65535, Type: q.Question[0].Qtype, DO: q.IsEdns0() != nil && q.IsEdns0().Do()}
 	copy(r.Buf, b)
-	r.Split()
+	r.QName.Read(r.Buf[headerSize:])
 	if !z.ask(r) {
 		t.Fatalf("%v is not in the zone", q.Question[0])
 	}

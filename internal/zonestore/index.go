@@ -93,9 +93,9 @@ func (x *Index) lookup(h uint64, name wire.Name) (int, bool) {
 // QNAME is or is below, and how many labels that has.
 func (x *Index) Find(r *Reply, most int) (number, labels int, ok bool) {
 	h := hashSeed
-	for n := 0; n <= min(r.count, x.deepest, most); n++ {
+	for n := 0; n <= min(r.QName.Count, x.deepest, most); n++ {
 		if n > 0 {
-			at := headerSize + int(r.labels[r.count-n])
+			at := headerSize + int(r.QName.At[r.QName.Count-n])
 			h = addLabel(h, r.Buf[at:at+1+int(r.Buf[at])])
 		}
 		if x.depths[n>>6]>>(n&63)&1 == 0 {
@@ -151,16 +151,11 @@ const (
 
 // hashName hashes a name in wire format, without regard to case.
 func hashName(name []byte) uint64 {
-	var at [128]uint8
-	n := 0
-	for i := 0; name[i] != 0; i += 1 + int(name[i]) {
-		at[n] = uint8(i)
-		n++
-	}
+	var l wire.Labels
+	l.Read(name)
 	h := hashSeed
-	for n--; n >= 0; n-- {
-		i := int(at[n])
-		h = addLabel(h, name[i:i+1+int(name[i])])
+	for i := l.Count - 1; i >= 0; i-- {
+		h = addLabel(h, name[l.At[i]:l.At[i+1]])
 	}
 	return finish(h)
 }

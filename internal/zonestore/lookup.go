@@ -38,7 +38,7 @@ func (z *Zone) lookupChild(t *target, first, apex int, child []byte) (i int, ok 
 // without its first labels, relative to the apex, and the name of a node
 // (RFC 4034 section 6.1).
 func (t *target) compare(first, apex int, child, labels []byte) int {
-	for i := t.count - apex - 1; i >= first; i-- {
+	for i := t.labels.Count - apex - 1; i >= first; i-- {
 		if len(labels) == 0 {
 			return 1
 		}
@@ -74,7 +74,7 @@ func compareFold(a, b []byte) int {
 // common returns how many labels below the apex a name and that of a node have
 // in common, counted from the apex.
 func (t *target) common(apex int, labels []byte) (n int) {
-	for i := t.count - apex - 1; i >= 0 && len(labels) > 0; i-- {
+	for i := t.labels.Count - apex - 1; i >= 0 && len(labels) > 0; i-- {
 		size := 1 + int(labels[0])
 		if compareFold(t.label(i)[1:], labels[1:size]) != 0 {
 			break
@@ -98,7 +98,7 @@ func (z *Zone) closestEncloser(t *target, i, apex int) (first int) {
 	if i < len(z.nodes) {
 		n = max(n, t.common(apex, z.node(i).labels))
 	}
-	return t.count - apex - n
+	return t.labels.Count - apex - n
 }
 
 // emptyWildcard reports whether the wildcard that would stand before node i
@@ -109,7 +109,7 @@ func (z *Zone) emptyWildcard(t *target, i, encloser, apex int) bool {
 		return false
 	}
 	labels := z.node(i).labels
-	above := t.count - apex - encloser
+	above := t.labels.Count - apex - encloser
 	if t.common(apex, labels) < above {
 		return false
 	}

@@ -71,12 +71,12 @@ func LoadParked(dir string) (p *Parked, err error) {
 			numbers[v] = variant
 			p.variants = append(p.variants, made)
 		}
-		wireName, err := appendHost(name[:0], text)
+		packed, err := wire.AppendLabels(name[:0], text)
 		if err != nil {
-			return err
+			return fmt.Errorf("%q: %w", text, err)
 		}
 		p.zones = append(p.zones, parkedZone{serial, variant})
-		return p.index.Add(wire.Name(wireName))
+		return p.index.Add(wire.Name(packed))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
@@ -106,36 +106,6 @@ func newParkedVariant(templates []*template, v zones.ParkedVariant) (out parkedV
 	return out, nil
 }
 
-var errHost = errors.New("no domain name in lower case without final dot")
-
-// appendHost appends a host name, as it stands in a list, in wire format.
-func appendHost(dst, text []byte) ([]byte, error) {
-	if len(text) == 0 || len(text) > wire.MaxName-2 {
-		return nil, fmt.Errorf("%q: %w", text, errHost)
-	}
-	length := len(dst)
-	dst = append(dst, 0)
-	for _, c := range text {
-		switch {
-		case c == '.':
-			if dst[length] == 0 {
-				return nil, fmt.Errorf("%q: %w", text, errHost)
-			}
-			length = len(dst)
-			dst = append(dst, 0)
-			continue
-		case c <= ' ' || c > '~' || 'A' <= c && c <= 'Z' || dst[length] == 63:
-			return nil, fmt.Errorf("%q: %w", text, errHost)
-		}
-		dst = append(dst, c)
-		dst[length]++
-	}
-	if dst[length] == 0 {
-		return nil, fmt.Errorf("%q: %w", text, errHost)
-	}
-	return append(dst, 0), nil
-}
-
 // Len returns the number of zones.
 func (p *Parked) Len() int { return len(p.zones) }
 
@@ -157,7 +127,7 @@ func (p *Parked) Find(r *Reply, most int) (number, labels int) {
 		number, labels = -1, -1
 	}
 	if c := p.catalog.name; c != "" {
-		if depth := c.Labels(); depth > labels && depth <= min(r.count, most) {
+		if depth := c.Labels(); depth > labels && depth <= min(r.QName.Count, most) {
 			if suffix, _ := r.suffix(depth); ascii.EqualFold(suffix, c) {
 				return len(p.zones), depth
 			}

@@ -54,7 +54,7 @@ func newCatalog(f *zones.ParkedFolder) (c catalog, err error) {
 // answer answers what a secondary asks before it transfers the zone. All else
 // is refused: the list of all zones is not for everybody (RFC 9432 section 7).
 func (c *catalog) answer(r *Reply, labels int) {
-	if r.count == labels {
+	if r.QName.Count == labels {
 		switch r.Type {
 		case dns.TypeSOA, dns.TypeANY:
 			r.Authoritative = true

@@ -232,12 +232,12 @@ func (a *answering) coverHash(sum [sha1Size]byte) {
 // closer name has none (RFC 5155 section 7.2.1). It returns the first label of
 // the ancestor.
 func (a *answering) proveEncloser(t *target, first int) int {
-	for ; first < t.count-a.apex; first++ {
+	for ; first < t.labels.Count-a.apex; first++ {
 		if a.match(t, first) {
 			break
 		}
 	}
-	if first == t.count-a.apex {
+	if first == t.labels.Count-a.apex {
 		a.match(t, first)
 	}
 	if first > 0 {

@@ -19,6 +19,8 @@ type Reply struct {
 	// At is the offset behind the question, where the records begin; later
 	// that behind the records.
 	At int
+	// QName are the labels of QNAME.
+	QName wire.Labels
 	// Limit is the offset that no record may exceed. Room for what follows the
 	// records, such as OPT and TSIG, is beyond it.
 	Limit int
@@ -36,40 +38,22 @@ type Reply struct {
 	// The numbers of records.
 	Answer, Authority, Additional uint16
 
-	// labels are the offsets of the labels of QNAME in Buf, that of the root
-	// label included; see [Reply.Split].
-	labels [128]uint8
-	// count is the number of labels of QNAME without that of the root.
-	count int
 	// alias is the name that an alias leads to, aliasLabels are the offsets of
 	// its labels.
 	alias       [wire.MaxName]byte
-	aliasLabels [128]uint8
-}
-
-// Split finds the labels of QNAME. It must be called once Buf is set, before a
-// zone is looked for.
-func (r *Reply) Split() {
-	r.count = 0
-	at := headerSize
-	for r.Buf[at] != 0 {
-		r.labels[r.count] = uint8(at - headerSize)
-		r.count++
-		at += 1 + int(r.Buf[at])
-	}
-	r.labels[r.count] = uint8(at - headerSize)
+	aliasLabels wire.Labels
 }
 
 // Name returns QNAME as it was asked.
 func (r *Reply) Name() []byte {
-	return r.Buf[headerSize : headerSize+int(r.labels[r.count])+1]
+	return r.Buf[headerSize : headerSize+int(r.QName.At[r.QName.Count])+1]
 }
 
 // Labels returns the number of labels of QNAME, that of the root not counted.
-func (r *Reply) Labels() int { return r.count }
+func (r *Reply) Labels() int { return r.QName.Count }
 
 // suffix returns the last labels of QNAME, and their offset in Buf.
 func (r *Reply) suffix(labels int) ([]byte, int) {
-	at := headerSize + int(r.labels[r.count-labels])
-	return r.Buf[at : headerSize+int(r.labels[r.count])+1], at
+	at := headerSize + int(r.QName.At[r.QName.Count-labels])
+	return r.Buf[at : headerSize+int(r.QName.At[r.QName.Count])+1], at
 }

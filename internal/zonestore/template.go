@@ -155,8 +155,8 @@ func (n *node) child(label []byte) *node {
 // when the name does not exist.
 func (t *template) find(r *Reply, labels int) (n *node, ok bool) {
 	n = t.apex
-	for i := r.count - labels - 1; i >= 0; i-- {
-		at := headerSize + int(r.labels[i])
+	for i := r.QName.Count - labels - 1; i >= 0; i-- {
+		at := headerSize + int(r.QName.At[i])
 		c := n.child(r.Buf[at : at+1+int(r.Buf[at])])
 		if c == nil {
 			return n.wildcard, n.wildcard != nil

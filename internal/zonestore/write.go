@@ -39,8 +39,8 @@ func (w *writer) back(m mark) {
 
 // begin makes QNAME known.
 func (w *writer) begin() {
-	for i := range w.count {
-		w.know(headerSize + int(w.labels[i]))
+	for i := range w.QName.Count {
+		w.know(headerSize + int(w.QName.At[i]))
 	}
 	w.section = &w.Answer
 }
@@ -134,7 +134,7 @@ func (w *writer) record(at int, owner []byte, rrtype uint16, ttl uint32, data []
 		w.put(data[:before])
 		data = data[before:]
 		for range names {
-			size := nameSize(data)
+			size := wire.NameSize(data)
 			w.name(data[:size], true)
 			data = data[size:]
 		}
@@ -144,15 +144,6 @@ func (w *writer) record(at int, owner []byte, rrtype uint16, ttl uint32, data []
 		binary.BigEndian.PutUint16(w.Buf[start-2:], uint16(w.At-start))
 		*w.section++
 	}
-}
-
-// nameSize returns the length of the uncompressed name at the start of b.
-func nameSize(b []byte) int {
-	at := 0
-	for b[at] != 0 {
-		at += 1 + int(b[at])
-	}
-	return at + 1
 }
 
 // rrset writes an RRset, and its signatures when they are asked for.
