@@ -20,9 +20,9 @@ func (a *app) logEventsCommand(f *logFlags) *cobra.Command {
 		Long:  `Shows the events of the forgery log, the oldest first.` + filterHelp,
 		Example: `  # The two newest events from a network.
   $ nullspf log events --ip 203.0.113.0/24 --limit 2
-  TIME                      KIND  CLIENT        DOMAIN                 SENDER                            HELO             RESOLVER   SERVER
-  2026-11-27T13:48:47.893Z  exp   203.0.113.77  xn--bcher-kva.example  ceo10@xn--bcher-kva.example       mx1.example.org  192.0.2.1  ns1.example.net
-  2026-11-27T13:48:47.893Z  exp   203.0.113.77  xn--bcher-kva.example  no-reply11@xn--bcher-kva.example  mx1.example.org  192.0.2.1  ns1.example.net
+  TIME                      KIND  CLIENT        DOMAIN                 SENDER                            HELO             RESOLVER       SERVER
+  2026-11-27T14:01:12.013Z  exp   203.0.113.77  xn--bcher-kva.example  ceo10@xn--bcher-kva.example       mx1.example.org  198.51.100.53  ns1.example.net
+  2026-11-27T14:01:12.013Z  exp   203.0.113.77  xn--bcher-kva.example  no-reply11@xn--bcher-kva.example  mx1.example.org  198.51.100.53  ns1.example.net
 
   # Every query, minimised ones included.
   $ nullspf log events --packets --limit 1000 --format csv >events.csv`,
@@ -81,8 +81,8 @@ receiver takes longer to ask its second question (exp=), the attempt is shown
 without local part and HELO name.` + filterHelp,
 		Example: `  # Follow the log of one domain until Ctrl-C.
   $ nullspf log tail -f -n 1 --domain brand.example
-  TIME                      KIND  CLIENT           DOMAIN         SENDER                  HELO             RESOLVER   SERVER
-  2026-11-27T13:48:47.894Z  exp   2001:db8:bad::9  brand.example  invoice3@brand.example  mx3.example.org  192.0.2.1  ns1.example.net`,
+  TIME                      KIND  CLIENT           DOMAIN         SENDER                  HELO             RESOLVER       SERVER
+  2026-11-27T14:01:12.014Z  exp   2001:db8:bad::9  brand.example  invoice3@brand.example  mx3.example.org  198.51.100.53  ns1.example.net`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {

@@ -215,7 +215,7 @@ func codeBlocks(text, language string) []string {
 }
 
 var documents = []string{
-	"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/manual.md", "docs/security.md", "docs/decisions.md",
+	"README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/manual.md", "docs/migration.md", "docs/security.md", "docs/decisions.md",
 	"docs/performance.md", "docs/tracking.md", "docs/journal.md", "docs/man/nullspf.yaml.5.md", "docs/man/nullspf-list.5.md",
 	"docs/man/nullspf-corefile.5.md", "docs/man/nullspfd.8.md",
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -28,8 +29,8 @@ func (i isolated) Run() int {
 	return peers.Isolated(func() int {
 		if peers.Namespaces() == nil {
 			// Without ip, the tests that need the addresses say so.
-			for _, a := range []string{"192.0.2.1/32", "192.0.2.2/32"} {
-				_ = exec.Command("ip", "address", "add", a, "dev", "lo").Run()
+			for _, a := range []string{"192.0.2.1", "192.0.2.2", resolver.String()} {
+				_ = exec.Command("ip", "address", "add", a+"/32", "dev", "lo").Run()
 			}
 		}
 		var err error
@@ -48,6 +49,9 @@ var programs string
 var buildNullspfd = sync.OnceValues(func() (string, error) {
 	return peers.BuildNullspfd(context.Background(), programs)
 })
+
+// resolver is the address from which receivers ask.
+var resolver = netip.MustParseAddr("198.51.100.53")
 
 // demoSite is a site with two nameservers, as the examples of the documents
 // have it: the starter of nullspf init, or the example of 900 domains, with a
@@ -208,11 +212,13 @@ func transferred(s *control.Status) bool {
 // sender is the busiest.
 func (s *demoSite) forge(t *testing.T, domains ...string) {
 	t.Helper()
-	// One socket, so that one goroutine records the queries in order.
-	conn, err := dns.DialTimeout("udp", s.primaryAt.String(), 2*time.Second)
+	// One socket, so that one goroutine records the queries in order, at an
+	// address that nothing else is asked from and that is therefore not limited.
+	socket, err := net.DialUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(resolver, 0)), net.UDPAddrFromAddrPort(s.primaryAt))
 	if err != nil {
 		t.Fatal(err)
 	}
+	conn := &dns.Conn{Conn: socket}
 	defer conn.Close()
 	hosts := []string{"203.0.113.10", "203.0.113.77", "198.51.100.25", "2001:db8:bad::9"}
 	for h, ip := range hosts {
