@@ -29,7 +29,7 @@ func killedFiles(set *Set) []File {
 // killedSet is the set of a generation: text and names differ between two.
 func killedSet(t testing.TB, generation int) *Set {
 	var list strings.Builder
-	for i := range 1500 {
+	for i := range 600 {
 		if i%100 != generation%3 {
 			fmt.Fprintf(&list, "d%04d.example\n", i)
 		}
