@@ -69,6 +69,7 @@ leaves: import nothing of this module
     internal/ascii        case of ASCII letters
     internal/files        files: sync, lock, replace
     internal/serial       order of serial numbers
+    internal/tsigkey      files with the secrets of TSIG keys
     internal/value        addresses, prefixes, durations, sizes as people write them
     internal/version      the version of the programs
 `

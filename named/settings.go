@@ -101,15 +101,11 @@ type TSIG struct {
 	// Name is the name of the key, a lower-case domain name without final dot,
 	// the same on all servers.
 	Name string
-	// Algorithm is one of Algorithms.
+	// Algorithm is hmac-sha256 or another that all servers know.
 	Algorithm string
 	// Secret is the secret in base64, at least 16 octets of it.
 	Secret string
 }
-
-// Algorithms are the TSIG algorithms that all four servers know. HMAC-MD5 is
-// not among them (RFC 8945 section 6).
-var Algorithms = []string{"hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"}
 
 // Track is what nullspfd needs to know of the tracking zone.
 type Track struct {

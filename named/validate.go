@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 
+	"nullspf/internal/tsigkey"
 	"nullspf/zones"
 )
 
@@ -134,27 +135,21 @@ func (v *validator) addrPort(key string, a netip.AddrPort) {
 	}
 }
 
-// minSecret is the least length of a TSIG secret, in octets.
-const minSecret = 16
-
 func (v *validator) tsig(t *TSIG) {
 	v.name("tsig.name", t.Name)
-	switch algorithm := strings.ToLower(t.Algorithm); {
-	case strings.HasPrefix(algorithm, "hmac-md5"):
-		v.fault("tsig.algorithm: HMAC-MD5 must not be used any more (RFC 8945 section 6); use hmac-sha256 and a new secret")
-	case !slices.Contains(Algorithms, t.Algorithm):
-		v.fault("tsig.algorithm: %q is unknown; use hmac-sha256, or one of %s", t.Algorithm, strings.Join(Algorithms, ", "))
+	switch algorithm, err := tsigkey.ParseAlgorithm(t.Algorithm); {
+	case err != nil:
+		v.fault("tsig.algorithm: %w", err)
+	case algorithm != t.Algorithm:
+		v.fault("tsig.algorithm: %q: write %s", t.Algorithm, algorithm)
 	}
-	secret, err := base64.StdEncoding.DecodeString(t.Secret)
 	const remedy = `make one with "tsig-keygen" or "openssl rand -base64 32"`
-	switch {
-	case t.Secret == "":
-		v.fault("tsig.secret_file: the secret is missing; " + remedy)
+	switch secret, err := tsigkey.ParseSecret(t.Secret); {
+	case err != nil:
+		v.fault("tsig.secret_file: %w; "+remedy, err)
 	// The decoder passes over line ends, which must not get into a file.
-	case err != nil || base64.StdEncoding.EncodeToString(secret) != t.Secret:
-		v.fault("tsig.secret_file: the secret is not base64; " + remedy)
-	case len(secret) < minSecret:
-		v.fault("tsig.secret_file: the secret has %d octets, at least %d are needed; %s", len(secret), minSecret, remedy)
+	case base64.StdEncoding.EncodeToString(secret) != t.Secret:
+		v.fault("tsig.secret_file: the secret is not base64 on one line; " + remedy)
 	}
 }
 

@@ -2,12 +2,11 @@ package config
 
 import (
 	"encoding/base64"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"nullspf/internal/tsigkey"
 	"nullspf/named"
 	"nullspf/zones"
 )
@@ -207,38 +206,30 @@ func (c *Config) ReloadCommand() []string {
 	return []string{"nullspf", "server", "reload", "--socket", c.Named.Nullspfd.Control}
 }
 
-// bindSecret finds the secret in a key statement as tsig-keygen writes it.
-var bindSecret = regexp.MustCompile(`secret\s+"([A-Za-z0-9+/=]+)"\s*;`)
-
 func (l *loader) buildTSIG(dir string, r rawTSIG) *named.TSIG {
 	if r.Name == "" && r.SecretFile == "" {
 		return nil
 	}
-	t := &named.TSIG{Name: l.zoneName("tsig.name", r.Name), Algorithm: "hmac-sha256"}
+	name := l.zoneName("tsig.name", r.Name)
+	switch {
+	case r.SecretFile == "":
+		l.fail("tsig.secret_file", "the file with the secret is missing; `(umask 077; tsig-keygen %s >tsig.key)` makes one", name)
+		return nil
+	case name == "":
+		return nil
+	}
 	if r.Algorithm != "" {
-		t.Algorithm = strings.ToLower(strings.TrimSuffix(r.Algorithm, "."))
+		if _, err := tsigkey.ParseAlgorithm(r.Algorithm); err != nil {
+			l.fail("tsig.algorithm", "%v", err)
+			return nil
+		}
 	}
-	if r.SecretFile == "" {
-		l.fail("tsig.secret_file", "the file with the secret is missing; `tsig-keygen %s > tsig.key` makes one", r.Name)
-		return t
-	}
-	file := path(dir, r.SecretFile)
-	text, err := os.ReadFile(file)
+	k, err := tsigkey.ReadFile(path(dir, r.SecretFile), name, r.Algorithm)
 	if err != nil {
-		l.fail("tsig.secret_file", "cannot read the secret: %v; `tsig-keygen %s > %s` makes one", err, r.Name, r.SecretFile)
-		return t
+		l.fail("tsig.secret_file", "%v", err)
+		return nil
 	}
-	t.Secret = strings.TrimSpace(string(text))
-	if m := bindSecret.FindStringSubmatch(t.Secret); m != nil {
-		t.Secret = m[1]
-	}
-	if secret, err := base64.StdEncoding.DecodeString(t.Secret); err != nil || len(secret) < 16 {
-		l.fail("tsig.secret_file", "%s holds no secret of at least 16 octets in base64, alone or as tsig-keygen writes it", file)
-	}
-	if info, err := os.Stat(file); err == nil && info.Mode()&0o077 != 0 {
-		l.fail("tsig.secret_file", "others can read %s; chmod 600 it", file)
-	}
-	return t
+	return &named.TSIG{Name: k.Name, Algorithm: k.Algorithm, Secret: base64.StdEncoding.EncodeToString(k.Secret)}
 }
 
 func (l *loader) buildMail(c *Config, r *raw) {

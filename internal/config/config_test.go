@@ -173,3 +173,43 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestTSIGFile: the file says what the algorithm is, whichever other key
+// stands before, or in a comment; without it hmac-sha256 holds.
+func TestTSIGFile(t *testing.T) {
+	const (
+		secret    = "bnVsbHNwZiB0ZXN0cyBubyBzZWNyZXQgYXQgYWxsISE="
+		old       = "YW5vdGhlciBzZWNyZXQgb2YgdGhpcnR5IG9jdGV0cw=="
+		statement = "key \"old\" { algorithm hmac-sha256; secret \"" + old + "\"; };\n# secret \"" + old + "\";\n" +
+			"key \"XFR.example.net.\" {\n\talgorithm hmac-sha512;\n\tsecret \"" + secret + "\";\n};\n"
+	)
+	path := filepath.Join(t.TempDir(), "tsig.key")
+	for _, c := range []struct{ file, algorithm, want, fault string }{
+		{secret + "\n", "", "hmac-sha256", ""},
+		{secret + "\n", "HMAC-SHA384", "hmac-sha384", ""},
+		{statement, "", "hmac-sha512", ""},
+		{statement, "hmac-sha512.", "hmac-sha512", ""},
+		{statement, "hmac-sha256", "", "tsig.secret_file: " + path + ":3: key xfr.example.net: the file says hmac-sha512, the configuration hmac-sha256; make them agree"},
+	} {
+		if err := os.WriteFile(path, []byte(c.file), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		text := small + "tsig: {name: xfr.example.net, secret_file: " + path
+		if c.algorithm != "" {
+			text += ", algorithm: " + c.algorithm
+		}
+		got, err := Parse("/etc/nullspf/nullspf.yaml", []byte(text+"}\n"))
+		switch {
+		case c.fault != "":
+			if err == nil || !strings.Contains(err.Error(), c.fault) {
+				t.Errorf("%v\nwant %s", err, c.fault)
+			}
+		case err != nil:
+			t.Error(err)
+		default:
+			if k := got.Named.TSIG; k.Name != "xfr.example.net" || k.Algorithm != c.want || k.Secret != secret {
+				t.Errorf("%+v, want %s", k, c.want)
+			}
+		}
+	}
+}

@@ -194,3 +194,38 @@ func FuzzCorefile(f *testing.F) {
 		}
 	})
 }
+
+// TestKeyFiles: a key is chosen by name, and its algorithm is the file's.
+func TestKeyFiles(t *testing.T) {
+	const secret = "bnVsbHNwZiB0ZXN0cyBubyBzZWNyZXQgYXQgYWxsISE="
+	dir := t.TempDir()
+	path := filepath.Join(dir, "Corefile")
+	alone := writeFile(t, filepath.Join(dir, "alone"), secret+"\n")
+	keys := writeFile(t, filepath.Join(dir, "keys"),
+		"key a { algorithm hmac-sha512; secret \""+secret+"\"; };\nkey b { algorithm hmac-sha256; secret \""+secret+"\"; };\n")
+	for line, want := range map[string]string{
+		"tsig a " + keys:                "hmac-sha512.",
+		"tsig B. " + keys:               "hmac-sha256.",
+		"tsig a hmac-sha512 " + keys:    "hmac-sha512.",
+		"tsig c " + alone:               "hmac-sha256.",
+		"tsig c HMAC-SHA384 " + alone:   "hmac-sha384.",
+		"tsig a hmac-sha256 " + keys:    keys + ":1: key a: the file says hmac-sha512, the configuration hmac-sha256; make them agree",
+		"tsig c " + keys:                keys + ": no key c in the file; it holds a, b",
+		"tsig a..b " + keys:             `key name "a..b": `,
+		"tsig a hmac-sha256 x " + keys:  "write the name of the key",
+		"tsig a " + filepath.Dir(alone): dir + ": not a regular file",
+	} {
+		c, err := Load(writeFile(t, path, "_spf.example.net:5300 {\n    spftrack {\n        nameservers ns1.example.net\n    }\n    "+line+"\n}\n"))
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			for _, k := range c.Keys {
+				got = k.Algorithm.String()
+			}
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %s\nwant %s", line, got, want)
+		}
+	}
+}

@@ -1,25 +1,25 @@
 package corefile
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/coredns/caddy"
 
 	"nullspf/internal/nameserver"
+	"nullspf/internal/tsigkey"
 	"nullspf/internal/value"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 )
 
-// tsig NAME ALGORITHM FILE, as often as there are keys
+// tsig NAME [ALGORITHM] FILE, as often as there are keys
 func (r *reader) setupKeys(c *caddy.Controller) error {
 	for c.Next() {
 		args := c.RemainingArgs()
-		if len(args) != 3 {
-			return c.Errf("tsig needs a name, an algorithm and a file with the secret")
-		}
-		k, err := xfr.ReadKey(args[0], args[1], args[2])
+		k, err := readKey(args)
 		if err != nil {
 			return c.Errf("tsig: %v", err)
 		}
@@ -34,6 +34,28 @@ func (r *reader) setupKeys(c *caddy.Controller) error {
 		r.config.Keys[k.Name] = k
 	}
 	return nil
+}
+
+func readKey(args []string) (*xfr.Key, error) {
+	algorithm := "" // that of the file
+	if len(args) > 1 {
+		if _, err := tsigkey.ParseAlgorithm(args[1]); err == nil || len(args) > 2 {
+			algorithm = args[1]
+			args = slices.Delete(args, 1, 2)
+		}
+	}
+	if len(args) != 2 {
+		return nil, errors.New("write the name of the key, its algorithm if the file does not tell it, and the file: tsig xfr.example.net hmac-sha256 tsig.key")
+	}
+	name, path := args[0], args[1]
+	if _, err := wire.ParseName(name); err != nil {
+		return nil, fmt.Errorf("key name %q: %w", name, err)
+	}
+	k, err := tsigkey.ReadFile(path, name, algorithm)
+	if err != nil {
+		return nil, err
+	}
+	return xfr.NewKey(k)
 }
 
 // transfer { ... }
@@ -102,7 +124,7 @@ func cutKey(keys xfr.Keys, args []string) (rest []string, key wire.Name, err err
 		return args, "", nil
 	}
 	if key, err = wire.ParseName(args[n-1]); err != nil || keys[key] == nil {
-		return nil, "", fmt.Errorf("there is no key %q; define it before with: tsig %s hmac-sha256 FILE", args[n-1], args[n-1])
+		return nil, "", fmt.Errorf("there is no key %q; define it before with: tsig %s FILE", args[n-1], args[n-1])
 	}
 	return args[:n-2], key, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/testsite"
+	"nullspf/internal/tsigkey"
 	"nullspf/internal/xfr"
 	"nullspf/zones"
 )
@@ -25,7 +26,11 @@ const (
 // transferKey returns a key of transfers.
 func transferKey(t testing.TB, name, algorithm, secret string) *xfr.Key {
 	t.Helper()
-	k, err := xfr.NewKey(name, algorithm, secret)
+	read, err := tsigkey.New(name, algorithm, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := xfr.NewKey(read)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,9 +105,7 @@ func TestKeysOfPrimaries(t *testing.T) {
 				} {
 					var key *Key
 					if c.key != "" {
-						if key, err = NewKey(c.key, c.algorithm, c.secret); err != nil {
-							t.Fatal(err)
-						}
+						key = newKey(t, c.key, c.algorithm, c.secret)
 					}
 					zone, err := wire.ParseName(c.zone)
 					if err != nil {
