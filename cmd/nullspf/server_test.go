@@ -38,8 +38,11 @@ func runNullspfd() {
 
 func serveUntil(ctx context.Context, load func() (*nameserver.Config, error), check bool) error {
 	c, err := load()
-	if err != nil || check {
+	if err != nil {
 		return err
+	}
+	if check {
+		return nameserver.Check(c)
 	}
 	s, err := nameserver.Start(c, nameserver.Options{Logger: zerolog.Nop(), Version: "1.2.3", Workers: 1, Load: load})
 	if err != nil {

@@ -65,8 +65,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		signal.Notify(reload, syscall.SIGHUP, syscall.SIGUSR1)
 		signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	}
-	config, err := load() // checks it too
-	if errors.Is(err, corefile.ErrNothing) && !*check {
+	config, err := load()
+	switch {
+	case err == nil && *check:
+		err = nameserver.Check(config)
+	case errors.Is(err, corefile.ErrNothing) && !*check:
 		logger.Warn().Err(err).Msg("nothing to serve yet; waiting for a reload")
 		if config = await(load, reload, stop, logger); config == nil {
 			return 0
@@ -92,14 +95,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 		logger.Error().Err(err).Msg("cannot start")
 		return 1
 	}
-	for running := true; running; {
-		select {
-		case <-reload:
+	go func() {
+		for range reload {
 			_ = server.Reload(load) // logs and counts its error
-		case <-stop:
-			running = false
 		}
-	}
+	}()
+	// Stopping does not wait for a reload that reads.
+	<-stop
 	if err := server.Stop(); err != nil {
 		logger.Error().Err(err).Msg("stopping failed")
 		return 1
@@ -114,6 +116,9 @@ func await(load func() (*nameserver.Config, error), reload, stop <-chan os.Signa
 		select {
 		case <-reload:
 			config, err := load()
+			if err == nil {
+				err = nameserver.Check(config)
+			}
 			if err == nil {
 				return config
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -258,6 +259,43 @@ func TestStopAmongReloads(t *testing.T) {
 	for range 200 {
 		d.signal(t, syscall.SIGHUP)
 		d.signal(t, syscall.SIGUSR1)
+	}
+	d.signal(t, syscall.SIGTERM)
+	select {
+	case err := <-d.exited:
+		if err != nil {
+			t.Errorf("exit: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("nullspfd does not stop")
+	}
+}
+
+// The order to stop is followed while a reload reads, and pages are answered.
+func TestStopWhileReloading(t *testing.T) {
+	dir := t.TempDir()
+	health, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefileText, "x", health))
+	d := start(t, dir, "-conf", path)
+	at := d.wait(t, "ready", 1)["listen"].([]any)[0].(string)
+	if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d.signal(t, syscall.SIGHUP)
+	// Who can open the other end knows that it is read.
+	fifo, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fifo.Close()
+	if got := get(t, "http://"+health.String()+"/health"); !strings.Contains(got, `"status":"ok"`) {
+		t.Errorf("health %s", got)
+	}
+	if got := explanation(t, at); got != "x" {
+		t.Errorf("explanation %q", got)
 	}
 	d.signal(t, syscall.SIGTERM)
 	select {

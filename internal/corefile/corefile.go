@@ -82,9 +82,10 @@ type reader struct {
 // files that its imports may find are not there yet, or empty.
 var ErrNothing = errors.New("no server block in the files that it imports")
 
-// Load reads and checks a Corefile, and the files that it names. Relative paths
+// Load reads a Corefile, and the keys and secrets that it names. Relative paths
 // in it start from the working directory, except those of import, which start
-// from the folder of the file in which they stand. Errors name file and line.
+// from the directory of the file in which they stand. Errors name file and
+// line. Whether the settings can be served together says [nameserver.Check].
 func Load(path string) (config *nameserver.Config, err error) {
 	body, err := os.ReadFile(path)
 	if err != nil {
@@ -166,9 +167,6 @@ func (r *reader) finish() (*nameserver.Config, error) {
 	}
 	if p := r.config.Parked; p != nil {
 		p.Position = r.global["parked"]
-	}
-	if err := nameserver.Check(&r.config); err != nil {
-		return nil, err
 	}
 	return &r.config, nil
 }

@@ -40,7 +40,10 @@ func TestBadCorefiles(t *testing.T) {
 			if !ok {
 				t.Fatal("the file does not say what it wants")
 			}
-			_, err = Load(path)
+			c, err := Load(path)
+			if err == nil {
+				err = nameserver.Check(c)
+			}
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Dir(path)) {
 				t.Errorf("error %v\nwant  %s", err, want)
 			}
@@ -191,6 +194,9 @@ func FuzzCorefile(f *testing.F) {
 		}
 		if err != nil && strings.Contains(err.Error(), "cannot be read as a Corefile") {
 			t.Fatal(err)
+		}
+		if err == nil {
+			_ = nameserver.Check(c)
 		}
 	})
 }

@@ -348,14 +348,15 @@ func TestZonesAdded(t *testing.T) {
 	s := testSettings(t)
 	j := mustOpen(t, s)
 	putAll(t, j, 1, 10)
-	zone, err := j.AddZone(Zone{Name: "_spf.example.org", Layouts: []spftrack.Layout{spftrack.Classic}})
+	zone, err := j.AddZone("_spf.example.org")
 	if err != nil || zone != 1 {
 		t.Fatal(zone, err)
 	}
-	if again, err := j.AddZone(Zone{Name: testZone, Layouts: []spftrack.Layout{spftrack.Track}}); err != nil || again != 0 {
+	j.SetLayouts("_spf.example.org", []spftrack.Layout{spftrack.Classic})
+	if again, err := j.AddZone(testZone); err != nil || again != 0 {
 		t.Error(again, err)
 	}
-	if _, err := j.AddZone(Zone{}); err == nil {
+	if _, err := j.AddZone(""); err == nil {
 		t.Error("a zone without name was added")
 	}
 	j.Put(&Packet{Zone: zone, Qtype: spftrack.TypeA, Name: packed(t, "CL.192.0.2.7.FR.a@x.example.HE.h.example._spf.example.org")})

@@ -12,6 +12,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"nullspf/spftrack"
+
 	"nullspf/internal/files"
 )
 
@@ -169,13 +171,19 @@ func (j *Journal) Put(p *Packet) bool {
 }
 
 // AddZone returns the index of a zone for [Packet.Zone]. A zone of this name
-// that is there already keeps its index and gets the new settings; they hold
-// for all events that are not sealed yet.
-func (j *Journal) AddZone(z Zone) (uint16, error) {
+// that is there already keeps its index and its layouts.
+func (j *Journal) AddZone(name string) (uint16, error) {
+	z := Zone{Name: name}
 	if err := z.check(); err != nil {
 		return 0, err
 	}
-	return j.zones.set(z)
+	return j.zones.add(z)
+}
+
+// SetLayouts sets the layouts of a zone that is there. They hold for all events
+// that are not sealed yet.
+func (j *Journal) SetLayouts(zone string, layouts []spftrack.Layout) {
+	j.zones.setLayouts(zone, layouts)
 }
 
 // elapsed is the time since Open by the monotonic clock.

@@ -5,6 +5,8 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+
+	"nullspf/spftrack"
 )
 
 // zoneTable holds the zones by index. It only grows.
@@ -17,15 +19,12 @@ type zoneTable struct {
 
 func (t *zoneTable) append(z Zone) { t.zones = append(t.zones, z) }
 
-func (t *zoneTable) set(z Zone) (uint16, error) {
+// add returns the index of a zone, which keeps its settings if it is there.
+func (t *zoneTable) add(z Zone) (uint16, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range t.zones {
 		if t.zones[i].Name == z.Name {
-			if joinLayouts(t.zones[i].Layouts) != joinLayouts(z.Layouts) {
-				t.changes.Add(1)
-			}
-			t.zones[i] = z
 			return uint16(i), nil
 		}
 	}
@@ -35,6 +34,17 @@ func (t *zoneTable) set(z Zone) (uint16, error) {
 	t.zones = append(t.zones, z)
 	t.changes.Add(1)
 	return uint16(len(t.zones) - 1), nil
+}
+
+func (t *zoneTable) setLayouts(name string, layouts []spftrack.Layout) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.zones {
+		if t.zones[i].Name == name && joinLayouts(t.zones[i].Layouts) != joinLayouts(layouts) {
+			t.zones[i].Layouts = layouts
+			t.changes.Add(1)
+		}
+	}
 }
 
 func (t *zoneTable) generation() uint64 { return t.changes.Load() }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"nullspf/internal/xfr"
-	"nullspf/internal/zonestore"
 )
 
 // Config is a configuration. Package corefile reads one from a Corefile.
@@ -65,8 +64,6 @@ type Parked struct {
 	Position string
 	// Dir is its output folder.
 	Dir string
-	// Zones are what was found there, once [Check] has read it.
-	Zones *zonestore.Parked
 }
 
 // Journal says how events are stored.

@@ -41,6 +41,9 @@ func (c *controlServer) serve(s *Server) {
 	}()
 }
 
+// closeUnused closes a socket that is not served.
+func (c *controlServer) closeUnused() error { return c.listener.Close() }
+
 // close removes the socket at once and breaks off the requests that take longer
 // than the grace.
 func (c *controlServer) close() error {
@@ -52,16 +55,16 @@ func (c *controlServer) close() error {
 	return err
 }
 
-// switchControl makes an opened socket, which may be nil, the one of a
-// configuration. The old one is closed in the background: the reload under way
-// may have been asked for there.
-func (s *Server) switchControl(c *Config, opened *controlServer) {
+// switchControl makes the socket of a configuration the one that is served. The
+// old one is closed in the background: the reload under way may have been asked
+// for there.
+func (s *Server) switchControl(p *prepared) {
 	old := s.control
 	switch {
-	case opened != nil:
-		opened.serve(s)
-		s.control = opened
-	case c.Control == "":
+	case p.control != nil:
+		s.control = p.control
+		s.control.serve(s)
+	case p.config.Control == "":
 		s.control = nil
 	default:
 		return

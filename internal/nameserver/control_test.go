@@ -2,7 +2,6 @@ package nameserver
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -174,21 +173,6 @@ func TestControlNotify(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%+v, %v", s, err)
 		}
-	}
-}
-
-// TestControlWhileLoading: status and lists do not wait for a reload.
-func TestControlWhileLoading(t *testing.T) {
-	s, c := controlledServer(t, testConfig, nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	if _, err := c.Status(ctx); err != nil {
-		t.Error(err)
-	}
-	if err := c.Zones(ctx, control.Filter{}, func(*control.Zone) error { return nil }); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -53,8 +53,10 @@ type journalRecorder struct {
 	strict  bool
 }
 
-func (r *journalRecorder) Zone(name string, layouts []spftrack.Layout) (uint16, error) {
-	return r.journal.AddZone(journal.Zone{Name: name, Layouts: layouts})
+func (r *journalRecorder) Zone(name string) (uint16, error) { return r.journal.AddZone(name) }
+
+func (r *journalRecorder) SetLayouts(zone string, layouts []spftrack.Layout) {
+	r.journal.SetLayouts(zone, layouts)
 }
 
 func (r *journalRecorder) Worker(i int) EventWriter {

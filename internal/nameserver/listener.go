@@ -74,32 +74,34 @@ func (l *listener) serve(s *Server) {
 		go w.run()
 	}
 	l.accepting.Go(func() { s.tcp.accept(l.tcp, &l.table) })
+	s.drops.add(l)
 }
 
 // closeUnused closes a listener that does not serve.
 func (l *listener) closeUnused() error {
 	err := l.tcp.Close()
 	for _, s := range l.udp {
-		close(s.done)
 		err = errors.Join(err, s.close())
 	}
 	return err
 }
 
 // close answers what has arrived and closes the sockets. Connections stay
-// open. It returns how many messages the kernel dropped.
-func (l *listener) close() (drops uint64, err error) {
-	err = l.tcp.Close()
+// open.
+func (l *listener) close(drops *dropCounter) error {
+	err := l.tcp.Close()
 	l.accepting.Wait()
 	for _, s := range l.udp {
 		s.stop()
 	}
 	for _, s := range l.udp {
-		<-s.done
-		drops += s.drops()
+		s.drain()
+	}
+	drops.remove(l)
+	for _, s := range l.udp {
 		err = errors.Join(err, s.close())
 	}
-	return drops, err
+	return err
 }
 
 // drops returns how many messages the kernel has dropped so far.
@@ -107,6 +109,41 @@ func (l *listener) drops() uint64 {
 	var n uint64
 	for _, s := range l.udp {
 		n += s.drops()
+	}
+	return n
+}
+
+// dropCounter counts the messages that the kernel dropped at sockets, closed
+// ones included.
+type dropCounter struct {
+	mu     sync.Mutex
+	open   map[*listener]bool
+	closed uint64
+}
+
+func (c *dropCounter) add(l *listener) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == nil {
+		c.open = make(map[*listener]bool)
+	}
+	c.open[l] = true
+}
+
+// remove keeps the count of a listener that is about to be closed.
+func (c *dropCounter) remove(l *listener) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, l)
+	c.closed += l.drops()
+}
+
+func (c *dropCounter) count() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.closed
+	for l := range c.open {
+		n += l.drops()
 	}
 	return n
 }

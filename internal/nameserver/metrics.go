@@ -141,7 +141,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 		good = 0
 	}
 	gauge(descConfigGood, good)
-	for kind, n := range s.zones() {
+	for kind, n := range s.zoneCounts() {
 		gauge(descZones, float64(n), kind)
 	}
 	for i := range s.served {
@@ -211,11 +211,6 @@ func (s *Server) Counts() Counts {
 	out.TCP.add(&s.tcp.counters)
 	out.Tracked += s.slow.counters.tracked.Load() + s.tcp.tracked.Load()
 	out.SendErrors += s.slow.counters.sendErrors.Load()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out.SocketDrops = s.closedDrops
-	for _, l := range s.listeners {
-		out.SocketDrops += l.drops()
-	}
+	out.SocketDrops = s.drops.count()
 	return out
 }

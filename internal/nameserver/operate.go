@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"nullspf/internal/control"
-	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
@@ -16,16 +15,6 @@ import (
 
 // controlled is a server as the control socket sees it.
 type controlled struct{ *Server }
-
-// serving is what a server serves, for those who must not wait while a
-// configuration is loaded.
-type serving struct {
-	config *Config
-	// listen are the addresses, sorted.
-	listen []string
-	// secondary has the zones of primaries.
-	secondary *secondary.Engine
-}
 
 // Status implements [control.Daemon].
 func (d controlled) Status(context.Context) (*control.Status, error) {
@@ -35,7 +24,7 @@ func (d controlled) Status(context.Context) (*control.Status, error) {
 		PID:          os.Getpid(),
 		Started:      d.started.UTC(),
 		Config:       now.config.Path,
-		Listen:       now.listen,
+		Listen:       now.addresses(),
 		Problems:     d.Health().Problems,
 		Reloads:      control.Reloads{Done: d.reloads.Load(), Failed: d.failedReloads.Load()},
 		TransfersOut: d.served.status(),
@@ -47,7 +36,7 @@ func (d controlled) Status(context.Context) (*control.Status, error) {
 		status.Reloads.Error = *reason
 	}
 	addSecondary(status, d.secondary.Status())
-	for _, source := range now.sources() {
+	for _, source := range d.sources() {
 		status.Zones = append(status.Zones, source.count()...)
 	}
 	return status, nil
@@ -82,12 +71,13 @@ type operatedZone interface {
 }
 
 // sources are all zones that are served.
-func (s *serving) sources() []zoneSource {
-	list := []zoneSource{trackingZones{s.config}}
-	if p := s.config.Parked; p != nil {
-		list = append(list, parkedZones{p.Zones})
+func (d controlled) sources() []zoneSource {
+	now := d.serving.Load()
+	list := []zoneSource{trackingZones{now.config}}
+	if now.parked != nil {
+		list = append(list, parkedZones{now.parked})
 	}
-	return append(list, secondaryZones{s.secondary})
+	return append(list, secondaryZones{d.secondary})
 }
 
 // find returns the zone of a name in presentation form.
@@ -96,7 +86,7 @@ func (d controlled) find(name string) (operatedZone, error) {
 	if err != nil {
 		return nil, control.ErrUnknownZone
 	}
-	for _, source := range d.serving.Load().sources() {
+	for _, source := range d.sources() {
 		if z := source.zone(n); z != nil {
 			return z, nil
 		}
@@ -106,7 +96,7 @@ func (d controlled) find(name string) (operatedZone, error) {
 
 // Zones implements [control.Daemon].
 func (d controlled) Zones(_ context.Context, yield func(*control.Zone) error) error {
-	for _, source := range d.serving.Load().sources() {
+	for _, source := range d.sources() {
 		if err := source.each(yield); err != nil {
 			return err
 		}
@@ -121,7 +111,7 @@ func (d controlled) Zone(_ context.Context, name string) (*control.ZoneDetail, e
 		return nil, err
 	}
 	detail := z.detail()
-	if d.source.Version(z.apex()) != nil {
+	if (*transferSource)(d.Server).Version(z.apex()) != nil {
 		for _, t := range d.serving.Load().config.notifyTargets() {
 			detail.Secondaries = append(detail.Secondaries, t.Addr.String())
 		}
@@ -157,7 +147,7 @@ func (d controlled) Notify(_ context.Context, name string) error {
 	switch {
 	case err != nil:
 		return err
-	case d.source.Version(z.apex()) == nil:
+	case (*transferSource)(d.Server).Version(z.apex()) == nil:
 		return fmt.Errorf("%w: there is no version of %s to transfer", control.ErrNotApplicable, name)
 	case len(d.serving.Load().config.notifyTargets()) == 0:
 		return fmt.Errorf("%w: nobody is to be notified; name the secondaries in a transfer directive, with notify", control.ErrNotApplicable)

@@ -85,7 +85,7 @@ func TestParkedServed(t *testing.T) {
 			}
 		}
 	}
-	if n := s.zones(); n["parked"] != 2 || n["tracking"] != 1 {
+	if n := s.zoneCounts(); n["parked"] != 2 || n["tracking"] != 1 {
 		t.Errorf("zones: %v", n)
 	}
 	if events := s.recorder.take(); len(events) != 0 {

@@ -153,7 +153,7 @@ func TestRateLimitByBlock(t *testing.T) {
 	a, b := trackBlock("a.example"), trackBlock("b.example")
 	a.Limit.Rate, b.Limit.Rate = 0, 10
 	c := &Config{Blocks: []Block{a, b}}
-	tables, err := (&compiler{config: c, workers: 1, secrets: make([]Secret, 1), number: new(memory).Zone}).compile()
+	tables, err := (&compiler{serving: &serving{config: c}, workers: 1, secrets: make([]Secret, 1), number: new(memory).Zone}).compile()
 	if err != nil {
 		t.Fatal(err)
 	}

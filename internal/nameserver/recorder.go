@@ -14,8 +14,10 @@ type Event = journal.Packet
 // Recorder stores events. It outlives every configuration.
 type Recorder interface {
 	// Zone returns the number of a zone, the same for the same name as long as
-	// the recorder lives, and notes the layouts of its names.
-	Zone(name string, layouts []spftrack.Layout) (uint16, error)
+	// the recorder lives.
+	Zone(name string) (uint16, error)
+	// SetLayouts says how the names of a zone that has a number are read.
+	SetLayouts(zone string, layouts []spftrack.Layout)
 	// Worker returns the end for the packet path of worker i, from 0, which
 	// one goroutine uses at a time.
 	Worker(i int) EventWriter
@@ -51,7 +53,8 @@ type discard struct {
 	lost atomic.Uint64
 }
 
-func (d *discard) Zone(string, []spftrack.Layout) (uint16, error) { return 0, nil }
+func (d *discard) Zone(string) (uint16, error)          { return 0, nil }
+func (d *discard) SetLayouts(string, []spftrack.Layout) {}
 
 func (d *discard) Worker(int) EventWriter { return d }
 func (d *discard) Shared() EventWriter    { return d }

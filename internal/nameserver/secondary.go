@@ -16,26 +16,6 @@ type Secondary struct {
 	secondary.Group
 }
 
-// newSecondary returns the secondary of a server, without zones yet.
-func (s *Server) newSecondary() *secondary.Engine {
-	return secondary.New(secondary.Options{
-		Logger:  s.log,
-		Changed: func(zones []wire.Name) { s.notifier.Notify(zones) },
-		Taken: func(zone wire.Name) bool {
-			c := s.applied.Load()
-			return c != nil && c.serves(zone)
-		},
-	})
-}
-
-// serves reports whether a name is a parked or a tracking zone.
-func (c *Config) serves(zone wire.Name) bool {
-	if p := c.Parked; p != nil && p.Zones != nil && (zone == p.Zones.CatalogName() || p.Zones.Version(zone) != nil) {
-		return true
-	}
-	return trackingZones{c}.zone(zone) != nil
-}
-
 // groups returns the groups of primaries.
 func (c *Config) groups() (list []secondary.Group) {
 	for i := range c.Secondary {
@@ -51,13 +31,14 @@ func (c *Config) groups() (list []secondary.Group) {
 
 // checkSecondary refuses groups that cannot be served together, and zones that
 // are served otherwise.
-func (c *Config) checkSecondary() error {
+func (s *serving) checkSecondary() error {
+	c := s.config
 	for i := range c.Secondary {
-		s := &c.Secondary[i]
-		for _, list := range [][]wire.Name{s.Zones, s.Catalogs} {
+		g := &c.Secondary[i]
+		for _, list := range [][]wire.Name{g.Zones, g.Catalogs} {
 			for _, name := range list {
-				if c.serves(name) {
-					return fmt.Errorf("%s - secondary: %s is a parked or a tracking zone already", s.Position, name)
+				if s.serves(name) {
+					return fmt.Errorf("%s - secondary: %s is a parked or a tracking zone already", g.Position, name)
 				}
 			}
 		}

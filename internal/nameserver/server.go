@@ -3,7 +3,6 @@ package nameserver
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -48,30 +47,30 @@ type Server struct {
 	queryLog *queryLog
 	registry metricsRegistry
 	started  time.Time
-	// source has the zones that may be transferred, notifier tells others of
-	// their changes.
-	source   currentSource
+	// notifier tells others of the changes of zones that may be transferred.
 	notifier *xfr.Notifier
 	served   servedTransfers
-	// secondary has the zones of primaries, applied the configuration that says
-	// which names are served otherwise.
+	// secondary has the zones of primaries.
 	secondary *secondary.Engine
-	applied   atomic.Pointer[Config]
+	drops     dropCounter
 
 	reloads, failedReloads atomic.Uint64
 	// lastFailure is why the last reload failed, "" when it did not.
 	lastFailure atomic.Pointer[string]
-	// serving is nil until the start is complete.
+	// serving serves nothing until the start is complete.
 	serving atomic.Pointer[serving]
 
-	// mu is held while the configuration changes.
+	// reloading is held from the loading of a configuration to its end, which
+	// may take long. It is taken before mu.
+	reloading sync.Mutex
+	// mu is held while what follows changes: by the one who holds reloading, and
+	// at the end. Neither an answer nor the control socket nor a page waits for
+	// it.
 	mu        sync.Mutex
-	config    *Config
+	stopped   bool
 	listeners map[netip.AddrPort]*listener
 	web       map[netip.AddrPort]*webServer
 	control   *controlServer // nil is none
-	// closedDrops are the kernel's drops at sockets that are closed.
-	closedDrops uint64
 }
 
 // stopGrace bounds how long TCP clients hold up the end.
@@ -129,184 +128,38 @@ func Start(c *Config, o Options) (*Server, error) {
 	s.slow = newSlowPath(o.Workers, s.recorder.Shared(), s.log)
 	s.tcp = newTCPServer(o.TCP, s.recorder.Shared(), s.log)
 	s.queryLog = newQueryLog(s.log)
-	s.source.Store(new(transferSource))
-	s.notifier = xfr.NewNotifier(&s.source, s.log)
-	s.secondary = s.newSecondary()
+	s.serving.Store(&serving{config: new(Config)})
+	s.notifier = xfr.NewNotifier((*transferSource)(s), s.log)
+	s.secondary = secondary.New(secondary.Options{Logger: s.log, Changed: s.notifier.Notify})
 	s.registry = newMetricsRegistry(s)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.apply(c); err != nil {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	p, err := s.prepare(c)
+	if err != nil {
 		return nil, errors.Join(err, s.end())
 	}
-	s.log.Info().Strs("listen", s.addresses()).Str("version", o.Version).Msg("ready")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.commit(p)
+	s.log.Info().Strs("listen", s.serving.Load().addresses()).Str("version", o.Version).Msg("ready")
 	return s, nil
 }
 
-// Check does all that [Start] does before it opens a journal or a socket.
-func Check(c *Config) error {
-	if err := c.loadParked(); err != nil {
-		return err
-	}
-	if err := c.checkSecondary(); err != nil {
-		return err
-	}
-	k := compiler{config: c, workers: 1, number: new(discard).Zone, secrets: make([]Secret, 1)}
-	_, err := k.compile()
-	return err
-}
-
-// Reload loads a configuration and serves it instead of the present one. No
-// question and no event is lost: addresses that stay keep their sockets. When
-// anything fails, the present configuration stays, and the error, which is
-// logged and counted, says why.
-func (s *Server) Reload(load func() (*Config, error)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := load()
-	if err == nil {
-		err = s.apply(c)
-	}
-	if err != nil {
-		s.failedReloads.Add(1)
-		reason := err.Error()
-		s.lastFailure.Store(&reason)
-		s.log.Error().Err(err).Msg("reload failed; the configuration stays as it was")
-		return err
-	}
-	s.reloads.Add(1)
-	s.lastFailure.Store(nil)
-	s.log.Info().Strs("listen", s.addresses()).Msg("reloaded")
-	return nil
-}
-
-// apply makes c the configuration, or changes nothing.
-func (s *Server) apply(c *Config) error {
-	if s.config != nil && !sameJournal(s.config.Journal, c.Journal) {
-		return fmt.Errorf("journal: its settings cannot change while the server runs; restart it")
-	}
-	if err := Check(c); err != nil {
-		return err
-	}
-	opened := make(map[netip.AddrPort]*listener)
-	openedWeb := make(map[netip.AddrPort]*webServer)
-	undo := func(err error) error {
-		for _, l := range opened {
-			err = errors.Join(err, l.closeUnused())
-		}
-		for _, w := range openedWeb {
-			err = errors.Join(err, w.close())
-		}
-		return err
-	}
-	for _, b := range c.Blocks {
-		for _, at := range b.Listen {
-			if s.listeners[at] != nil || opened[at] != nil {
-				continue
-			}
-			l, err := openListener(at, s.options.Workers)
-			if err != nil {
-				return undo(err)
-			}
-			opened[at] = l
-		}
-	}
-	pages := s.pages(c)
-	for at := range pages {
-		if s.web[at] == nil {
-			w, err := openWeb(at)
-			if err != nil {
-				return undo(err)
-			}
-			openedWeb[at] = w
-		}
-	}
-	k := compiler{config: c, secrets: s.secrets, log: s.queryLog, workers: s.options.Workers, number: s.recorder.Zone, source: &s.source, served: &s.served, secondary: s.secondary}
-	tables, err := k.compile()
-	if err != nil {
-		return undo(err)
-	}
-	groups, err := secondary.Prepare(c.groups())
-	if err != nil {
-		return undo(err)
-	}
-	openedControl, err := s.openControl(c)
-	if err != nil {
-		return undo(err)
-	}
-
-	// Nothing can fail from here on.
-	changed := s.succeedParked(c)
-	s.source.Store(c.transferSource(s.secondary))
-	s.config = c
-	s.applied.Store(c)
-	s.secondary.Configure(groups)
-	for at, t := range tables {
-		if l := opened[at]; l != nil {
-			l.table.Store(t)
-			l.serve(s)
-			s.listeners[at] = l
-		} else {
-			s.listeners[at].table.Store(t)
-		}
-	}
-	s.notifier.SetTargets(c.notifyTargets())
-	s.notifier.Notify(changed)
-	for at, l := range s.listeners {
-		if tables[at] == nil {
-			s.closeListener(at, l)
-		}
-	}
-	s.serving.Store(&serving{c, s.addresses(), s.secondary})
-	for at, w := range openedWeb {
-		s.web[at] = w
-	}
-	for at, w := range s.web {
-		if h := pages[at]; h != nil {
-			w.handler.Store(&h)
-			if openedWeb[at] != nil {
-				w.serve(s.log)
-			}
-			continue
-		}
-		delete(s.web, at)
-		if err := w.close(); err != nil {
-			s.log.Error().Err(err).Msg("closing the HTTP server failed")
-		}
-	}
-	s.switchControl(c, openedControl)
-	return nil
-}
-
-func sameJournal(a, b *Journal) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
-}
-
-// closeListener answers what has arrived at an address, and closes it.
-func (s *Server) closeListener(at netip.AddrPort, l *listener) {
-	delete(s.listeners, at)
-	drops, err := l.close()
-	s.closedDrops += drops
-	if err != nil {
-		s.log.Error().Err(err).Stringer("listen", at).Msg("closing a socket failed")
-	}
-}
-
 // Stop answers what has arrived, closes all sockets, stores all events and
-// returns. The server cannot be used again.
+// returns. It does not wait for a reload that is being prepared, which then
+// fails. The server cannot be used again.
 func (s *Server) Stop() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.stopped = true
 	s.log.Info().Msg("stopping")
 	return s.end()
 }
 
 // end stops whatever is running.
 func (s *Server) end() error {
-	for at, l := range s.listeners {
-		s.closeListener(at, l)
+	for _, l := range s.listeners {
+		s.closeListener(l)
 	}
 	s.slow.close()
 	s.tcp.close(stopGrace)
@@ -316,33 +169,12 @@ func (s *Server) end() error {
 	err = errors.Join(err, s.recorder.Close())
 	if s.control != nil {
 		err = errors.Join(err, s.control.close())
-		s.control = nil
 	}
-	for at, w := range s.web {
-		delete(s.web, at)
+	for _, w := range s.web {
 		err = errors.Join(err, w.close())
 	}
 	return err
 }
 
 // Addresses returns the addresses that are served over UDP and TCP, sorted.
-func (s *Server) Addresses() []netip.AddrPort {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []netip.AddrPort
-	for _, l := range s.listeners {
-		out = append(out, l.at)
-	}
-	slices.SortFunc(out, netip.AddrPort.Compare)
-	return out
-}
-
-// addresses returns [Server.Addresses] for a log, while mu is held.
-func (s *Server) addresses() []string {
-	var out []string
-	for _, l := range s.listeners {
-		out = append(out, l.at.String())
-	}
-	slices.Sort(out)
-	return out
-}
+func (s *Server) Addresses() []netip.AddrPort { return slices.Clone(s.serving.Load().listen) }

@@ -22,9 +22,20 @@ type memory struct {
 	zones  []string
 	events []Event
 	closed bool
+	// layouts are by zone.
+	layouts map[string][]spftrack.Layout
 }
 
-func (m *memory) Zone(name string, _ []spftrack.Layout) (uint16, error) {
+func (m *memory) SetLayouts(zone string, layouts []spftrack.Layout) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.layouts == nil {
+		m.layouts = make(map[string][]spftrack.Layout)
+	}
+	m.layouts[zone] = layouts
+}
+
+func (m *memory) Zone(name string) (uint16, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if i := slices.Index(m.zones, name); i >= 0 {

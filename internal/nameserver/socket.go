@@ -119,12 +119,13 @@ func (s *udpSocket) stop() {
 	_ = unix.Shutdown(s.fd, unix.SHUT_RD)
 }
 
-// close closes the socket after stop, when all its messages are answered.
-func (s *udpSocket) close() error {
+// drain waits, after stop, until all messages are answered.
+func (s *udpSocket) drain() {
 	<-s.done
 	s.pending.Wait()
-	return unix.Close(s.fd)
 }
+
+func (s *udpSocket) close() error { return unix.Close(s.fd) }
 
 // drops returns how many messages the kernel has dropped, because the worker
 // was too slow or held up.

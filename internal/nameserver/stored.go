@@ -1,12 +1,8 @@
 package nameserver
 
 import (
-	"fmt"
-
 	"github.com/miekg/dns"
 
-	"nullspf/internal/secondary"
-	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
 )
 
@@ -21,7 +17,7 @@ type storedZones struct {
 func (c *compiler) stored(b *Block) *storedZones {
 	s := &storedZones{}
 	if b.Parked {
-		s.parked = c.config.Parked.Zones
+		s.parked = c.parked
 	}
 	if b.Secondary && c.secondary != nil {
 		s.secondary = c.secondary.Table()
@@ -91,71 +87,40 @@ func (q *Query) finishReply() {
 	q.finish(r.At, flags, r.Rcode, r.Answer, r.Authority, r.Additional)
 }
 
-// loadParked reads the parked zones, unless they are there.
-func (c *Config) loadParked() error {
-	p := c.Parked
-	if p == nil || p.Zones != nil {
-		return nil
+// succeed makes the parked zones the successors of those that are served, and
+// tells the secondaries of those that have changed, or of all at the start.
+func (p *prepared) succeed(now *serving) {
+	zones := p.parked
+	if zones == nil {
+		return
 	}
-	zones, err := zonestore.LoadParked(p.Dir)
-	if err != nil {
-		return fmt.Errorf("%s - parked: %w", p.Position, err)
+	old := now.parked
+	p.succession = zones.Succeed(old)
+	if len(p.config.notifyTargets()) == 0 {
+		return
 	}
-	p.Zones = zones
-	return nil
-}
-
-// succeedParked makes the parked zones of a configuration the successors of
-// those that are served, and returns the names of those that secondaries are to
-// be told of: the changed ones, or all at the start.
-func (s *Server) succeedParked(c *Config) (tell []wire.Name) {
-	if c.Parked == nil {
-		return nil
-	}
-	zones := c.Parked.Zones
-	var old *zonestore.Parked
-	if s.config != nil && s.config.Parked != nil {
-		old = s.config.Parked.Zones
-	}
-	changes := zones.Succeed(old)
-	s.log.Info().Int("zones", zones.Len()).Int("changed", len(changes.Changed)).Int("removed", changes.Removed).
-		Str("folder", c.Parked.Dir).Msg("parked zones loaded")
-	if len(c.notifyTargets()) == 0 {
-		return nil
-	}
-	if name := zones.CatalogName(); name != "" && (old == nil || changes.Catalog) {
-		tell = append(tell, name)
+	if name := zones.CatalogName(); name != "" && (old == nil || p.succession.Catalog) {
+		p.tell = append(p.tell, name)
 	}
 	if old == nil {
 		for i := range zones.Len() {
-			tell = append(tell, zones.Name(i))
+			p.tell = append(p.tell, zones.Name(i))
 		}
 	}
-	for _, i := range changes.Changed {
-		tell = append(tell, zones.Name(int(i)))
+	for _, i := range p.succession.Changed {
+		p.tell = append(p.tell, zones.Name(int(i)))
 	}
-	return tell
 }
 
-// transferSource returns the zones of a configuration that can be transferred.
-func (c *Config) transferSource(e *secondary.Engine) *transferSource {
-	s := &transferSource{secondary: e}
-	if c.Parked != nil {
-		s.parked = c.Parked.Zones
-	}
-	return s
-}
-
-// zones counts the zones that are served, by kind.
-func (s *Server) zones() map[string]int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// zoneCounts counts the zones that are served, by kind.
+func (s *Server) zoneCounts() map[string]int {
+	now := s.serving.Load()
 	n := map[string]int{"tracking": 0, "parked": 0, "secondary": s.secondary.Table().Len()}
-	for _, b := range s.config.Blocks {
+	for _, b := range now.config.Blocks {
 		n["tracking"] += len(b.Zones)
 	}
-	if p := s.config.Parked; p != nil {
-		n["parked"] = p.Zones.Len()
+	if now.parked != nil {
+		n["parked"] = now.parked.Len()
 	}
 	return n
 }

@@ -18,7 +18,7 @@ const testNow = int64(1_700_000_000) * int64(time.Second)
 func testTable(t testing.TB) *table {
 	t.Helper()
 	c := testConfig()
-	k := compiler{config: c, secrets: make([]Secret, 1), workers: 1, number: new(memory).Zone}
+	k := compiler{serving: &serving{config: c}, secrets: make([]Secret, 1), workers: 1, number: new(memory).Zone}
 	tables, err := k.compile()
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 
 	"nullspf/internal/secondary"
 	"nullspf/internal/xfr"
-	"nullspf/spftrack"
 )
 
 // table is what is served at one address: a compiled part of a configuration,
@@ -59,7 +58,7 @@ func compileLimit(l RateLimit, workers int) compiledLimit {
 
 // compiler makes the tables of a configuration.
 type compiler struct {
-	config *Config
+	*serving
 	// secrets are those of cookies when the configuration has none.
 	secrets []Secret
 	log     *queryLog
@@ -70,7 +69,7 @@ type compiler struct {
 	// secondary has the zones of primaries; nil for a check.
 	secondary *secondary.Engine
 	// number gives each zone the number that it has in events.
-	number func(zone string, layouts []spftrack.Layout) (uint16, error)
+	number func(zone string) (uint16, error)
 }
 
 // compile makes the table of every address.
@@ -151,7 +150,7 @@ func (c *compiler) zones() ([]servedZone, error) {
 			return nil, fmt.Errorf("%s - %w", b.Track.Position, err)
 		}
 		for _, name := range b.Zones {
-			number, err := c.number(name, b.Track.Layouts)
+			number, err := c.number(name)
 			if err != nil {
 				return nil, fmt.Errorf("%s - %w", b.Position, err)
 			}

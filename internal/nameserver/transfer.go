@@ -7,7 +7,6 @@ import (
 
 	"github.com/miekg/dns"
 
-	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
@@ -187,14 +186,11 @@ func (t *table) takeNotify(q *Query) outcome {
 }
 
 // transferSource are the zones of a server that can be transferred.
-type transferSource struct {
-	parked    *zonestore.Parked // nil is none
-	secondary *secondary.Engine // nil is none
-}
+type transferSource Server
 
 // Version implements [xfr.Source].
 func (s *transferSource) Version(zone wire.Name) xfr.Version {
-	if p := s.parked; p != nil {
+	if p := s.serving.Load().parked; p != nil {
 		if v := p.Version(zone); v != nil {
 			return v
 		}
@@ -202,15 +198,12 @@ func (s *transferSource) Version(zone wire.Name) xfr.Version {
 			return catalogVersion{p.Catalog()}
 		}
 	}
-	if s.secondary != nil {
-		return s.secondary.Version(zone)
-	}
-	return nil
+	return s.secondary.Version(zone)
 }
 
 // Earlier implements [xfr.Source].
 func (s *transferSource) Earlier(zone wire.Name, serial uint32) xfr.Version {
-	p := s.parked
+	p := s.serving.Load().parked
 	if p == nil {
 		return nil
 	}
@@ -232,15 +225,4 @@ type catalogVersion struct{ *zonestore.CatalogVersion }
 // Since implements [xfr.Difference].
 func (v catalogVersion) Since(old xfr.Version) (removed, added func(yield func(*wire.Record) bool)) {
 	return v.CatalogVersion.Since(old.(catalogVersion).CatalogVersion)
-}
-
-// currentSource is the source of the configuration that is served.
-type currentSource struct{ atomic.Pointer[transferSource] }
-
-// Version implements [xfr.Source].
-func (s *currentSource) Version(zone wire.Name) xfr.Version { return s.Load().Version(zone) }
-
-// Earlier implements [xfr.Source].
-func (s *currentSource) Earlier(zone wire.Name, serial uint32) xfr.Version {
-	return s.Load().Earlier(zone, serial)
 }

@@ -53,8 +53,7 @@ func (w *webServer) serve(log zerolog.Logger) {
 	}()
 }
 
-// close ends the server without waiting for requests: they may wait for the
-// lock under which it is closed.
+// close ends the server without waiting for requests.
 func (w *webServer) close() error {
 	return errors.Join(ignoreClosed(w.server.Close()), ignoreClosed(w.listener.Close()))
 }
@@ -85,6 +84,26 @@ func (s *Server) pages(c *Config) map[netip.AddrPort]http.Handler {
 		pages[at] = mux
 	}
 	return pages
+}
+
+// switchPages makes the pages of a configuration those that are served.
+func (s *Server) switchPages(p *prepared) {
+	for at, w := range p.web {
+		s.web[at] = w
+	}
+	for at, w := range s.web {
+		if h := p.pages[at]; h != nil {
+			w.handler.Store(&h)
+			if p.web[at] != nil {
+				w.serve(s.log)
+			}
+			continue
+		}
+		delete(s.web, at)
+		if err := w.close(); err != nil {
+			s.log.Error().Err(err).Msg("closing the HTTP server failed")
+		}
+	}
 }
 
 // Health is what GET /health returns. As long as the server answers questions

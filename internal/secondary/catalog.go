@@ -50,7 +50,7 @@ type catalog struct {
 type consumer struct {
 	log    zerolog.Logger
 	counts *counts
-	// taken reports whether a name is served otherwise.
+	// taken reports whether a name is served otherwise; nil is none.
 	taken func(wire.Name) bool
 	// most is the number of zones that a catalog zone may list.
 	most int

@@ -23,9 +23,6 @@ type Options struct {
 	Connect func(p xfr.Primary, l xfr.Limits, connections int) Refresher
 	// Changed is told of a zone that has a new version; nil is nobody.
 	Changed func(zones []wire.Name)
-	// Taken reports whether a name is a zone that the process serves otherwise;
-	// members of catalog zones with such names are left out. nil is none.
-	Taken func(zone wire.Name) bool
 	// Bounds are [DefaultBounds] when zero.
 	Bounds Bounds
 	// MaxMembers is the number of zones that a catalog zone may list; 0 is
@@ -74,7 +71,7 @@ func New(o Options) *Engine {
 	e := &Engine{options: o, log: o.Logger, clock: o.Clock, ended: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
-	e.catalogs = consumer{log: o.Logger, counts: &e.counts, taken: o.Taken, most: o.MaxMembers}
+	e.catalogs = consumer{log: o.Logger, counts: &e.counts, most: o.MaxMembers}
 	e.keeper = keeper{schedule: &e.schedule, counts: &e.counts, log: o.Logger, unsaved: make(map[*zone]bool)}
 	r := &refresher{
 		schedule: &e.schedule, keeper: &e.keeper, counts: &e.counts, clock: o.Clock, bounds: &e.options.Bounds,

@@ -176,10 +176,16 @@ func secondaryOf(t testing.TB, log *safeBuffer, primaries ...*fakePrimary) (*Eng
 // configure serves one group.
 func configure(t testing.TB, s *Engine, g Group) {
 	t.Helper()
+	configureBeside(t, s, g, nil)
+}
+
+// configureBeside serves one group beside zones that are served otherwise.
+func configureBeside(t testing.TB, s *Engine, g Group, taken func(wire.Name) bool) {
+	t.Helper()
 	if g.Transfers == 0 {
 		g.Transfers = 4
 	}
-	p, err := Prepare([]Group{g})
+	p, err := Prepare([]Group{g}, taken)
 	if err != nil {
 		t.Fatal(err)
 	}

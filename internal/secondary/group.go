@@ -84,14 +84,17 @@ func (g *Group) check(zones map[wire.Name]bool, stores map[string]bool) error {
 type Prepared struct {
 	groups []Group
 	stores []*store
+	taken  func(zone wire.Name) bool
 }
 
-// Prepare does all of [Engine.Configure] that can fail.
-func Prepare(groups []Group) (*Prepared, error) {
+// Prepare does all of [Engine.Configure] that can fail. taken reports whether a
+// name is a zone that the process serves otherwise; members of catalog zones
+// with such names are left out. nil is none.
+func Prepare(groups []Group, taken func(zone wire.Name) bool) (*Prepared, error) {
 	if err := CheckGroups(groups); err != nil {
 		return nil, err
 	}
-	p := &Prepared{groups: groups}
+	p := &Prepared{groups: groups, taken: taken}
 	for i := range groups {
 		st, err := openStore(groups[i].Store)
 		if err != nil {

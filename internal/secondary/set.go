@@ -10,6 +10,7 @@ import (
 func (e *Engine) Configure(p *Prepared) {
 	e.setting.Lock()
 	defer e.setting.Unlock()
+	e.catalogs.taken = p.taken
 	s := &e.schedule
 	s.mu.Lock()
 	old := s.groups

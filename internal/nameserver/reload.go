@@ -1,0 +1,207 @@
+package nameserver
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+	"slices"
+
+	"nullspf/internal/secondary"
+	"nullspf/internal/wire"
+	"nullspf/internal/zonestore"
+)
+
+// errStopped is the error of a reload during which the server was stopped.
+var errStopped = errors.New("the server has been stopped")
+
+// Reload loads a configuration and serves it instead of the present one. No
+// query and no event is lost: addresses that stay keep their sockets. When
+// anything fails, the present configuration stays, and the error, which is
+// logged and counted, says why. Of several reloads, one runs after the other.
+func (s *Server) Reload(load func() (*Config, error)) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	err := s.reload(load)
+	if err != nil {
+		s.failedReloads.Add(1)
+		reason := err.Error()
+		s.lastFailure.Store(&reason)
+		s.log.Error().Err(err).Msg("reload failed; the configuration stays as it was")
+		return err
+	}
+	s.reloads.Add(1)
+	s.lastFailure.Store(nil)
+	s.log.Info().Strs("listen", s.serving.Load().addresses()).Msg("reloaded")
+	return nil
+}
+
+func (s *Server) reload(load func() (*Config, error)) error {
+	c, err := load()
+	if err != nil {
+		return err
+	}
+	if !sameJournal(s.serving.Load().config.Journal, c.Journal) {
+		return errors.New("journal: its settings cannot change while the server runs; restart it")
+	}
+	p, err := s.prepare(c)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return p.discard(errStopped)
+	}
+	s.commit(p)
+	return nil
+}
+
+// Check does all that [Start] does before it opens a journal or a socket.
+func Check(c *Config) error {
+	next, err := c.read()
+	if err != nil {
+		return err
+	}
+	k := compiler{serving: next, workers: 1, number: new(discard).Zone, secrets: make([]Secret, 1)}
+	_, err = k.compile()
+	return err
+}
+
+// prepared is a configuration with all that it takes to serve it.
+type prepared struct {
+	*serving
+	// succession is how the parked zones differ from those that are served, tell
+	// the zones whose secondaries are to be notified.
+	succession zonestore.Succession
+	tell       []wire.Name
+	groups     *secondary.Prepared
+	tables     map[netip.AddrPort]*table
+	pages      map[netip.AddrPort]http.Handler
+	// What follows is open, and new.
+	listeners map[netip.AddrPort]*listener
+	web       map[netip.AddrPort]*webServer
+	control   *controlServer // nil is none
+}
+
+// prepare reads, makes and opens all that a configuration needs. It may take
+// long, and fail; it changes nothing of what is served. Sockets come last: what
+// arrives at them waits until they are served.
+func (s *Server) prepare(c *Config) (*prepared, error) {
+	next, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	p := &prepared{
+		serving:   next,
+		pages:     s.pages(c),
+		listeners: make(map[netip.AddrPort]*listener),
+		web:       make(map[netip.AddrPort]*webServer),
+	}
+	p.succeed(s.serving.Load())
+	k := compiler{
+		serving: next, secrets: s.secrets, log: s.queryLog, workers: s.options.Workers, number: s.recorder.Zone,
+		source: (*transferSource)(s), served: &s.served, secondary: s.secondary,
+	}
+	if p.tables, err = k.compile(); err != nil {
+		return nil, err
+	}
+	if p.groups, err = secondary.Prepare(c.groups(), next.serves); err != nil {
+		return nil, err
+	}
+	if err := s.open(p); err != nil {
+		return nil, p.discard(err)
+	}
+	return p, nil
+}
+
+// open opens the sockets of a configuration that are not open already.
+func (s *Server) open(p *prepared) error {
+	for at := range p.tables {
+		l := s.listeners[at]
+		if l == nil {
+			var err error
+			if l, err = openListener(at, s.options.Workers); err != nil {
+				return err
+			}
+			p.listeners[at] = l
+		}
+		p.listen = append(p.listen, l.at)
+	}
+	slices.SortFunc(p.listen, netip.AddrPort.Compare)
+	for at := range p.pages {
+		if s.web[at] != nil {
+			continue
+		}
+		w, err := openWeb(at)
+		if err != nil {
+			return err
+		}
+		p.web[at] = w
+	}
+	c, err := s.openControl(p.config)
+	p.control = c
+	return err
+}
+
+// discard closes what is open and will not be served, and returns err with the
+// errors of that.
+func (p *prepared) discard(err error) error {
+	for _, l := range p.listeners {
+		err = errors.Join(err, l.closeUnused())
+	}
+	for _, w := range p.web {
+		err = errors.Join(err, w.close())
+	}
+	if p.control != nil {
+		err = errors.Join(err, p.control.closeUnused())
+	}
+	return err
+}
+
+// commit makes what is prepared what is served. It cannot fail. mu is held.
+func (s *Server) commit(p *prepared) {
+	for _, b := range p.config.Blocks {
+		for _, zone := range b.Zones {
+			s.recorder.SetLayouts(zone, b.Track.Layouts)
+		}
+	}
+	s.secondary.Configure(p.groups)
+	s.serving.Store(p.serving)
+	for at, t := range p.tables {
+		if l := p.listeners[at]; l != nil {
+			l.table.Store(t)
+			l.serve(s)
+			s.listeners[at] = l
+		} else {
+			s.listeners[at].table.Store(t)
+		}
+	}
+	s.notifier.SetTargets(p.config.notifyTargets())
+	s.notifier.Notify(p.tell)
+	for at, l := range s.listeners {
+		if p.tables[at] == nil {
+			delete(s.listeners, at)
+			s.closeListener(l)
+		}
+	}
+	s.switchPages(p)
+	s.switchControl(p)
+	if p.parked != nil {
+		s.log.Info().Int("zones", p.parked.Len()).Int("changed", len(p.succession.Changed)).Int("removed", p.succession.Removed).
+			Str("folder", p.config.Parked.Dir).Msg("parked zones loaded")
+	}
+}
+
+// closeListener answers what has arrived at an address, and closes it.
+func (s *Server) closeListener(l *listener) {
+	if err := l.close(&s.drops); err != nil {
+		s.log.Error().Err(err).Stringer("listen", l.at).Msg("closing a socket failed")
+	}
+}
+
+func sameJournal(a, b *Journal) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
