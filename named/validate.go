@@ -179,7 +179,7 @@ func (v *validator) track(t *Track) {
 		}
 	}
 	if t.TTL < 0 || t.TTL%time.Second != 0 {
-		v.fault("track.ttl: %v is no time in whole seconds", t.TTL)
+		v.fault("track.ttl: not a duration in whole seconds: %v", t.TTL)
 	}
 	v.path("journals", t.Journal)
 }

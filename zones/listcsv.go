@@ -125,7 +125,7 @@ func (r *listReader) rowOverride(line []byte, g *Group, mail, spf, a csvCell) (*
 	for field := range strings.FieldsSeq(a.text) {
 		addr, err := value.ParseAddr(field)
 		if err != nil {
-			r.fault(column(line, a.offset), field, "no IP address")
+			r.fault(column(line, a.offset), field, "not an IP address")
 			ok = false
 			continue
 		}
