@@ -21,13 +21,14 @@ func (a *app) applyCommand() *cobra.Command {
 	var allowed int
 	c := &cobra.Command{
 		Use:   "apply",
-		Short: "Write the zones, check them, and make the running servers follow",
-		Long: `Does what zones does, has the servers' own programs check the outcome, and makes
-the running servers follow: BIND by rndc, NSD by nsd-control, Knot by knotc. The
-key apply of the configuration names the servers and their control programs.
+		Short: "Write the zones, check them and reload the servers",
+		Long: `Does what zones does, checks the outcome with the programs of the nameservers,
+and reloads the running servers: BIND with rndc, NSD with nsd-control, Knot DNS
+with knotc, nullspfd with "nullspf server reload". The key apply of the
+configuration lists the servers and their control programs.
 
-Each server is told of what has changed since it was last told, so that a run
-that failed is made good by the next. Nothing is reloaded when a check fails.`,
+Each server is told what has changed since it was last told, so that a failed run
+is made up for by the next one. If a check fails, nothing is reloaded.`,
 		Example: `  # Add a domain. Which commands would follow?
   $ echo brand-new.example >>generic.txt
   $ nullspf apply --dry-run
@@ -50,7 +51,7 @@ that failed is made good by the next. Nothing is reloaded when a check fails.`,
 	}
 	a.addOutputFlags(c)
 	addAllowRemovals(c, &allowed)
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "write nothing and run nothing, print the commands")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the commands; write nothing and run nothing")
 	return c
 }
 

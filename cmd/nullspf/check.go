@@ -17,13 +17,14 @@ func (a *app) checkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check [--zone NAME FILE]",
 		Short: "Check configuration, lists and output, or a zone kept by hand",
-		Long: `Checks the configuration, the lists and the rules, then what "nullspf zones" has
-written: every zone file against the manifest, and the server configurations
-with the servers' own programs (named-checkconf -z, nsd-checkconf, knotc) where
-they are installed; what could not be checked is said.
+		Long: `Checks the configuration, the lists and the rules, then the output of "nullspf
+zones": every zone file against the manifest, and the server configurations with
+the programs of the nameservers (named-checkconf -z, nsd-checkconf, knotc,
+nullspfd -check). What could not be checked is reported. The exit status is 1
+when there are faults.
 
 With --zone, checks a zone file that is kept by hand instead: which of the
-records for domains without mail does it lack or contradict?`,
+records of a domain that sends no mail does it lack or contradict?`,
 		Example: `  $ nullspf check
   nullspf.yaml: 1 group, 3 domains, no faults
   bind      named/primary.conf                 ok

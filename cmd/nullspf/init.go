@@ -21,7 +21,8 @@ func (a *app) initCommand() *cobra.Command {
 		Use:   "init [DIR]",
 		Short: "Write a commented configuration and list to start from",
 		Long: `Writes nullspf.yaml, the list generic.txt and tsig.key with a fresh secret into
-DIR, the working directory by default. Files that exist are never overwritten.`,
+the directory DIR, by default the working directory. Existing files are never
+overwritten.`,
 		Example: `  # Write a configuration to start from into the directory site.
   $ nullspf init site
   wrote nullspf.yaml, generic.txt and tsig.key to site

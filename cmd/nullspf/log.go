@@ -22,13 +22,12 @@ func (a *app) logCommand() *cobra.Command {
 	f := &logFlags{}
 	c := &cobra.Command{
 		Use:   "log",
-		Short: "Ask the forgery log who forges mail from the domains",
-		Long: `Asks the forgery log: the journal folders that nullspfd writes, or copies of
-them. It may go on writing meanwhile; an event is seen a second after its answer
-at the latest.
+		Short: "Query the forgery log: who forges mail from the domains",
+		Long: `Queries the forgery log: the journals that nullspfd writes, or copies of them.
+nullspfd may be running; an event is visible within a second.
 
-The folders are those of the key journals of the configuration, or those given
-with --journal. The events of several folders count together.`,
+The journal directories are those of the key journals of the configuration, or
+those given with --journal. The events of several directories count together.`,
 		Example: `  # Which domains are forged, and from where?
   $ nullspf log top domain --since 7d
   $ nullspf log top net --domain brand.example
@@ -38,7 +37,7 @@ with --journal. The events of several folders count together.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.PersistentFlags().StringArrayVar(&f.journals, "journal", nil, "read the journal folder `DIR` instead of the configuration's; repeatable")
+	c.PersistentFlags().StringArrayVar(&f.journals, "journal", nil, "read the journal directory `DIR` instead of those of the configuration; may be repeated")
 	completeFlag(c, "journal", directories)
 	c.AddCommand(
 		a.logEventsCommand(f), a.logTopCommand(f), a.logTimelineCommand(f),
@@ -59,26 +58,27 @@ type logFlags struct {
 }
 
 func (f *logFlags) addFormat(c *cobra.Command) {
-	c.Flags().StringVar(&f.format, "format", string(forgerylog.Table), "`FORMAT` of the output: table, json, csv")
+	c.Flags().StringVar(&f.format, "format", string(forgerylog.Table), "output `FORMAT`: table, json, csv")
 	completeFlag(c, "format", formatValues)
 }
 
 const filterHelp = `
 
 Without filters, all attempts are selected. Filters can be combined; an event
-must pass each. A TEXT is looked for anywhere, in upper or lower case, in the
-form in which it is shown; =TEXT must be the whole. A TIME is 2026-11-20T15:04:05Z,
-a date (its beginning in UTC), or 7d, 24h, 90m for so long ago.`
+must match all of them. A TEXT matches anywhere in the field, in upper or lower
+case, in the form in which the field is shown; =TEXT must be the whole field. A
+TIME is 2026-11-20T15:04:05Z, a date (its beginning in UTC), or a duration before
+now: 7d, 24h, 90m.`
 
 func (f *logFlags) addFilters(a *app, c *cobra.Command) {
-	c.Flags().StringVar(&f.since, "since", "", "only events of this `TIME` or later")
-	c.Flags().StringVar(&f.until, "until", "", "only events before this `TIME`")
-	c.Flags().StringVar(&f.domain, "domain", "", "only forged domains with this `TEXT`")
-	c.Flags().StringVar(&f.ip, "ip", "", "only clients in this `PREFIX`, or of this address")
-	c.Flags().StringVar(&f.sender, "sender", "", "only senders, local@domain, with this `TEXT`")
-	c.Flags().StringVar(&f.helo, "helo", "", "only HELO names with this `TEXT`")
-	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only events of this `KIND`: exists, exp, classic, smtp, and with --packets minimised, other; repeatable")
-	c.Flags().BoolVar(&f.packets, "packets", false, "every question by itself instead of one event for each attempt")
+	c.Flags().StringVar(&f.since, "since", "", "only events since `TIME`")
+	c.Flags().StringVar(&f.until, "until", "", "only events before `TIME`")
+	c.Flags().StringVar(&f.domain, "domain", "", "only forged domains that contain `TEXT`")
+	c.Flags().StringVar(&f.ip, "ip", "", "only clients in `PREFIX`, or with this address")
+	c.Flags().StringVar(&f.sender, "sender", "", "only senders, local@domain, that contain `TEXT`")
+	c.Flags().StringVar(&f.helo, "helo", "", "only HELO names that contain `TEXT`")
+	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only events of `KIND`: exists, exp, classic, smtp, and with --packets minimised, other; may be repeated")
+	c.Flags().BoolVar(&f.packets, "packets", false, "count every query by itself instead of one event for each attempt")
 	completeFlag(c, "since", values(since))
 	completeFlag(c, "until", values(since))
 	completeFlag(c, "domain", a.publishedNames)

@@ -16,7 +16,7 @@ func (a *app) logTopCommand(f *logFlags) *cobra.Command {
 	var number int
 	c := &cobra.Command{
 		Use:   "top ip|net|sender|helo|domain|resolver",
-		Short: "Show the most frequent clients, networks, senders, domains",
+		Short: "Show the most frequent clients, networks, senders or domains",
 		Long: `Counts events by one of
 
   ip        the address of the client that sent the mail
@@ -24,10 +24,11 @@ func (a *app) logTopCommand(f *logFlags) *cobra.Command {
   sender    the envelope sender
   helo      the name that the client gave in HELO
   domain    the forged domain
-  resolver  the address of the resolver that asked
+  resolver  the address of the resolver that sent the query
 
-and shows the most frequent. Up to 1048576 different values are counted exactly;
-when there are more, it says by how much the counts may be too low.` + filterHelp,
+and shows the most frequent values. Up to 1048576 different values are counted
+exactly; when there are more, the output says by how much the counts may be too
+low.` + filterHelp,
 		Example: `  # The three busiest clients of the last week.
   $ nullspf log top ip -n 3 --since 7d
   COUNT  SHARE  IP
@@ -96,9 +97,9 @@ func (a *app) logTimelineCommand(f *logFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "timeline",
 		Short: "Count events by minute, hour or day",
-		Long: `Counts events by minute, hour or day in UTC. On a terminal each has a bar.
-Minutes, hours or days without events are shown too; of more than 24 in a row
-the table tells only how many they are.` + filterHelp,
+		Long: `Counts events by minute, hour or day in UTC, with bars on a terminal. Intervals
+without events are shown too; of more than 24 in a row the table shows only
+their number.` + filterHelp,
 		Example: `  # By day over the last month.
   $ nullspf log timeline --per day --since 30d
 
@@ -115,7 +116,7 @@ the table tells only how many they are.` + filterHelp,
 	}
 	f.addFilters(a, c)
 	f.addFormat(c)
-	c.Flags().StringVar(&per, "per", string(forgerylog.Hour), "`UNIT` of time: minute, hour, day")
+	c.Flags().StringVar(&per, "per", string(forgerylog.Hour), "interval `UNIT`: minute, hour, day")
 	completeFlag(c, "per", unitValues)
 	return c
 }

@@ -17,7 +17,7 @@ func (a *app) logEventsCommand(f *logFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "events",
 		Short: "Show the events of the forgery log",
-		Long:  `Shows the events of the forgery log, the oldest first.` + filterHelp,
+		Long:  `Shows the events of the forgery log, oldest first.` + filterHelp,
 		Example: `  # The two newest events from a network.
   $ nullspf log events --ip 203.0.113.0/24 --limit 2
   TIME                      KIND  CLIENT        DOMAIN                 SENDER                            HELO             RESOLVER       SERVER
@@ -74,11 +74,11 @@ func (a *app) logTailCommand(f *logFlags) *cobra.Command {
 	var follow bool
 	c := &cobra.Command{
 		Use:   "tail",
-		Short: "Show the newest events, and further ones as they come",
-		Long: `Shows the newest events of the forgery log and, with -f, further ones as they
-come, until it is interrupted. An attempt is shown within two seconds. When a
-receiver takes longer to ask its second question (exp=), the attempt is shown
-without local part and HELO name.` + filterHelp,
+		Short: "Show the newest events, and follow the log",
+		Long: `Shows the newest events of the forgery log and, with -f, new ones as they arrive,
+until it is interrupted. An attempt is shown within two seconds. When a receiver
+takes longer to send its second query (exp=), the attempt is shown without local
+part and HELO name.` + filterHelp,
 		Example: `  # Follow the log of one domain until Ctrl-C.
   $ nullspf log tail -f -n 1 --domain brand.example
   TIME                      KIND  CLIENT           DOMAIN         SENDER                  HELO             RESOLVER       SERVER
@@ -98,8 +98,8 @@ without local part and HELO name.` + filterHelp,
 	}
 	f.addFilters(a, c)
 	f.addFormat(c)
-	c.Flags().IntVarP(&number, "number", "n", 10, "begin with the newest `N` events")
-	c.Flags().BoolVarP(&follow, "follow", "f", false, "show further events as they come")
+	c.Flags().IntVarP(&number, "number", "n", 10, "start with the newest `N` events")
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "show new events as they arrive")
 	return c
 }
 

@@ -12,12 +12,12 @@ import (
 func (a *app) logStatsCommand(f *logFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "stats",
-		Short: "Show how many events each journal folder holds and lacks",
-		Long: `Shows of each journal folder how many events it holds, from when, and their size
-on disk; how many have expired; and how many are missing and why. Lost events
-were answered but not stored, as far as nullspfd has noted it; it does so once a
-minute. Gaps are numbers without events: reserved by a run that was killed, or
-damaged since.`,
+		Short: "Show size, age and losses of each journal",
+		Long: `Shows for each journal directory the number of events, their time and size on
+disk, how many have expired, and how many are missing and why. Lost events were
+answered but not stored, as far as nullspfd has recorded it, which it does once a
+minute. Gaps are sequence numbers without events: reserved by a process that was
+killed, or damaged since.`,
 		Example: `  $ nullspf log stats
   /etc/nullspf/var
     server       ns1.example.net
@@ -53,12 +53,12 @@ damaged since.`,
 func (a *app) logCheckCommand(f *logFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
-		Short: "Verify the files of journal folders",
-		Long: `Reads everything in the journal folders and verifies sums, numbers and order of
-the events, also while nullspfd writes. It changes nothing. A problem means that
-events are missing or wrong; a note, the remains of a mishap that cost nothing
-more; a gap, numbers without events for a reason that is known. The exit code is
-1 when there are problems.`,
+		Short: "Verify the files of journals",
+		Long: `Reads all files in the journal directories and verifies checksums, sequence
+numbers and the order of events, also while nullspfd writes. It changes nothing.
+A problem means that events are missing or wrong; a note, that a fault has left
+something behind but has cost nothing more; a gap, that sequence numbers have no
+events for a known reason. The exit status is 1 when there are problems.`,
 		Example: `  $ nullspf log check
   /etc/nullspf/var: 0 events in 0 segments, 100 events in 1 file not sealed; no problem
 

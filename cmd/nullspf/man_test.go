@@ -34,6 +34,9 @@ func TestManPages(t *testing.T) {
 	for _, p := range pages {
 		t.Run(p.file(), func(t *testing.T) {
 			text := p.render()
+			if !bytes.Contains(text, []byte("\n.SH EXAMPLES\n")) {
+				t.Error("no examples")
+			}
 			for _, want := range []string{`.TH "` + strings.ToUpper(p.name) + `" "` + p.section + `" "2026-11-20"`, "\n.SH NAME\n", "\n.SH SEE ALSO\n"} {
 				if !bytes.Contains(text, []byte(want)) {
 					t.Errorf("no %q", want)

@@ -18,10 +18,10 @@ func (a *app) planCommand() *cobra.Command {
 	var asJSON, all bool
 	c := &cobra.Command{
 		Use:   "plan",
-		Short: "Show what zones would change",
-		Long: `Shows which zones would be added, changed and removed and what becomes of their
-records, and changes nothing. Zones whose records change alike are shown
-together. The exit code is 2 when there are changes, 0 when there are none.`,
+		Short: "Show what would change",
+		Long: `Shows which zones would be added, changed and removed and how their records would
+change, and changes nothing. Zones that change alike are shown together. The
+exit status is 2 when there are changes, 0 when there are none.`,
 		Example: `  # What would another DMARC policy change?
   $ sed -i 's/policy: reject/policy: quarantine/' nullspf.yaml
   $ nullspf plan; echo $?
@@ -71,8 +71,8 @@ together. The exit code is 2 when there are changes, 0 when there are none.`,
 		},
 	}
 	a.addOutputFlags(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, every zone by itself")
-	c.Flags().BoolVar(&all, "all", false, "name every zone instead of the first few of each kind")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with every zone by itself")
+	c.Flags().BoolVar(&all, "all", false, "name all zones that change alike instead of the first ten")
 	return c
 }
 

@@ -27,8 +27,8 @@ func rootCommand() *cobra.Command {
 		Use:   "nullspf",
 		Short: "Publish and watch domains that send no mail",
 		Long: `nullspf is for owners of domains that send no mail. From lists of names it
-writes zone files, nameserver configurations and mail tables, makes the running
-servers follow, and checks what the world sees.
+writes zone files, nameserver configurations and mail tables, reloads the
+running servers, and verifies what they answer.
 
 Start with "nullspf init", then "nullspf zones".`,
 		Example: `  # Begin in an empty directory, and look at what would be written.
@@ -58,9 +58,9 @@ Start with "nullspf init", then "nullspf zones".`,
 // addOutputFlags adds the flags of the commands that build or look at what was
 // built.
 func (a *app) addOutputFlags(c *cobra.Command) {
-	c.Flags().StringVarP(&a.output, "output", "o", "", "use this output `DIR` instead of the configuration's")
+	c.Flags().StringVarP(&a.output, "output", "o", "", "use the output directory `DIR` instead of that of the configuration")
 	completeFlag(c, "output", directories)
-	c.Flags().BoolVar(&a.relative, "relative", false, "write file names relative to the output folder into the server configurations")
+	c.Flags().BoolVar(&a.relative, "relative", false, "write file names relative to the output directory into the server configurations")
 }
 
 // load reads the configuration and applies the flags.

@@ -19,10 +19,10 @@ func (a *app) serverCommand() *cobra.Command {
 	f := &serverFlags{}
 	c := &cobra.Command{
 		Use:   "server",
-		Short: "Ask a running nullspfd for its state, and tell it what to do",
-		Long: `Asks the nullspfd of this machine at its unix socket, which the directive
-control of its Corefile makes. The user who runs nullspfd and the members of its
-group may ask.
+		Short: "Show and control a running nullspfd",
+		Long: `Controls the nullspfd of this machine at its unix socket, which the directive
+control of its Corefile creates. The user who runs nullspfd and the members of
+its group can use it.
 
 The socket is the one given with --socket; else that of the key
 nullspfd.control, when there is a configuration with it; else
@@ -36,7 +36,7 @@ nullspfd.control, when there is a configuration with it; else
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.PersistentFlags().StringVar(&f.socket, "socket", "", "ask at the socket `PATH` instead of the configuration's")
+	c.PersistentFlags().StringVar(&f.socket, "socket", "", "use the socket `PATH` instead of that of the configuration")
 	completeFlag(c, "socket", files)
 	c.AddCommand(
 		a.serverStatusCommand(f), a.serverZonesCommand(f), a.serverZoneCommand(f),
@@ -100,11 +100,10 @@ func oneZone(c *cobra.Command, args []string) error {
 func (a *app) serverReloadCommand(f *serverFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "Have nullspfd read its configuration and the parked zones again",
-		Long: `Has nullspfd read its Corefile, the files that it names and the parked zones
-again, and waits until it serves them. No question is lost. When something is
-wrong, nullspfd goes on with what it has, the reason is told and the exit code
-is 1.`,
+		Short: "Reload the configuration and the parked zones",
+		Long: `Reloads the Corefile, the files that it names and the parked zones, and waits
+until they are in effect. No query is lost. When something is wrong, nullspfd
+keeps its present configuration, the reason is printed and the exit status is 1.`,
 		Example: `  $ nullspf server reload
   reloaded`,
 		Args: noArguments,
@@ -125,10 +124,10 @@ is 1.`,
 func (a *app) serverRetransferCommand(f *serverFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "retransfer ZONE",
-		Short: "Have nullspfd transfer a zone from its primary again",
-		Long: `Has nullspfd transfer a zone of which it is a secondary whole, whatever its
-serial number. It does not wait for the transfer: "nullspf server zone ZONE" shows
-what became of it. The zone that is there is served until the new one is complete.`,
+		Short: "Transfer a zone from its primary again",
+		Long: `Transfers a secondary zone again as a whole, whatever its serial number. The
+command does not wait for the transfer: "nullspf server zone ZONE" shows the
+outcome. The present version is served until the new one is complete.`,
 		Example: `  $ nullspf server retransfer brand.example
   brand.example: the transfer is scheduled`,
 		Args:              oneZone,
@@ -148,9 +147,9 @@ what became of it. The zone that is there is served until the new one is complet
 func (a *app) serverNotifyCommand(f *serverFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "notify ZONE",
-		Short: "Have nullspfd notify the secondaries of a zone",
-		Long: `Has nullspfd send notifications of a zone (RFC 1996) to its secondaries, as after
-a change. It does not wait for their answers: "nullspf server status" counts them,
+		Short: "Notify the secondaries of a zone",
+		Long: `Sends notifications of a zone (RFC 1996) to its secondaries, as after a change.
+The command does not wait for their answers: "nullspf server status" counts them,
 and the log names secondaries that do not answer.`,
 		Example: `  $ nullspf server notify brand.example
   brand.example: the notifications are scheduled`,

@@ -20,9 +20,9 @@ func (a *app) serverStatusCommand(f *serverFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the state of nullspfd",
-		Long: `Shows since when nullspfd runs, where it listens, how many zones it has in which
-state, its reloads, transfers and notifications since the start, and its
-problems. The exit code is 0 also when it has problems.`,
+		Long: `Shows when nullspfd was started, where it listens, how many zones it has by kind
+and state, the reloads, transfers and notifications since the start, and its
+problems. The exit status is 0 even when there are problems.`,
 		Example: `  $ nullspf server status
   nullspfd       (devel), process 5043
   started        2026-11-27T13:47:42Z, 11s ago

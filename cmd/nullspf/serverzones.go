@@ -20,22 +20,21 @@ func (a *app) serverZonesCommand(f *serverFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "zones",
 		Short: "List the zones of nullspfd",
-		Long: `Lists the zones that nullspfd has, with kind, state, serial number, the time at
-which they expire unless the primary confirms them, and why the last attempt to
-refresh them failed.
+		Long: `Lists the zones of nullspfd with kind, state, serial number, the time at which
+they expire unless the primary confirms them, and why the last refresh failed.
 
 The kinds are
 
-  parked     published by nullspf, served from its output folder
+  parked     published by nullspf, served from its output directory
   secondary  transferred from a primary
   catalog    a catalog zone, transferred or published
   tracking   an SPF tracking zone
 
 and the states
 
-  serving    questions are answered
-  waiting    it was never transferred: SERVFAIL
-  expired    no primary has confirmed it in time: SERVFAIL
+  serving    queries are answered
+  waiting    never transferred; queries get SERVFAIL
+  expired    not confirmed by a primary in time; queries get SERVFAIL
 
 With --json, each zone is an object in a line of its own.`,
 		Example: `  $ nullspf server zones
@@ -55,9 +54,9 @@ With --json, each zone is an object in a line of its own.`,
 			})
 		},
 	}
-	c.Flags().StringVar((*string)(&filter.State), "state", "", "only zones in this `STATE`: serving, waiting, expired")
+	c.Flags().StringVar((*string)(&filter.State), "state", "", "only zones in `STATE`: serving, waiting, expired")
 	completeFlag(c, "state", zoneStateValues)
-	c.Flags().StringVar((*string)(&filter.Kind), "kind", "", "only zones of this `KIND`: parked, secondary, catalog, tracking")
+	c.Flags().StringVar((*string)(&filter.Kind), "kind", "", "only zones of `KIND`: parked, secondary, catalog, tracking")
 	completeFlag(c, "kind", zoneKindValues)
 	c.Flags().BoolVar(&filter.Failing, "failing", false, "only zones whose last refresh failed")
 	f.addJSON(c)
@@ -89,10 +88,10 @@ func (a *app) serverZoneCommand(f *serverFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "zone ZONE",
 		Short: "Show a zone of nullspfd",
-		Long: `Shows what nullspfd knows of a zone: kind, state, serial number, records; of one
-that it transfers, its primaries and its times; and which secondaries it notifies.
-With --text, it prints the records that nullspfd serves, in the form of a zone
-file.`,
+		Long: `Shows a zone of nullspfd: kind, state, serial number and number of records; of a
+secondary zone also the primaries and the times of the refresh; and the
+secondaries that are notified. With --text, prints the records that are served,
+as a zone file.`,
 		Example: `  $ nullspf server zone brand.example
   zone      brand.example
   kind      parked

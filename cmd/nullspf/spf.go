@@ -16,7 +16,7 @@ import (
 func (a *app) spfCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "spf",
-		Short: "Show SPF records and the names that receivers ask for",
+		Short: "Show SPF records and the queries that they cause",
 		Example: `  # The record to publish, and what receivers will ask for.
   $ nullspf spf show track
   $ nullspf spf simulate --ip 192.0.2.7 --from info@brand.example --helo mail.example.org`,
@@ -31,7 +31,7 @@ func (a *app) spfCommand() *cobra.Command {
 type spfFlags struct{ zone, qualifier, layout string }
 
 func (f *spfFlags) addZone(a *app, c *cobra.Command) {
-	c.Flags().StringVar(&f.zone, "zone", "", "tracking `ZONE`; default: that of the configuration")
+	c.Flags().StringVar(&f.zone, "zone", "", "tracking `ZONE` instead of that of the configuration")
 	completeFlag(c, "zone", a.configured(trackingZoneOf))
 }
 
@@ -64,13 +64,13 @@ func (a *app) spfShowCommand() *cobra.Command {
 	f := &spfFlags{}
 	c := &cobra.Command{
 		Use:   "show [LAYOUT]",
-		Short: "Print the SPF record of a layout, or of all",
+		Short: "Print the SPF record of a layout, or of all layouts",
 		Long: `Prints the SPF record of a layout. The layouts are
 
-  plain     refuses all mail and tells nobody
-  beacon    receivers report the forger in exp= names
-  track     receivers report the forger in exists: and exp= names
-  classic   receivers report the forger in one exists: name, sender included`,
+  plain     refuses all mail and reports nothing
+  beacon    receivers report the client and the sender in exp= names
+  track     receivers report the client in exists: names, the sender in exp= names
+  classic   receivers report client and sender in one exists: name`,
 		Example: `  $ nullspf spf show --zone _spf.example.net
   plain    v=spf1 -all
   beacon   v=spf1 -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net
@@ -117,10 +117,10 @@ func (a *app) spfExplainCommand() *cobra.Command {
 	f := &spfFlags{}
 	c := &cobra.Command{
 		Use:   "explain NAME [TYPE]",
-		Short: "Decode a query name of the tracking zone",
-		Long: `Decodes a name that somebody asked the tracking zone for, as query logs show it,
-into client, sender, domain and HELO name. Without TYPE, that of the layout's
-own question is taken: A for exists: names, TXT for exp= names.`,
+		Short: "Decode a name of the tracking zone",
+		Long: `Decodes a name for which a receiver asked the tracking zone, as query logs show
+it, into client, sender, domain and HELO name. Without TYPE, the type is the one
+that the layout uses: A for exists: names, TXT for exp= names.`,
 		Example: `  $ nullspf spf explain mail.example.org.HE.info.LP.192.0.2.7.in-addr.CL.brand.example.FD.2._spf.example.net
   kind           exp
   client         192.0.2.7
@@ -192,8 +192,8 @@ func (a *app) spfSimulateCommand() *cobra.Command {
 	var ip, from, helo, domain string
 	c := &cobra.Command{
 		Use:   "simulate --ip IP --from SENDER --helo NAME",
-		Short: "Print the names that a receiver would ask for",
-		Long: `Prints the questions that a receiver asks while it checks a message against the
+		Short: "Print the queries that a receiver would send",
+		Long: `Prints the queries that a receiver sends while it checks a message against the
 record of a layout (RFC 7208), in order.`,
 		Example: `  $ nullspf spf simulate --ip 192.0.2.7 --from info@brand.example --helo mail.example.org
   TXT  brand.example
@@ -235,7 +235,7 @@ record of a layout (RFC 7208), in order.`,
 	c.Flags().StringVar(&ip, "ip", "", "`IP` address of the sending host")
 	c.Flags().StringVar(&from, "from", "", "envelope `SENDER`; empty for a bounce")
 	c.Flags().StringVar(&helo, "helo", "", "`NAME` that the host gives in HELO")
-	c.Flags().StringVar(&domain, "domain", "", "`DOMAIN` that is checked; default: that of the sender")
+	c.Flags().StringVar(&domain, "domain", "", "check this `DOMAIN` instead of that of the sender")
 	completeFlag(c, "domain", a.publishedNames)
 	_ = c.MarkFlagRequired("ip")
 	return c

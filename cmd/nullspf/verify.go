@@ -31,14 +31,15 @@ func (a *app) verifyCommand() *cobra.Command {
 	f := &verifyFlags{}
 	c := &cobra.Command{
 		Use:   "verify",
-		Short: "Ask the nameservers whether they serve every zone as planned",
-		Long: `Asks the nameservers about every domain of the lists: is the zone served, with
-authority, with the serial number of the manifest and the same everywhere, and
-are NS, MX, SPF and DMARC as planned? Deviations are shown as a table.
+		Short: "Verify that the nameservers serve every zone as planned",
+		Long: `Asks the nameservers about every domain on the lists: is the zone served
+authoritatively, with the serial number of the manifest, the same everywhere, and
+are its NS, MX, SPF and DMARC records as planned? Deviations are shown as a
+table.
 
-The servers are the primary's addresses and the secondaries' of the
-configuration, or those given with --server. The exit code is 1 when there are
-deviations or a server did not answer.`,
+The servers are the primary and the secondaries of the configuration, or those
+given with --server. The exit status is 1 when there are deviations or a server
+did not answer.`,
 		Example: `  # Ask all nameservers of the configuration.
   $ nullspf verify
   3 of 3 zones checked at 2 servers, 0 deviations
@@ -52,13 +53,13 @@ deviations or a server did not answer.`,
 			return a.verify(c.Context(), c.OutOrStdout(), f)
 		},
 	}
-	c.Flags().StringVarP(&a.output, "output", "o", "", "take the manifest from this `DIR` instead of the configuration's output")
+	c.Flags().StringVarP(&a.output, "output", "o", "", "use the manifest in the directory `DIR` instead of that in the output directory")
 	completeFlag(c, "output", directories)
-	c.Flags().StringArrayVar(&f.servers, "server", nil, "ask this `ADDRESS`, with an optional port, instead; repeatable")
+	c.Flags().StringArrayVar(&f.servers, "server", nil, "ask the server at `ADDRESS`, with an optional port, instead; may be repeated")
 	completeFlag(c, "server", a.configured(serversOf))
-	c.Flags().IntVar(&f.concurrency, "concurrency", verify.DefaultConcurrency, "as many as `N` questions under way")
-	c.Flags().DurationVar(&f.timeout, "timeout", verify.DefaultTimeout, "`TIME` to wait for an answer")
-	c.Flags().IntVar(&f.retries, "retries", verify.DefaultRetries, "ask `N` times more when there is no answer")
+	c.Flags().IntVar(&f.concurrency, "concurrency", verify.DefaultConcurrency, "send at most `N` queries at a time")
+	c.Flags().DurationVar(&f.timeout, "timeout", verify.DefaultTimeout, "wait `TIME` for an answer")
+	c.Flags().IntVar(&f.retries, "retries", verify.DefaultRetries, "repeat a query `N` times when there is no answer")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return c
 }

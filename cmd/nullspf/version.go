@@ -12,8 +12,9 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long: `Prints the version of the program. What was built from a commit that is no
-release has the time and the revision of the commit behind a plus sign.`,
+		Long: `Prints the version of the program. The version of a build from a commit that is
+not a release ends with the time and the revision of the commit, after a plus
+sign.`,
 		Example: `  $ nullspf version
   nullspf 0.1.0`,
 		Args: noArguments,

@@ -16,20 +16,20 @@ func (a *app) zonesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "zones",
 		Short: "Write zone files, server configurations and mail tables",
-		Long: `Reads the configuration and the lists, and writes below the output folder:
+		Long: `Reads the configuration and the lists, and writes below the output directory:
 
   zones/NAME.zone    a zone file for each domain
   include/           records for zones kept by hand, DMARC report authorisations
   named/ nsd/ knot/ nullspfd/
                      configurations for the servers of the key servers
-  catalog.zone       the catalog of all zones (RFC 9432)
+  catalog.zone       the catalog zone with all zones (RFC 9432)
   mail/              tables for sendmail and Postfix
   manifest           name, group, serial number and content hash of each zone
 
-Files that would not change are left alone, and a zone's serial number rises
-only when its content changes. Wrong input is refused as a whole: then nothing
-is written. A run that would remove many domains is refused with exit code 3
-unless --allow-removals names their number.`,
+Files that would not change are left alone, and the serial number of a zone
+rises only when its content changes. If there is an error in the configuration
+or in a list, nothing is written. A run that would remove many domains is
+refused with exit status 3 unless --allow-removals gives their number.`,
 		Example: `  # Add a domain and write what changes.
   $ echo brand-new.example >>generic.txt
   $ nullspf zones
@@ -57,7 +57,7 @@ unless --allow-removals names their number.`,
 }
 
 func addAllowRemovals(c *cobra.Command, allowed *int) {
-	c.Flags().IntVar(allowed, "allow-removals", 0, "remove `N` zones, the exact number, when it is more than the safety limit")
+	c.Flags().IntVar(allowed, "allow-removals", 0, "allow the removal of exactly `N` zones, more than the safety limit")
 }
 
 // building is a job with the plan of its output folder.
