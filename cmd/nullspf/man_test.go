@@ -287,3 +287,36 @@ func readDocument(t *testing.T, path string) string {
 	}
 	return string(text)
 }
+
+// TestPlacesExist checks that the places at which CONTRIBUTING.md has
+// contributors begin are there, and hold what they are to look for.
+func TestPlacesExist(t *testing.T) {
+	_, section, _ := strings.Cut(readDocument(t, "CONTRIBUTING.md"), "\n## Where is it\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	code := regexp.MustCompile("`([^`]+)`")
+	tasks := 0
+	for line := range strings.Lines(section) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 5 || !strings.Contains(cells[2], "`") {
+			continue
+		}
+		tasks++
+		paths, word, named := strings.Cut(cells[2], ": ")
+		text := ""
+		for _, m := range code.FindAllStringSubmatch(paths, -1) {
+			path := filepath.Join(root, m[1])
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Errorf("%s: %v", strings.TrimSpace(cells[1]), err)
+			} else if !info.IsDir() {
+				text += readDocument(t, m[1])
+			}
+		}
+		if m := code.FindStringSubmatch(word); named && (m == nil || !strings.Contains(text, m[1])) {
+			t.Errorf("%s: no %s there", strings.TrimSpace(cells[1]), word)
+		}
+	}
+	if tasks < 12 {
+		t.Errorf("only %d tasks", tasks)
+	}
+}
