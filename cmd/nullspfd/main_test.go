@@ -80,8 +80,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"-version"}, 0, "nullspfd ", ""},
 		{[]string{"-help"}, 0, "", "-conf FILE"},
 		{[]string{"-conf", good, "-check"}, 0, good + ": ok\n", ""},
-		{[]string{"-conf", bad, "-check"}, 1, "", bad + ":2 - Error during parsing: Unknown directive 'spftrak'"},
-		{[]string{"-conf", bad}, 1, "", bad + ":2 - "},
+		{[]string{"-conf", bad, "-check"}, 1, "", bad + ":2: Unknown directive 'spftrak'"},
+		{[]string{"-conf", bad}, 1, "", bad + ":2: "},
 		{[]string{"-conf", filepath.Join(dir, "none"), "-check"}, 1, "", "no such file or directory"},
 		{[]string{"-colour"}, 2, "", "flag provided but not defined"},
 		{[]string{"serve"}, 2, "", `unexpected argument \"serve\"`},
@@ -205,7 +205,7 @@ func TestSignals(t *testing.T) {
 	writeFile(t, path, "_spf.example.net {\n    nonsense\n}\n")
 	d.signal(t, syscall.SIGUSR1)
 	line := d.wait(t, "reload failed", 1)
-	if reason, _ := line["error"].(string); line["level"] != "error" || !strings.Contains(reason, path+":2 - ") {
+	if reason, _ := line["error"].(string); line["level"] != "error" || !strings.Contains(reason, path+":2: ") {
 		t.Errorf("line %v", line)
 	}
 	if got := explanation(t, at); got != "second" {
@@ -340,7 +340,7 @@ func TestWaitsForZones(t *testing.T) {
 	writeFile(t, published, "_spf.example.net {\n    nonsense\n}\n")
 	d.signal(t, syscall.SIGHUP)
 	line := d.wait(t, "reload failed; there is still nothing to serve", 2)
-	if reason, _ := line["error"].(string); !strings.Contains(reason, published+":2 - ") {
+	if reason, _ := line["error"].(string); !strings.Contains(reason, published+":2: ") {
 		t.Errorf("line %v", line)
 	}
 	writeFile(t, published, fmt.Sprintf(corefileText, "x", "127.0.0.1:0"))

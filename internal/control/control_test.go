@@ -89,9 +89,9 @@ func TestZoneTextBreaksOff(t *testing.T) {
 }
 
 func TestOrders(t *testing.T) {
-	f := &fake{reload: errors.New("Corefile:3 - bind: no address")}
+	f := &fake{reload: errors.New("Corefile:3: bind: no address")}
 	c := serve(t, f)
-	if err := c.Reload(t.Context()); err == nil || err.Error() != "Corefile:3 - bind: no address" {
+	if err := c.Reload(t.Context()); err == nil || err.Error() != "Corefile:3: bind: no address" {
 		t.Errorf("reload: %v", err)
 	}
 	f.reload = nil

@@ -1,28 +1,29 @@
 package corefile
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
-	"github.com/coredns/caddy"
 	"golang.org/x/sys/unix"
 
 	"nullspf/internal/value"
 )
 
 // bind ADDRESS...
-func (r *reader) setupBind(c *caddy.Controller) error {
-	b := r.block(c)
-	return once(c, func(args []string) error {
+func readBind(s *statements) error {
+	b := s.block
+	return s.once(func(args []string) error {
 		if len(args) == 0 {
-			return c.Errf("bind needs IP addresses")
+			return errors.New("write IP addresses, such as 192.0.2.1")
 		}
 		for _, arg := range args {
 			a, err := value.ParseAddr(arg)
 			if err != nil {
-				return c.Errf("bind: %v", err)
+				return err
 			}
 			if slices.Contains(b.bind, a) {
-				return c.Errf("bind: %s is given twice", a)
+				return fmt.Errorf("%s is given twice", a)
 			}
 			b.bind = append(b.bind, a)
 		}

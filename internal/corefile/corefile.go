@@ -10,7 +10,9 @@
 //	    journal /var/lib/nullspf/journal
 //	}
 //
-// A file holds a directive, or some that belong together.
+// A file holds a directive, or some that belong together. An error says where:
+//
+//	Corefile:5: spftrack: ttl: not a duration: "60x"; write 90s, 15m, 2h, 7d
 package corefile
 
 import (
@@ -30,24 +32,21 @@ import (
 const serverType = "nullspf"
 
 // directives, in the order in which they are read.
-var directives = []struct {
-	name  string
-	setup func(*reader, *caddy.Controller) error
-}{
-	{"bind", (*reader).setupBind},
-	{"spftrack", (*reader).setupTrack},
-	{"tsig", (*reader).setupKeys},
-	{"parked", (*reader).setupParked},
-	{"transfer", (*reader).setupTransfer},
-	{"secondary", (*reader).setupSecondary},
-	{"rrl", (*reader).setupLimit},
-	{"journal", (*reader).setupJournal},
-	{"cookies", (*reader).setupCookies},
-	{"metrics", (*reader).setupMetrics},
-	{"health", (*reader).setupHealth},
-	{"control", (*reader).setupControl},
-	{"log", (*reader).setupLog},
-	{"errors", (*reader).setupErrors},
+var directives = []directive{
+	{"bind", readBind, nil},
+	{"spftrack", readTrack, trackSettings.names()},
+	{"tsig", readKeys, nil},
+	{"parked", readParked, nil},
+	{"transfer", readTransfer, transferSettings.names()},
+	{"secondary", readSecondary, secondarySettings.names()},
+	{"rrl", readLimit, limitSettings.names()},
+	{"journal", readJournal, journalSettings.names()},
+	{"cookies", readCookies, nil},
+	{"metrics", readMetrics, nil},
+	{"health", readHealth, nil},
+	{"control", readControl, nil},
+	{"log", readLog, nil},
+	{"errors", readErrors, nil},
 }
 
 func init() {
@@ -55,7 +54,12 @@ func init() {
 	for i, d := range directives {
 		names[i] = d.name
 		caddy.RegisterPlugin(d.name, caddy.Plugin{ServerType: serverType, Action: func(c *caddy.Controller) error {
-			return d.setup(c.Context().(*reader), c)
+			f := c.Context().(*reader)
+			s := &statements{c, d.name, f, f.blocks[c.ServerBlockIndex]}
+			if err := d.read(s); err != nil {
+				return &Error{s.position(), d.name, err}
+			}
+			return nil
 		}})
 	}
 	caddy.RegisterServerType(serverType, caddy.ServerType{
@@ -102,6 +106,10 @@ func Load(path string) (config *nameserver.Config, err error) {
 		if r.keyError != nil {
 			err = r.keyError
 		}
+		var fault *Error
+		if !errors.As(err, &fault) {
+			err = errors.New(strings.Replace(err.Error(), " - Error during parsing: ", ": ", 1)) // caddy's
+		}
 		return nil, err
 	}
 	return r.finish()
@@ -141,7 +149,7 @@ func (r *reader) InspectServerBlocks(_ string, blocks []caddyfile.ServerBlock) (
 			}
 			k, err := parseKey(key)
 			if err != nil {
-				r.keyError = fmt.Errorf("%s - %w", position, err)
+				r.keyError = fmt.Errorf("%s: %w", position, err)
 				return nil, r.keyError
 			}
 			b.keys = append(b.keys, k)
@@ -161,7 +169,7 @@ func (r *reader) finish() (*nameserver.Config, error) {
 	}
 	for _, b := range r.blocks {
 		if err := b.finish(); err != nil {
-			return nil, fmt.Errorf("%s - %w", b.Position, err)
+			return nil, fmt.Errorf("%s: %w", b.Position, err)
 		}
 		r.config.Blocks = append(r.config.Blocks, b.Block)
 	}

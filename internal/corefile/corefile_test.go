@@ -54,7 +54,7 @@ func TestBadCorefiles(t *testing.T) {
 // secret returns what a file with one secret holds.
 func secret(t *testing.T, path string) nameserver.Secret {
 	t.Helper()
-	secrets, err := nameserver.ReadSecrets(path)
+	secrets, err := readSecrets(path)
 	if err != nil || len(secrets) != 1 {
 		t.Fatal(secrets, err)
 	}

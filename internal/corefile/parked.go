@@ -1,20 +1,19 @@
 package corefile
 
 import (
-	"github.com/coredns/caddy"
+	"errors"
 
 	"nullspf/internal/nameserver"
 )
 
 // parked DIR
-func (r *reader) setupParked(c *caddy.Controller) error {
-	b := r.block(c)
-	return once(c, func(args []string) error {
+func readParked(s *statements) error {
+	return s.once(func(args []string) error {
 		if len(args) != 1 {
-			return c.Errf(`parked needs one folder, the output of "nullspf zones"`)
+			return errors.New(`write one directory, the output of "nullspf zones"`)
 		}
-		b.Parked = true
-		b.stored = append(b.stored, "parked")
-		return setGlobal(r, c, "parked", &r.config.Parked, &nameserver.Parked{Dir: args[0]})
+		s.block.Parked = true
+		s.block.stored = append(s.block.stored, s.name)
+		return setGlobal(s, &s.file.config.Parked, &nameserver.Parked{Dir: args[0]})
 	})
 }

@@ -1,12 +1,11 @@
 package corefile
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"time"
-
-	"github.com/coredns/caddy"
 
 	"nullspf/internal/nameserver"
 	"nullspf/internal/value"
@@ -14,97 +13,85 @@ import (
 )
 
 // spftrack { ... }
-func (r *reader) setupTrack(c *caddy.Controller) error {
-	b := r.block(c)
-	return once(c, func(args []string) error {
-		if len(args) > 0 {
-			return c.Errf("spftrack: unexpected %q; its settings stand in a block", args[0])
+func readTrack(s *statements) error {
+	t := &s.block.Track
+	return s.once(func(args []string) error {
+		t.Position = s.position()
+		if err := noArguments(args); err != nil {
+			return err
 		}
-		b.Track.Position = position(c)
-		return options(c, func(key string, args []string) error { return setTrack(&b.Track, key, args) })
+		return trackSettings.read(s, t)
 	})
 }
 
-func setTrack(t *nameserver.Track, key string, args []string) (err error) {
-	if len(args) == 0 {
-		switch key {
-		case "nameservers", "layouts", "explain", "ttl", "apex_ttl", "txt", "address":
-			return fmt.Errorf("%s needs a value", key)
-		}
+var trackSettings = settings[*nameserver.Track]{
+	{name: "nameservers", set: setNameservers},
+	{name: "layouts", set: setLayouts},
+	{name: "explain", set: one(setExplain)},
+	{name: "ttl", set: parsed(parseTTL, func(t *nameserver.Track) *time.Duration { return &t.TTL })},
+	{name: "apex_ttl", set: parsed(parseTTL, func(t *nameserver.Track) *time.Duration { return &t.ApexTTL })},
+	{name: "txt", set: setTXT},
+	{name: "address", set: addAddresses, repeated: true},
+}
+
+func setNameservers(t *nameserver.Track, hosts []string) error {
+	if len(hosts) > nameserver.MaxNameservers {
+		return fmt.Errorf("%d hosts; %d are allowed", len(hosts), nameserver.MaxNameservers)
 	}
-	switch key {
-	case "nameservers":
-		t.Nameservers, err = parseNames(args)
-	case "layouts":
-		t.Layouts = nil
-		for _, arg := range args {
-			l, err := spftrack.ParseLayout(arg)
-			if err != nil {
-				return err
-			}
-			t.Layouts = append(t.Layouts, l)
+	for _, host := range hosts {
+		name, err := parseName(host)
+		if err != nil {
+			return err
 		}
-	case "explain":
-		t.Explain, err = parseExplain(args)
-	case "ttl":
-		t.TTL, err = parseTTL(key, args)
-	case "apex_ttl":
-		t.ApexTTL, err = parseTTL(key, args)
-	case "txt":
-		size := 0
-		for _, arg := range args {
-			size += len(arg)
+		if slices.Contains(t.Nameservers, name) {
+			return fmt.Errorf("%s is given twice", name)
 		}
-		if size > nameserver.MaxApexTXT {
-			return fmt.Errorf("txt: %d octets of text; %d are allowed", size, nameserver.MaxApexTXT)
-		}
-		t.TXT = args
-	case "address":
-		return addAddresses(t, args)
-	default:
-		return fmt.Errorf("unknown setting %q of spftrack; there are nameservers, layouts, explain, ttl, apex_ttl, txt and address", key)
+		t.Nameservers = append(t.Nameservers, name)
 	}
+	return nil
+}
+
+func setLayouts(t *nameserver.Track, names []string) error {
+	t.Layouts = nil
+	for _, name := range names {
+		l, err := spftrack.ParseLayout(name)
+		if err != nil {
+			return err
+		}
+		t.Layouts = append(t.Layouts, l)
+	}
+	return nil
+}
+
+func setExplain(t *nameserver.Track, text string) error {
+	if len(text) > nameserver.MaxExplain {
+		return fmt.Errorf("%d bytes; %d are allowed", len(text), nameserver.MaxExplain)
+	}
+	_, err := spftrack.CompileExplanation(text)
+	t.Explain = text
 	return err
 }
 
-func parseNames(args []string) (names []string, err error) {
-	if len(args) > nameserver.MaxNameservers {
-		return nil, fmt.Errorf("nameservers: %d hosts; %d are allowed", len(args), nameserver.MaxNameservers)
+func setTXT(t *nameserver.Track, texts []string) error {
+	size := 0
+	for _, text := range texts {
+		size += len(text)
 	}
-	for _, arg := range args {
-		name, err := parseName(arg)
-		if err != nil {
-			return nil, fmt.Errorf("nameservers: %w", err)
-		}
-		if slices.Contains(names, name) {
-			return nil, fmt.Errorf("nameservers: %s is given twice", name)
-		}
-		names = append(names, name)
+	if size > nameserver.MaxApexTXT {
+		return fmt.Errorf("%d bytes of text; %d are allowed", size, nameserver.MaxApexTXT)
 	}
-	return names, nil
-}
-
-func parseExplain(args []string) (string, error) {
-	if len(args) != 1 {
-		return "", fmt.Errorf("explain needs one text, in quotes")
-	}
-	if len(args[0]) > nameserver.MaxExplain {
-		return "", fmt.Errorf("explain: %d octets; %d are allowed", len(args[0]), nameserver.MaxExplain)
-	}
-	if _, err := spftrack.CompileExplanation(args[0]); err != nil {
-		return "", fmt.Errorf("explain: %w", err)
-	}
-	return args[0], nil
+	t.TXT = texts
+	return nil
 }
 
 // address HOST IP...
 func addAddresses(t *nameserver.Track, args []string) error {
 	if len(args) < 2 {
-		return fmt.Errorf("address needs a nameserver and its IP addresses")
+		return errors.New("write a nameserver and its IP addresses")
 	}
 	host, err := parseName(args[0])
 	if err != nil {
-		return fmt.Errorf("address: %w", err)
+		return err
 	}
 	if t.Addresses == nil {
 		t.Addresses = make(map[string][]netip.Addr)
@@ -112,23 +99,17 @@ func addAddresses(t *nameserver.Track, args []string) error {
 	for _, arg := range args[1:] {
 		a, err := value.ParseAddr(arg)
 		if err != nil {
-			return fmt.Errorf("address: %w", err)
+			return err
 		}
 		t.Addresses[host] = append(t.Addresses[host], a)
 	}
 	return nil
 }
 
-func parseTTL(key string, args []string) (time.Duration, error) {
-	if len(args) != 1 {
-		return 0, fmt.Errorf("%s needs one time", key)
+func parseTTL(text string) (time.Duration, error) {
+	d, err := value.ParseDuration(text)
+	if err == nil && d > nameserver.MaxTTL {
+		err = fmt.Errorf("%s is more than a week", text)
 	}
-	d, err := value.ParseDuration(args[0])
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", key, err)
-	}
-	if d > nameserver.MaxTTL {
-		return 0, fmt.Errorf("%s: %s is more than a week", key, args[0])
-	}
-	return d, nil
+	return d, err
 }

@@ -1,12 +1,8 @@
 package nameserver
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"net/netip"
-	"os"
 )
 
 // Server cookies are valid for an hour, may be five minutes ahead of our
@@ -22,36 +18,6 @@ const MaxSecrets = 4
 
 // Secret is a server secret of DNS cookies.
 type Secret [16]byte
-
-// ReadSecrets reads a file of server secrets: 32 hexadecimal digits a line,
-// comments after "#", four lines at most. The error names file and line and
-// never what stands there.
-func ReadSecrets(path string) ([]Secret, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("cookies: secret file: %w", err)
-	}
-	var secrets []Secret
-	for i, line := range bytes.Split(data, []byte("\n")) {
-		line, _, _ = bytes.Cut(line, []byte("#"))
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 {
-			continue
-		}
-		var s Secret
-		if n, err := hex.Decode(s[:], line[:min(len(line), 2*len(s))]); err != nil || n != len(s) || len(line) != 2*len(s) {
-			return nil, fmt.Errorf("cookies: %s:%d: a secret is 32 hexadecimal digits, such as \"openssl rand -hex 16\" writes", path, i+1)
-		}
-		secrets = append(secrets, s)
-	}
-	if len(secrets) == 0 {
-		return nil, fmt.Errorf("cookies: %s holds no secret; write 32 hexadecimal digits", path)
-	}
-	if len(secrets) > MaxSecrets {
-		return nil, fmt.Errorf("cookies: %s holds %d secrets; %d are allowed", path, len(secrets), MaxSecrets)
-	}
-	return secrets, nil
-}
 
 // cookieJar makes and checks interoperable server cookies (RFC 9018):
 //

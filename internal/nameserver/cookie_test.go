@@ -3,12 +3,9 @@ package nameserver
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -103,34 +100,6 @@ func TestCookieVectors(t *testing.T) {
 				t.Error("the cookie is from the future")
 			}
 		})
-	}
-}
-
-func TestReadSecrets(t *testing.T) {
-	const a, b = "e5e973e5a6b2a43f48e7dc849e37bfcf", "DD3BDF9344B678B185A6F5CB60FCA715"
-	path := filepath.Join(t.TempDir(), "secrets")
-	for _, c := range []struct{ text, err string }{
-		{a, ""},
-		{"# the new one\n" + a + "\n\n  " + b + " # the old one\r\n", ""},
-		{"", "holds no secret"},
-		{"# nothing\n", "holds no secret"},
-		{a + "\n" + a[:31], ":2: a secret is 32 hexadecimal digits"},
-		{a + "0", ":1: a secret is"},
-		{strings.Repeat("x", 32), ":1: a secret is"},
-		{strings.Repeat(a+"\n", 5), "holds 5 secrets; 4 are allowed"},
-	} {
-		secrets, err := ReadSecrets(writeFile(t, path, c.text))
-		switch {
-		case c.err == "" && (err != nil || len(secrets) == 0 || secrets[0] != mustSecret(t, a)):
-			t.Errorf("%q: %x, %v", c.text, secrets, err)
-		case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err) || secrets != nil):
-			t.Errorf("%q: error %v, want %q", c.text, err, c.err)
-		case err != nil && strings.Contains(err.Error(), a[:8]):
-			t.Errorf("the error tells a secret: %v", err)
-		}
-	}
-	if _, err := ReadSecrets(path + "x"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing file: %v", err)
 	}
 }
 

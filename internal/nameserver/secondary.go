@@ -38,14 +38,14 @@ func (s *serving) checkSecondary() error {
 		for _, list := range [][]wire.Name{g.Zones, g.Catalogs} {
 			for _, name := range list {
 				if s.serves(name) {
-					return fmt.Errorf("%s - secondary: %s is a parked or a tracking zone already", g.Position, name)
+					return fmt.Errorf("%s: secondary: %s is a parked or a tracking zone already", g.Position, name)
 				}
 			}
 		}
 	}
 	var fault *secondary.GroupError
 	if err := secondary.CheckGroups(c.groups()); errors.As(err, &fault) {
-		return fmt.Errorf("%s - %w", c.Secondary[fault.Index].Position, err)
+		return fmt.Errorf("%s: %w", c.Secondary[fault.Index].Position, err)
 	}
 	return nil
 }

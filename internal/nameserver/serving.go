@@ -25,7 +25,7 @@ func (c *Config) read() (*serving, error) {
 	if p := c.Parked; p != nil {
 		var err error
 		if s.parked, err = zonestore.LoadParked(p.Dir); err != nil {
-			return nil, fmt.Errorf("%s - parked: %w", p.Position, err)
+			return nil, fmt.Errorf("%s: parked: %w", p.Position, err)
 		}
 	}
 	return s, s.checkSecondary()

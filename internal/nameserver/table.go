@@ -139,7 +139,7 @@ func (c *compiler) zones() ([]servedZone, error) {
 		if len(b.Zones) == 0 {
 			for _, at := range b.Listen {
 				if other := served[place{"", at}]; other != nil {
-					return nil, fmt.Errorf("%s - the block at %s serves %s already; make one block of both", b.Position, other.Position, at)
+					return nil, fmt.Errorf("%s: the block at %s serves %s already; make one block of both", b.Position, other.Position, at)
 				}
 				served[place{"", at}] = b
 			}
@@ -147,21 +147,21 @@ func (c *compiler) zones() ([]servedZone, error) {
 			zones = append(zones, servedZone{c.stored(b), 0, b, &limit})
 		}
 		if err := b.checkAddresses(); err != nil {
-			return nil, fmt.Errorf("%s - %w", b.Track.Position, err)
+			return nil, fmt.Errorf("%s: spftrack: %w", b.Track.Position, err)
 		}
 		for _, name := range b.Zones {
 			number, err := c.number(name)
 			if err != nil {
-				return nil, fmt.Errorf("%s - %w", b.Position, err)
+				return nil, fmt.Errorf("%s: %w", b.Position, err)
 			}
 			z, err := newTrackZone(name, number, &b.Track)
 			if err != nil {
-				return nil, fmt.Errorf("%s - %w", b.Position, err)
+				return nil, fmt.Errorf("%s: spftrack: %w", b.Track.Position, err)
 			}
 			zones = append(zones, servedZone{z, len(z.apex), b, &limit})
 			for _, at := range b.Listen {
 				if other := served[place{name, at}]; other != nil {
-					return nil, fmt.Errorf("%s - zone %s is already served at %s, by the block at %s", b.Position, name, at, other.Position)
+					return nil, fmt.Errorf("%s: zone %s is already served at %s, by the block at %s", b.Position, name, at, other.Position)
 				}
 				served[place{name, at}] = b
 			}
