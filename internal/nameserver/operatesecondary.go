@@ -115,3 +115,19 @@ func addSecondary(status *control.Status, s secondary.Status) {
 	}
 	status.Notifies.Received, status.Notifies.Ignored = s.NotifyAccepted, s.NotifyRefused
 }
+
+// secondaryProblems says what an operator should look at.
+func secondaryProblems(s secondary.Status) (problems []string) {
+	add := func(n int, one, many, do string) {
+		switch {
+		case n == 1:
+			problems = append(problems, "1 secondary zone "+one+do)
+		case n > 1:
+			problems = append(problems, fmt.Sprintf("%d secondary zones %s%s", n, many, do))
+		}
+	}
+	add(s.Zones[secondary.ZoneExpired]+s.Catalogs[secondary.ZoneExpired], "has expired", "have expired",
+		", because no primary has answered for longer than the SOA's expire time; queries are answered with SERVFAIL")
+	add(s.Unsaved, "is", "are", " served, but not stored, because files cannot be written; see the log")
+	return problems
+}

@@ -44,6 +44,17 @@ func TestRateTable(t *testing.T) {
 	if n := count("192.0.2.1", 1000); n != 100 {
 		t.Errorf("%d answers after the clock went back, want 100", n)
 	}
+	// A clock that is ahead for a moment leaves nothing behind.
+	now += 365 * 24 * int64(time.Hour)
+	count("192.0.2.1", 1000)
+	now -= 365 * 24 * int64(time.Hour)
+	if n := count("192.0.2.1", 1000); n != 100 {
+		t.Errorf("%d answers after the clock went ahead and back, want 100", n)
+	}
+	now += int64(time.Second)
+	if n := count("192.0.2.1", 1000); n != 100 {
+		t.Errorf("%d answers a second later, want 100", n)
+	}
 }
 
 // A flood from everywhere takes no memory, and evicts buckets at worst.

@@ -3,6 +3,7 @@ package nameserver
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -161,9 +162,25 @@ func TestSecondary(t *testing.T) {
 
 	})
 
-	// Without its primary, the server begins with what is on disk.
-	startServer(t, config(), Options{})
-	if r := question("third.example.", dns.TypeSOA); r.Rcode != dns.RcodeSuccess || len(r.Answer) != 1 {
-		t.Errorf("after a restart: %v", r)
+	t.Run("without primary", func(t *testing.T) {
+		s := startServer(t, config(), Options{})
+		if r := question("third.example.", dns.TypeSOA); r.Rcode != dns.RcodeSuccess || len(r.Answer) != 1 {
+			t.Errorf("after a restart: %v", r)
+		}
+		if h := s.Health(); h.Status != "ok" {
+			t.Errorf("%+v", h)
+		}
+	})
+
+	old := time.Now().AddDate(-1, 0, 0)
+	if err := os.Chtimes(filepath.Join(store, "third.example.zone"), time.Time{}, old); err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t, config(), Options{})
+	if r := question("third.example.", dns.TypeSOA); r.Rcode != dns.RcodeServerFailure {
+		t.Errorf("an expired zone: %v", r)
+	}
+	if h := s.Health(); h.Status != "degraded" || len(h.Problems) != 1 || !strings.HasPrefix(h.Problems[0], "1 secondary zone has expired") {
+		t.Errorf("%+v", h)
 	}
 }

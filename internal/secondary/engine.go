@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -16,8 +15,8 @@ import (
 // Options are what a secondary needs.
 type Options struct {
 	Logger zerolog.Logger
-	// Clock is the time of day; nil is [time.Now].
-	Clock func() time.Time
+	// Clock is that of the process when zero.
+	Clock Clock
 	// Connect returns what speaks with a primary over at most so many
 	// connections; nil is [xfr.NewClient].
 	Connect func(p xfr.Primary, l xfr.Limits, connections int) Refresher
@@ -37,7 +36,7 @@ const DefaultMaxMembers = 2_000_000
 type Engine struct {
 	options Options
 	log     zerolog.Logger
-	clock   func() time.Time
+	clock   clock
 	table   zonestore.Table
 	counts  counts
 
@@ -56,9 +55,6 @@ var _ xfr.Source = (*Engine)(nil)
 
 // New returns an engine without zones.
 func New(o Options) *Engine {
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
 	if o.Bounds == (Bounds{}) {
 		o.Bounds = DefaultBounds
 	}
@@ -68,13 +64,13 @@ func New(o Options) *Engine {
 	if o.Connect == nil {
 		o.Connect = func(p xfr.Primary, l xfr.Limits, connections int) Refresher { return xfr.NewClient(p, l, connections) }
 	}
-	e := &Engine{options: o, log: o.Logger, clock: o.Clock, ended: make(chan struct{})}
+	e := &Engine{options: o, log: o.Logger, clock: startClock(o.Clock), ended: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
 	e.catalogs = consumer{log: o.Logger, counts: &e.counts, most: o.MaxMembers}
-	e.keeper = keeper{schedule: &e.schedule, counts: &e.counts, log: o.Logger, unsaved: make(map[*zone]bool)}
+	e.keeper = keeper{schedule: &e.schedule, counts: &e.counts, log: o.Logger, clock: &e.clock, unsaved: make(map[*zone]bool)}
 	r := &refresher{
-		schedule: &e.schedule, keeper: &e.keeper, counts: &e.counts, clock: o.Clock, bounds: &e.options.Bounds,
+		schedule: &e.schedule, keeper: &e.keeper, counts: &e.counts, clock: &e.clock, bounds: &e.options.Bounds,
 		transferred: func(z *zone) {
 			if o.Changed != nil {
 				o.Changed([]wire.Name{z.name})
@@ -85,12 +81,13 @@ func New(o Options) *Engine {
 	e.schedule = schedule{
 		work:  func(g *group) { r.work(ctx, g) },
 		wake:  make(chan struct{}, 1),
+		log:   o.Logger,
 		zones: make(map[wire.Name]*zone),
 	}
 	e.table.Set(nil)
 	go func() {
 		defer close(e.ended)
-		e.schedule.run(ctx, o.Clock, e.tidy)
+		e.schedule.run(ctx, &e.clock, &e.options.Bounds, e.tidy)
 	}()
 	return e
 }
@@ -107,7 +104,7 @@ func (e *Engine) Close() error {
 	s.workers.Wait()
 	e.setting.Lock()
 	defer e.setting.Unlock()
-	e.keeper.retry(e.clock())
+	e.keeper.retry(e.clock.now())
 	var err error
 	for _, g := range s.groups {
 		g.closed = true
@@ -122,7 +119,7 @@ func (e *Engine) tidy() {
 	e.schedule.mu.Lock()
 	groups := e.schedule.groups
 	e.schedule.mu.Unlock()
-	now := e.clock()
+	now := e.clock.now()
 	for _, g := range groups {
 		g.log.flush(now)
 	}

@@ -16,6 +16,7 @@ type keeper struct {
 	schedule *schedule
 	counts   *counts
 	log      zerolog.Logger
+	clock    *clock
 	// unsaved are zones whose files could not be written. The lock of the
 	// schedule guards it.
 	unsaved map[*zone]bool
@@ -30,19 +31,19 @@ func (k *keeper) drop(z *zone) { delete(k.unsaved, z) }
 
 // keep writes the file of a zone that was refreshed; fresh says that its version
 // is a new one.
-func (k *keeper) keep(z *zone, version *zonestore.Zone, refreshed time.Time, fresh bool) {
+func (k *keeper) keep(z *zone, version *zonestore.Zone, refreshed instant, fresh bool) {
 	k.schedule.mu.Lock()
 	g := z.group
 	write := fresh || k.unsaved[z]
 	k.schedule.mu.Unlock()
-	if !write && g.store.touch(z.name, refreshed) == nil {
+	if !write && g.store.touch(z.name, k.clock.day(refreshed)) == nil {
 		return
 	}
-	k.saved(g, z, g.store.save(version, refreshed), refreshed)
+	k.saved(g, z, g.store.save(version, k.clock.day(refreshed)), refreshed)
 }
 
 // saved notes whether the file of a zone was written.
-func (k *keeper) saved(g *group, z *zone, err error, now time.Time) {
+func (k *keeper) saved(g *group, z *zone, err error, now instant) {
 	k.schedule.mu.Lock()
 	defer k.schedule.mu.Unlock()
 	if err == nil {
@@ -60,7 +61,7 @@ func (k *keeper) saved(g *group, z *zone, err error, now time.Time) {
 
 // retry writes the zones whose files could not be written. Of each group it
 // stops at the first that cannot be still.
-func (k *keeper) retry(now time.Time) {
+func (k *keeper) retry(now instant) {
 	s := k.schedule
 	s.mu.Lock()
 	list := make([]*zone, 0, len(k.unsaved))
@@ -81,7 +82,7 @@ func (k *keeper) retry(now time.Time) {
 		}
 		waited := s.borrow(z)
 		s.mu.Unlock()
-		err := g.store.save(have, refreshed.time())
+		err := g.store.save(have, k.clock.day(refreshed))
 		failed[g] = err != nil
 		k.saved(g, z, err, now)
 		s.mu.Lock()
@@ -131,13 +132,13 @@ const (
 )
 
 // load reads the files of zones that are new. Nobody else knows the zones yet.
-func (k *keeper) load(list []*zone, now time.Time, b *Bounds) {
+func (k *keeper) load(list []*zone, b *Bounds) {
 	var (
 		work        sync.WaitGroup
 		mu          sync.Mutex
 		loaded, bad int
 		next        int
-		start       = time.Now()
+		start       = k.clock.now()
 	)
 	batch := func() []*zone {
 		mu.Lock()
@@ -149,7 +150,7 @@ func (k *keeper) load(list []*zone, now time.Time, b *Bounds) {
 	one := func(z *zone) {
 		have, refreshed, err := z.group.store.load(z.name)
 		if err == nil && have != nil {
-			z.restore(have, refreshed, now, b)
+			z.restore(have, k.clock.instant(refreshed), k.clock.now(), b)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -177,6 +178,6 @@ func (k *keeper) load(list []*zone, now time.Time, b *Bounds) {
 		k.log.Warn().Int("zones", bad-loadMost).Msg("further stored zones cannot be used; they are transferred again")
 	}
 	if loaded > 0 {
-		k.log.Info().Int("zones", loaded).Dur("time", time.Since(start)).Msg("zones loaded from disk")
+		k.log.Info().Int("zones", loaded).Stringer("time", k.clock.now().sub(start).Round(time.Millisecond)).Msg("zones loaded from disk")
 	}
 }

@@ -40,19 +40,20 @@ var logSummaries = [numLogKinds]string{
 // groupLog writes what happens to the zones of a group, one line each, but no
 // more than an operator can read.
 type groupLog struct {
-	log zerolog.Logger
+	log   zerolog.Logger
+	clock *clock
 
 	mu      sync.Mutex
-	since   time.Time
+	since   instant
 	written [numLogKinds]int
 	last    [numLogKinds]error
 }
 
 // allow counts a line and reports whether it is to be written.
-func (l *groupLog) allow(k logKind, err error, now time.Time) bool {
+func (l *groupLog) allow(k logKind, err error, now instant) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.since.IsZero() {
+	if l.since == 0 {
 		l.since = now
 	}
 	l.written[k]++
@@ -61,10 +62,10 @@ func (l *groupLog) allow(k logKind, err error, now time.Time) bool {
 }
 
 // flush writes how many lines were left out, when the window is over.
-func (l *groupLog) flush(now time.Time) {
+func (l *groupLog) flush(now instant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.since.IsZero() || now.Sub(l.since) < logWindow {
+	if l.since == 0 || now.sub(l.since) < logWindow {
 		return
 	}
 	for k, n := range l.written {
@@ -77,38 +78,38 @@ func (l *groupLog) flush(now time.Time) {
 		}
 		line.Int("zones", n-logMost).Msg(logSummaries[k])
 	}
-	l.since = time.Time{}
+	l.since = 0
 	clear(l.written[:])
 	clear(l.last[:])
 }
 
 // failed: no primary has sent the zone. The lock of the schedule is held.
-func (l *groupLog) failed(z *zone, err error, now time.Time) {
+func (l *groupLog) failed(z *zone, err error, now instant) {
 	if !l.allow(logFailed, err, now) {
 		return
 	}
-	line := l.log.Warn().Err(err).Stringer("zone", z.name).Dur("retry", z.next.time().Sub(now).Round(time.Second))
+	line := l.log.Warn().Err(err).Stringer("zone", z.name).Stringer("retry", z.next.sub(now).Round(time.Second))
 	if z.have != nil && !z.expired {
-		line = line.Time("expires", z.expires.time())
+		line = line.Time("expires", l.clock.day(z.expires))
 	}
 	line.Msg("the zone could not be refreshed")
 }
 
 // expired: the zone is no longer served. The lock of the schedule is held.
-func (l *groupLog) expired(z *zone, now time.Time) {
+func (l *groupLog) expired(z *zone, now instant) {
 	if l.allow(logExpired, z.problem, now) {
 		l.log.Error().AnErr("last", z.problem).Stringer("zone", z.name).
-			Dur("unrefreshed", now.Sub(z.refreshed.time())).Msg("the zone has expired; it is answered with SERVFAIL until a primary answers")
+			Stringer("unrefreshed", now.sub(z.refreshed).Round(time.Second)).Msg("the zone has expired; it is answered with SERVFAIL until a primary answers")
 	}
 }
 
-func (l *groupLog) notSaved(name wire.Name, err error, now time.Time) {
+func (l *groupLog) notSaved(name wire.Name, err error, now instant) {
 	if l.allow(logNotSaved, err, now) {
 		l.log.Error().Err(err).Stringer("zone", name).Msg("the zone is served, but could not be written to the disk")
 	}
 }
 
-func (l *groupLog) transferred(name wire.Name, old, z *zonestore.Zone, from netip.AddrPort, now time.Time) {
+func (l *groupLog) transferred(name wire.Name, old, z *zonestore.Zone, from netip.AddrPort, now instant) {
 	if !l.allow(logTransferred, nil, now) {
 		return
 	}

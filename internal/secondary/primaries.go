@@ -58,7 +58,7 @@ func (p *primaries) heard(i int) { p.reach[i] = reach{} }
 
 // tried notes what came of asking a primary, and reports whether it is now left
 // alone for the first time.
-func (p *primaries) tried(i int, err error, now time.Time) (lost bool) {
+func (p *primaries) tried(i int, err error, now instant) (lost bool) {
 	if !unreached(err) {
 		p.heard(i)
 		return false
@@ -72,7 +72,7 @@ func (p *primaries) tried(i int, err error, now time.Time) (lost bool) {
 	for n := unreachable; n < r.failures && pause < lastPause; n++ {
 		pause *= 2
 	}
-	r.until = instantOf(now.Add(min(pause, lastPause)))
+	r.until = now.add(min(pause, lastPause))
 	return r.failures == unreachable
 }
 
@@ -87,10 +87,10 @@ func (p *primaries) forgive() { clear(p.reach) }
 
 // pausedUntil returns until when none of the primaries is asked, 0 when one can
 // be.
-func (p *primaries) pausedUntil(now time.Time) (until instant) {
+func (p *primaries) pausedUntil(now instant) (until instant) {
 	for i := range p.reach {
 		switch r := &p.reach[i]; {
-		case r.until <= instantOf(now):
+		case r.until <= now:
 			return 0
 		case until == 0 || r.until < until:
 			until = r.until
@@ -101,10 +101,10 @@ func (p *primaries) pausedUntil(now time.Time) (until instant) {
 
 // order returns the numbers of the primaries to be asked, that which answered
 // last first.
-func (p *primaries) order(last int, now time.Time) (order []int) {
+func (p *primaries) order(last int, now instant) (order []int) {
 	for i := range p.list {
 		i = (last + i) % len(p.list)
-		if p.reach[i].until <= instantOf(now) {
+		if p.reach[i].until <= now {
 			order = append(order, i)
 		}
 	}

@@ -13,13 +13,13 @@ import (
 // failures, for 2 seconds, then twice as long each time, a minute at most.
 func TestReach(t *testing.T) {
 	p := newPrimaries(make([]xfr.Primary, 2), func(xfr.Primary) Refresher { return new(fakePrimary) })
-	now := time.Unix(1_700_000_000, 0)
+	now := instant(1_700_000_000e9)
 	closed := &xfr.TransferError{Reason: xfr.ReasonConnect, Err: errors.New("connection refused")}
 	for i, pause := range []time.Duration{0, 0, 2, 4, 8, 16, 32, 60, 60} {
 		if lost := p.tried(0, closed, now); lost != (i == 2) {
 			t.Errorf("failure %d: lost is %v", i+1, lost)
 		}
-		until := now.Add(pause * time.Second)
+		until := now.add(pause * time.Second)
 		order := []int{1}
 		if pause == 0 {
 			order = []int{0, 1}
@@ -38,8 +38,8 @@ func TestReach(t *testing.T) {
 		p.tried(1, closed, now)
 	}
 	p.tried(0, closed, now)
-	if got, want := p.pausedUntil(now), instantOf(now.Add(firstPause)); got != want {
-		t.Errorf("nobody is asked until %v, want %v", got.time(), want.time())
+	if got, want := p.pausedUntil(now), now.add(firstPause); got != want {
+		t.Errorf("nobody is asked until %v, want %v", got, want)
 	}
 	// Any answer counts.
 	p.tried(1, &xfr.TransferError{Reason: xfr.ReasonRefused, Err: errors.New("REFUSED")}, now)

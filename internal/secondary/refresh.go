@@ -3,7 +3,6 @@ package secondary
 import (
 	"context"
 	"errors"
-	"time"
 
 	"nullspf/internal/zonestore"
 )
@@ -13,7 +12,7 @@ type refresher struct {
 	schedule *schedule
 	keeper   *keeper
 	counts   *counts
-	clock    func() time.Time
+	clock    *clock
 	bounds   *Bounds
 	// transferred is told of a zone with a new version.
 	transferred func(*zone)
@@ -26,7 +25,7 @@ func (r *refresher) work(ctx context.Context, g *group) {
 	s := r.schedule
 	for {
 		s.mu.Lock()
-		j, ok := s.take(g, r.clock())
+		j, ok := s.take(g, r.clock.now())
 		ended := g.ended()
 		s.mu.Unlock()
 		if ok {
@@ -49,7 +48,7 @@ func (r *refresher) refresh(ctx context.Context, j job) {
 		if err == nil && got == nil {
 			err = errors.New("the primary has sent nothing")
 		}
-		now := r.clock()
+		now := r.clock.now()
 		if ctx.Err() != nil {
 			failures = append(failures, ctx.Err())
 			break
@@ -62,11 +61,11 @@ func (r *refresher) refresh(ctx context.Context, j job) {
 		r.counts.failed(err)
 		failures = append(failures, err)
 	}
-	r.fail(ctx, j, errors.Join(failures...), r.clock())
+	r.fail(ctx, j, errors.Join(failures...), r.clock.now())
 }
 
 // tried notes whether a primary could be reached.
-func (r *refresher) tried(g *group, primary int, err error, now time.Time) {
+func (r *refresher) tried(g *group, primary int, err error, now instant) {
 	r.schedule.mu.Lock()
 	defer r.schedule.mu.Unlock()
 	if g.primaries.tried(primary, err, now) {
@@ -75,7 +74,7 @@ func (r *refresher) tried(g *group, primary int, err error, now time.Time) {
 }
 
 // succeed serves and keeps the version that a primary has sent.
-func (r *refresher) succeed(j job, primary int, got *zonestore.Zone, now time.Time) {
+func (r *refresher) succeed(j job, primary int, got *zonestore.Zone, now instant) {
 	s, z := r.schedule, j.zone
 	s.mu.Lock()
 	if z.removed || j.base != nil && z.have != j.base {
@@ -112,7 +111,7 @@ func (r *refresher) succeed(j job, primary int, got *zonestore.Zone, now time.Ti
 }
 
 // fail schedules another try.
-func (r *refresher) fail(ctx context.Context, j job, problem error, now time.Time) {
+func (r *refresher) fail(ctx context.Context, j job, problem error, now instant) {
 	s, z := r.schedule, j.zone
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
 )
@@ -21,6 +23,7 @@ type schedule struct {
 	workers sync.WaitGroup
 	// wake is filled when the next event is nearer than it was.
 	wake chan struct{}
+	log  zerolog.Logger
 
 	// mu guards the zones and groups too. It is never held for long: NOTIFYs
 	// wait for it. All methods but run and rouse are called with it.
@@ -32,11 +35,12 @@ type schedule struct {
 }
 
 // run handles what is due until the context ends, and calls tidy now and then.
-func (s *schedule) run(ctx context.Context, clock func() time.Time, tidy func()) {
+func (s *schedule) run(ctx context.Context, c *clock, b *Bounds, tidy func()) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	ticker := time.NewTicker(upkeep)
 	defer ticker.Stop()
+	c.jump()
 	for {
 		select {
 		case <-ctx.Done():
@@ -46,11 +50,14 @@ func (s *schedule) run(ctx context.Context, clock func() time.Time, tidy func())
 		case <-timer.C:
 		case <-s.wake:
 		}
-		now := clock()
+		now := c.now()
 		s.mu.Lock()
+		if ahead := c.jump(); ahead != 0 {
+			s.clockSet(ahead, now, b)
+		}
 		next := s.tick(now)
 		s.mu.Unlock()
-		timer.Reset(min(time.Duration(max(next-instantOf(now), 0)), upkeep))
+		timer.Reset(min(max(next.sub(now), 0), upkeep))
 	}
 }
 
@@ -62,13 +69,28 @@ func (s *schedule) rouse() {
 	}
 }
 
+// clockSet: the time of day was set ahead by a time, back by a negative one.
+func (s *schedule) clockSet(ahead time.Duration, now instant, b *Bounds) {
+	back := 0
+	for _, z := range s.zones {
+		if z.clockSet(ahead, now, b) {
+			back++
+		}
+		s.watch(z)
+	}
+	if len(s.zones) > 0 {
+		s.log.Warn().Stringer("ahead", ahead.Round(time.Second)).Int("zones", len(s.zones)).Int("served_again", back).
+			Msg("the time of day has jumped; all secondary zones are refreshed, none expires because of it")
+	}
+}
+
 // tick handles what is due, has workers begin, and returns the time of the next
 // event.
-func (s *schedule) tick(now time.Time) (next instant) {
+func (s *schedule) tick(now instant) (next instant) {
 	next = never
 	for len(s.timers) > 0 {
 		z := s.timers[0]
-		if z.at > instantOf(now) {
+		if z.at > now {
 			next = z.at
 			break
 		}
@@ -86,11 +108,11 @@ func (s *schedule) tick(now time.Time) (next instant) {
 }
 
 // due handles the event of a zone.
-func (s *schedule) due(z *zone, now time.Time) {
+func (s *schedule) due(z *zone, now instant) {
 	if z.expire(now) {
 		z.group.log.expired(z, now)
 	}
-	if !z.running && z.waits == urgencyNone && z.next <= instantOf(now) {
+	if !z.running && z.waits == urgencyNone && z.next <= now {
 		z.group.queue.add(z, z.usual())
 	}
 	s.watch(z)
@@ -100,7 +122,7 @@ func (s *schedule) due(z *zone, now time.Time) {
 func (s *schedule) watch(z *zone) { s.timers.set(z, z.due()) }
 
 // add has a new zone served, if it was on disk, and refreshed.
-func (s *schedule) add(z *zone, now time.Time) {
+func (s *schedule) add(z *zone, now instant) {
 	s.zones[z.name] = z
 	if z.expire(now) {
 		z.group.log.expired(z, now)
@@ -108,7 +130,7 @@ func (s *schedule) add(z *zone, now time.Time) {
 		z.serve()
 	}
 	// Changes may have been missed.
-	z.next = instantOf(now)
+	z.next = now
 	z.group.queue.add(z, z.usual())
 	s.watch(z)
 }
@@ -132,7 +154,7 @@ func (s *schedule) regroup(z *zone, g *group) {
 }
 
 // reset has a zone transferred as if it were new.
-func (s *schedule) reset(z *zone, now time.Time) {
+func (s *schedule) reset(z *zone, now instant) {
 	z.reset(now)
 	s.ask(z, urgencyFirst)
 	s.watch(z)
@@ -168,7 +190,7 @@ type job struct {
 }
 
 // take returns the next job of a group; ok is false when its worker is to end.
-func (s *schedule) take(g *group, now time.Time) (j job, ok bool) {
+func (s *schedule) take(g *group, now instant) (j job, ok bool) {
 	var z *zone
 	if !s.closed && !g.closed && g.primaries.pausedUntil(now) == 0 {
 		z = g.queue.next()

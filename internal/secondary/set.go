@@ -24,7 +24,7 @@ func (e *Engine) Configure(p *Prepared) {
 	// The catalog zones that are on disk say what else is there.
 	e.set(e.wanted())
 	e.set(e.wanted())
-	now := e.clock()
+	now := e.clock.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, g := range old {
@@ -51,7 +51,7 @@ func (e *Engine) group(old []*group, c *Group, st *store) *group {
 		}
 	}
 	return &group{
-		Group: *c, store: st, log: groupLog{log: e.log},
+		Group: *c, store: st, log: groupLog{log: e.log, clock: &e.clock},
 		primaries: newPrimaries(c.Primaries, func(p xfr.Primary) Refresher { return e.options.Connect(p, c.Limits, c.Transfers) }),
 	}
 }
@@ -86,10 +86,10 @@ func (e *Engine) wanted() places {
 func (e *Engine) set(wanted places) {
 	s := &e.schedule
 	added := e.added(wanted)
-	e.keeper.load(added, e.clock(), &e.options.Bounds)
+	e.keeper.load(added, &e.options.Bounds)
 
 	var gone, reset []*zone
-	now := e.clock()
+	now := e.clock.now()
 	s.mu.Lock()
 	for name, z := range s.zones {
 		p, ok := wanted[name]

@@ -125,12 +125,12 @@ func (e *Engine) ZoneStatus(name wire.Name) (t ZoneStatus, ok bool) {
 	if z == nil {
 		return t, false
 	}
-	return z.status(), true
+	return z.status(&e.clock), true
 }
 
 // status returns what is known of the zone. The lock of the schedule
 // is held.
-func (z *zone) status() ZoneStatus {
+func (z *zone) status(c *clock) ZoneStatus {
 	t := ZoneStatus{
 		Name: z.name, State: z.state(), Zone: z.have,
 		Waiting: z.waits != urgencyNone, Running: z.running,
@@ -138,7 +138,7 @@ func (z *zone) status() ZoneStatus {
 		Primaries: z.group.Primaries,
 		IsCatalog: z.isCatalog, Store: z.group.Store,
 	}
-	t.Refreshed, t.Expires, t.Next = z.refreshed.time(), z.expires.time(), z.next.time()
+	t.Refreshed, t.Expires, t.Next = c.day(z.refreshed), c.day(z.expires), c.day(z.next)
 	if z.catalog != nil {
 		t.Catalog = z.catalog.name
 	}

@@ -1,7 +1,6 @@
 package secondary
 
 import (
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -61,23 +60,6 @@ func (b *Bounds) firstRetry(failures uint8) time.Duration {
 // are loaded at once are not refreshed at once.
 func jitter(d time.Duration) time.Duration { return d - rand.N(d/4+1) }
 
-// instant is a time by which a schedule goes, in nanoseconds since 1970 by the
-// wall clock.
-type instant int64
-
-// never is a time that does not come.
-const never instant = math.MaxInt64
-
-func instantOf(t time.Time) instant { return instant(t.UnixNano()) }
-
-// time returns the zero Time for 0 and never.
-func (i instant) time() time.Time {
-	if i == 0 || i == never {
-		return time.Time{}
-	}
-	return time.Unix(0, int64(i))
-}
-
 // times are those of a zone.
 type times struct {
 	// refreshed is the last time that a primary was asked with success. It
@@ -85,26 +67,41 @@ type times struct {
 	refreshed instant
 	// expires is when the version ends, next when a primary is asked again.
 	expires, next instant
+	// filed: refreshed is from a file, where the time of day stands. As long as
+	// the clock is wrong it may lie in the future.
+	filed bool
 }
 
 // renew sets the times of a version that was refreshed now.
-func (t *times) renew(now time.Time, i intervals) {
-	t.refreshed = instantOf(now)
-	t.expires = instantOf(now.Add(i.expire))
-	t.next = instantOf(now.Add(jitter(i.refresh)))
+func (t *times) renew(now instant, i intervals) {
+	*t = times{refreshed: now, expires: now.add(i.expire), next: now.add(jitter(i.refresh))}
 }
 
 // restore sets the times of a version that was refreshed when its file says,
 // which may have been written by another clock.
-func (t *times) restore(refreshed, now time.Time, i intervals) {
-	if refreshed.After(now) {
-		refreshed = now
+func (t *times) restore(refreshed, now instant, i intervals) {
+	t.renew(min(refreshed, now), i)
+	t.refreshed, t.filed = refreshed, true
+}
+
+// clockSet: the time of day was set ahead by a time, back by a negative one.
+// Time that nobody noticed may have passed, so a primary is asked, unless that
+// was just done. Nothing expires because of it. What was counted from a file
+// with the wrong time of day is counted anew, and nothing stays further away
+// than its own interval.
+func (t *times) clockSet(ahead time.Duration, now instant, i intervals, recent time.Duration) {
+	if t.filed {
+		t.refreshed = t.refreshed.add(-ahead)
+		t.expires = max(t.expires, min(t.refreshed, now).add(i.expire))
 	}
-	t.renew(refreshed, i)
+	t.expires = min(t.expires, now.add(i.expire))
+	if t.refreshed > now || now.sub(t.refreshed) > recent {
+		t.next = min(t.next, now)
+	}
 }
 
 // retry sets when a primary is asked again after a failure.
-func (t *times) retry(now time.Time, wait time.Duration) { t.next = instantOf(now.Add(jitter(wait))) }
+func (t *times) retry(now instant, wait time.Duration) { t.next = now.add(jitter(wait)) }
 
 // over reports whether a version is too old to be served.
-func (t *times) over(now time.Time) bool { return t.expires <= instantOf(now) }
+func (t *times) over(now instant) bool { return t.expires <= now }

@@ -58,14 +58,14 @@ func (z *zone) base() *zonestore.Zone {
 }
 
 // restore makes a version from the disk the one that there is.
-func (z *zone) restore(have *zonestore.Zone, refreshed, now time.Time, b *Bounds) {
+func (z *zone) restore(have *zonestore.Zone, refreshed, now instant, b *Bounds) {
 	z.have = have
 	z.times.restore(refreshed, now, b.of(have))
 }
 
 // renew makes the version of a primary the one that is served, and reports
 // whether it was not served until now.
-func (z *zone) renew(got *zonestore.Zone, primary int, now time.Time, b *Bounds) (changed bool) {
+func (z *zone) renew(got *zonestore.Zone, primary int, now instant, b *Bounds) (changed bool) {
 	changed = got != z.have || z.expired
 	z.have, z.expired, z.whole = got, false, false
 	z.primary, z.failures, z.problem = uint8(primary), 0, nil
@@ -77,7 +77,7 @@ func (z *zone) renew(got *zonestore.Zone, primary int, now time.Time, b *Bounds)
 }
 
 // fail notes why no primary has sent a version.
-func (z *zone) fail(problem error, now time.Time, b *Bounds) {
+func (z *zone) fail(problem error, now instant, b *Bounds) {
 	z.problem = problem
 	z.failures = min(z.failures, 254) + 1
 	wait := b.firstRetry(z.failures)
@@ -89,7 +89,7 @@ func (z *zone) fail(problem error, now time.Time, b *Bounds) {
 
 // expire ends a version that is too old, and reports whether it was served
 // until now.
-func (z *zone) expire(now time.Time) bool {
+func (z *zone) expire(now instant) bool {
 	if z.have == nil || z.expired || !z.over(now) {
 		return false
 	}
@@ -98,10 +98,26 @@ func (z *zone) expire(now time.Time) bool {
 	return true
 }
 
+// clockSet: the time of day was set ahead by a time, back by a negative one. It
+// reports whether the version is served again, which had only expired by the
+// wrong time of day.
+func (z *zone) clockSet(ahead time.Duration, now instant, b *Bounds) (back bool) {
+	if z.have == nil {
+		return false
+	}
+	z.times.clockSet(ahead, now, b.of(z.have), b.MinRefresh)
+	if !z.expired || z.over(now) {
+		return false
+	}
+	z.expired = false
+	z.serve()
+	return true
+}
+
 // reset forgets all that is known of the zone.
-func (z *zone) reset(now time.Time) {
+func (z *zone) reset(now instant) {
 	z.have, z.expired, z.problem, z.failures = nil, false, nil, 0
-	z.next = instantOf(now)
+	z.next = now
 	z.serve()
 }
 
