@@ -4,6 +4,7 @@ GO      ?= go
 CONFIG  ?= nullspf.yaml
 OUT     ?=
 FUZZTIME ?= 20s
+DIST    ?= dist
 DESTDIR ?=
 PREFIX  ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -12,7 +13,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns bench-xfr install man peers clean
+.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns bench-xfr install deb man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -42,6 +43,8 @@ race: peers ## run the tests with the race detector
 
 peers:
 	scripts/install-peers
+	packaging/debian-root
+	$(GO) build -modfile=packaging/tools.mod -o dist/tools/ tool
 	internal/mailmaps/testdata/get-sendmail.sh
 
 lint: ## vet, staticcheck, formatting, tidiness
@@ -69,6 +72,15 @@ bench-xfr: ## measure nullspfd as secondary of 100,000 zones beside NSD
 
 install: build ## install below PREFIX and /etc: make install DESTDIR= PREFIX=/usr/local
 	PROGRAMS=bin DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/install
+
+# What is made for others bears the version of the programs and the time of the commit.
+ARCH ?= $(shell $(GO) env GOARCH)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
+version = $(lastword $(shell bin/nullspf version))
+
+deb: build ## build dist/nullspf_VERSION_ARCH.deb: make deb ARCH=arm64
+	CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build $(BUILDFLAGS) -o '$(DIST)/linux-$(ARCH)/' ./cmd/...
+	GO='$(GO)' DIST='$(DIST)' PROGRAMS='$(DIST)/linux-$(ARCH)' ARCH=$(ARCH) VERSION='$(or $(DEBVERSION),$(version))' packaging/deb
 
 man: build ## write the man pages into dist/man
 	bin/nullspf man dist/man

@@ -66,21 +66,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 		signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	}
 	config, err := load()
-	switch {
-	case err == nil && *check:
+	if err == nil && *check {
 		err = nameserver.Check(config)
-	case errors.Is(err, corefile.ErrNothing) && !*check:
+	}
+	switch nothing := errors.Is(err, corefile.ErrNothing); {
+	case nothing && *check:
+		fmt.Fprintln(stdout, err)
+		return 0
+	case nothing:
 		logger.Warn().Err(err).Msg("nothing to serve yet; waiting for a reload")
 		if config = await(load, reload, stop, logger); config == nil {
 			return 0
 		}
-		err = nil
-	}
-	if err != nil {
+	case err != nil:
 		logger.Error().Err(err).Msg("the configuration is wrong")
 		return 1
-	}
-	if *check {
+	case *check:
 		fmt.Fprintf(stdout, "%s: ok\n", *conf)
 		return 0
 	}

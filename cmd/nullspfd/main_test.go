@@ -329,7 +329,7 @@ func TestWaitsForZones(t *testing.T) {
 	published := filepath.Join(dir, "primary.Corefile")
 	path := writeFile(t, filepath.Join(dir, "Corefile"), "# nothing else\nimport primary.Corefile*\n")
 	out, err := nullspfd(t, dir, "-conf", path, "-check").CombinedOutput()
-	if want := path + ": no server block in the files that it imports"; err == nil || !strings.Contains(string(out), want) {
+	if want := path + ": no server block in the files that it imports"; err != nil || !strings.Contains(string(out), want) {
 		t.Errorf("-check: %v\n%s", err, out)
 	}
 
