@@ -44,6 +44,8 @@ type catalog struct {
 	zone    *zone
 	group   *group
 	version *zonestore.Zone
+	// lost: what it lists is not known.
+	lost bool
 }
 
 // consumer finds out which zones catalog zones list (RFC 9432).
@@ -88,7 +90,45 @@ func (c *consumer) place(p places, catalogs []catalog, served map[wire.Name]*zon
 			}
 		}
 	}
+	for _, k := range catalogs {
+		if k.lost {
+			c.adopt(p, k, served)
+		}
+	}
 	skipped.report(&c.log)
+}
+
+// adopt makes the zones in the store of a catalog zone its members, as long as
+// what it lists is not known: each has a file, and is served from it.
+func (c *consumer) adopt(p places, k catalog, served map[wire.Name]*zone) {
+	adopt := func(name wire.Name) bool {
+		_, placed := p[name]
+		if !placed {
+			p[name] = place{group: k.group, catalog: k.zone}
+		}
+		return !placed
+	}
+	known := false
+	for name, z := range served {
+		if z.group == k.group && z.catalog != nil && z.label == 0 {
+			known = true
+			adopt(name)
+		}
+	}
+	if known {
+		return
+	}
+	names, err := k.group.store.zones()
+	n := 0
+	for _, name := range names {
+		if n < c.most && (c.taken == nil || !c.taken(name)) && adopt(name) {
+			n++
+		}
+	}
+	if n > 0 || err != nil {
+		c.log.Warn().Err(err).Stringer("catalog", k.zone.name).Int("zones", n).
+			Msg("the stored catalog zone cannot be used: all zones in its store are served until a primary sends it")
+	}
 }
 
 // members returns what a catalog zone lists; ok is false when it must not be

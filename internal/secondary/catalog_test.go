@@ -1,9 +1,12 @@
 package secondary
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -170,6 +173,80 @@ func TestTwoCatalogs(t *testing.T) {
 		c.zonesAre(t, "a b")
 		if owner() != mustName(t, "catalog.test") {
 			t.Errorf("owner %s", owner())
+		}
+	})
+}
+
+// TestDamagedCatalogFile: when the stored copy of a catalog zone is damaged and
+// no primary answers, its zones are served from their own copies; when it is
+// there again, they stay without being transferred, and what it does not list
+// goes.
+func TestDamagedCatalogFile(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		var members []string
+		var p fakePrimary
+		for i := range 20 {
+			members = append(members, fmt.Sprintf("m%d=z%d.test", i, i))
+			p.set(smallZone(t, fmt.Sprintf("z%d.test.", i), 1))
+		}
+		p.set(catalogZone(t, 1, "2", members...))
+		g := Group{Catalogs: []wire.Name{mustName(t, "catalog.test")}, Store: dir}
+		start := func() *Engine {
+			s, primaries := secondaryOf(t, nil, &p)
+			g.Primaries = primaries
+			configure(t, s, g)
+			synctest.Wait()
+			return s
+		}
+		stop(t, start())
+		path := filepath.Join(dir, storedName(g.Catalogs[0]))
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file[len(file)/2] ^= 1
+		if err := os.WriteFile(path, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// What is no zone is none.
+		if err := os.WriteFile(filepath.Join(dir, "other.test.zone"), []byte("torn"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p.setDown(true)
+		s := start()
+		defer stop(t, s)
+		for i := range 20 {
+			if served(t, s, fmt.Sprintf("z%d.test", i)) != 1 {
+				t.Errorf("z%d.test is not served", i)
+			}
+		}
+		if st := s.Status(); st.Zones[ZoneServed]+st.Zones[ZoneFailing] != 20 || st.Catalogs[ZonePending] != 1 {
+			t.Errorf("%+v", st)
+		}
+		time.Sleep(time.Hour)
+		whole := len(p.whole)
+		p.set(catalogZone(t, 1, "2", members[1:]...))
+		p.setDown(false)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if served(t, s, "z0.test") != 0 || served(t, s, "z1.test") != 1 || s.Table().Len() != 20 {
+			t.Errorf("serials %d and %d, %d zones", served(t, s, "z0.test"), served(t, s, "z1.test"), s.Table().Len())
+		}
+		if _, err := os.Stat(filepath.Join(dir, storedName(mustName(t, "z0.test")))); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the file of a zone that is not listed any more: %v", err)
+		}
+		for _, name := range p.whole[whole:] {
+			if name != g.Catalogs[0] {
+				t.Errorf("%s was transferred whole", name)
+			}
+		}
+		// From now on a changed label means what RFC 9432 says.
+		p.set(catalogZone(t, 2, "2", append([]string{"changed=z1.test"}, members[2:]...)...))
+		whole = len(p.whole)
+		time.Sleep(2 * time.Hour)
+		if !slices.Equal(p.whole[whole:], []wire.Name{mustName(t, "z1.test")}) {
+			t.Errorf("transferred whole: %v", p.whole[whole:])
 		}
 	})
 }

@@ -185,6 +185,9 @@ func configureBeside(t testing.TB, s *Engine, g Group, taken func(wire.Name) boo
 	if g.Transfers == 0 {
 		g.Transfers = 4
 	}
+	if g.Limits == (xfr.Limits{}) {
+		g.Limits = xfr.DefaultLimits
+	}
 	p, err := Prepare([]Group{g}, taken)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package secondary
 
 import (
+	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -29,8 +30,8 @@ func (k *keeper) owe(z *zone) { k.unsaved[z] = true }
 // drop forgets that the file of a zone is to be written.
 func (k *keeper) drop(z *zone) { delete(k.unsaved, z) }
 
-// keep writes the file of a zone that was refreshed; fresh says that its version
-// is a new one.
+// keep writes the file of a zone that was refreshed; fresh: its version is a new
+// one.
 func (k *keeper) keep(z *zone, version *zonestore.Zone, refreshed instant, fresh bool) {
 	k.schedule.mu.Lock()
 	g := z.group
@@ -52,10 +53,13 @@ func (k *keeper) saved(g *group, z *zone, err error, now instant) {
 		}
 		return
 	}
-	k.counts.storeErrors.Add(1)
 	if !z.removed {
 		k.unsaved[z] = true
 	}
+	if errors.Is(err, errLater) {
+		return // which was logged when it was read
+	}
+	k.counts.storeErrors.Add(1)
 	g.log.notSaved(z.name, err, now)
 }
 
@@ -83,7 +87,7 @@ func (k *keeper) retry(now instant) {
 		waited := s.borrow(z)
 		s.mu.Unlock()
 		err := g.store.save(have, k.clock.day(refreshed))
-		failed[g] = err != nil
+		failed[g] = err != nil && !errors.Is(err, errLater)
 		k.saved(g, z, err, now)
 		s.mu.Lock()
 		s.giveBack(z, waited)
@@ -148,7 +152,7 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 		return list[from:next]
 	}
 	one := func(z *zone) {
-		have, refreshed, err := z.group.store.load(z.name)
+		have, refreshed, err := z.group.store.load(z.name, z.group.Limits.Octets)
 		if err == nil && have != nil {
 			z.restore(have, k.clock.instant(refreshed), k.clock.now(), b)
 		}
@@ -156,6 +160,7 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 		defer mu.Unlock()
 		switch {
 		case err != nil:
+			z.lost = z.isCatalog
 			k.counts.storeErrors.Add(1)
 			if bad++; bad <= loadMost {
 				k.log.Warn().Err(err).Stringer("zone", z.name).Msg("a stored zone cannot be used; it is transferred again")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 )
 
 func TestFullDisk(t *testing.T) {
@@ -39,7 +40,7 @@ func TestFullDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if z, _, err := st.load(mustName(t, "a.test")); err != nil || z == nil || z.Serial() != 2 || s.Status().Unsaved != 0 {
+		if z, _, err := st.load(mustName(t, "a.test"), xfr.DefaultLimits.Octets); err != nil || z == nil || z.Serial() != 2 || s.Status().Unsaved != 0 {
 			t.Errorf("not written later: %v", err)
 		}
 	})
@@ -83,7 +84,7 @@ func TestTornFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range g.Zones {
-		if z, _, err := st.load(name); z == nil || err != nil {
+		if z, _, err := st.load(name, xfr.DefaultLimits.Octets); z == nil || err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}

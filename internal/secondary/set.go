@@ -71,7 +71,7 @@ func (e *Engine) wanted() places {
 	for _, g := range s.groups {
 		for _, name := range g.Catalogs {
 			if z := s.zones[name]; z != nil {
-				catalogs = append(catalogs, catalog{z, g, z.have})
+				catalogs = append(catalogs, catalog{z, g, z.have, z.lost})
 			}
 		}
 	}
@@ -147,7 +147,7 @@ func (e *Engine) added(wanted places) (added []*zone) {
 // section 5.4), or it has become a catalog zone or ceased to be one. The lock of
 // the schedule is held.
 func (e *Engine) move(z *zone, p place) (reset bool) {
-	reset = z.catalog != nil && p.catalog == z.catalog && p.label != z.label || z.isCatalog != p.isCatalog
+	reset = z.catalog != nil && p.catalog == z.catalog && z.label != 0 && p.label != z.label || z.isCatalog != p.isCatalog
 	z.catalog, z.label, z.isCatalog = p.catalog, p.label, p.isCatalog
 	if p.group != z.group {
 		if p.group.store != z.group.store && z.have != nil {

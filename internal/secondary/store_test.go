@@ -2,13 +2,20 @@ package secondary
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -53,14 +60,14 @@ func TestStore(t *testing.T) {
 	if err := st.save(z, at); err != nil {
 		t.Fatal(err)
 	}
-	got, refreshed, err := st.load(z.Name())
+	got, refreshed, err := st.load(z.Name(), xfr.DefaultLimits.Octets)
 	if err != nil || !refreshed.Equal(at) || !sameZone(z, got) {
 		t.Fatalf("%v, %v", err, refreshed)
 	}
 	if err := st.touch(z.Name(), at.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if _, refreshed, _ = st.load(z.Name()); !refreshed.Equal(at.Add(time.Hour)) {
+	if _, refreshed, _ = st.load(z.Name(), xfr.DefaultLimits.Octets); !refreshed.Equal(at.Add(time.Hour)) {
 		t.Errorf("refreshed %v", refreshed)
 	}
 	if err := st.sync(); err != nil {
@@ -71,7 +78,7 @@ func TestStore(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got, _, err := st.load(z.Name()); got != nil || err != nil {
+	if got, _, err := st.load(z.Name(), xfr.DefaultLimits.Octets); got != nil || err != nil {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -85,10 +92,12 @@ func TestStoreTorn(t *testing.T) {
 		if got, err := readStored(file[:i], z.Name()); got != nil || !errors.Is(err, errStored) {
 			t.Fatalf("cut at %d: %v", i, err)
 		}
-		changed := bytes.Clone(file)
-		changed[i] ^= 0x10
-		if got, err := readStored(changed, z.Name()); got != nil || err == nil {
-			t.Fatalf("changed at %d: %v", i, err)
+		for bit := range 8 {
+			changed := bytes.Clone(file)
+			changed[i] ^= 1 << bit
+			if got, err := readStored(changed, z.Name()); got != nil || !errors.Is(err, errStored) {
+				t.Fatalf("bit %d of byte %d changed: %v", bit, i, err)
+			}
 		}
 	}
 	for _, b := range [][]byte{nil, append(bytes.Clone(file), 0), []byte("$ORIGIN a.test.\n"), make([]byte, len(file))} {
@@ -98,6 +107,107 @@ func TestStoreTorn(t *testing.T) {
 	}
 	if _, err := readStored(file, mustName(t, "b.test")); !errors.Is(err, errStored) {
 		t.Errorf("the file of another zone: %v", err)
+	}
+}
+
+// TestStoreForeignFiles: what else may stand in the place of a file neither
+// stops the daemon nor costs it memory, and is replaced by the next transfer.
+func TestStoreForeignFiles(t *testing.T) {
+	z := smallZone(t, "a.test.", 1)
+	for name, make := range map[string]func(path string) error{
+		"a named pipe": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a link to one": func(path string) error {
+			return errors.Join(syscall.Mkfifo(path+"x", 0o600), os.Symlink(path+"x", path))
+		},
+		"a dangling link": func(path string) error { return os.Symlink(path+"x", path) },
+		"3 GB of nothing": func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 3<<30)) },
+		"a zone that claims 3 GB": func(path string) error {
+			file := appendStored(nil, z)
+			binary.LittleEndian.PutUint32(file[12:], uint32(3<<30-storeHeader))
+			return errors.Join(os.WriteFile(path, file, 0o600), os.Truncate(path, 3<<30))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st, err := openStore(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := make(st.path(z.Name())); err != nil {
+				t.Fatal(err)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			got, _, err := st.load(z.Name(), xfr.DefaultLimits.Octets)
+			runtime.ReadMemStats(&after)
+			if got != nil || err == nil && name != "a dangling link" {
+				t.Errorf("%v, %v", got, err)
+			}
+			if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+				t.Errorf("%d bytes of memory", n)
+			}
+			if err := st.save(z, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if got, _, err := st.load(z.Name(), xfr.DefaultLimits.Octets); got == nil || err != nil {
+				t.Errorf("after a transfer: %v, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestStoreName: a directory's name is no pattern, and what an earlier process
+// has left half is removed whatever the name.
+func TestStoreName(t *testing.T) {
+	for _, name := range []string{"zo[nes", "z*", "a?b", `back\slash`, "ü"} {
+		dir := filepath.Join(t.TempDir(), name)
+		if _, err := openStore(dir); err != nil {
+			t.Fatal(err)
+		}
+		left := filepath.Join(dir, storeTemp+"17")
+		if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openStore(dir); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: what was left is there", name)
+		}
+	}
+}
+
+// TestStoreLater: the file of a later version is neither replaced nor removed,
+// and the zone is served all the same.
+func TestStoreLater(t *testing.T) {
+	dir := t.TempDir()
+	name := mustName(t, "a.test")
+	path := filepath.Join(dir, storedName(name))
+	later := []byte("NSPFZON2 in a layout that this version does not know")
+	if err := os.WriteFile(path, later, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log safeBuffer
+	synctest.Test(t, func(t *testing.T) {
+		var p fakePrimary
+		p.set(smallZone(t, "a.test.", 1), smallZone(t, "b.test.", 1))
+		s, primaries := secondaryOf(t, &log, &p)
+		defer stop(t, s)
+		g := Group{Zones: []wire.Name{name, mustName(t, "b.test")}, Primaries: primaries, Store: dir}
+		configure(t, s, g)
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		if st := s.Status(); served(t, s, "a.test") != 1 || st.Unsaved != 1 || st.StoreErrors != 1 {
+			t.Errorf("serial %d, %+v", served(t, s, "a.test"), st)
+		}
+		g.Zones = g.Zones[1:]
+		configure(t, s, g)
+		synctest.Wait()
+	})
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, later) {
+		t.Errorf("the file is now %q, %v", got, err)
+	}
+	if n := strings.Count(log.String(), "a later version of nullspfd has written it"); n < 1 || n > 2 {
+		t.Errorf("%d lines about it:\n%s", n, log.String())
 	}
 }
 

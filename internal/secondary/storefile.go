@@ -20,8 +20,13 @@ import (
 //
 // bytes is the size of zone name and records. The file's modification time is
 // that of the last successful refresh.
+//
+// Later versions of the format have another digit at the end of the first word,
+// and include that word in their checksum. So one damaged byte does not make a
+// file of this version one of a later.
 const (
-	storeMagic  = "NSPFZON1"
+	storeWord   = "NSPFZON"
+	storeMagic  = storeWord + "1"
 	storeHeader = len(storeMagic) + 4 + 4 + 4
 )
 
@@ -29,6 +34,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // errStored is wrapped with what is wrong with a file.
 var errStored = errors.New("no whole zone")
+
+// errLater: a later version of this program has written the file.
+var errLater = errors.New("a later version of nullspfd has written it, so it is left alone; run that version, or remove the file")
 
 // appendStored appends a zone as it stands in a file.
 func appendStored(dst []byte, z *zonestore.Zone) []byte {
@@ -50,15 +58,42 @@ func sealStored(file []byte, records uint32) {
 	binary.LittleEndian.PutUint32(file[8:], crc32.Checksum(file[12:], castagnoli))
 }
 
-// readStored reads a zone as it stands in a file. The error wraps errStored or
-// one of the builder.
-func readStored(file []byte, name wire.Name) (*zonestore.Zone, error) {
+// checkHeader checks the header of a file of a size. The error wraps errStored,
+// or is errLater for a file that may be of a later version: readStored knows.
+func checkHeader(header []byte, size int64) error {
 	switch {
-	case len(file) < storeHeader || string(file[:len(storeMagic)]) != storeMagic:
-		return nil, fmt.Errorf("%w: it does not begin with %s", errStored, storeMagic)
-	case uint64(binary.LittleEndian.Uint32(file[12:])) != uint64(len(file)-storeHeader):
-		return nil, fmt.Errorf("%w: its size is not the one in its header", errStored)
-	case crc32.Checksum(file[12:], castagnoli) != binary.LittleEndian.Uint32(file[8:]):
+	case len(header) < storeHeader || string(header[:len(storeWord)]) != storeWord:
+		return fmt.Errorf("%w: it does not begin with %s", errStored, storeMagic)
+	case header[len(storeWord)] > '1' && header[len(storeWord)] <= '9':
+		return errLater
+	case string(header[:len(storeMagic)]) != storeMagic:
+		return fmt.Errorf("%w: it does not begin with %s", errStored, storeMagic)
+	case int64(binary.LittleEndian.Uint32(header[12:])) != size-int64(storeHeader):
+		return fmt.Errorf("%w: its size is not the one in its header", errStored)
+	}
+	return nil
+}
+
+// storedZone returns the name of the zone that begins behind the header.
+func storedZone(file []byte) (wire.Name, error) {
+	if len(file) < storeHeader {
+		return "", errStored
+	}
+	name, _, err := wire.ReadName(file, storeHeader)
+	return name, err
+}
+
+// readStored reads a zone as it stands in a file. The error wraps errStored, one
+// of the builder, or errLater.
+func readStored(file []byte, name wire.Name) (*zonestore.Zone, error) {
+	err := checkHeader(file[:min(len(file), storeHeader)], int64(len(file)))
+	intact := len(file) >= storeHeader && crc32.Checksum(file[12:], castagnoli) == binary.LittleEndian.Uint32(file[8:])
+	switch {
+	case errors.Is(err, errLater) && intact:
+		return nil, fmt.Errorf("%w: its version is damaged", errStored)
+	case err != nil:
+		return nil, err
+	case !intact:
 		return nil, fmt.Errorf("%w: its checksum is not the one in its header", errStored)
 	}
 	count := binary.LittleEndian.Uint32(file[16:])

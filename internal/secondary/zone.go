@@ -18,7 +18,7 @@ type zone struct {
 	have  *zonestore.Zone
 	group *group
 	// catalog is the zone that lists this one, nil for none, and label a hash of
-	// its label there.
+	// its label there, 0 when it is not known.
 	catalog *zone
 	label   uint64
 	times
@@ -39,7 +39,10 @@ type zone struct {
 
 	// isCatalog: the zone lists others.
 	isCatalog bool
-	expired   bool
+	// lost: what the zone lists is not known, because its file is damaged and no
+	// primary has sent it yet.
+	lost    bool
+	expired bool
 	// running: a worker has the zone; again: it is to be asked once more then.
 	running, again bool
 	// whole: the next transfer is one of all records.
@@ -67,7 +70,7 @@ func (z *zone) restore(have *zonestore.Zone, refreshed, now instant, b *Bounds) 
 // whether it was not served until now.
 func (z *zone) renew(got *zonestore.Zone, primary int, now instant, b *Bounds) (changed bool) {
 	changed = got != z.have || z.expired
-	z.have, z.expired, z.whole = got, false, false
+	z.have, z.expired, z.whole, z.lost = got, false, false, false
 	z.primary, z.failures, z.problem = uint8(primary), 0, nil
 	z.times.renew(now, b.of(got))
 	if changed {
