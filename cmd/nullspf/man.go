@@ -124,7 +124,7 @@ func commandPage(c *cobra.Command, ending string, seeAlso []string) string {
 	var b strings.Builder
 	section := func(name string) { b.WriteString("\n## " + name + "\n\n") }
 	section("NAME")
-	fmt.Fprintf(&b, "%s - %s\n", pageName(c), plainText(c.Short))
+	fmt.Fprintf(&b, "%s - %s\n", pageName(c), plainText(strings.ToLower(c.Short[:1])+c.Short[1:]))
 	section("SYNOPSIS")
 	use := strings.TrimPrefix(c.UseLine(), c.CommandPath())
 	if c.HasAvailableSubCommands() {
@@ -267,6 +267,8 @@ func definition(columns, cells []string) string {
 		}
 		if name := columns[i+1]; name == "meaning" || len(columns) == 2 {
 			meaning = cell
+		} else if cell == "required." {
+			rest += " Required."
 		} else {
 			rest += " " + strings.ToUpper(name[:1]) + name[1:] + ": " + cell
 		}

@@ -60,3 +60,21 @@ func readFile(t *testing.T, path string) string {
 	}
 	return string(text)
 }
+
+// TestOptionsAreDocumented compares the options with nullspfd(8).
+func TestOptionsAreDocumented(t *testing.T) {
+	help, err := nullspfd(t, t.TempDir(), "-help").CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := readFile(t, "../../docs/man/nullspfd.8.md")
+	options := regexp.MustCompile(`(?m)^  (-[a-z]+)`).FindAllStringSubmatch(string(help), -1)
+	if len(options) < 3 {
+		t.Errorf("only %d options in\n%s", len(options), help)
+	}
+	for _, o := range options {
+		if !strings.Contains(page, "\n**"+o[1]+"**") {
+			t.Errorf("nullspfd(8) does not describe %s", o[1])
+		}
+	}
+}
