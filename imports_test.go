@@ -63,6 +63,7 @@ layouts
 lists
     zones                 lists and groups become zone files
 names
+    internal/dnsname      names of hosts, zones and mailboxes as people write them
     internal/wire         names and records in wire format
 leaves: import nothing of this module
     docs/man              sources of the man pages
@@ -90,8 +91,8 @@ var libraries = map[string]string{
 	"github.com/spf13/pflag":              "cmd/nullspf",
 	"github.com/spf13/viper":              "internal/config",
 	"go.yaml.in/yaml":                     "internal/config",
-	"golang.org/x/net/idna":               "zones",
-	"golang.org/x/net/publicsuffix":       "zones internal/secondary",
+	"golang.org/x/net/idna":               "internal/dnsname",
+	"golang.org/x/net/publicsuffix":       "zones",
 	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/corefile internal/files internal/journal internal/nameserver internal/peers",
 	"golang.org/x/term":                   "cmd/nullspf",
 }

@@ -44,7 +44,7 @@ func (g *generator) bindKey() string {
 	var t text
 	t.header("//", "The TSIG key of zone transfers, included by the other files of this folder.",
 		keyOwner("named"))
-	t.WriteString("key " + quote(g.TSIG.Name) + " {\n\talgorithm " + g.TSIG.Algorithm + ";\n\tsecret " + quote(g.TSIG.Secret) + ";\n};\n")
+	t.WriteString("key " + quote(string(g.TSIG.Name)) + " {\n\talgorithm " + g.TSIG.Algorithm + ";\n\tsecret " + quote(g.TSIG.Secret) + ";\n};\n")
 	return t.String()
 }
 
@@ -76,7 +76,7 @@ func (g *generator) bindPrimary() {
 	t.WriteByte('\n')
 	rest := "allow-transfer { " + transfer + "; }; " + notify
 	if g.Catalog != "" {
-		t.WriteString("zone " + quote(g.Catalog) + " { type " + terms.primary + "; file " + quote(g.path(catalogFile)) +
+		t.WriteString("zone " + quote(string(g.Catalog)) + " { type " + terms.primary + "; file " + quote(g.path(catalogFile)) +
 			"; allow-query { " + transfer + "; }; " + rest + " };\n")
 	}
 	if g.DNSSEC {
@@ -140,7 +140,7 @@ func (g *generator) bindTransferACL(t *text) {
 	}
 	t.WriteString("};\n")
 	if g.TSIG != nil {
-		t.WriteString("acl nullspf-transfer { !{ !nullspf-secondaries; any; }; key " + quote(g.TSIG.Name) + "; };\n")
+		t.WriteString("acl nullspf-transfer { !{ !nullspf-secondaries; any; }; key " + quote(string(g.TSIG.Name)) + "; };\n")
 	}
 }
 
@@ -152,7 +152,7 @@ func (g *generator) bindServers(t *text, servers []netip.AddrPort) {
 			t.WriteString(" port " + portString(a))
 		}
 		if g.TSIG != nil {
-			t.WriteString(" key " + quote(g.TSIG.Name))
+			t.WriteString(" key " + quote(string(g.TSIG.Name)))
 		}
 		t.WriteString(";\n")
 	}
@@ -216,14 +216,14 @@ func (g *generator) bindCatalog() {
 	t.header("//", "The catalog zone, for a BIND secondary, instead of secondary.conf.", notes...)
 	g.bindIncludeKey(&t)
 	g.bindPrimaryList(&t)
-	t.WriteString("\nzone " + quote(g.Catalog) + " { type " + terms.secondary + "; " + terms.list + " { nullspf-primary; }; file " +
-		quote(g.store()+"/"+copyFile(g.Catalog)) + "; allow-query { none; }; allow-transfer { none; }; notify no; };\n")
+	t.WriteString("\nzone " + quote(string(g.Catalog)) + " { type " + terms.secondary + "; " + terms.list + " { nullspf-primary; }; file " +
+		quote(g.store()+"/"+copyFile(string(g.Catalog))) + "; allow-query { none; }; allow-transfer { none; }; notify no; };\n")
 	g.static("named/secondary-catalog.conf", modePublic, t.String())
 
 	t.Reset()
 	t.header("//", "The catalog zone, for the options of a BIND secondary.",
 		"Include it inside of options; see secondary-catalog.conf.")
-	t.WriteString("catalog-zones {\n\tzone " + quote(g.Catalog) + " " + terms.defaultList +
+	t.WriteString("catalog-zones {\n\tzone " + quote(string(g.Catalog)) + " " + terms.defaultList +
 		" { nullspf-primary; } zone-directory " + quote(g.store()) + ";\n};\n")
 	g.static(options, modePublic, t.String())
 }
@@ -233,5 +233,5 @@ func (s *Settings) keyOr(otherwise string) string {
 	if s.TSIG == nil {
 		return otherwise
 	}
-	return s.TSIG.Name
+	return string(s.TSIG.Name)
 }

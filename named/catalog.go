@@ -29,7 +29,7 @@ const maxCatalogName = 253 - zones.MemberLength - len(".zones.")
 // for). Without it, its members would be open for transfer to anybody, because
 // that is BIND's default.
 func (g *generator) catalog() {
-	catalog, set := g.Catalog, g.set
+	catalog, set := string(g.Catalog), g.set
 	g.files = append(g.files, zones.File{
 		Path: catalogFile, Mode: modePublic, Zone: catalog,
 		Write: func(w *bufio.Writer, serial uint32) error {

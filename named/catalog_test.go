@@ -24,7 +24,7 @@ func catalogText(t *testing.T, lists ...[]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 1 || files[0].Path != "catalog.zone" || files[0].Zone != s.Catalog {
+	if len(files) != 1 || files[0].Path != "catalog.zone" || files[0].Zone != string(s.Catalog) {
 		t.Fatalf("files = %+v; want the catalog zone only", files)
 	}
 	var out bytes.Buffer
@@ -166,13 +166,13 @@ type provision struct {
 func catalogIsPrivate(t *testing.T, s *site, primary *peers.Server, consumers []*peers.Server) {
 	t.Helper()
 	for _, server := range append(consumers, primary) {
-		if rrs, err := peers.Transfer(t.Context(), server.Address, netip.MustParseAddr("127.0.0.2"), s.settings.Catalog, nil); err == nil {
+		if rrs, err := peers.Transfer(t.Context(), server.Address, netip.MustParseAddr("127.0.0.2"), string(s.settings.Catalog), nil); err == nil {
 			t.Errorf("%s gives %d records of the catalog zone to anybody", server.Kind, len(rrs))
 		}
 		if s.settings.TSIG == nil && server == primary || server.Kind == peers.Knot {
 			continue
 		}
-		if serial, ok := peers.Serial(t.Context(), server.Address, s.settings.Catalog); ok {
+		if serial, ok := peers.Serial(t.Context(), server.Address, string(s.settings.Catalog)); ok {
 			t.Errorf("%s answers questions on the catalog zone: serial number %d", server.Kind, serial)
 		}
 	}

@@ -80,7 +80,7 @@ func (g *generator) coreSecondary() {
 	g.coreControl(&end)
 	end.lines("", "}")
 	if g.Catalog != "" {
-		t.lines("        ", "catalog "+g.Catalog)
+		t.lines("        ", "catalog "+string(g.Catalog))
 		g.static(corefilePath(RoleSecondary), modePublic, t.String()+end.String())
 		return
 	}
@@ -108,8 +108,12 @@ func (g *generator) coreTracking(t *text, alone bool) {
 	if track == nil {
 		return
 	}
-	g.coreOpen(t, track.Zone, track.Listen)
-	t.lines("    ", "spftrack {", "    nameservers "+strings.Join(track.Nameservers, " "))
+	g.coreOpen(t, string(track.Zone), track.Listen)
+	nameservers := "    nameservers"
+	for _, host := range track.Nameservers {
+		nameservers += " " + string(host)
+	}
+	t.lines("    ", "spftrack {", nameservers)
 	if len(track.Layouts) > 0 {
 		t.lines("        ", "layouts "+strings.Join(track.Layouts, " "))
 	}
@@ -140,7 +144,7 @@ func (g *generator) coreOpen(t *text, zone string, listen []netip.AddrPort) {
 // coreKey names the key of zone transfers.
 func (g *generator) coreKey(t *text) {
 	if g.TSIG != nil && g.secondaries() {
-		t.lines("    ", "tsig "+g.TSIG.Name+" "+g.TSIG.Algorithm+" "+coreWord(g.path(corefileKey)))
+		t.lines("    ", "tsig "+string(g.TSIG.Name)+" "+g.TSIG.Algorithm+" "+coreWord(g.path(corefileKey)))
 	}
 }
 
@@ -160,7 +164,7 @@ func (g *generator) coreSigned() string {
 	if g.TSIG == nil {
 		return ""
 	}
-	return " key " + g.TSIG.Name
+	return " key " + string(g.TSIG.Name)
 }
 
 func (g *generator) coreControl(t *text) {

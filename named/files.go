@@ -11,15 +11,15 @@ import (
 )
 
 // Files returns the files for all servers of the settings, and the catalog
-// zone. The set must not be changed before they are written. The error is one
-// of [Settings.Validate], or names a published domain that contradicts the
-// settings.
+// zone. The set must not be changed before they are written. The error joins
+// the faults of [Settings.Validate], or is a *[zones.KeyError] that names a
+// published domain which contradicts the settings.
 func Files(s Settings, set *zones.Set) ([]zones.File, error) {
-	if err := s.Validate(); err != nil {
+	if err := zones.JoinKeyErrors(s.Validate()); err != nil {
 		return nil, err
 	}
-	if err := s.checkSet(set); err != nil {
-		return nil, err
+	if fault := s.checkSet(set); fault != nil {
+		return nil, fault
 	}
 	g := &generator{Settings: &s, set: set}
 	if s.has(BIND) {

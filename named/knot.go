@@ -33,7 +33,7 @@ func (g *generator) knotKey() string {
 	var t text
 	t.header("#", "The TSIG key of zone transfers, included by the other files of this folder.",
 		keyOwner("knotd"))
-	t.lines("", "key:", "  - id: "+g.TSIG.Name, "    algorithm: "+g.TSIG.Algorithm, "    secret: "+quote(g.TSIG.Secret))
+	t.lines("", "key:", "  - id: "+string(g.TSIG.Name), "    algorithm: "+g.TSIG.Algorithm, "    secret: "+quote(g.TSIG.Secret))
 	return t.String()
 }
 
@@ -76,7 +76,7 @@ func (g *generator) knotRemotes(t *text, name string, servers []netip.AddrPort) 
 
 func (g *generator) knotUseKey(t *text) {
 	if g.TSIG != nil {
-		t.lines("    ", "key: "+g.TSIG.Name)
+		t.lines("    ", "key: "+string(g.TSIG.Name))
 	}
 }
 
@@ -124,7 +124,7 @@ func (g *generator) knotPrimary() {
 	}
 	t.lines("", "", "zone:")
 	if g.Catalog != "" {
-		t.lines("", "  - domain: "+g.Catalog, "    storage: "+quote(g.path(".")), "    file: "+quote(catalogFile),
+		t.lines("", "  - domain: "+string(g.Catalog), "    storage: "+quote(g.path(".")), "    file: "+quote(catalogFile),
 			"    zonefile-sync: -1", "    journal-content: none")
 		t.lines("    ", shared...)
 	}
@@ -173,6 +173,6 @@ func (g *generator) knotCatalog() {
 		`them. Knot DNS 3.1 or later understands it.`)
 	t.header("#", "The catalog zone, for a Knot DNS secondary, instead of secondary.conf.", append(notes, g.knotStoreNotes()...)...)
 	g.knotSecondaryTemplate(&t)
-	t.lines("", "  - domain: "+g.Catalog, "    template: nullspf-secondary", "    catalog-role: interpret", "    catalog-template: nullspf-secondary")
+	t.lines("", "  - domain: "+string(g.Catalog), "    template: nullspf-secondary", "    catalog-role: interpret", "    catalog-template: nullspf-secondary")
 	g.static("knot/secondary-catalog.conf", modePublic, t.String())
 }

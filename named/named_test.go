@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nullspf/internal/dnsname"
 	"nullspf/zones"
 )
 
@@ -35,7 +36,7 @@ func testSettings() Settings {
 		Catalog: "catalog.example.net",
 		Track: &Track{
 			Zone:        "_spf.example.net",
-			Nameservers: []string{"ns1.example.net", "ns2.example.net"},
+			Nameservers: []dnsname.Name{"ns1.example.net", "ns2.example.net"},
 			Listen:      []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53"), netip.MustParseAddrPort("[2001:db8::1]:53"), netip.MustParseAddrPort("127.0.0.1:53")},
 			Layouts:     []string{"track", "classic"},
 			Explain:     `Mail from "%{d}" is forged`,
@@ -61,7 +62,7 @@ func testSet(t testing.TB, lists ...[]string) *zones.Set {
 			Name: fmt.Sprintf("group%d", i+1), Lists: []string{path},
 			SOA: zones.SOA{MName: "ns1.example.net", RName: "hostmaster.example.net",
 				Refresh: time.Hour, Retry: time.Minute, Expire: 24 * time.Hour, Minimum: time.Minute},
-			Nameservers: []string{"ns1.example.net", "ns2.example.net"}, TTL: time.Hour,
+			Nameservers: []dnsname.Name{"ns1.example.net", "ns2.example.net"}, TTL: time.Hour,
 			Mail: zones.NullMX, MX: map[zones.MailMode][]zones.MX{zones.NullMX: {{}}},
 			SPF: "plain", SPFRecords: map[string]string{"plain": "v=spf1 -all"},
 		})

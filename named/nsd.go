@@ -27,7 +27,7 @@ func (g *generator) nsdKey() string {
 	var t text
 	t.header("#", "The TSIG key of zone transfers, included by the other files of this folder.",
 		keyOwner("nsd"))
-	t.lines("", "key:", "\tname: "+quote(g.TSIG.Name), "\talgorithm: "+g.TSIG.Algorithm, "\tsecret: "+quote(g.TSIG.Secret))
+	t.lines("", "key:", "\tname: "+quote(string(g.TSIG.Name)), "\talgorithm: "+g.TSIG.Algorithm, "\tsecret: "+quote(g.TSIG.Secret))
 	return t.String()
 }
 
@@ -73,7 +73,7 @@ func (g *generator) nsdPrimary() {
 	}
 	t.lines("", "pattern:", "\tname: nullspf-primary", "\tinclude-pattern: nullspf-transfer", "\tzonefile: "+quote(g.path("zones/%s.zone")))
 	if g.Catalog != "" {
-		t.lines("", "zone:", "\tname: "+quote(g.Catalog), "\tinclude-pattern: nullspf-transfer", "\tzonefile: "+quote(g.path(catalogFile)))
+		t.lines("", "zone:", "\tname: "+quote(string(g.Catalog)), "\tinclude-pattern: nullspf-transfer", "\tzonefile: "+quote(g.path(catalogFile)))
 		for _, p := range g.Primary.AllowTransfer {
 			t.lines("\tallow-query: ", prefix(p)+" "+key)
 		}
@@ -122,7 +122,7 @@ func (g *generator) nsdCatalog() {
 		`them. NSD 4.9 or later understands it, and no more than one such zone.`)
 	t.header("#", "The catalog zone, for an NSD secondary, instead of secondary.conf.", append(notes, g.nsdStoreNotes()...)...)
 	g.nsdSecondaryPattern(&t)
-	t.lines("", "zone:", "\tname: "+quote(g.Catalog), "\tinclude-pattern: nullspf-secondary",
+	t.lines("", "zone:", "\tname: "+quote(string(g.Catalog)), "\tinclude-pattern: nullspf-secondary",
 		"\tcatalog: consumer", "\tcatalog-member-pattern: nullspf-secondary",
 		"\tallow-query: 0.0.0.0/0 BLOCKED", "\tallow-query: ::/0 BLOCKED")
 	g.static("nsd/secondary-catalog.conf", modePublic, t.String())

@@ -26,9 +26,9 @@ func Run(ctx context.Context, steps []Step, w io.Writer) error {
 			continue
 		}
 		if rest := len(steps) - i - 1; rest > 0 {
-			return fmt.Errorf("named: %s: %w\n(%d more steps were not run)", s, err, rest)
+			return fmt.Errorf("%s: %w\n(%d more steps were not run)", s, err, rest)
 		}
-		return fmt.Errorf("named: %s: %w", s, err)
+		return fmt.Errorf("%s: %w", s, err)
 	}
 	return nil
 }

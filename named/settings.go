@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"time"
+
+	"nullspf/internal/dnsname"
 )
 
 // Server is a nameserver software.
@@ -56,9 +58,8 @@ type Settings struct {
 	DNSSEC bool
 	// Terms is OldTerms when empty.
 	Terms Terms
-	// Catalog is the name of the catalog zone, lower case, without final dot;
-	// "" for none.
-	Catalog string
+	// Catalog is the name of the catalog zone; "" for none.
+	Catalog dnsname.Name
 	// Store is the folder in which a secondary keeps its copies and into which
 	// it must be able to write. Relative to Output when it is not absolute;
 	// "secondary" when empty. Secondaries on one machine must not share it:
@@ -98,9 +99,8 @@ type Primary struct {
 
 // TSIG is a shared secret (RFC 8945).
 type TSIG struct {
-	// Name is the name of the key, a lower-case domain name without final dot,
-	// the same on all servers.
-	Name string
+	// Name is the name of the key, the same on all servers.
+	Name dnsname.Name
 	// Algorithm is hmac-sha256 or another that all servers know.
 	Algorithm string
 	// Secret is the secret in base64, at least 16 octets of it.
@@ -109,11 +109,10 @@ type TSIG struct {
 
 // Track is what nullspfd needs to know of the tracking zone.
 type Track struct {
-	// Zone is the zone's name, lower case, without final dot.
-	Zone string
-	// Nameservers are the host names of the zone's NS RRset, lower case,
-	// without final dot.
-	Nameservers []string
+	// Zone is the zone's name.
+	Zone dnsname.Name
+	// Nameservers are the hosts of the zone's NS RRset.
+	Nameservers []dnsname.Name
 	// Listen are the addresses at which nullspfd answers for it, all with the
 	// same port; none means port 53 of all addresses.
 	Listen []netip.AddrPort

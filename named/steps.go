@@ -68,7 +68,7 @@ func Steps(t Target, c Change, s Settings) []Step {
 		catalog := t.Catalog || t.Server == Nullspfd && s.Catalog != ""
 		p.secondary(t.Server, c.Config || members && !catalog, c)
 	case members:
-		p.primary(t.Server, true, s.Catalog, c)
+		p.primary(t.Server, true, string(s.Catalog), c)
 	default:
 		p.primary(t.Server, c.Config, "", c)
 	}

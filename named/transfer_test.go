@@ -145,7 +145,7 @@ func onlySecondariesTransfer(t *testing.T, s *site, primary, secondary *peers.Se
 	elsewhere := netip.MustParseAddr("127.0.0.2")
 	var key *peers.Key
 	if k := s.settings.TSIG; k != nil {
-		key = &peers.Key{Name: k.Name, Algorithm: k.Algorithm, Secret: k.Secret}
+		key = &peers.Key{Name: string(k.Name), Algorithm: k.Algorithm, Secret: k.Secret}
 		wrong := *key
 		wrong.Secret = "d3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3JvbmchISE="
 		if rrs, err := peers.Transfer(ctx, primary.Address, loopback, zone, &wrong); err == nil {

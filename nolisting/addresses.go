@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"nullspf/internal/dnsname"
 )
 
 // addresses checks each host's addresses by themselves.
@@ -29,7 +31,7 @@ func (c *checker) addresses() {
 	}
 }
 
-func (c *checker) address(host string, a netip.Addr) {
+func (c *checker) address(host dnsname.Name, a netip.Addr) {
 	if !a.IsValid() {
 		c.fail(host, "an address is empty", "senders need an address to connect to",
 			"write an IPv4 or IPv6 address such as the one in the host's A or AAAA record")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"nullspf/internal/dnsname"
 	"nullspf/zones"
 )
 
@@ -23,12 +24,12 @@ func fuzzTiers(layout byte, test bool, name string, data []byte) Tiers {
 	t := Tiers{Layout: append(Layouts, "other")[int(layout)%(len(Layouts)+1)], AllowTestAddresses: test}
 	for i := 0; i+2 < len(data); i += 3 {
 		h := Host{
-			Name:       fmt.Sprintf("mx%d.example.net", data[i+1]>>3%8),
+			Name:       dnsname.Name(fmt.Sprintf("mx%d.example.net", data[i+1]>>3%8)),
 			Preference: uint16(data[i]),
 			Role:       append(Roles, "other")[int(data[i+1]&7)%(len(Roles)+1)],
 		}
 		if data[i+1]&0x80 != 0 {
-			h.Name = name
+			h.Name = dnsname.Name(name)
 		}
 		if n := int(data[i+2] & 15); n < len(pool) {
 			h.Addresses = append(h.Addresses, pool[n])
@@ -50,12 +51,12 @@ func FuzzMX(f *testing.F) {
 	f.Add(byte(0), true, "A\n.", []byte{20, 0x80, 0xf0, 20, 9, 0xf1, 0, 0, 0xaa, 0, 4, 0x98})
 	f.Fuzz(func(t *testing.T, layout byte, test bool, name string, data []byte) {
 		tiers := fuzzTiers(layout, test, name, data)
-		mx, err := tiers.MX()
-		if err != nil {
+		mx, broken := tiers.MX()
+		if broken != nil {
 			if mx != nil {
-				t.Errorf("a value beside an error: %v", mx)
+				t.Errorf("a value beside violations: %v", mx)
 			}
-			violations(t, err)
+			printable(t, broken)
 			return
 		}
 		checkInvariants(t, tiers, mx)
@@ -68,7 +69,7 @@ func checkInvariants(t *testing.T, tiers Tiers, mx []zones.MX) {
 	if len(mx) != len(tiers.Hosts) {
 		t.Errorf("%d hosts became %d records", len(tiers.Hosts), len(mx))
 	}
-	byName := make(map[string]Host)
+	byName := make(map[dnsname.Name]Host)
 	for _, h := range tiers.Hosts {
 		byName[h.Name] = h
 	}

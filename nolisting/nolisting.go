@@ -16,7 +16,11 @@
 // not keep the rules, and each [Violation] says why its rule exists.
 package nolisting
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"nullspf/internal/dnsname"
+)
 
 // Role says what a host of an MX RRset does with a connection to port 25.
 type Role string
@@ -54,8 +58,7 @@ func (r Role) Description() string {
 
 // Host is one host of an MX RRset.
 type Host struct {
-	// Name is a lower-case host name without final dot.
-	Name string
+	Name dnsname.Name
 	// Preference: the lowest is tried first (RFC 5321 section 5.1).
 	Preference uint16
 	Role       Role

@@ -2,12 +2,12 @@ package nolisting
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"nullspf/internal/dnsname"
 	"nullspf/zones"
 )
 
@@ -24,32 +24,32 @@ const (
 // checker collects what is wrong with an RRset.
 type checker struct {
 	Tiers
-	violations []error
+	violations []*Violation
 }
 
-func (c *checker) fail(host, fault, why, remedy string) {
+func (c *checker) fail(host dnsname.Name, fault, why, remedy string) {
+	v := &Violation{Fault: fault, Why: why, Remedy: remedy}
 	if host != "" {
-		host = shown(host)
+		v.Host = shown(host)
 	}
-	c.violations = append(c.violations, &Violation{host, fault, why, remedy})
+	c.violations = append(c.violations, v)
 }
 
 // MX checks the hosts against the rules and returns their RRset in the order
-// of preference, hosts of equal preference in the order of their names. The
-// error joins a *Violation for each rule that is broken; the RRset is nil
-// then.
-func (t Tiers) MX() ([]zones.MX, error) {
+// of preference, hosts of equal preference in the order of their names. When
+// rules are broken, the RRset is nil.
+func (t Tiers) MX() ([]zones.MX, []*Violation) {
 	c := checker{Tiers: t}
 	c.check()
 	if len(c.violations) > 0 {
-		return nil, errors.Join(c.violations...)
+		return nil, c.violations
 	}
 	rrset := make([]zones.MX, 0, len(t.Hosts))
 	for _, h := range t.Hosts {
 		rrset = append(rrset, zones.MX{Host: h.Name, Preference: h.Preference})
 	}
 	slices.SortFunc(rrset, func(a, b zones.MX) int {
-		return cmp.Or(cmp.Compare(a.Preference, b.Preference), strings.Compare(a.Host, b.Host))
+		return cmp.Or(cmp.Compare(a.Preference, b.Preference), cmp.Compare(a.Host, b.Host))
 	})
 	return rrset, nil
 }
@@ -79,7 +79,7 @@ func (c *checker) check() {
 
 // names checks each host's name.
 func (c *checker) names() {
-	seen := make(map[string]bool, len(c.Hosts))
+	seen := make(map[dnsname.Name]bool, len(c.Hosts))
 	for _, h := range c.Hosts {
 		switch fault := hostNameFault(h.Name); {
 		case h.Name == "" || h.Name == ".":
@@ -87,7 +87,7 @@ func (c *checker) names() {
 				"it says that the domain accepts no mail, and may not stand beside other MX records (RFC 7505 section 3)",
 				"remove it, or publish it alone with mail mode nullmx")
 		case fault != "":
-			c.fail(h.Name, "the name "+fault,
+			c.fail(h.Name, fault,
 				"an MX record holds the host name of a mail server (RFC 5321 section 5.1)",
 				"write a lower-case host name such as mx1.example.net, with A-labels, without final dot")
 		case seen[h.Name]:

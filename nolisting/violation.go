@@ -18,7 +18,6 @@ type Violation struct {
 // Error gives all that in one line.
 func (v *Violation) Error() string {
 	var b strings.Builder
-	b.WriteString("nolisting: ")
 	if v.Host != "" {
 		b.WriteString("host " + v.Host + ": ")
 	}

@@ -46,7 +46,7 @@ func ParseKind(s string) (Kind, error) {
 	if i := slices.Index(kindNames, s); i >= 0 {
 		return Kind(i), nil
 	}
-	return 0, fmt.Errorf("spftrack: unknown kind %q: use one of %s", s, strings.Join(kindNames, ", "))
+	return 0, fmt.Errorf("unknown kind %q: use one of %s", s, strings.Join(kindNames, ", "))
 }
 
 // MarshalText gives [Kind.String].
@@ -104,7 +104,7 @@ func ParseFlags(s string) (Flags, error) {
 	for name := range strings.SplitSeq(s, ",") {
 		i := slices.Index(flagNames, name)
 		if i < 0 {
-			return 0, fmt.Errorf("spftrack: unknown flag %q: use some of %s", name, strings.Join(flagNames, ","))
+			return 0, fmt.Errorf("unknown flag %q: use some of %s", name, strings.Join(flagNames, ","))
 		}
 		f |= 1 << i
 	}
@@ -145,7 +145,7 @@ func ParseTransport(s string) (Transport, error) {
 	if i := slices.Index(transportNames, s); i >= 0 {
 		return Transport(i), nil
 	}
-	return 0, fmt.Errorf("spftrack: unknown transport %q: use udp or tcp", s)
+	return 0, fmt.Errorf("unknown transport %q: use udp or tcp", s)
 }
 
 // MarshalText gives [Transport.String].

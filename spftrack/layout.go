@@ -2,9 +2,8 @@ package spftrack
 
 import (
 	"fmt"
-	"strings"
 
-	"nullspf/internal/wire"
+	"nullspf/internal/dnsname"
 )
 
 // Layout names a form of SPF record for domains that send no mail.
@@ -28,9 +27,8 @@ var Layouts = []Layout{Plain, Beacon, Track, Classic}
 
 // Settings are what a record needs beside its layout.
 type Settings struct {
-	// Zone is the tracking zone in lower case A-labels, no final dot, such as
-	// "_spf.example.net". Plain ignores it.
-	Zone string
+	// Zone is the tracking zone, such as "_spf.example.net". Plain ignores it.
+	Zone dnsname.Name
 	// Qualifier of the exists: mechanism in Classic: "-", the default for "",
 	// or "+". The other layouts ignore it.
 	Qualifier string
@@ -50,7 +48,7 @@ func ParseLayout(s string) (Layout, error) {
 			return l, nil
 		}
 	}
-	return "", fmt.Errorf("spftrack: unknown layout %q: use one of plain, beacon, track, classic", s)
+	return "", fmt.Errorf("unknown layout %q: use one of plain, beacon, track, classic", s)
 }
 
 // Policy is a compiled layout: its record, and the names that the record makes
@@ -74,12 +72,13 @@ func Compile(layout Layout, s Settings) (*Policy, error) {
 		return nil, err
 	}
 	var exists, exp, record string
+	zone := string(s.Zone)
 	switch layout {
 	case Beacon:
-		exp = expSpec + s.Zone
+		exp = expSpec + zone
 		record = "v=spf1 -all exp=" + exp
 	case Track:
-		exists, exp = existsSpec+s.Zone, expSpec+s.Zone
+		exists, exp = existsSpec+zone, expSpec+zone
 		record = "v=spf1 -exists:" + exists + " -all exp=" + exp
 	case Classic:
 		qualifier := s.Qualifier
@@ -88,9 +87,9 @@ func Compile(layout Layout, s Settings) (*Policy, error) {
 			qualifier = "-"
 		case "-", "+":
 		default:
-			return nil, fmt.Errorf(`spftrack: layout classic: qualifier %q: use "-", or "+" for the original record`, qualifier)
+			return nil, fmt.Errorf(`layout classic: qualifier %q: use "-", or "+" for the original record`, qualifier)
 		}
-		exists = classicSpec + s.Zone
+		exists = classicSpec + zone
 		record = "v=spf1 " + qualifier + "exists:" + exists + " -all"
 	}
 	p := &Policy{record: record}
@@ -148,36 +147,15 @@ func Warnings(layout Layout, s Settings) []string {
 
 // checkZone refuses what would not stand in a record or be served: the zone
 // ends a domain-spec, so its last label is a toplabel (RFC 7208 section 7.1).
-func checkZone(layout Layout, zone string) error {
-	bad := func(reason string) error {
-		return fmt.Errorf("spftrack: layout %s: tracking zone %q: %s", layout, zone, reason)
+func checkZone(layout Layout, zone dnsname.Name) error {
+	if zone == "" {
+		return fmt.Errorf("layout %s needs a tracking zone, such as _spf.example.net; layout plain needs none", layout)
 	}
-	switch {
-	case zone == "":
-		return fmt.Errorf("spftrack: layout %s needs a tracking zone, such as _spf.example.net; layout plain needs none", layout)
-	case strings.HasSuffix(zone, "."):
-		return bad("write it without the final dot")
-	case len(zone) > maxText:
-		return bad("longer than 253 octets")
-	case strings.ToLower(zone) != zone:
-		return bad("write it in lower case")
+	if err := zone.Check(); err != nil {
+		return fmt.Errorf("layout %s: tracking zone %q: %w", layout, zone, err)
 	}
-	labels := strings.Split(zone, ".")
-	for _, label := range labels {
-		if label == "" {
-			return bad("has an empty label")
-		}
-		if len(label) > wire.MaxLabel {
-			return bad("has a label of more than 63 octets")
-		}
-		for _, c := range []byte(label) {
-			if !isAlnum(c) && c != '-' && c != '_' {
-				return bad(fmt.Sprintf("has the character %q; use letters, digits, - and _, and A-labels (xn--) for the rest", c))
-			}
-		}
-	}
-	if !isTopLabel(labels[len(labels)-1]) {
-		return bad("its last label must hold a letter or hyphen, no underscore, and neither begin nor end with a hyphen")
+	if !isTopLabel(zone.Top()) {
+		return fmt.Errorf("layout %s: tracking zone %q: its last label must hold a letter or hyphen, and no underscore", layout, zone)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ type MacroError struct {
 }
 
 func (e *MacroError) Error() string {
-	return fmt.Sprintf("spftrack: macro string %q: column %d: %s", e.Text, e.Column, e.Reason)
+	return fmt.Sprintf("macro string %q: column %d: %s", e.Text, e.Column, e.Reason)
 }
 
 func compileMacro(s, letters string, literal func(byte) bool) (*MacroString, error) {

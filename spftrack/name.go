@@ -5,12 +5,9 @@ import (
 	"nullspf/internal/wire"
 )
 
-const (
-	errPrefix = "spftrack: "
-	// maxText is the longest name as text without final dot (RFC 1035 section
-	// 2.3.4, RFC 7208 section 7.3).
-	maxText = wire.MaxName - 2
-)
+// maxText is the longest name as text without final dot (RFC 1035 section
+// 2.3.4, RFC 7208 section 7.3).
+const maxText = wire.MaxName - 2
 
 // Printable returns octets that a stranger chose in a form that is safe to
 // show: printable ASCII stands for itself, a backslash is doubled, and space,

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/wire"
 )
 
@@ -36,11 +37,10 @@ type Parser struct {
 // known reports whether a domain, in lower case without final dot, carries one
 // of our records; it decides between several possible readings. nil knows
 // nothing.
-func NewParser(zone string, layouts []Layout, known func(domain string) bool) *Parser {
-	zone = strings.ToLower(strings.TrimSuffix(zone, "."))
+func NewParser(zone dnsname.Name, layouts []Layout, known func(domain string) bool) *Parser {
 	return &Parser{
-		zone:       zone,
-		zoneLabels: strings.Count(zone, ".") + 1,
+		zone:       string(zone),
+		zoneLabels: strings.Count(string(zone), ".") + 1,
 		classic:    slices.Contains(layouts, Classic),
 		known:      known,
 	}

@@ -52,7 +52,7 @@ func testParse(t *testing.T, p *Parser, tests []parseTest) {
 const n6 = nibbles6 + ".ip6"
 
 func TestParseWhole(t *testing.T) {
-	p := NewParser("_SPF.Example.net.", []Layout{Track, Classic}, nil)
+	p := NewParser("_spf.example.net", []Layout{Track, Classic}, nil)
 	testParse(t, p, []parseTest{
 		{"192.0.2.7.in-addr.CL.shop.example.FD.1", TypeA, "exists 192.0.2.7 - shop.example - -"},
 		{"192.0.2.7.in-addr.CL.shop.example.FD.1", TypeAAAA, "exists 192.0.2.7 - shop.example - -"},

@@ -123,7 +123,7 @@ type macroValues struct {
 // values gives the macro letters their values.
 func (c Check) values() (macroValues, error) {
 	if !c.IP.IsValid() {
-		return macroValues{}, errors.New(errPrefix + "the check has no client address; give an IPv4 or IPv6 address")
+		return macroValues{}, errors.New("the check has no client address; give an IPv4 or IPv6 address")
 	}
 	v := macroValues{ip: c.IP.Unmap().WithZone(""), helo: c.HELO, receiver: c.Receiver, time: c.Time}
 	if v.receiver == "" {
@@ -151,7 +151,7 @@ func (c Check) values() (macroValues, error) {
 	}
 	v.domain = strings.TrimSuffix(v.domain, ".")
 	if v.domain == "" {
-		return macroValues{}, errors.New(errPrefix + "the check has no domain; give one, or a sender with a domain, or a HELO name")
+		return macroValues{}, errors.New("the check has no domain; give one, or a sender with a domain, or a HELO name")
 	}
 	return v, nil
 }

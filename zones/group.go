@@ -3,6 +3,8 @@ package zones
 import (
 	"net/netip"
 	"time"
+
+	"nullspf/internal/dnsname"
 )
 
 // MailMode says what a domain's MX RRset promises.
@@ -25,9 +27,8 @@ var MailModes = []MailMode{NullMX, Postmaster, Nolisting}
 
 // MX is the data of one MX record.
 type MX struct {
-	// Host is a lower-case host name without final dot; "" is the root of a
-	// null MX.
-	Host string
+	// Host is "" for the root of a null MX.
+	Host dnsname.Name
 	// Preference: the lowest is tried first (RFC 5321 section 5.1).
 	Preference uint16
 }
@@ -35,18 +36,16 @@ type MX struct {
 // SOA is the part of a start of authority that all zones of a set share.
 // The serial number belongs to each zone.
 type SOA struct {
-	// MName is the primary's host name, lower case, no final dot.
-	MName string
-	// RName is the mailbox of the person in charge as a domain name
-	// (RFC 1035 section 8), lower case, no final dot.
-	RName string
+	// MName is the primary.
+	MName dnsname.Name
+	// RName is the mailbox of the person in charge.
+	RName dnsname.Mailbox
 	// Whole seconds.
 	Refresh, Retry, Expire, Minimum time.Duration
 }
 
-// Group holds what every domain of one list gets. All names in it are lower
-// case A-labels without final dot; all texts may hold the placeholders
-// {domain} and {group}.
+// Group holds what every domain of one list gets. All texts in it may hold the
+// placeholders {domain} and {group}.
 type Group struct {
 	Name string
 	// Lists are the paths of the list files, in the order of the
@@ -54,7 +53,7 @@ type Group struct {
 	Lists []string
 
 	SOA         SOA
-	Nameservers []string
+	Nameservers []dnsname.Name
 	// TTL of every record, whole seconds.
 	TTL time.Duration
 
@@ -82,7 +81,7 @@ type Group struct {
 	// DMARCReportDomains are the domains outside of the published ones to
 	// which DMARC reports go, for the authorisation records of RFC 9990
 	// ("Verifying External Destinations").
-	DMARCReportDomains []string
+	DMARCReportDomains []dnsname.Name
 	// DKIM publishes the empty key "v=DKIM1; p=" at *._domainkey
 	// (RFC 6376 section 3.6.1: every key is revoked).
 	DKIM bool

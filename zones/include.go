@@ -3,8 +3,9 @@ package zones
 import (
 	"bufio"
 	"fmt"
-	"slices"
 	"strings"
+
+	"nullspf/internal/dnsname"
 )
 
 // IncludeFiles returns the files for zones that people keep by hand:
@@ -67,11 +68,11 @@ func writeAuthorizations(w *bufio.Writer, s *Set) error {
 			continue
 		}
 		for _, d := range g.DMARCReportDomains {
-			if d == e.Name || strings.HasSuffix(d, "."+e.Name) {
+			if d.Within(dnsname.Name(e.Name)) {
 				continue
 			}
-			owner := e.Name + "._report._dmarc." + d
-			if len(owner) > maxName {
+			owner := e.Name + "._report._dmarc." + string(d)
+			if len(owner) > dnsname.Max {
 				fmt.Fprintf(w, "; %s: this name is too long (RFC 1035 section 2.3.4)\n", owner)
 				continue
 			}
@@ -79,15 +80,4 @@ func writeAuthorizations(w *bufio.Writer, s *Set) error {
 		}
 	}
 	return nil
-}
-
-// ReportDomains lists the domains outside of the published ones to which DMARC
-// reports go, sorted.
-func (s *Set) ReportDomains() []string {
-	var domains []string
-	for _, g := range s.Groups {
-		domains = append(domains, g.DMARCReportDomains...)
-	}
-	slices.Sort(domains)
-	return slices.Compact(domains)
 }

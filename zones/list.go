@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"nullspf/internal/dnsname"
 )
 
 // maxLine is the longest list line, in octets. The longest useful one is a
@@ -208,7 +210,7 @@ func (r *listReader) readName(line []byte) {
 // parseName parses the name that begins at an offset of the line and reports
 // its fault.
 func (r *listReader) parseName(line []byte, offset int, text string, g *Group) (string, bool) {
-	name, err := ParseName(text)
+	name, err := dnsname.ParseHost(text)
 	if err == nil {
 		err = checkRegistrable(name, g)
 	}
@@ -216,9 +218,9 @@ func (r *listReader) parseName(line []byte, offset int, text string, g *Group) (
 		err = g.checkLength(name)
 	}
 	if err == nil {
-		return name, true
+		return string(name), true
 	}
-	var nerr *NameError
+	var nerr *dnsname.Error
 	if errors.As(err, &nerr) {
 		offset += nerr.Offset
 	}

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"nullspf/internal/dnsname"
 )
 
 // The folders and files of an output folder that this package owns.
@@ -105,7 +107,7 @@ func parseManifestLine(line string, groups map[string]string) (e manifestEntry, 
 		return e, errManifestLine
 	}
 	// Files are removed by these names.
-	if clean, err := ParseName(name); err != nil || clean != name {
+	if !dnsname.IsHost(name) {
 		return e, errManifestLine
 	}
 	for i := range e.hash {
@@ -166,7 +168,7 @@ func surveyZones(dir string) (*manifest, error) {
 	}
 	for _, d := range found {
 		name := zoneOfFile(d.Name())
-		if clean, err := ParseName(name); err != nil || clean != name || !d.Type().IsRegular() || ZoneFile(name) != d.Name() {
+		if !dnsname.IsHost(name) || !d.Type().IsRegular() || ZoneFile(name) != d.Name() {
 			continue
 		}
 		file, err := readZoneFile(filepath.Join(dir, zonesDir, d.Name()))

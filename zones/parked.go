@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"nullspf/internal/dnsname"
 )
 
 // parkedFile holds, beside the manifest, what a nameserver needs to answer for
@@ -235,7 +237,7 @@ func (p *parked) line(fields []string) error {
 		}
 		p.templates = append(p.templates, ParkedTemplate{Group: rest[0], TTL: ttl})
 	case word == "soa" && len(rest) == 6 && t != nil:
-		t.SOA.MName, t.SOA.RName = rest[0], rest[1]
+		t.SOA.MName, t.SOA.RName = dnsname.Name(rest[0]), dnsname.Mailbox(rest[1])
 		for i, d := range []*time.Duration{&t.SOA.Refresh, &t.SOA.Retry, &t.SOA.Expire, &t.SOA.Minimum} {
 			var ok bool
 			if *d, ok = parseSeconds(rest[2+i]); !ok {

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"nullspf/internal/dnsname"
 )
 
 // record is one resource record of a template, before name and serial number
@@ -63,7 +65,7 @@ func (g *Group) mailRecords(mail MailMode, layout string) []record {
 func (g *Group) zoneRecords(mail MailMode, layout string, addresses []netip.Addr) []record {
 	var rs []record
 	for _, ns := range g.Nameservers {
-		rs = append(rs, record{ownerApex, "NS", ns + "."})
+		rs = append(rs, record{ownerApex, "NS", string(ns) + "."})
 	}
 	rs = append(rs, addressRecords(ownerApex, addresses)...)
 	mailRecords := g.mailRecords(mail, layout)
@@ -99,13 +101,13 @@ func (g *Group) soaData() (before, after string) {
 		b.WriteByte(' ')
 		b.WriteString(strconv.FormatInt(d, 10))
 	}
-	return g.SOA.MName + ". " + g.SOA.RName + ". ", b.String()
+	return string(g.SOA.MName) + ". " + string(g.SOA.RName) + ". ", b.String()
 }
 
 func mxRecords(owner string, mx []MX) []record {
 	rs := make([]record, 0, len(mx)+4)
 	for _, m := range mx {
-		rs = append(rs, record{owner, "MX", strconv.Itoa(int(m.Preference)) + " " + m.Host + "."})
+		rs = append(rs, record{owner, "MX", strconv.Itoa(int(m.Preference)) + " " + string(m.Host) + "."})
 	}
 	return rs
 }
@@ -140,10 +142,10 @@ func (g *Group) longestOwner() int {
 }
 
 // checkLength refuses a name that leaves no room for the names below it.
-func (g *Group) checkLength(name string) error {
-	if n := len(name) + g.longestOwner(); n > maxName {
-		return &NameError{0, "the name is " + strconv.Itoa(len(name)) + " octets long; with the names that its zone holds it may have " +
-			strconv.Itoa(maxName-g.longestOwner())}
+func (g *Group) checkLength(name dnsname.Name) error {
+	if n := len(name) + g.longestOwner(); n > dnsname.Max {
+		return &dnsname.Error{Reason: "the name has " + strconv.Itoa(len(name)) + " bytes; with the names that its zone holds it may have " +
+			strconv.Itoa(dnsname.Max-g.longestOwner())}
 	}
 	return nil
 }

@@ -1,23 +1,37 @@
 package zones
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"nullspf/internal/dnsname"
 )
 
-// KeyError is a fault in the settings of a group. Key is the key of the
-// configuration at fault, below the group's.
+// KeyError is a fault in settings.
 type KeyError struct {
+	// Key is the key of the configuration at fault: "catalog.zone". Those of a
+	// group are below the group's: "soa.rname".
 	Key    string
 	Reason string
 }
 
 // Error gives the key and the reason.
 func (e *KeyError) Error() string { return e.Key + ": " + e.Reason }
+
+// JoinKeyErrors returns the faults as one error, each in a line of its own; nil
+// when there are none.
+func JoinKeyErrors(faults []*KeyError) error {
+	var errs []error
+	for _, f := range faults {
+		errs = append(errs, f)
+	}
+	return errors.Join(errs...)
+}
 
 // maxTTL is the largest TTL (RFC 2181 section 8).
 const maxTTL = (1<<31 - 1) * time.Second
@@ -116,8 +130,8 @@ func isSPF(text string) bool {
 
 // Infrastructure is a name that the published zones depend on.
 type Infrastructure struct {
-	// Name is a lower-case host or zone name without final dot.
-	Name string
+	// Name is that of a host or zone.
+	Name dnsname.Name
 	// What says what it is, for a message: "nameserver".
 	What string
 }
@@ -128,7 +142,7 @@ type Infrastructure struct {
 func (s *Set) CheckInfrastructure(names []Infrastructure) error {
 	var errs ListErrors
 	for _, n := range names {
-		for name := n.Name; name != ""; _, name, _ = strings.Cut(name, ".") {
+		for name := string(n.Name); name != ""; _, name, _ = strings.Cut(name, ".") {
 			e := s.Find(name)
 			if e == nil {
 				continue

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"nullspf/internal/dnsname"
 )
 
 // testGroup is a group that uses every kind of record.
@@ -21,7 +23,7 @@ func testGroup(name string, lists ...string) *Group {
 			MName: "ns1.example.net", RName: "hostmaster.example.net",
 			Refresh: 2 * time.Hour, Retry: 15 * time.Minute, Expire: 28 * 24 * time.Hour, Minimum: 5 * time.Minute,
 		},
-		Nameservers: []string{"ns1.example.net", "ns2.example.net"},
+		Nameservers: []dnsname.Name{"ns1.example.net", "ns2.example.net"},
 		TTL:         time.Hour,
 		A:           []netip.Addr{netip.MustParseAddr("192.0.2.80")},
 		AAAA:        []netip.Addr{netip.MustParseAddr("2001:db8::80")},
@@ -42,7 +44,7 @@ func testGroup(name string, lists ...string) *Group {
 			"All mail claiming to be from {domain} is forged",
 		},
 		DMARC:              "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:dmarc@example.net",
-		DMARCReportDomains: []string{"example.net"},
+		DMARCReportDomains: []dnsname.Name{"example.net"},
 		DKIM:               true,
 		WildcardSPF:        true,
 		WildcardMX:         true,

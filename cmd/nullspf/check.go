@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nullspf/internal/dnsname"
 	"nullspf/zones"
 )
 
@@ -109,7 +110,7 @@ func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
 	if err != nil {
 		return err
 	}
-	name, err := zones.ParseName(zone)
+	name, err := dnsname.ParseHost(zone)
 	if err != nil {
 		return fmt.Errorf("--zone: %q: %w", zone, err)
 	}
@@ -121,7 +122,7 @@ func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
 		}
 		g = c.Groups[i]
 	}
-	deviations, err := g.CheckHandKept(name, path)
+	deviations, err := g.CheckHandKept(string(name), path)
 	if err != nil {
 		return fmt.Errorf("cannot check the zone: %w", err)
 	}

@@ -118,7 +118,7 @@ func trackingZoneOf(c *config.Config) []string {
 	if c.Track.Zone == "" {
 		return nil
 	}
-	return []string{c.Track.Zone}
+	return []string{string(c.Track.Zone)}
 }
 
 // since are times that are often asked for.

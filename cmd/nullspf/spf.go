@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nullspf/internal/ascii"
+	"nullspf/internal/dnsname"
 	"nullspf/internal/value"
 	"nullspf/spftrack"
 )
@@ -42,9 +44,13 @@ func (f *spfFlags) addQualifier(c *cobra.Command) {
 
 // settings takes the tracking zone from the flag or the configuration.
 func (a *app) settings(f *spfFlags) (spftrack.Settings, error) {
-	s := spftrack.Settings{Zone: strings.TrimSuffix(strings.ToLower(f.zone), "."), Qualifier: f.qualifier}
-	if s.Zone != "" {
-		return s, nil
+	s := spftrack.Settings{Qualifier: f.qualifier}
+	if f.zone != "" {
+		var err error
+		if s.Zone, err = dnsname.Parse(f.zone); err != nil {
+			err = fmt.Errorf("--zone: %q: %w", f.zone, err)
+		}
+		return s, err
 	}
 	c, err := a.load()
 	if err != nil {
@@ -136,7 +142,7 @@ that the layout uses: A for exists: names, TXT for exp= names.`,
 				return err
 			}
 			qtype := spftrack.TypeA
-			if strings.HasSuffix(strings.ToLower(strings.TrimSuffix(args[0], ".")), ".2."+s.Zone) {
+			if strings.HasSuffix(ascii.ToLower(strings.TrimSuffix(args[0], ".")), ".2."+string(s.Zone)) {
 				qtype = spftrack.TypeTXT
 			}
 			if len(args) == 2 {

@@ -147,12 +147,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 		}
 	}
 	if len(l.faults) == 0 {
-		if err := s.Validate(); err != nil {
-			for line := range strings.SplitSeq(err.Error(), "\n") {
-				key, reason := splitKey(line)
-				l.fail(key, "%s", reason)
-			}
-		}
+		l.failKeys(s.Validate())
 	}
 	for i, t := range r.Apply {
 		key := item("apply", i)
@@ -224,12 +219,12 @@ func (l *loader) buildTSIG(dir string, r rawTSIG) *named.TSIG {
 			return nil
 		}
 	}
-	k, err := tsigkey.ReadFile(path(dir, r.SecretFile), name, r.Algorithm)
+	k, err := tsigkey.ReadFile(path(dir, r.SecretFile), string(name), r.Algorithm)
 	if err != nil {
 		l.fail("tsig.secret_file", "%v", err)
 		return nil
 	}
-	return &named.TSIG{Name: k.Name, Algorithm: k.Algorithm, Secret: base64.StdEncoding.EncodeToString(k.Secret)}
+	return &named.TSIG{Name: name, Algorithm: k.Algorithm, Secret: base64.StdEncoding.EncodeToString(k.Secret)}
 }
 
 func (l *loader) buildMail(c *Config, r *raw) {
@@ -239,20 +234,9 @@ func (l *loader) buildMail(c *Config, r *raw) {
 		l.fail("postmaster", "domains whose hosts accept mail need the mailbox to which mail for postmaster goes: postmaster@mail.example.net")
 	}
 	if r.Postmaster != "" {
-		if err := c.Mail.Validate(); err != nil {
-			l.fail("postmaster", "%s", strings.TrimPrefix(err.Error(), "mailmaps: "))
-		}
+		l.failKeys(c.Mail.Validate())
 	}
 }
 
 // defaultCatalog is a name that no resolver asks for (RFC 6761 section 6.4).
 const defaultCatalog = "catalog.invalid"
-
-// splitKey takes an error of package named, "named: key: reason", apart.
-func splitKey(line string) (key, reason string) {
-	line = strings.TrimPrefix(line, "named: ")
-	if key, reason, ok := strings.Cut(line, ": "); ok && !strings.Contains(key, " ") {
-		return key, reason
-	}
-	return "servers", line
-}

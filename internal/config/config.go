@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/mailmaps"
 	"nullspf/named"
 	"nullspf/spftrack"
@@ -51,7 +52,7 @@ type Config struct {
 // Track is the tracking zone; Zone is "" when there is none.
 type Track struct {
 	spftrack.Settings
-	Nameservers []string
+	Nameservers []dnsname.Name
 	Listen      []netip.AddrPort
 	// Explain is the text that receivers may show for a forged mail.
 	Explain string

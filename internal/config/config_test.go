@@ -5,10 +5,12 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"nullspf/internal/dnsname"
 	"nullspf/named"
 	"nullspf/zones"
 )
@@ -84,8 +86,8 @@ func TestDefaults(t *testing.T) {
 		{"scheme", c.Scheme, zones.DateSerial},
 		{"group", g.Name, "generic"},
 		{"list", g.Lists[0], "/etc/nullspf/list.txt"},
-		{"primary's name", g.SOA.MName, "ns1.example.net"},
-		{"mailbox", g.SOA.RName, `host\.master.example.net`},
+		{"primary's name", g.SOA.MName, dnsname.Name("ns1.example.net")},
+		{"mailbox", g.SOA.RName, dnsname.Mailbox(`host\.master.example.net`)},
 		{"refresh", g.SOA.Refresh, 2 * time.Hour},
 		{"expire", g.SOA.Expire, 28 * 24 * time.Hour},
 		{"ttl", g.TTL, 26 * time.Hour},
@@ -96,7 +98,7 @@ func TestDefaults(t *testing.T) {
 		{"wildcard MX", g.WildcardMX, true},
 		{"DMARC", g.DMARC, "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s"},
 		{"journal", c.Journals[0], "/etc/nullspf/var"},
-		{"catalog", c.Named.Catalog, ""},
+		{"catalog", c.Named.Catalog, dnsname.Name("")},
 	} {
 		if v.got != v.want {
 			t.Errorf("%s: got %v, want %v", v.what, v.got, v.want)
@@ -136,7 +138,7 @@ func TestDMARCReports(t *testing.T) {
 	c := parse(t, small+`    dmarc: {policy: quarantine, rua: ["mailto:a@example.net", "mailto:b@reports.example"], ruf: "mailto:c@example.net"}
 `)
 	want := "v=DMARC1; p=quarantine; sp=quarantine; np=quarantine; adkim=s; aspf=s; rua=mailto:a@example.net,mailto:b@reports.example; ruf=mailto:c@example.net"
-	if g := c.Groups[0]; g.DMARC != want || strings.Join(g.DMARCReportDomains, " ") != "example.net reports.example" {
+	if g := c.Groups[0]; g.DMARC != want || !slices.Equal(g.DMARCReportDomains, []dnsname.Name{"example.net", "reports.example"}) {
 		t.Errorf("got %s to %v", g.DMARC, g.DMARCReportDomains)
 	}
 	if g := parse(t, small+"    dmarc: {publish: no}\n").Groups[0]; g.DMARC != "" {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"nullspf/zones"
 )
 
 // Error is one fault in the configuration file.
@@ -70,6 +72,13 @@ func (l *loader) fail(key, format string, args ...any) {
 		k = k[:i]
 	}
 	l.failAt(line, key, format, args...)
+}
+
+// failKeys notes faults of settings.
+func (l *loader) failKeys(faults []*zones.KeyError) {
+	for _, f := range faults {
+		l.fail(f.Key, "%s", f.Reason)
+	}
 }
 
 func (l *loader) failAt(line int, key, format string, args ...any) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"nullspf/internal/dnsname"
 	"nullspf/nolisting"
 	"nullspf/spftrack"
 	"nullspf/zones"
@@ -155,10 +156,10 @@ func (b *groupBuilder) nolisting(t nolisting.Tiers) {
 	if l := b.raw.Nolisting.Layout; l != "" {
 		t.Layout = nolisting.Layout(b.choice(b.key+".nolisting.layout", l, string(nolisting.Nolisting), string(nolisting.FakeMX), string(nolisting.Tar)))
 	}
-	mx, err := t.MX()
-	if err != nil {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			b.fail(b.key+".mx", "%s", strings.TrimPrefix(line, "nolisting: "))
+	mx, violations := t.MX()
+	if len(violations) > 0 {
+		for _, v := range violations {
+			b.fail(b.key+".mx", "%v", v)
 		}
 		b.group.MX[zones.Nolisting] = nil
 		return
@@ -180,7 +181,7 @@ func (b *groupBuilder) spf() {
 	if r.Layout != "" {
 		var err error
 		if layout, err = spftrack.ParseLayout(strings.ToLower(r.Layout)); err != nil {
-			b.fail(b.key+".spf.layout", "%s", strings.TrimPrefix(err.Error(), "spftrack: "))
+			b.fail(b.key+".spf.layout", "%v", err)
 			layout = spftrack.Plain
 		}
 	}
@@ -191,7 +192,7 @@ func (b *groupBuilder) spf() {
 		if err == nil {
 			g.SPFRecords[string(candidate)] = text
 		} else if candidate == layout {
-			b.fail(b.key+".spf", "%s", strings.TrimPrefix(err.Error(), "spftrack: "))
+			b.fail(b.key+".spf", "%v", err)
 			g.SPFRecords[string(candidate)] = "v=spf1 -all"
 		}
 	}
@@ -238,7 +239,7 @@ func (b *groupBuilder) dmarc() {
 }
 
 // reportURI checks where DMARC reports go and returns the domain.
-func (b *groupBuilder) reportURI(key, text string) (string, bool) {
+func (b *groupBuilder) reportURI(key, text string) (dnsname.Name, bool) {
 	u, err := url.Parse(text)
 	if err != nil || !strings.EqualFold(u.Scheme, "mailto") || strings.ContainsAny(text, ",;! \"\\{}") {
 		b.fail(key, "%q is no report address; write mailto:dmarc@example.net", text)

@@ -7,72 +7,37 @@ import (
 	"strings"
 	"time"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/value"
-	"nullspf/zones"
 )
 
-// hostName reads a host name; the fault is noted and "" returned.
-func (l *loader) hostName(key, text string) string {
+// readName reads a name; the fault is noted and "" returned.
+func readName[N ~string](l *loader, key, text string, parse func(string) (N, error)) N {
 	if text == "" {
 		l.fail(key, "a name is missing")
 		return ""
 	}
-	name, err := zones.ParseName(text)
+	name, err := parse(text)
 	if err != nil {
 		l.fail(key, "%q: %v", text, err)
-		return ""
 	}
 	return name
 }
 
-// zoneName reads the name of a zone, whose labels may begin with "_".
-func (l *loader) zoneName(key, text string) string {
-	labels := strings.Split(strings.TrimSuffix(strings.ToLower(text), "."), ".")
-	for i, label := range labels {
-		plain, underscored := strings.CutPrefix(label, "_")
-		if !underscored {
-			continue
-		}
-		if _, err := zones.ParseName(plain); err != nil {
-			l.fail(key, "%q: %v", text, err)
-			return ""
-		}
-		labels[i] = plain
-	}
-	if l.hostName(key, strings.Join(labels, ".")) == "" {
-		return ""
-	}
-	return strings.TrimSuffix(strings.ToLower(text), ".")
+func (l *loader) hostName(key, text string) dnsname.Name {
+	return readName(l, key, text, dnsname.ParseHost)
 }
 
-// mailbox reads a mailbox written as a domain name (RFC 1035 section 8) or
-// with "@" and returns it as a domain name.
-func (l *loader) mailbox(key, text string) string {
-	local, domain, ok := strings.Cut(text, "@")
-	if ok {
-		text = strings.ReplaceAll(local, ".", `\.`) + "." + domain
-	}
-	for i, r := range text {
-		if r <= ' ' || r > '~' || strings.ContainsRune(`"();{}@$`, r) {
-			l.fail(key, "%q: character %q is not allowed in a mailbox", text, text[i:i+1])
-			return ""
-		}
-	}
-	host := text
-	if i := strings.LastIndexByte(text, '\\'); i >= 0 {
-		host = text[i+1:]
-	}
-	if _, parent, ok := strings.Cut(host, "."); !ok || l.hostName(key, parent) == "" {
-		if !ok {
-			l.fail(key, "%q is no mailbox; write hostmaster.example.net or hostmaster@example.net", text)
-		}
-		return ""
-	}
-	return strings.TrimSuffix(strings.ToLower(text), ".")
+func (l *loader) zoneName(key, text string) dnsname.Name {
+	return readName(l, key, text, dnsname.Parse)
 }
 
-func (l *loader) hostNames(key string, texts []string) []string {
-	var names []string
+func (l *loader) mailbox(key, text string) dnsname.Mailbox {
+	return readName(l, key, text, dnsname.ParseMailbox)
+}
+
+func (l *loader) hostNames(key string, texts []string) []dnsname.Name {
+	var names []dnsname.Name
 	for i, t := range texts {
 		if n := l.hostName(item(key, i), t); n != "" {
 			names = append(names, n)

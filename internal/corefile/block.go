@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/nameserver"
 )
 
@@ -22,7 +23,7 @@ type blockState struct {
 type blockKey struct {
 	// zone is "" for the root, which stands for all zones that are not tracking
 	// zones.
-	zone string
+	zone dnsname.Name
 	port uint16
 }
 
@@ -38,9 +39,9 @@ func parseKey(key string) (blockKey, error) {
 	if name == "." {
 		return blockKey{port: uint16(n)}, nil
 	}
-	zone, err := parseName(name)
+	zone, err := dnsname.Parse(name)
 	if err != nil {
-		return blockKey{}, err
+		return blockKey{}, fmt.Errorf("%q: %w", name, err)
 	}
 	return blockKey{zone, uint16(n)}, nil
 }

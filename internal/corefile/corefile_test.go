@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/nameserver"
 	"nullspf/spftrack"
 )
@@ -112,18 +113,18 @@ plain.example:5300 {
 	}
 	plainTrack := nameserver.DefaultTrack()
 	plainTrack.Position = path + ":34"
-	plainTrack.Nameservers = []string{"ns1.example.net"}
+	plainTrack.Nameservers = []dnsname.Name{"ns1.example.net"}
 	want := &nameserver.Config{
 		Path: path,
 		Blocks: []nameserver.Block{
 			{
 				Position: path + ":15",
-				Zones:    []string{"_spf.example.net", "track.example"},
+				Zones:    []dnsname.Name{"_spf.example.net", "track.example"},
 				Listen:   []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53"), netip.MustParseAddrPort("[::1]:53")},
 				Track: nameserver.Track{
 					Position:    path + ":17",
-					Nameservers: []string{"ns1.example.net", "ns2._spf.example.net"},
-					Addresses: map[string][]netip.Addr{
+					Nameservers: []dnsname.Name{"ns1.example.net", "ns2._spf.example.net"},
+					Addresses: map[dnsname.Name][]netip.Addr{
 						"ns2._spf.example.net": {netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
 					},
 					Layouts: []spftrack.Layout{spftrack.Track, spftrack.Classic},
@@ -136,7 +137,7 @@ plain.example:5300 {
 			},
 			{
 				Position: path + ":33",
-				Zones:    []string{"plain.example"},
+				Zones:    []dnsname.Name{"plain.example"},
 				Listen:   []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:5300"), netip.MustParseAddrPort("[::]:5300")},
 				Track:    plainTrack,
 			},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/nameserver"
 	"nullspf/internal/value"
 	"nullspf/spftrack"
@@ -39,9 +40,9 @@ func setNameservers(t *nameserver.Track, hosts []string) error {
 		return fmt.Errorf("%d hosts; %d are allowed", len(hosts), nameserver.MaxNameservers)
 	}
 	for _, host := range hosts {
-		name, err := parseName(host)
+		name, err := dnsname.Parse(host)
 		if err != nil {
-			return err
+			return fmt.Errorf("%q: %w", host, err)
 		}
 		if slices.Contains(t.Nameservers, name) {
 			return fmt.Errorf("%s is given twice", name)
@@ -89,12 +90,12 @@ func addAddresses(t *nameserver.Track, args []string) error {
 	if len(args) < 2 {
 		return errors.New("write a nameserver and its IP addresses")
 	}
-	host, err := parseName(args[0])
+	host, err := dnsname.Parse(args[0])
 	if err != nil {
-		return err
+		return fmt.Errorf("%q: %w", args[0], err)
 	}
 	if t.Addresses == nil {
-		t.Addresses = make(map[string][]netip.Addr)
+		t.Addresses = make(map[dnsname.Name][]netip.Addr)
 	}
 	for _, arg := range args[1:] {
 		a, err := value.ParseAddr(arg)

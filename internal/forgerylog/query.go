@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"nullspf/internal/ascii"
+	"nullspf/internal/dnsname"
 	"nullspf/internal/eventrow"
 	"nullspf/spftrack"
-	"nullspf/zones"
 )
 
 // Query selects events. The zero Query selects all attempts.
@@ -48,8 +48,8 @@ func ParseText(s string) Text {
 // with a final dot or in Unicode.
 func ParseDomain(s string) Text {
 	t := ParseText(s)
-	if name, err := zones.ParseName(t.Value); t.Exact && err == nil {
-		t.Value = name
+	if name, err := dnsname.ParseHost(t.Value); t.Exact && err == nil {
+		t.Value = string(name)
 	}
 	return t
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"nullspf/internal/dnsname"
 	"nullspf/spftrack"
 )
 
@@ -32,7 +33,7 @@ func (a record) String() string {
 // kind. tooLong: that of exists: was not, for its length.
 func (h *habits) arriving(t *testing.T, p *policy, m *message, domain string) (questions map[spftrack.Kind]spftrack.Query, tooLong bool) {
 	t.Helper()
-	queries, err := spftrack.Queries(p.layout, spftrack.Settings{Zone: p.zone}, m.check(domain))
+	queries, err := spftrack.Queries(p.layout, spftrack.Settings{Zone: dnsname.Name(p.zone)}, m.check(domain))
 	if err != nil {
 		t.Fatal(err)
 	}

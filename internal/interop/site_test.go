@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	_ "nullspf/internal/corefile" // what nullspfd is built from
+	"nullspf/internal/dnsname"
 	"nullspf/internal/peers"
 	"nullspf/named"
 	"nullspf/spftrack"
@@ -135,7 +136,7 @@ func (s *site) zoneSet(t *testing.T, domains map[*policy][]string) *zones.Set {
 	t.Helper()
 	var groups []*zones.Group
 	for _, p := range policies {
-		record, err := spftrack.Record(p.layout, spftrack.Settings{Zone: p.zone})
+		record, err := spftrack.Record(p.layout, spftrack.Settings{Zone: dnsname.Name(p.zone)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +146,7 @@ func (s *site) zoneSet(t *testing.T, domains map[*policy][]string) *zones.Set {
 			Lists: []string{s.write(t, p.name+".txt", strings.Join(domains[p], "\n")+"\n")},
 			SOA: zones.SOA{MName: "ns1.example.net", RName: "hostmaster.example.net",
 				Refresh: time.Hour, Retry: time.Minute, Expire: 24 * time.Hour, Minimum: time.Minute},
-			Nameservers: []string{"ns1.example.net", "ns2.example.net"}, TTL: time.Hour,
+			Nameservers: []dnsname.Name{"ns1.example.net", "ns2.example.net"}, TTL: time.Hour,
 			A: []netip.Addr{netip.MustParseAddr("192.0.2.80")}, WWW: true,
 			Mail: zones.NullMX, MX: map[zones.MailMode][]zones.MX{zones.NullMX: {{}}},
 			SPF: layout, SPFRecords: map[string]string{layout: record},

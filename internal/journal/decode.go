@@ -3,6 +3,7 @@ package journal
 import (
 	"math"
 
+	"nullspf/internal/dnsname"
 	"nullspf/spftrack"
 )
 
@@ -26,7 +27,7 @@ func newDecoder(h *walHeader, known knownFunc) *decoder {
 		if known != nil {
 			k = known(z.name)
 		}
-		d.parsers[i] = spftrack.NewParser(z.name, z.layouts, k)
+		d.parsers[i] = spftrack.NewParser(dnsname.Name(z.name), z.layouts, k)
 	}
 	return d
 }

@@ -35,10 +35,10 @@ package mailmaps
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"strings"
 
+	"nullspf/internal/ascii"
 	"nullspf/zones"
 )
 
@@ -81,11 +81,11 @@ func (s Settings) tables() []table {
 // refused. The files are written while the set is walked; their size is no
 // matter.
 func Files(s Settings, set *zones.Set) ([]zones.File, error) {
-	if err := s.Validate(); err != nil {
+	if err := zones.JoinKeyErrors(s.Validate()); err != nil {
 		return nil, err
 	}
-	if err := s.checkMailbox(set); err != nil {
-		return nil, err
+	if fault := s.checkMailbox(set); fault != nil {
+		return nil, fault
 	}
 	var files []zones.File
 	for _, t := range s.tables() {
@@ -126,26 +126,33 @@ func (t table) write(w *bufio.Writer, set *zones.Set) error {
 	return nil
 }
 
+// keyPostmaster is the key of [Settings.Postmaster].
+const keyPostmaster = "postmaster"
+
+func fault(key, format string, args ...any) *zones.KeyError {
+	return &zones.KeyError{Key: key, Reason: fmt.Sprintf(format, args...)}
+}
+
 // checkMailbox checks that mail for the mailbox can arrive.
-func (s Settings) checkMailbox(set *zones.Set) error {
+func (s Settings) checkMailbox(set *zones.Set) *zones.KeyError {
 	if s.Postmaster == "" {
 		for i := range set.Entries {
 			if e := &set.Entries[i]; served(set, e) {
-				return fmt.Errorf("mailmaps: postmaster is not set, but %s has mail mode %s and needs a mailbox for postmaster (RFC 5321 section 4.5.1): set it, for example to postmaster@mail.example.net",
+				return fault(keyPostmaster, "the mailbox is missing: %s has mail mode %s and needs one for postmaster (RFC 5321 section 4.5.1): postmaster@mail.example.net",
 					e.Name, set.Mail(e))
 			}
 		}
 		return nil
 	}
 	_, domain, _ := strings.Cut(s.Postmaster, "@")
-	domain = strings.ToLower(domain)
+	domain = ascii.ToLower(domain)
 	for name := domain; name != ""; _, name, _ = strings.Cut(name, ".") {
 		e := set.Find(name)
 		if e == nil {
 			continue
 		}
 		if name == domain || served(set, e) {
-			return fmt.Errorf("mailmaps: postmaster %s lies in %s, which is on the lists: its mail would be refused; use a mailbox in a domain that is used for mail",
+			return fault(keyPostmaster, "%s lies in %s, which is on the lists: its mail would be refused; use a mailbox in a domain that is used for mail",
 				s.Postmaster, name)
 		}
 	}
@@ -153,16 +160,16 @@ func (s Settings) checkMailbox(set *zones.Set) error {
 }
 
 // Validate checks the settings by themselves; an empty mailbox is no error
-// here. The error joins one for each fault, each in one line.
-func (s Settings) Validate() error {
-	var errs []error
+// here.
+func (s Settings) Validate() []*zones.KeyError {
+	var faults []*zones.KeyError
 	if s.Postmaster != "" {
-		if fault := mailboxFault(s.Postmaster); fault != "" {
-			errs = append(errs, fmt.Errorf("mailmaps: postmaster %s %s; write a mailbox such as postmaster@mail.example.net", shown(s.Postmaster), fault))
+		if what := mailboxFault(s.Postmaster); what != "" {
+			faults = append(faults, fault(keyPostmaster, "%s %s; write a mailbox such as postmaster@mail.example.net", shown(s.Postmaster), what))
 		}
 	}
-	if fault := replyFault(s.reply()); fault != "" {
-		errs = append(errs, fmt.Errorf("mailmaps: reply %s %s; write a short plain text such as %q", shown(s.Reply), fault, DefaultReply))
+	if what := replyFault(s.reply()); what != "" {
+		faults = append(faults, fault("reply", "%s %s; write a short plain text such as %q", shown(s.Reply), what, DefaultReply))
 	}
-	return errors.Join(errs...)
+	return faults
 }

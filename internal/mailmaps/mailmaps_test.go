@@ -193,7 +193,7 @@ func TestSettings(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := tt.settings.Validate()
+			err := zones.JoinKeyErrors(tt.settings.Validate())
 			switch {
 			case tt.want == "" && err != nil:
 				t.Error(err)
@@ -210,9 +210,9 @@ func TestSettings(t *testing.T) {
 			}
 		})
 	}
-	err := Settings{Postmaster: "x", Reply: "\n"}.Validate()
-	if err == nil || len(strings.Split(err.Error(), "\n")) != 2 {
-		t.Errorf("not both faults: %v", err)
+	faults := Settings{Postmaster: "x", Reply: "\n"}.Validate()
+	if len(faults) != 2 || faults[0].Key != "postmaster" || faults[1].Key != "reply" {
+		t.Errorf("not both faults: %v", faults)
 	}
 }
 

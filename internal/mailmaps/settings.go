@@ -4,7 +4,8 @@ import (
 	"strconv"
 	"strings"
 
-	"nullspf/zones"
+	"nullspf/internal/ascii"
+	"nullspf/internal/dnsname"
 )
 
 // DefaultReply is the text of the reply to mail that is refused.
@@ -58,13 +59,13 @@ func mailboxFault(text string) string {
 			return "has a local part with " + strconv.QuoteRuneToASCII(rune(c)) + ", where letters, digits and . - _ + = are allowed"
 		}
 	}
-	name, err := zones.ParseName(domain)
+	name, err := dnsname.ParseHost(domain)
 	switch {
 	case err != nil:
 		return "has no proper domain: " + err.Error()
-	case name != strings.ToLower(domain):
+	case string(name) != ascii.ToLower(domain):
 		return "has a domain that is not written in A-labels without final dot"
-	case strings.Trim(name[strings.LastIndexByte(name, '.')+1:], "0123456789") == "":
+	case strings.Trim(name.Top(), "0123456789") == "":
 		return "has a number in place of a domain"
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
+	"nullspf/internal/dnsname"
 	"nullspf/spftrack"
 )
 
@@ -201,7 +202,7 @@ func TestZoneBelowAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := "example.net"
-		if inZone(strings.TrimSuffix(name, "."), "inner.example.net") {
+		if dnsname.Name(strings.TrimSuffix(name, ".")).Within("inner.example.net") {
 			want = "inner.example.net"
 		}
 		if got := s.recorder.zones[e.Zone]; got != want {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/xfr"
 )
 
@@ -45,8 +46,8 @@ func (c *Config) tracks() bool {
 type Block struct {
 	// Position is FILE:LINE of the block, for messages.
 	Position string
-	// Zones are the tracking zones, lower-case A-labels without final dot.
-	Zones []string
+	// Zones are the tracking zones.
+	Zones []dnsname.Name
 	// Parked: the block serves [Config.Parked].
 	Parked bool
 	// Secondary: the block serves the zones of all of [Config.Secondary].

@@ -67,7 +67,7 @@ func TestRealSecondaries(t *testing.T) {
 			}
 			config := func() *Config {
 				return parkedConfig(site, func(c *Config) {
-					key := transferKey(t, site.TSIG.Name, algorithm, transferSecret)
+					key := transferKey(t, string(site.TSIG.Name), algorithm, transferSecret)
 					c.Keys = xfr.Keys{key.Name: key}
 					c.Blocks[0].Listen = at[:1]
 					c.Transfer = &Transfer{

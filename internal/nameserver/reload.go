@@ -105,7 +105,7 @@ func (s *Server) prepare(c *Config) (*prepared, error) {
 	if p.tables, err = k.compile(); err != nil {
 		return nil, err
 	}
-	if p.groups, err = secondary.Prepare(c.groups(), next.beside); err != nil {
+	if p.groups, err = secondary.Prepare(c.groups(), next.serves); err != nil {
 		return nil, err
 	}
 	if err := s.open(p); err != nil {
@@ -162,7 +162,7 @@ func (p *prepared) discard(err error) error {
 func (s *Server) commit(p *prepared) {
 	for _, b := range p.config.Blocks {
 		for _, zone := range b.Zones {
-			s.recorder.SetLayouts(zone, b.Track.Layouts)
+			s.recorder.SetLayouts(string(zone), b.Track.Layouts)
 		}
 	}
 	s.secondary.Configure(p.groups)

@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/peers"
 	"nullspf/spftrack"
 )
@@ -90,12 +91,12 @@ func testConfig(changes ...change) *Config {
 		Path: "Corefile",
 		Blocks: []Block{{
 			Position: "Corefile:2",
-			Zones:    []string{"_spf.example.net"},
+			Zones:    []dnsname.Name{"_spf.example.net"},
 			Listen:   listenAt("127.0.0.1", "::1"),
 			Track: Track{
 				Position:    "Corefile:4",
-				Nameservers: []string{"ns1.example.net", "ns2._spf.example.net"},
-				Addresses: map[string][]netip.Addr{
+				Nameservers: []dnsname.Name{"ns1.example.net", "ns2._spf.example.net"},
+				Addresses: map[dnsname.Name][]netip.Addr{
 					"ns2._spf.example.net": {netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
 				},
 				Layouts: []spftrack.Layout{spftrack.Track, spftrack.Classic},
@@ -131,9 +132,9 @@ func listening(addresses ...string) change {
 }
 
 // trackBlock is a block with tracking zones for which little is said.
-func trackBlock(zones ...string) Block {
+func trackBlock(zones ...dnsname.Name) Block {
 	b := Block{Zones: zones, Listen: listenAt("127.0.0.1"), Track: DefaultTrack(), Limit: RateLimit{Rate: DefaultRate}}
-	b.Track.Nameservers = []string{"ns1.example.org"}
+	b.Track.Nameservers = []dnsname.Name{"ns1.example.org"}
 	return b
 }
 

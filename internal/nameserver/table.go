@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/secondary"
 	"nullspf/internal/xfr"
 )
@@ -128,7 +129,7 @@ type servedZone struct {
 // another is found; zones of other kinds come last.
 func (c *compiler) zones() ([]servedZone, error) {
 	type place struct {
-		zone string
+		zone dnsname.Name
 		at   netip.AddrPort
 	}
 	served := make(map[place]*Block)
@@ -150,7 +151,7 @@ func (c *compiler) zones() ([]servedZone, error) {
 			return nil, fmt.Errorf("%s: spftrack: %w", b.Track.Position, err)
 		}
 		for _, name := range b.Zones {
-			number, err := c.number(name)
+			number, err := c.number(string(name))
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", b.Position, err)
 			}

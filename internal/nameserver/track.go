@@ -11,20 +11,20 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/ascii"
+	"nullspf/internal/dnsname"
 	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
 
-// Track describes tracking zones. Names are lower-case A-labels without final
-// dot.
+// Track describes tracking zones.
 type Track struct {
 	// Position is FILE:LINE of the settings, for messages.
 	Position string
 	// Nameservers are the hosts of the NS RRset at the apex.
-	Nameservers []string
+	Nameservers []dnsname.Name
 	// Addresses are those of the nameservers inside of the zone, which must
 	// have some; other names have none.
-	Addresses map[string][]netip.Addr
+	Addresses map[dnsname.Name][]netip.Addr
 	// Layouts are those of the published records. Only some have exp= names.
 	Layouts []spftrack.Layout
 	// Explain is the explain-string (RFC 7208 section 6.2) at exp= names; ""
@@ -65,7 +65,7 @@ const expLabel = '2'
 // exists: mechanism ever matches; names that end in the label "2" have the
 // explanation as TXT.
 type trackZone struct {
-	name string
+	name dnsname.Name
 	// apex is the zone's name in wire format, labels their number.
 	apex   wire.Name
 	labels int
@@ -96,10 +96,10 @@ const (
 )
 
 // newTrackZone compiles the zone called name.
-func newTrackZone(name string, number uint16, t *Track) (*trackZone, error) {
+func newTrackZone(name dnsname.Name, number uint16, t *Track) (*trackZone, error) {
 	z := &trackZone{name: name, number: number}
 	var err error
-	if z.apex, err = wire.ParseName(name); err != nil {
+	if z.apex, err = wire.ParseName(string(name)); err != nil {
 		return nil, fmt.Errorf("tracking zone %s: %w", name, err)
 	}
 	z.labels = z.apex.Labels()
@@ -117,11 +117,11 @@ func (z *trackZone) compile(t *Track) error {
 	if t.Explain != "" && slices.ContainsFunc(t.Layouts, hasExp) {
 		z.explain = &Sections{Records: explanation(t), Answer: 1}
 	}
-	header := func(name string, rrtype uint16, ttl time.Duration) dns.RR_Header {
-		return dns.RR_Header{Name: name + ".", Rrtype: rrtype, Class: dns.ClassINET, Ttl: uint32(ttl / time.Second)}
+	header := func(name dnsname.Name, rrtype uint16, ttl time.Duration) dns.RR_Header {
+		return dns.RR_Header{Name: string(name) + ".", Rrtype: rrtype, Class: dns.ClassINET, Ttl: uint32(ttl / time.Second)}
 	}
-	addresses := func(host string, rrtype uint16) (rrs []dns.RR) {
-		if !inZone(host, z.name) {
+	addresses := func(host dnsname.Name, rrtype uint16) (rrs []dns.RR) {
+		if !host.Within(z.name) {
 			return nil
 		}
 		for _, a := range t.Addresses[host] {
@@ -137,11 +137,11 @@ func (z *trackZone) compile(t *Track) error {
 
 	ns := &dns.Msg{}
 	for _, host := range t.Nameservers {
-		ns.Answer = append(ns.Answer, &dns.NS{Hdr: header(z.name, dns.TypeNS, t.ApexTTL), Ns: host + "."})
+		ns.Answer = append(ns.Answer, &dns.NS{Hdr: header(z.name, dns.TypeNS, t.ApexTTL), Ns: string(host) + "."})
 		ns.Extra = append(ns.Extra, addresses(host, dns.TypeA)...)
 		ns.Extra = append(ns.Extra, addresses(host, dns.TypeAAAA)...)
 	}
-	rrsets := map[string]map[uint16]*dns.Msg{z.name: {dns.TypeNS: ns}}
+	rrsets := map[dnsname.Name]map[uint16]*dns.Msg{z.name: {dns.TypeNS: ns}}
 	if len(t.TXT) > 0 {
 		m := &dns.Msg{}
 		for _, text := range t.TXT {
@@ -177,18 +177,18 @@ func (z *trackZone) compile(t *Track) error {
 }
 
 // check refuses what the zone called name cannot have.
-func (t *Track) check(name string) error {
+func (t *Track) check(name dnsname.Name) error {
 	if len(t.Nameservers) == 0 {
 		return fmt.Errorf("no nameservers; name the two or more hosts that serve it")
 	}
 	for _, host := range t.Nameservers {
-		if !inZone(host, name) {
+		if !host.Within(name) {
 			continue
 		}
 		if len(t.Addresses[host]) == 0 {
 			return fmt.Errorf("nameserver %s is inside of the zone and needs an address", host)
 		}
-		labels := strings.Split(strings.TrimSuffix(strings.TrimSuffix(host, name), "."), ".")
+		labels := strings.Split(strings.TrimSuffix(strings.TrimSuffix(string(host), string(name)), "."), ".")
 		if last := labels[len(labels)-1]; last == "1" || last == "2" {
 			return fmt.Errorf("nameserver %s has the form of the names that SPF checks ask for; rename it", host)
 		}
@@ -202,16 +202,11 @@ func (b *Block) checkAddresses() error {
 		if !slices.Contains(b.Track.Nameservers, host) {
 			return fmt.Errorf("address: %s is no nameserver; a tracking zone has no other addresses", host)
 		}
-		if !slices.ContainsFunc(b.Zones, func(zone string) bool { return inZone(host, zone) }) {
+		if !slices.ContainsFunc(b.Zones, host.Within) {
 			return fmt.Errorf("address: %s is not in a zone of this block; its address belongs to another zone", host)
 		}
 	}
 	return nil
-}
-
-// inZone reports whether a name is the zone or below it.
-func inZone(name, zone string) bool {
-	return name == zone || strings.HasSuffix(name, "."+zone)
 }
 
 func hasExp(l spftrack.Layout) bool { return l == spftrack.Track || l == spftrack.Beacon }
@@ -219,14 +214,14 @@ func hasExp(l spftrack.Layout) bool { return l == spftrack.Track || l == spftrac
 // newTrackOwner compiles the answers at a name, each a message of which only
 // the records are kept. Their compression pointers are right for every
 // question for this name, since the question is the first thing in a message.
-func newTrackOwner(name string, sets map[uint16]*dns.Msg) (trackOwner, error) {
-	owner, err := wire.ParseName(name)
+func newTrackOwner(name dnsname.Name, sets map[uint16]*dns.Msg) (trackOwner, error) {
+	owner, err := wire.ParseName(string(name))
 	if err != nil {
 		return trackOwner{}, fmt.Errorf("%s: %w", name, err)
 	}
 	o := trackOwner{name: owner, rrsets: make(map[uint16]*Sections)}
 	for rrtype, m := range sets {
-		m.SetQuestion(name+".", rrtype)
+		m.SetQuestion(string(name)+".", rrtype)
 		m.Compress = true
 		b, err := m.Pack()
 		if err != nil {

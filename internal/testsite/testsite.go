@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"nullspf/internal/dnsname"
 	"nullspf/named"
 	"nullspf/zones"
 )
@@ -22,7 +23,7 @@ type Site struct {
 	// Lists are CSV lists by group, header included.
 	Lists map[*zones.Group]string
 	// Catalog is the name of the catalog zone, "" for none.
-	Catalog string
+	Catalog dnsname.Name
 	// Primary is where secondaries fetch the zones, Listen where nullspfd
 	// answers, Store where secondaries keep their copies. TSIG signs transfers.
 	Primary *named.Primary
@@ -90,7 +91,7 @@ func Group(name string) *zones.Group {
 			MName: "ns1.example.net", RName: "hostmaster.example.net",
 			Refresh: 2 * time.Hour, Retry: 15 * time.Minute, Expire: 28 * 24 * time.Hour, Minimum: 5 * time.Minute,
 		},
-		Nameservers: []string{"ns1.example.net", "ns2.example.net"},
+		Nameservers: []dnsname.Name{"ns1.example.net", "ns2.example.net"},
 		TTL:         time.Hour,
 		A:           []netip.Addr{netip.MustParseAddr("192.0.2.80"), netip.MustParseAddr("192.0.2.81")},
 		AAAA:        []netip.Addr{netip.MustParseAddr("2001:db8::80")},

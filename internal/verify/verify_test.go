@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"nullspf/internal/dnsname"
 	"nullspf/internal/peers"
 	"nullspf/internal/serial"
 	"nullspf/zones"
@@ -34,7 +35,7 @@ func testGroup(list string) *zones.Group {
 			MName: "ns1.example.net", RName: "hostmaster.example.net",
 			Refresh: 2 * time.Hour, Retry: 15 * time.Minute, Expire: 28 * 24 * time.Hour, Minimum: 5 * time.Minute,
 		},
-		Nameservers: []string{"ns1.example.net", "ns2.example.net"},
+		Nameservers: []dnsname.Name{"ns1.example.net", "ns2.example.net"},
 		TTL:         time.Hour,
 		A:           []netip.Addr{netip.MustParseAddr("192.0.2.80")},
 		WWW:         true,

@@ -153,11 +153,11 @@ type soaRecord struct {
 const serialOffset = 20
 
 func (t *template) compileSOA(z *zones.ParkedTemplate) error {
-	mname, err := wire.ParseName(z.SOA.MName)
+	mname, err := wire.ParseName(string(z.SOA.MName))
 	if err != nil {
 		return err
 	}
-	rname, err := wire.ParseName(z.SOA.RName)
+	rname, err := wire.ParseName(string(z.SOA.RName))
 	if err != nil {
 		return err
 	}

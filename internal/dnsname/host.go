@@ -1,33 +1,15 @@
-package zones
+package dnsname
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
-	"golang.org/x/net/publicsuffix"
+
+	"nullspf/internal/ascii"
 )
-
-// maxName and maxLabel are the limits of RFC 1035 section 2.3.4 in
-// presentation form: 255 octets on the wire leave 253 for a name written
-// without its final dot.
-const (
-	maxName  = 253
-	maxLabel = 63
-)
-
-// NameError says why a text is no domain name that can be published.
-type NameError struct {
-	// Offset counts the octets of the text before the fault.
-	Offset int
-	Reason string
-}
-
-// Error implements error.
-func (e *NameError) Error() string { return e.Reason }
 
 // idnaProfile maps as browsers do (upper case, full-width forms, ideographic
 // full stops), then holds the labels to IDNA2008: hyphens, joiners, bidi, LDH.
@@ -41,25 +23,28 @@ var idnaProfile = idna.New(
 	idna.BidiRule(),
 )
 
-// ParseName turns a host name as people write it into the form that the rest
-// of the program uses: lower case, A-labels (RFC 5890), no final dot. Labels
-// hold letters, digits and inner hyphens only. The error is a *NameError.
-func ParseName(text string) (string, error) {
+// ParseHost reads a host name: labels hold letters, digits and inner hyphens
+// only (RFC 1123 section 2.1). The error is an *[Error].
+func ParseHost(text string) (Name, error) {
 	if text == "" {
-		return "", &NameError{0, "the name is empty"}
+		return "", errEmpty
 	}
-	if name, ok := plainName(text); ok {
-		return name, nil
+	size, upper := scanHost(text)
+	switch {
+	case size > 0 && upper:
+		return Name(ascii.ToLower(text[:size])), nil
+	case size > 0:
+		return Name(text[:size]), nil
 	}
 	if err := checkBytes(text); err != nil {
 		return "", err
 	}
 	trimmed := trimFinalDot(text)
 	if i := strings.Index(trimmed, ".."); i >= 0 {
-		return "", &NameError{i, `the name has an empty label ("..")`}
+		return "", &Error{i, `the name has an empty label ("..")`}
 	}
 	if trimmed == "" || trimmed[0] == '.' {
-		return "", &NameError{0, "the name begins with a dot"}
+		return "", &Error{0, "the name begins with a dot"}
 	}
 	if err := checkHyphens(trimmed); err != nil {
 		return "", err
@@ -68,26 +53,27 @@ func ParseName(text string) (string, error) {
 	if err != nil {
 		return "", idnaError(trimmed, err)
 	}
-	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	name = strings.TrimSuffix(ascii.ToLower(name), ".")
 	if err := checkLabels(trimmed, name); err != nil {
 		return "", err
 	}
 	if err := checkPermitted(trimmed, name); err != nil {
 		return "", err
 	}
-	return name, nil
+	return Name(name), nil
 }
 
-// plainName handles nearly all names without a detour through IDNA.
-func plainName(text string) (string, bool) {
-	upper := false
+// scanHost handles nearly all names without a detour through IDNA. It returns
+// the size of a host name without its final dot, and whether it has upper-case
+// letters; 0 when the text needs a closer look.
+func scanHost[T ~string | ~[]byte](text T) (size int, upper bool) {
 	label := 0
 	n := len(text)
-	if text[n-1] == '.' {
+	if n > 0 && text[n-1] == '.' {
 		n--
 	}
-	if n == 0 || n > maxName {
-		return "", false
+	if n == 0 || n > Max {
+		return 0, false
 	}
 	for i := range n {
 		c := text[i]
@@ -98,24 +84,21 @@ func plainName(text string) (string, bool) {
 		case c == '-':
 			// Hyphens that IDNA restricts take the long way.
 			if i == label || i+1 == n || text[i+1] == '.' || i == label+3 {
-				return "", false
+				return 0, false
 			}
 		case c == '.':
 			if i == label || i-label > maxLabel {
-				return "", false
+				return 0, false
 			}
 			label = i + 1
 		default:
-			return "", false
+			return 0, false
 		}
 	}
 	if label == n || n-label > maxLabel {
-		return "", false
+		return 0, false
 	}
-	if upper {
-		return strings.ToLower(text[:n]), true
-	}
-	return text[:n], true
+	return n, upper
 }
 
 // trimFinalDot removes one final dot, also a full-width one.
@@ -134,13 +117,13 @@ func checkBytes(text string) error {
 		switch {
 		case r == utf8.RuneError:
 			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
-				return &NameError{i, "the text is not UTF-8"}
+				return &Error{i, "the text is not UTF-8"}
 			}
-			return &NameError{i, "character U+FFFD is not allowed in a domain name"}
+			return &Error{i, "character U+FFFD is not allowed in a domain name"}
 		case r == 0:
-			return &NameError{i, "NUL is not allowed in a domain name"}
+			return &Error{i, "NUL is not allowed in a domain name"}
 		case r < 0x80 && !ldh(byte(r)) && r != '.':
-			return &NameError{i, fmt.Sprintf("character %q is not allowed in a domain name", r)}
+			return &Error{i, fmt.Sprintf("character %q is not allowed in a domain name", r)}
 		}
 	}
 	return nil
@@ -157,9 +140,9 @@ func checkHyphens(text string) error {
 	for label := range strings.SplitSeq(text, ".") {
 		switch {
 		case strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-"):
-			return &NameError{at, fmt.Sprintf("the label %q begins or ends with a hyphen", label)}
+			return &Error{at, fmt.Sprintf("the label %q begins or ends with a hyphen", label)}
 		case len(label) > 3 && label[2:4] == "--" && !strings.EqualFold(label[:2], "xn"):
-			return &NameError{at, fmt.Sprintf("the label %q has hyphens in its third and fourth place, which are reserved (RFC 5891 section 4.2.3.1)", label)}
+			return &Error{at, fmt.Sprintf("the label %q has hyphens in its third and fourth place, which are reserved (RFC 5891 section 4.2.3.1)", label)}
 		}
 		at += len(label) + 1
 	}
@@ -170,21 +153,21 @@ func checkHyphens(text string) error {
 // came from, for the place.
 func checkLabels(text, name string) error {
 	for label := range strings.SplitSeq(name, ".") {
-		at := max(strings.Index(strings.ToLower(text), label), 0)
+		at := max(strings.Index(ascii.ToLower(text), label), 0)
 		switch {
 		case label == "":
-			return &NameError{at, "the name has an empty label"}
+			return &Error{at, "the name has an empty label"}
 		case len(label) > maxLabel:
-			return &NameError{at, fmt.Sprintf("the label is %d octets long; %d are allowed (RFC 1035 section 2.3.4)", len(label), maxLabel)}
+			return &Error{at, fmt.Sprintf("the label has %d bytes; %d are allowed (RFC 1035 section 2.3.4)", len(label), maxLabel)}
 		}
 		for i := range len(label) {
 			if !ldh(label[i]) {
-				return &NameError{at, fmt.Sprintf("character %q is not allowed in a domain name", label[i])}
+				return &Error{at, fmt.Sprintf("character %q is not allowed in a domain name", label[i])}
 			}
 		}
 	}
-	if len(name) > maxName {
-		return &NameError{0, fmt.Sprintf("the name is %d octets long; %d are allowed (RFC 1035 section 2.3.4)", len(name), maxName)}
+	if len(name) > Max {
+		return &Error{0, fmt.Sprintf("the name has %d bytes; %d are allowed (RFC 1035 section 2.3.4)", len(name), Max)}
 	}
 	return nil
 }
@@ -203,7 +186,7 @@ func checkPermitted(text, name string) error {
 		if r < 0x80 || unicode.In(r, unicode.L, unicode.M, unicode.Nd) || strings.ContainsRune(contextual, r) {
 			continue
 		}
-		return &NameError{max(strings.IndexRune(text, r), 0),
+		return &Error{max(strings.IndexRune(text, r), 0),
 			fmt.Sprintf("character %q (%U) is not allowed in an internationalised domain name (RFC 5892)", r, r)}
 	}
 	return nil
@@ -218,36 +201,9 @@ const contextual = "\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u3007\u30fb\u200c
 func idnaError(text string, err error) error {
 	for label := range strings.SplitSeq(text, ".") {
 		if _, lerr := idnaProfile.ToASCII(label); lerr != nil {
-			return &NameError{max(strings.Index(text, label), 0),
+			return &Error{max(strings.Index(text, label), 0),
 				fmt.Sprintf("the label %q is no valid internationalised label (IDNA2008: %s)", label, strings.TrimPrefix(lerr.Error(), "idna: "))}
 		}
 	}
-	return &NameError{0, "the name is no valid internationalised name (IDNA2008: " + strings.TrimPrefix(err.Error(), "idna: ") + ")"}
-}
-
-var (
-	errSingleLabel  = errors.New("a single label is a top-level domain; set allow_single_label: true in the group if that is meant")
-	errNumber       = errors.New("a number or an IP address is no domain name: the last label needs a letter")
-	errPublicSuffix = errors.New("a public suffix, under which others register names; set allow_public_suffix: true in the group if that is meant")
-)
-
-// checkRegistrable refuses names above the level at which domains are
-// registered.
-func checkRegistrable(name string, g *Group) error {
-	if strings.Trim(name[strings.LastIndexByte(name, '.')+1:], "0123456789") == "" {
-		return errNumber
-	}
-	if strings.IndexByte(name, '.') < 0 {
-		if g.AllowSingleLabel {
-			return nil
-		}
-		return errSingleLabel
-	}
-	if g.AllowPublicSuffix {
-		return nil
-	}
-	if suffix, _ := publicsuffix.PublicSuffix(name); suffix == name {
-		return errPublicSuffix
-	}
-	return nil
+	return &Error{0, "the name is no valid internationalised name (IDNA2008: " + strings.TrimPrefix(err.Error(), "idna: ") + ")"}
 }
