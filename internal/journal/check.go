@@ -2,8 +2,6 @@ package journal
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -56,7 +54,7 @@ func CheckDir(ctx context.Context, dir string) (*Report, error) {
 	r := &Report{}
 	v, err := Snapshot(dir, ReadOptions{})
 	if errors.Is(err, errManifest) {
-		r.problem(filepath.Join(dir, manifestName), "%v; the next start of nullspfd makes it anew from the segments", err)
+		r.problem(filepath.Join(dir, manifestName), "%v; the next start of nullspfd takes its copy, or makes it anew from the segments", err)
 		return r, nil
 	}
 	if err != nil {
@@ -103,20 +101,16 @@ func (r *Report) checkNumbers(v *View) {
 func (r *Report) checkSegment(v *View, s *SegmentFile) {
 	path := s.f.Name()
 	r.Segments++
-	hash := sha256.New()
-	n, err := io.Copy(hash, io.NewSectionReader(s.f, 0, 1<<62))
-	switch {
-	case err != nil:
-		r.problem(path, "%v", err)
-		return
-	case n != s.Bytes:
-		r.problem(path, "has %d octets, MANIFEST says %d", n, s.Bytes)
-		return
-	case hex.EncodeToString(hash.Sum(nil)) != s.SHA256:
-		r.problem(path, "its SHA-256 sum is not that of MANIFEST")
+	info, err := s.f.Stat()
+	if err == nil {
+		err = s.compare(info.Size())
+	}
+	if err != nil {
+		r.problem(path, "%s", strings.TrimPrefix(err.Error(), path+": "))
 		return
 	}
-	found, err := s.survey(v.Manifest)
+	s.verified = true
+	found, err := s.survey()
 	switch {
 	case err != nil:
 		r.problem(path, "%v", err)
@@ -138,7 +132,7 @@ type surveyRow struct {
 
 // survey reads numbers and times of a segment. The numbers must rise, and none
 // may be in a gap.
-func (s *SegmentFile) survey(m *Manifest) (found Segment, err error) {
+func (s *SegmentFile) survey() (found Segment, err error) {
 	if err := s.load(); err != nil {
 		return found, err
 	}
@@ -212,7 +206,9 @@ func (r *Report) checkWALs(v *View) {
 				break
 			}
 			if errors.Is(err, errTorn) {
-				if !last {
+				if bytes, _ := b.lostEnd(); bytes > 0 {
+					r.problem(w.path, "bytes %d to %d at its end are damaged; events from %d on may be missing", b.offset, b.size-1, next)
+				} else if !last {
 					r.note(w.path, "%d octets at its end are no valid block; nullspfd was stopped while it wrote them", b.size-b.offset)
 				}
 				break
@@ -263,25 +259,33 @@ func (r *Report) checkStrays(v *View) error {
 	if err != nil {
 		return err
 	}
+	rest := &recovery{dir: v.Dir, m: now, wals: wals}
 	for _, f := range files {
-		if f.temporary || now.lists(f) || now.explains(f, wals) {
+		if f.temporary || now.lists(f) || rest.elsewhere(f) != "" {
 			continue
 		}
 		if _, err := os.Stat(f.path); err == nil {
 			r.problem(f.path, "MANIFEST does not list this segment, and its events are nowhere else; was an old MANIFEST put back?")
 		}
 	}
+	aside, err := listAside(v.Dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range aside {
+		r.note(f.path, "kept aside because it is damaged; of a wal file, what could be read is sealed. It can be removed")
+	}
 	entries, err := os.ReadDir(filepath.Join(v.Dir, walDir))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	for _, e := range entries {
-		path := filepath.Join(v.Dir, walDir, e.Name())
-		if strings.HasSuffix(e.Name(), damagedSuffix) {
-			r.note(path, "kept aside because of damaged blocks; what could be read is sealed. It can be removed")
-		} else if _, ok := parseWALName(e.Name()); !ok {
-			r.note(path, "does not belong to the journal")
+		if _, ok := parseWALName(e.Name()); !ok && !strings.HasSuffix(e.Name(), damagedSuffix) {
+			r.note(filepath.Join(v.Dir, walDir, e.Name()), "does not belong to the journal")
 		}
+	}
+	if _, err := readManifest(filepath.Join(v.Dir, manifestName+copySuffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		r.note(filepath.Join(v.Dir, manifestName+copySuffix), "the copy of MANIFEST cannot be read (%v); nullspfd writes it anew when it seals", err)
 	}
 	if _, err := os.Stat(filepath.Join(v.Dir, manifestName+damagedSuffix)); err == nil {
 		r.note(filepath.Join(v.Dir, manifestName+damagedSuffix), "a damaged MANIFEST that was made anew. It can be removed")

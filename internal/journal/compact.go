@@ -43,8 +43,7 @@ func (s *sealer) compact() error {
 		case errors.As(err, &bad):
 			// Readers will meet the same error; it must not keep other
 			// segments from being joined or removed.
-			s.unreadable[bad.first] = true
-			s.j.log.Error().Err(err).Msg("a segment of the journal is damaged; run nullspf log check")
+			s.segmentFails(bad.first, err)
 		case errors.Is(err, errStopping):
 			return nil
 		case err != nil:
@@ -84,7 +83,7 @@ func (s *sealer) joinable(segments []Segment, newest *Segment) int {
 	rows := uint64(0)
 	n := 0
 	for i := range segments {
-		if !over(&segments[i]) || s.unreadable[segments[i].First] || segments[i].Rows >= limit/2 || rows+segments[i].Rows > limit {
+		if !over(&segments[i]) || s.unreadable.has(segments[i].First) || segments[i].Rows >= limit/2 || rows+segments[i].Rows > limit {
 			break
 		}
 		rows += segments[i].Rows
@@ -171,4 +170,5 @@ type segmentError struct {
 }
 
 func (e *segmentError) Error() string { return e.err.Error() }
+
 func (e *segmentError) Unwrap() error { return e.err }

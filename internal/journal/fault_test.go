@@ -80,6 +80,8 @@ type faults struct {
 	create    error
 	created   int
 	syncDelay atomic.Int64
+	// panics: instead of returning err or sync, the call panics.
+	panics bool
 }
 
 func (f *faults) set(change func(*faults)) {
@@ -92,6 +94,9 @@ func (f *faultyFile) Write(b []byte) (int, error) {
 	f.plan.mu.Lock()
 	defer f.plan.mu.Unlock()
 	if f.plan.err != nil {
+		if f.plan.panics {
+			panic("write")
+		}
 		n, _ := f.walOutput.Write(b[:min(f.plan.short, len(b))])
 		return n, f.plan.err
 	}
@@ -112,6 +117,9 @@ func (f *faultyFile) Sync() error {
 	f.plan.mu.Lock()
 	defer f.plan.mu.Unlock()
 	if f.plan.sync != nil {
+		if f.plan.panics {
+			panic("sync")
+		}
 		return f.plan.sync
 	}
 	return f.walOutput.Sync()

@@ -28,7 +28,11 @@ type Follower struct {
 	decoder  *decoder
 	finished uint64
 	yield    func(*spftrack.Event) error
+	damage   []error
 }
+
+// Damage joins what could not be read so far, a [Damage] each; nil for nothing.
+func (f *Follower) Damage() error { return errors.Join(f.damage...) }
 
 // Follow returns a follower that goes on where the view ends. It holds an
 // event back until later ones, or as much time, have passed hold: an exists:
@@ -40,10 +44,11 @@ func (v *View) Follow(hold time.Duration) (*Follower, error) {
 	windows := attempt.Windows{Attempt: attempt.Default.Attempt, Hold: hold}
 	f.fold = attempt.New(windows, func(e *spftrack.Event) error { return f.yield(e) })
 	v.prime(f.fold)
-	err := v.unsealed(func(e *spftrack.Event) error {
+	damage, err := v.unsealed(func(e *spftrack.Event) error {
 		f.next = e.Seq + 1
 		return f.fold.Push(e)
 	})
+	f.damage = damage
 	if err == nil {
 		err = f.fold.Flush()
 	}
@@ -188,6 +193,7 @@ func (f *Follower) readFile() error {
 		return err
 	}
 	for {
+		offset := f.file.offset
 		blk, err := f.file.next()
 		if err == io.EOF || errors.Is(err, errTorn) {
 			return nil
@@ -198,6 +204,9 @@ func (f *Follower) readFile() error {
 		end := blk.first + uint64(blk.count)
 		if end <= f.next {
 			continue
+		}
+		if blk.first > f.next && f.next >= f.file.first {
+			f.damage = append(f.damage, &Damage{f.file.path, offset, f.file.offset - offset - blk.length(), f.next, blk.first - 1})
 		}
 		f.last = time.Now()
 		if err := f.decoder.events(&blk, f.next, f.fold.Push); err != nil {

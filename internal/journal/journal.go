@@ -43,6 +43,7 @@ type Journal struct {
 	syncer *syncer
 	sealer *sealer
 	losses lossWatch
+	guard  guard
 
 	stalled       atomic.Bool
 	flushFailures atomic.Uint64

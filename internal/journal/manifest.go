@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // Manifest says what the segments of a folder hold. Its file, MANIFEST, is text
@@ -65,6 +67,23 @@ const (
 	GapExpired = "expired"
 )
 
+// String is the range, such as "5 to 9".
+func (g Gap) String() string {
+	if g.First == g.Last {
+		return strconv.FormatUint(g.First, 10)
+	}
+	return fmt.Sprintf("%d to %d", g.First, g.Last)
+}
+
+// gapText lists the ranges of gaps, "" for none.
+func gapText(gaps []Gap) string {
+	texts := make([]string, len(gaps))
+	for i, g := range gaps {
+		texts[i] = g.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
 // Segment is an immutable file of sealed events.
 type Segment struct {
 	// Date is the UTC day of the first event, YYYY-MM-DD.
@@ -124,6 +143,14 @@ func (m *Manifest) holes(first, last uint64) uint64 {
 		n += min(m.Gaps[i].Last, last) - max(m.Gaps[i].First, first) + 1
 	}
 	return n
+}
+
+// lost reports whether any number from first to last belongs to an event that is
+// known to have been, and is in no segment.
+func (m *Manifest) lost(first, last uint64) bool {
+	return slices.ContainsFunc(m.Gaps, func(g Gap) bool {
+		return g.First <= last && g.Last >= first && g.Reason != GapRestart
+	})
 }
 
 // valid tells what contradicts itself.

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var testManifest = Manifest{
@@ -68,8 +72,8 @@ func TestManifestRefused(t *testing.T) {
 			t.Errorf("%q: want an error with %q, got %v", line, want, err)
 		}
 	}
-	if _, err := parseManifest(signed("nullspf-manifest\t2\nnext\t1\n")); err == nil || !strings.Contains(err.Error(), "first line") {
-		t.Errorf("other version: %v", err)
+	if _, err := parseManifest(signed("nullspf-zones\t1\nnext\t1\n")); !errors.Is(err, errManifest) || !strings.Contains(err.Error(), "first line") {
+		t.Errorf("another file: %v", err)
 	}
 }
 
@@ -109,4 +113,32 @@ func FuzzManifest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestNewerManifest: a directory of a later version is not touched, and the
+// version is named. A version that only a changed bit makes up is damage.
+func TestNewerManifest(t *testing.T) {
+	s := testSettings(t)
+	j := mustOpen(t, s)
+	putAll(t, j, 1, 10)
+	mustClose(t, j)
+	newer := signed("nullspf-manifest\t7\nbloom\t1\n")
+	if err := os.WriteFile(filepath.Join(s.Dir, manifestName), newer, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	before := parts(t, s.Dir)
+	if _, err := Open(s); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), `"7"`) {
+		t.Errorf("Open: %v", err)
+	}
+	if _, err := Snapshot(s.Dir, ReadOptions{}); !errors.Is(err, ErrVersion) {
+		t.Errorf("Snapshot: %v", err)
+	}
+	if diff := cmp.Diff(before, parts(t, s.Dir)); diff != "" {
+		t.Errorf("something was written:\n%s", diff)
+	}
+	text := testManifest.encode()
+	text[len(manifestMagic)] = '3'
+	if _, err := parseManifest(text); !errors.Is(err, errManifest) {
+		t.Errorf("a changed version: %v", err)
+	}
 }

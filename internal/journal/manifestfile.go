@@ -14,14 +14,23 @@ import (
 )
 
 const (
-	manifestName    = "MANIFEST"
-	manifestVersion = "nullspf-manifest\t1"
+	manifestName = "MANIFEST"
+	// copySuffix is that of the copy of MANIFEST, which helps when MANIFEST is
+	// damaged.
+	copySuffix = ".copy"
+
+	manifestMagic   = "nullspf-manifest\t"
+	manifestVersion = manifestMagic + "1"
 	// maxManifest bounds what is read, in octets: a million segments.
 	maxManifest = 256 << 20
 )
 
 // errManifest is wrapped by the errors about the content of a manifest.
 var errManifest = errors.New("damaged MANIFEST")
+
+// ErrVersion is wrapped by the errors about a directory whose MANIFEST has another
+// version of the format. Nothing is written there.
+var ErrVersion = errors.New("MANIFEST was written by another version of nullspfd, in version")
 
 // encode returns the text of the file.
 func (m *Manifest) encode() []byte {
@@ -66,6 +75,9 @@ func parseManifest(text []byte) (*Manifest, error) {
 	m := &Manifest{}
 	for n, line := range strings.Split(strings.TrimSuffix(body, "\n"), "\n") {
 		if n == 0 {
+			if version, ok := strings.CutPrefix(line, manifestMagic); ok && line != manifestVersion {
+				return nil, fmt.Errorf("%w: %.40q; this one writes version 1. Run the nullspfd that wrote it, or give this one another directory", ErrVersion, version)
+			}
 			if line != manifestVersion {
 				return nil, fmt.Errorf("%w: its first line is %.40q, not %q", errManifest, line, manifestVersion)
 			}
@@ -174,18 +186,23 @@ func (p *fieldParser) end() error {
 	return p.err
 }
 
-// loadManifest reads MANIFEST. A folder without it has an empty one.
+// loadManifest reads MANIFEST. A directory without it has an empty one.
 func loadManifest(dir string) (*Manifest, error) {
-	path := filepath.Join(dir, manifestName)
-	info, err := os.Stat(path)
+	m, err := readManifest(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Manifest{Next: 1}, nil
 	}
+	return m, err
+}
+
+// readManifest reads a file with the text of a manifest.
+func readManifest(path string) (*Manifest, error) {
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if info.Size() > maxManifest {
-		return nil, fmt.Errorf("%s: %w: it has more than %d octets", path, errManifest, maxManifest)
+		return nil, fmt.Errorf("%s: %w: it has more than %d bytes", path, errManifest, maxManifest)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -204,7 +221,14 @@ func hasManifest(dir string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// store replaces MANIFEST.
+// store replaces MANIFEST, then its copy. What a manifest no longer refers to may
+// be removed when both are stored: either can be damaged at any time.
 func (m *Manifest) store(dir string) error {
-	return files.Replace(filepath.Join(dir, manifestName), m.encode(), files.Attributes{Mode: 0o640})
+	path, text := filepath.Join(dir, manifestName), m.encode()
+	for _, path := range []string{path, path + copySuffix} {
+		if err := files.Replace(path, text, files.Attributes{Mode: 0o640}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -19,18 +19,24 @@ func (j *Journal) monitor(stop <-chan struct{}) {
 		case <-stop:
 			return
 		}
-		now := j.elapsed()
-		stalled := false
-		for _, since := range []int64{j.writer.busy.Load(), j.syncer.busy.Load()} {
-			stalled = stalled || since != 0 && now-time.Duration(since) > stallAfter
-		}
-		if j.stalled.Swap(stalled) != stalled {
-			if stalled {
-				j.log.Error().Msg("the disk of the journal does not answer; events wait in memory, answers go on")
-			} else {
-				j.log.Info().Msg("the disk of the journal answers again")
-			}
-		}
-		j.losses.note(now, j.lostEver())
+		_ = j.contain("the monitor", j.observe)
 	}
+}
+
+// observe looks once.
+func (j *Journal) observe() error {
+	now := j.elapsed()
+	stalled := false
+	for _, since := range []int64{j.writer.busy.Load(), j.syncer.busy.Load()} {
+		stalled = stalled || since != 0 && now-time.Duration(since) > stallAfter
+	}
+	if j.stalled.Swap(stalled) != stalled {
+		if stalled {
+			j.log.Error().Msg("the disk of the journal does not answer; events wait in memory, answers go on")
+		} else {
+			j.log.Info().Msg("the disk of the journal answers again")
+		}
+	}
+	j.losses.note(now, j.lostEver())
+	return nil
 }

@@ -148,3 +148,35 @@ func listSegments(dir string) ([]segmentPath, error) {
 // removeQuietly removes a file that nothing refers to. What stays is removed
 // by the next Open, or reported by CheckDir.
 func removeQuietly(path string) { _ = os.Remove(path) }
+
+// asideFile is a file that was kept aside because of damage.
+type asideFile struct {
+	path    string
+	size    int64
+	changed time.Time
+}
+
+// listAside returns the wal files and segments that were kept aside, the oldest
+// first.
+func listAside(dir string) ([]asideFile, error) {
+	var list []asideFile
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if e.IsDir() || filepath.Dir(path) == filepath.Clean(dir) || !strings.HasSuffix(path, damagedSuffix) {
+			return nil
+		}
+		if info, err := e.Info(); err == nil {
+			list = append(list, asideFile{path, info.Size(), info.ModTime()})
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b asideFile) int {
+		return cmp.Or(a.changed.Compare(b.changed), cmp.Compare(a.path, b.path))
+	})
+	return list, err
+}

@@ -31,8 +31,9 @@ func primed(segments []Segment) int {
 }
 
 // primeFold lets a fold remember the latest sealed events, so that it marks what
-// follows them as if it had seen everything.
-func primeFold(fold *attempt.Fold, dir string, manifest *Manifest) error {
+// follows them as if it had seen everything. A segment that cannot be read costs
+// marks, not events: unreadable is told of it.
+func primeFold(fold *attempt.Fold, dir string, manifest *Manifest, unreadable func(first uint64, err error)) error {
 	segments := manifest.Segments[len(manifest.Segments)-primed(manifest.Segments):]
 	for i := range segments {
 		f, err := openSegment(dir, &segments[i])
@@ -42,9 +43,11 @@ func primeFold(fold *attempt.Fold, dir string, manifest *Manifest) error {
 		if err != nil {
 			return err
 		}
-		// A damaged segment costs marks, not events.
-		_ = f.prime(fold)
+		err = f.prime(fold)
 		f.close()
+		if err != nil {
+			unreadable(segments[i].First, err)
+		}
 	}
 	return nil
 }
@@ -63,7 +66,7 @@ func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 	}
 	var e spftrack.Event
 	for _, group := range groups[first:] {
-		err := readGroup(group, 0, func(rows []eventrow.Row) error {
+		err := s.readGroup(group, 0, func(rows []eventrow.Row) error {
 			for i := range rows {
 				rows[i].Event(&e)
 				fold.Remember(&e)

@@ -2,8 +2,6 @@ package journal
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,25 +11,23 @@ import (
 	"slices"
 
 	"github.com/rs/zerolog"
-
-	"nullspf/internal/eventrow"
 )
 
-// recoverDir reads a folder as an earlier run left it, however that ended, and
-// removes what is left of work under way.
+// recovery reads a directory as an earlier run left it, however that ended.
+// Nothing is removed but what an interrupted run had begun or finished with: what
+// is in no manifest and cannot be had elsewhere is left, and named.
+type recovery struct {
+	dir string
+	log zerolog.Logger
+	m   *Manifest
+	// wals are the wal files in order.
+	wals []walInfo
+}
+
+// recoverDir makes a directory ready to be written to.
 func recoverDir(dir string, log zerolog.Logger) (*Manifest, []walInfo, error) {
-	files, err := listSegments(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := loadManifest(dir)
-	if err == nil && len(files) > 0 && !hasManifest(dir) {
-		err = fmt.Errorf("%w: it is missing", errManifest)
-	}
-	if errors.Is(err, errManifest) {
-		log.Error().Err(err).Msg("MANIFEST is made anew from the segments; a damaged one is kept as MANIFEST.damaged")
-		m, err = rebuildManifest(dir, files)
-	}
+	r := &recovery{dir: dir, log: log}
+	segments, err := listSegments(dir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -39,130 +35,159 @@ func recoverDir(dir string, log zerolog.Logger) (*Manifest, []walInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	wals := inspectWALs(dir, names)
-	for _, f := range files {
-		switch {
-		case f.temporary, m.explains(f, wals):
-			removeQuietly(f.path)
-		case !m.lists(f):
-			log.Warn().Str("file", f.path).Msg("the journal holds a segment that MANIFEST does not list; it is left alone and not read")
+	r.wals = inspectWALs(dir, names)
+	if err := r.loadManifest(segments); err != nil {
+		return nil, nil, err
+	}
+	for _, f := range segments {
+		if err := r.tidy(f); err != nil {
+			return nil, nil, err
 		}
 	}
-	return m, wals, nil
+	return r.m, r.wals, nil
+}
+
+// loadManifest reads MANIFEST; when it is damaged, its copy; when that is damaged
+// too, it makes one anew from the segments.
+func (r *recovery) loadManifest(segments []segmentPath) (err error) {
+	r.m, err = loadManifest(r.dir)
+	if err == nil && !hasManifest(r.dir) && len(segments) > 0 {
+		err = fmt.Errorf("%s: %w: it is missing", filepath.Join(r.dir, manifestName), errManifest)
+	}
+	if !errors.Is(err, errManifest) {
+		return err
+	}
+	lost := err
+	path := filepath.Join(r.dir, manifestName)
+	if r.m, err = readManifest(path + copySuffix); err == nil {
+		r.log.Error().Err(lost).Msg("MANIFEST is taken from its copy; a damaged one is kept as MANIFEST.damaged")
+	} else if errors.Is(err, errManifest) || errors.Is(err, fs.ErrNotExist) {
+		r.log.Error().Err(lost).Msg("MANIFEST is made anew from the segments; a damaged one is kept as MANIFEST.damaged")
+		r.m, err = r.rebuild(segments)
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(path, path+damagedSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return r.m.store(r.dir)
+}
+
+// tidy removes a file that an interrupted run had not finished, or had finished
+// with: its events are elsewhere, which is verified, or had expired.
+func (r *recovery) tidy(f segmentPath) error {
+	if f.temporary {
+		removeQuietly(f.path)
+		return nil
+	}
+	if r.m.lists(f) {
+		return nil
+	}
+	reason := r.elsewhere(f)
+	switch {
+	case reason != "":
+		r.log.Info().Str("file", f.path).Str("reason", reason).Msg("the rest of interrupted work is removed from the journal")
+		removeQuietly(f.path)
+		return nil
+	case f.first >= r.m.Next && len(r.wals) > 0:
+		// The name may be needed for what can be read of the wal files.
+		r.log.Error().Str("file", f.path+damagedSuffix).Msg("a segment that MANIFEST does not list is kept aside: the wal files do not have all of its events")
+		return os.Rename(f.path, f.path+damagedSuffix)
+	default:
+		r.log.Warn().Str("file", f.path).Msg("the journal holds a segment that MANIFEST does not list; it is left alone and not read")
+		return nil
+	}
+}
+
+// elsewhere says why a segment that is not listed holds nothing that could be
+// missed, or "".
+func (r *recovery) elsewhere(f segmentPath) string {
+	switch {
+	case f.last <= r.m.ExpiredLast:
+		return "its events have expired"
+	case r.inSegments(f):
+		return "its events are in other segments"
+	case r.inWALs(f):
+		return "its events are in wal files"
+	}
+	return ""
+}
+
+// inSegments reports whether listed segments, which are verified, have all events
+// of a file: it was joined with others, or was to be made of them.
+func (r *recovery) inSegments(f segmentPath) bool {
+	if r.m.lost(f.first, f.last) {
+		return false
+	}
+	covered := r.m.holes(f.first, f.last)
+	for i := range r.m.Segments {
+		s := &r.m.Segments[i]
+		if s.Last < f.first || s.First > f.last || !r.whole(s) {
+			continue
+		}
+		if s.First <= f.first && f.last <= s.Last {
+			return true
+		}
+		first, last := max(s.First, f.first), min(s.Last, f.last)
+		covered += last - first + 1 - r.m.holes(first, last)
+	}
+	return covered == f.last-f.first+1
+}
+
+// whole reports whether a listed segment is what it was when it was written.
+func (r *recovery) whole(s *Segment) bool {
+	f, err := openSegment(r.dir, s)
+	if err != nil {
+		return false
+	}
+	defer f.close()
+	return f.verify() == nil
+}
+
+// inWALs reports whether wal files, which are read, have all events of a file.
+func (r *recovery) inWALs(f segmentPath) bool {
+	next := f.first
+	if next < r.m.Next {
+		return false
+	}
+	for _, info := range r.wals {
+		if info.end <= next {
+			continue
+		}
+		if info.first > next || !wholeWAL(r.dir, info) {
+			return false
+		}
+		if next = info.end; next > f.last {
+			return true
+		}
+	}
+	return false
+}
+
+// wholeWAL reports whether every block of a file can be read.
+func wholeWAL(dir string, info walInfo) bool {
+	w, err := openWAL(filepath.Join(dir, walDir, info.String()), info.walName)
+	if err != nil {
+		return false
+	}
+	defer w.Close()
+	for next := info.first; ; {
+		blk, err := w.next()
+		if err == io.EOF {
+			return w.damaged == 0
+		}
+		if err != nil || blk.first != next {
+			return false
+		}
+		next += uint64(blk.count)
+	}
 }
 
 // lists reports whether a file is one of the segments.
 func (m *Manifest) lists(f segmentPath) bool {
 	i, ok := slices.BinarySearchFunc(m.Segments, f.first, func(s Segment, first uint64) int { return cmp.Compare(s.First, first) })
 	return ok && m.Segments[i].Last == f.last && m.Segments[i].Date == f.date
-}
-
-// explains reports whether a segment that is not listed holds nothing that
-// could be missed: it was expired, or it was joined or to be joined with
-// others, or its events are still in wal files.
-func (m *Manifest) explains(f segmentPath, wals []walInfo) bool {
-	if m.lists(f) {
-		return false
-	}
-	if f.last <= m.ExpiredLast {
-		return true
-	}
-	if f.first >= m.Next {
-		next := m.Next
-		for _, w := range wals {
-			if w.first <= next {
-				next = max(next, w.end)
-			}
-		}
-		return f.last < next
-	}
-	covered := m.holes(f.first, f.last)
-	for i := range m.Segments {
-		s := &m.Segments[i]
-		if s.First <= f.first && f.last <= s.Last {
-			return true
-		}
-		if f.first <= s.First && s.Last <= f.last {
-			covered += s.Last - s.First + 1 - m.holes(s.First, s.Last)
-		}
-	}
-	return covered == f.last-f.first+1
-}
-
-// rebuildManifest makes a manifest of the segments that are there. Where one
-// contains another, it was made of it.
-func rebuildManifest(dir string, files []segmentPath) (*Manifest, error) {
-	path := filepath.Join(dir, manifestName)
-	if err := os.Rename(path, path+damagedSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	files = slices.Clone(files)
-	slices.SortFunc(files, func(a, b segmentPath) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last))
-	})
-	m := &Manifest{Next: 1}
-	for _, f := range files {
-		if f.temporary || f.first < m.Next {
-			continue
-		}
-		s, gaps, err := describeSegment(f)
-		if err != nil {
-			return nil, err
-		}
-		if s == nil {
-			continue
-		}
-		m.addGap(m.Next, s.First-1, GapMissing)
-		for _, g := range gaps {
-			m.addGap(g.First, g.Last, g.Reason)
-		}
-		m.Segments = append(m.Segments, *s)
-		m.Next = s.Last + 1
-	}
-	return m, m.store(dir)
-}
-
-// describeSegment reads what MANIFEST would say of a segment; nil for a file
-// that is none.
-func describeSegment(f segmentPath) (*Segment, []Gap, error) {
-	file, err := os.Open(f.path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer file.Close()
-	hash := sha256.New()
-	size, err := io.Copy(hash, file)
-	if err != nil {
-		return nil, nil, err
-	}
-	s := &Segment{
-		Date: f.date, First: f.first, Last: f.last, Bytes: size, SHA256: hex.EncodeToString(hash.Sum(nil)),
-	}
-	var gaps []Gap
-	next := s.First
-	opened := &SegmentFile{Segment: *s, f: file}
-	err = opened.rows(0, func(rows []eventrow.Row) error {
-		for i := range rows {
-			ts, seq := rows[i].TS, uint64(rows[i].Seq)
-			if s.Rows == 0 {
-				s.MinTime, s.MaxTime = ts, ts
-			}
-			if seq < next || seq > s.Last {
-				return errManifest
-			}
-			if seq > next {
-				gaps = append(gaps, Gap{next, seq - 1, GapMissing})
-			}
-			next = seq + 1
-			s.MinTime, s.MaxTime = min(s.MinTime, ts), max(s.MaxTime, ts)
-			s.Rows++
-		}
-		return nil
-	})
-	if err != nil || next != s.Last+1 {
-		return nil, nil, nil
-	}
-	return s, gaps, nil
 }
 
 // inspectWALs finds out what an earlier run left. Where a file was not closed

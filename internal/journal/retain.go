@@ -1,17 +1,16 @@
 package journal
 
 import (
-	"cmp"
-	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 )
 
 // maxDowntime is the longest time between two runs that adds to the age of a
 // folder. More is taken for a clock that was set anew, and does not count.
 const maxDowntime = 45 * 24 * time.Hour
+
+// asideEvery is how often the files that were kept aside are listed.
+const asideEvery = time.Minute
 
 // ageAtOpen is the age of a folder, in seconds, when it is opened.
 func ageAtOpen(m *Manifest, now time.Time) int64 {
@@ -37,8 +36,8 @@ func (s *sealer) retain() error {
 		if err := s.expire(n, "age"); err != nil {
 			return err
 		}
-		s.removeDamaged(func(f os.FileInfo, _ int64) bool {
-			return s.j.settings.Clock().Sub(f.ModTime()) > limit
+		s.removeDamaged(func(f asideFile, _ int64) bool {
+			return s.j.settings.Clock().Sub(f.changed) > limit
 		})
 	}
 	if s.j.settings.MaxSize > 0 {
@@ -55,7 +54,7 @@ func (s *sealer) shrink(limit int64) error {
 	for i := range segments {
 		total += segments[i].Bytes
 	}
-	damaged := s.removeDamaged(func(_ os.FileInfo, sum int64) bool { return total+sum > limit })
+	damaged := s.removeDamaged(func(_ asideFile, sum int64) bool { return total+sum > limit })
 	total += damaged
 	n := 0
 	for n < len(segments) && total > limit {
@@ -86,13 +85,15 @@ func (s *sealer) expire(n int, reason string) error {
 		return err
 	}
 	s.expired.Add(rows)
+	s.unreadable.forget(m.ExpiredLast)
 	for i := range n {
 		path := filepath.Join(s.j.settings.Dir, filepath.FromSlash(old.Segments[i].Path()))
 		removeQuietly(path)
 		// The folder of a day goes with its last segment.
 		removeQuietly(filepath.Dir(path))
 	}
-	s.j.log.Info().Str("reason", reason).Int("segments", n).Uint64("events", rows).Msg("old events were removed from the journal")
+	s.j.log.Info().Str("reason", reason).Int("segments", n).Uint64("events", rows).
+		Uint64("first", old.Segments[0].First).Uint64("last", m.ExpiredLast).Msg("old events were removed from the journal")
 	return nil
 }
 
@@ -132,29 +133,24 @@ func (s *sealer) dropUnsealed(excess int64) error {
 }
 
 // removeDamaged removes files that were kept aside, the oldest first, while
-// condition holds for a file and the octets of all that are left. It returns
-// these octets.
-func (s *sealer) removeDamaged(condition func(f os.FileInfo, sum int64) bool) int64 {
-	dir := filepath.Join(s.j.settings.Dir, walDir)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return 0
+// condition holds for a file and the bytes of all that are left. It returns
+// these bytes.
+func (s *sealer) removeDamaged(condition func(f asideFile, sum int64) bool) int64 {
+	if now := s.j.elapsed(); s.asideListed == 0 || now-s.asideListed > asideEvery {
+		s.aside, _ = listAside(s.j.settings.Dir)
+		s.asideListed = now
 	}
-	var files []os.FileInfo
 	sum := int64(0)
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && strings.HasSuffix(e.Name(), damagedSuffix) {
-			files = append(files, info)
-			sum += info.Size()
-		}
+	for _, f := range s.aside {
+		sum += f.size
 	}
-	slices.SortFunc(files, func(a, b os.FileInfo) int { return cmp.Compare(a.Name(), b.Name()) })
-	for _, f := range files {
-		if !condition(f, sum) {
-			break
-		}
-		removeQuietly(filepath.Join(dir, f.Name()))
-		sum -= f.Size()
+	for len(s.aside) > 0 && condition(s.aside[0], sum) {
+		f := s.aside[0]
+		s.aside = s.aside[1:]
+		s.j.log.Warn().Str("file", f.path).Msg("a file that was kept aside is removed from the journal, for its age or the journal's size")
+		removeQuietly(f.path)
+		removeQuietly(filepath.Dir(f.path))
+		sum -= f.size
 	}
 	return sum
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"nullspf/internal/attempt"
 )
 
 const (
@@ -48,8 +50,11 @@ type sealer struct {
 	// held is when a file was read last, in time since Open.
 	held time.Duration
 
-	// unreadable are the first numbers of segments that compaction passes by.
-	unreadable map[uint64]bool
+	unreadable unreadable
+	// aside are the files that were kept aside, as listed at asideListed, in time
+	// since Open; 0 asks for another look.
+	aside       []asideFile
+	asideListed time.Duration
 
 	sealed, damaged, expired, compactions atomic.Uint64
 
@@ -64,7 +69,7 @@ type sealer struct {
 }
 
 func newSealer(j *Journal, m *Manifest) *sealer {
-	s := &sealer{j: j, wake: make(chan struct{}, 1), unreadable: make(map[uint64]bool)}
+	s := &sealer{j: j, wake: make(chan struct{}, 1)}
 	s.manifest.Store(m)
 	return s
 }
@@ -81,7 +86,7 @@ func (s *sealer) run(stop <-chan struct{}) {
 		case <-s.wake:
 		case <-ticker.C:
 		case <-stop:
-			s.discard()
+			_ = s.j.contain("sealing", func() error { s.discard(); return nil })
 			return
 		}
 		s.work()
@@ -95,19 +100,22 @@ func (s *sealer) work() {
 	if now < s.retry {
 		if now-s.retained > time.Second {
 			// The error that matters is known.
-			_ = s.retain()
+			_ = s.j.contain("retention", s.retain)
 		}
 		return
 	}
-	err := s.sealAll()
-	if err == nil {
-		err = s.compact()
+	err := s.j.contain("sealing", s.sealAll)
+	if errors.As(err, new(*panicError)) {
+		_ = s.j.contain("sealing", func() error { s.discard(); return nil })
 	}
-	if e := s.retain(); err == nil {
+	if err == nil {
+		err = s.j.contain("compaction", s.compact)
+	}
+	if e := s.j.contain("retention", s.retain); err == nil {
 		err = e
 	}
 	if err == nil && s.j.elapsed()-s.lossesStored > time.Minute {
-		err = s.storeLosses()
+		err = s.j.contain("sealing", s.storeLosses)
 	}
 	s.mu.Lock()
 	before := s.err
@@ -147,10 +155,7 @@ func (s *sealer) sealAll() error {
 			return nil
 		}
 		files := s.unread()
-		// Events wait for a while in its fold; without further files they
-		// must not wait for ever.
-		idle := len(files) == 0 && s.underWay != nil && s.underWay.waiting() &&
-			s.j.elapsed()-s.held > 2*s.j.settings.SegmentAge
+		idle := len(files) == 0 && s.idle()
 		if len(files) == 0 && !idle {
 			return nil
 		}
@@ -164,6 +169,13 @@ func (s *sealer) sealAll() error {
 	}
 	wake(s.wake)
 	return nil
+}
+
+// idle reports whether the events that wait in the fold wait for nothing: no file
+// is being written, and none was for as long as they are held.
+func (s *sealer) idle() bool {
+	hold := min(attempt.Default.Hold, s.j.settings.SegmentAge/2)
+	return s.underWay != nil && s.underWay.waiting() && !s.j.wals.writing() && s.j.elapsed()-s.held > hold
 }
 
 // errStopping ends a pass when the journal is closed.
@@ -188,7 +200,7 @@ func (s *sealer) discard() {
 func (s *sealer) pass(files []walInfo, flush bool) (err error) {
 	m := s.manifest.Load()
 	if s.underWay == nil {
-		if s.underWay, err = beginSealing(s.j.settings.Dir, m, s.j.zones.known, s.stop); err != nil {
+		if s.underWay, err = beginSealing(s.j.settings.Dir, m, s.j.zones.known, s.stop, s.segmentFails); err != nil {
 			return err
 		}
 	}
@@ -229,6 +241,13 @@ func (s *sealer) commit(old *Manifest) error {
 	return nil
 }
 
+// segmentFails notes that a segment cannot be read.
+func (s *sealer) segmentFails(first uint64, err error) {
+	if s.unreadable.add(first, err) {
+		s.j.log.Error().Err(err).Msg("a segment of the journal cannot be read; run nullspf log check")
+	}
+}
+
 // drop removes a wal file, or keeps it aside when it is damaged.
 func (s *sealer) drop(w readWAL) error {
 	path := filepath.Join(s.j.settings.Dir, walDir, w.name.String())
@@ -236,7 +255,9 @@ func (s *sealer) drop(w readWAL) error {
 	if w.damaged {
 		aside := path[:len(path)-len(walSuffix)] + damagedSuffix
 		err = os.Rename(path, aside)
-		s.j.log.Warn().Str("file", aside).Msg("a journal file had damaged blocks; what could be read is stored, the file is kept aside")
+		s.asideListed = 0
+		s.j.log.Warn().Str("file", aside).Str("lost", gapText(w.lost)).
+			Msg("a journal file had damaged blocks; what could be read is stored, the file is kept aside")
 	} else {
 		err = os.Remove(path)
 	}

@@ -53,14 +53,16 @@ type readWAL struct {
 	name    walName
 	end     uint64
 	damaged bool
+	// lost are the events that were in damaged blocks.
+	lost []Gap
 }
 
 // beginSealing begins after what a manifest lists, with a fold that knows the
 // latest sealed events.
-func beginSealing(dir string, m *Manifest, known knownFunc, stop <-chan struct{}) (*sealing, error) {
+func beginSealing(dir string, m *Manifest, known knownFunc, stop <-chan struct{}, unreadable func(first uint64, err error)) (*sealing, error) {
 	u := &sealing{dir: dir, known: known, stop: stop, read: m.Next}
 	u.fold = attempt.New(attempt.Default, u.add)
-	if err := primeFold(u.fold, dir, m); err != nil {
+	if err := primeFold(u.fold, dir, m, unreadable); err != nil {
 		return nil, err
 	}
 	return u, nil
@@ -80,6 +82,7 @@ func (u *sealing) hasRead(name walName) bool {
 // readFile reads the events of a closed file into the fold.
 func (u *sealing) readFile(f walInfo) error {
 	path := filepath.Join(u.dir, walDir, f.String())
+	known := len(u.gaps)
 	if f.first > u.read {
 		u.gap(u.read, f.first-1, GapMissing)
 		u.read = f.first
@@ -93,7 +96,7 @@ func (u *sealing) readFile(f walInfo) error {
 		u.gap(u.read, possible-1, GapDamaged)
 		u.gap(max(u.read, possible), f.end-1, GapRestart)
 		u.read = max(u.read, f.end)
-		u.wals = append(u.wals, readWAL{f.walName, u.read, f.size > 2*walSlot})
+		u.wals = append(u.wals, readWAL{f.walName, u.read, f.size > 2*walSlot, damagedGaps(u.gaps[known:])})
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
 		u.gap(u.read, f.end-1, GapMissing)
@@ -110,6 +113,11 @@ func (u *sealing) readFile(f walInfo) error {
 		blk, err := w.next()
 		if errors.Is(err, errTorn) {
 			damaged = true
+			if _, events := w.lostEnd(); events > 0 {
+				last := min(u.read+events, f.end) - 1
+				u.gap(u.read, last, GapDamaged)
+				u.read = max(u.read, last+1)
+			}
 			break
 		}
 		if err == io.EOF {
@@ -140,8 +148,13 @@ func (u *sealing) readFile(f walInfo) error {
 		u.gap(u.read, f.end-1, reason)
 		u.read = f.end
 	}
-	u.wals = append(u.wals, readWAL{f.walName, u.read, damaged || w.damaged > 0})
+	u.wals = append(u.wals, readWAL{f.walName, u.read, damaged || w.damaged > 0, damagedGaps(u.gaps[known:])})
 	return nil
+}
+
+// damagedGaps keeps those of events in damaged blocks.
+func damagedGaps(gaps []Gap) []Gap {
+	return slices.DeleteFunc(slices.Clone(gaps), func(g Gap) bool { return g.Reason != GapDamaged })
 }
 
 // gap notes that the numbers from first to last hold no event.

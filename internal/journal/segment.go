@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -17,6 +18,8 @@ type SegmentFile struct {
 	Segment
 	*parquet.File
 	f *os.File
+	// verified: the content is that of MANIFEST.
+	verified bool
 }
 
 // openSegment opens a segment for reading.
@@ -29,33 +32,36 @@ func openSegment(dir string, s *Segment) (*SegmentFile, error) {
 	return &SegmentFile{Segment: *s, f: f}, nil
 }
 
-// load reads the file's footer.
+// load verifies the file and reads its footer.
 func (s *SegmentFile) load() (err error) {
 	if s.File != nil {
 		return nil
 	}
 	defer recoverParquet(&err, s.f.Name())
-	info, err := s.f.Stat()
-	if err != nil {
+	if err := s.verify(); err != nil {
 		return err
 	}
-	if info.Size() != s.Bytes {
-		return fmt.Errorf("%s: has %d octets, MANIFEST says %d; copy the folder again", s.f.Name(), info.Size(), s.Bytes)
-	}
-	s.File, err = parquet.OpenFile(s.f, info.Size(), parquet.SkipPageIndex(true))
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.f.Name(), err)
+	if s.File, err = parquet.OpenFile(s.f, s.Bytes, parquet.SkipPageIndex(true)); err != nil {
+		return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
 	}
 	return nil
 }
 
 func (s *SegmentFile) close() error { return s.f.Close() }
 
+// contentError tells damage from an error of the disk.
+func contentError(err error) error {
+	if errors.As(err, new(*fs.PathError)) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errDamaged, err)
+}
+
 // recoverParquet turns a panic of the Parquet reader on a damaged file into an
 // error.
 func recoverParquet(err *error, path string) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("%s: damaged: %v", path, r)
+		*err = fmt.Errorf("%s: %w: %v", path, errDamaged, r)
 	}
 }
 
@@ -69,7 +75,7 @@ func (s *SegmentFile) rows(from uint64, yield func([]eventrow.Row) error) (err e
 		if last, ok := lastSeq(group); ok && last < from {
 			continue
 		}
-		if err := readGroup(group, from, yield); err != nil {
+		if err := s.readGroup(group, from, yield); err != nil {
 			return err
 		}
 	}
@@ -86,7 +92,7 @@ func lastSeq(group parquet.RowGroup) (last uint64, ok bool) {
 	return uint64(m.Int64()), ok
 }
 
-func readGroup(group parquet.RowGroup, from uint64, yield func([]eventrow.Row) error) error {
+func (s *SegmentFile) readGroup(group parquet.RowGroup, from uint64, yield func([]eventrow.Row) error) error {
 	r := parquet.NewGenericRowGroupReader[eventrow.Row](group)
 	defer r.Close()
 	rows := make([]eventrow.Row, batchRows)
@@ -105,7 +111,7 @@ func readGroup(group parquet.RowGroup, from uint64, yield func([]eventrow.Row) e
 			return nil
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
 		}
 	}
 }

@@ -61,8 +61,9 @@ type Settings struct {
 	// SegmentSize is the size in octets at which a wal file is closed and
 	// sealed, 32 MiB by default.
 	SegmentSize int64
-	// SegmentAge is the age at which a wal file is closed and sealed, 5 min by
-	// default.
+	// SegmentAge is the time after which an event that was stored is sealed, 5 min
+	// by default: half of it until its file is closed, the rest for queries that
+	// may belong to it.
 	SegmentAge time.Duration
 
 	// Workers is the number of workers, 1 by default.

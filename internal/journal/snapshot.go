@@ -159,18 +159,23 @@ func (v *View) Segments() []*SegmentFile { return v.segments }
 
 // Tail calls yield with the events that are not sealed, in order, marked as if
 // no further one came. Events and their texts must not be kept, unless cloned.
-// It returns yield's error, or that of a file that cannot be read; damaged
-// blocks are passed over.
+// It returns yield's error, or that of a file that cannot be read. Damaged blocks
+// are passed over; the error then joins a [Damage] for each, and all other events
+// have been yielded.
 func (v *View) Tail(yield func(*spftrack.Event) error) error {
 	if len(v.wals) == 0 {
 		return nil
 	}
 	fold := attempt.New(attempt.Default, yield)
 	v.prime(fold)
-	if err := v.unsealed(fold.Push); err != nil {
+	damage, err := v.unsealed(fold.Push)
+	if err == nil {
+		err = fold.Flush()
+	}
+	if err != nil {
 		return err
 	}
-	return fold.Flush()
+	return errors.Join(damage...)
 }
 
 // prime lets a fold remember the latest sealed events.
@@ -181,29 +186,71 @@ func (v *View) prime(fold *attempt.Fold) {
 	}
 }
 
-// unsealed calls yield with the events that are not sealed, unmarked.
-func (v *View) unsealed(yield func(*spftrack.Event) error) error {
+// unsealed calls yield with the events that are not sealed, unmarked. damage is
+// what could not be read of them.
+func (v *View) unsealed(yield func(*spftrack.Event) error) (damage []error, err error) {
 	next := v.Manifest.Next
 	for _, w := range v.wals {
-		r := w.blockReader
-		decoder := newDecoder(w.header, v.options.Known)
-		for {
-			blk, err := r.next()
-			if err == io.EOF || errors.Is(err, errTorn) {
-				break
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", w.path, err)
-			}
-			if end := blk.first + uint64(blk.count); end > next {
-				if err := decoder.events(&blk, next, yield); err != nil {
-					return err
-				}
-				next = end
-			}
+		d, err := v.unsealedOf(w, &next, yield)
+		if damage = append(damage, d...); err != nil {
+			return damage, err
 		}
 	}
-	return nil
+	return damage, nil
+}
+
+// unsealedOf reads a wal file; next is the number of the first event that is
+// neither sealed nor yielded.
+func (v *View) unsealedOf(w *walReader, next *uint64, yield func(*spftrack.Event) error) (damage []error, err error) {
+	r := w.blockReader
+	decoder := newDecoder(w.header, v.options.Known)
+	for expected := w.first; ; {
+		offset := r.offset
+		blk, err := r.next()
+		if err == io.EOF {
+			return damage, nil
+		}
+		if errors.Is(err, errTorn) {
+			if bytes, events := r.lostEnd(); bytes > 0 && w.bound > v.Manifest.Next {
+				damage = append(damage, &Damage{w.path, offset, bytes, expected, expected + events - 1})
+			}
+			return damage, nil
+		}
+		if err != nil {
+			return damage, fmt.Errorf("%s: %w", w.path, err)
+		}
+		if blk.first > expected && blk.first > v.Manifest.Next {
+			damage = append(damage, &Damage{w.path, offset, r.offset - offset - blk.length(), max(expected, v.Manifest.Next), blk.first - 1})
+		}
+		expected = blk.first + uint64(blk.count)
+		if expected > *next {
+			if err := decoder.events(&blk, *next, yield); err != nil {
+				return damage, err
+			}
+			*next = expected
+		}
+	}
+}
+
+// Damage is a damaged piece of a wal file, the error of what is missing for it.
+type Damage struct {
+	Path          string
+	Offset, Bytes int64
+	// First and Last are the numbers of the events in it. At the end of a file
+	// there may have been fewer, or none.
+	First, Last uint64
+}
+
+// Events is how many are lost, at most.
+func (d *Damage) Events() uint64 { return d.Last + 1 - d.First }
+
+// Error names file and range.
+func (d *Damage) Error() string {
+	text := fmt.Sprintf("%s: damaged: bytes %d to %d", d.Path, d.Offset, d.Offset+d.Bytes-1)
+	if d.Events() > 0 {
+		text += fmt.Sprintf(", with the events %s", Gap{First: d.First, Last: d.Last})
+	}
+	return text
 }
 
 // Load reads the footer, after which the methods of [parquet.File] can be

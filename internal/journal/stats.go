@@ -38,6 +38,10 @@ type Stats struct {
 	Expired uint64
 	// Compactions counts segments made of smaller ones.
 	Compactions uint64
+	// DamagedSegments are those found damaged since the journal was opened.
+	DamagedSegments int
+	// Panics of background work that were contained.
+	Panics uint64
 }
 
 // Stats returns a snapshot.
@@ -66,6 +70,8 @@ func (j *Journal) Stats() Stats {
 	s.Damaged = j.sealer.damaged.Load()
 	s.Expired = j.sealer.expired.Load()
 	s.Compactions = j.sealer.compactions.Load()
+	s.DamagedSegments = j.sealer.unreadable.count()
+	s.Panics = j.guard.count()
 	return s
 }
 
@@ -73,7 +79,7 @@ func (j *Journal) Stats() Stats {
 const recentLoss = time.Minute
 
 // Health returns nil, or what is wrong: that the journal cannot write or seal,
-// or that events were lost within the last minute.
+// that events were lost within the last minute, or that a segment is damaged.
 func (j *Journal) Health() error {
 	var errs []error
 	if reason, ok := j.trouble(); ok {
@@ -88,6 +94,9 @@ func (j *Journal) Health() error {
 	}
 	if err := j.sealer.failure(); err != nil {
 		errs = append(errs, fmt.Errorf("journal: events are stored but cannot be sealed: %w", err))
+	}
+	if err := j.sealer.unreadable.err(); err != nil {
+		errs = append(errs, fmt.Errorf("journal: a segment cannot be read: %w", err))
 	}
 	return errors.Join(errs...)
 }

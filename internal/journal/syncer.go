@@ -101,22 +101,13 @@ func (s *syncer) sync() {
 		return
 	}
 	s.busy.Store(max(int64(s.j.elapsed()), 1))
-	var err error
-	for _, f := range retired {
-		if e := f.Sync(); e != nil {
-			err = e
-		}
-		// After a successful sync closing can lose nothing.
-		_ = f.Close()
-	}
-	switch {
-	case dirty && file == bad:
-		// A second sync may report success for what the first one dropped.
-		err = errSyncFailed
-	case dirty:
-		if e := file.Sync(); e != nil {
-			err, bad = e, file
-		}
+	err := s.j.contain("the syncer", func() (err error) {
+		bad, err = syncFiles(retired, file, dirty, bad)
+		return err
+	})
+	if errors.As(err, new(*panicError)) && dirty {
+		// How much of the file is on disk is not known.
+		bad = file
 	}
 	s.busy.Store(0)
 	for i, w := range s.j.all {
@@ -137,6 +128,30 @@ func (s *syncer) sync() {
 	case err == nil && before != nil:
 		s.j.log.Info().Msg("the journal brings events to disk again")
 	}
+}
+
+// syncFiles brings files to disk: retired ones, which are closed, and the one
+// being written when it is dirty. It returns the file of which no further sync
+// can tell whether all of it is on disk.
+func syncFiles(retired []walOutput, file walOutput, dirty bool, bad walOutput) (walOutput, error) {
+	var err error
+	for _, f := range retired {
+		if e := f.Sync(); e != nil {
+			err = e
+		}
+		// After a successful sync closing can lose nothing.
+		_ = f.Close()
+	}
+	switch {
+	case dirty && file == bad:
+		// A second sync may report success for what the first one dropped.
+		err = errSyncFailed
+	case dirty:
+		if e := file.Sync(); e != nil {
+			err, bad = e, file
+		}
+	}
+	return bad, err
 }
 
 func (s *syncer) broadcast() {

@@ -31,6 +31,9 @@ type block struct {
 	records []byte
 }
 
+// length is that of the block in a file.
+func (b *block) length() int64 { return blockHeader + int64(len(b.records)) }
+
 // appendBlockHeader appends the header of a block.
 func appendBlockHeader(b []byte, key uint64, blk *block) []byte {
 	le := binary.LittleEndian
@@ -119,6 +122,28 @@ func (b *blockReader) peek(offset int64, n int) ([]byte, error) {
 	}
 	b.chunk, b.chunkStart = chunk[:have+m], offset
 	return b.chunk[:min(n, len(b.chunk))], nil
+}
+
+// lostEnd is how many bytes the damaged end of the file has, after errTorn: 0 when
+// a block merely ends too early, because it is being written, or was when the
+// process ended. events is how many were in it at most.
+func (b *blockReader) lostEnd() (bytes int64, events uint64) {
+	rest := b.size - b.offset
+	if rest < blockHeader {
+		return 0, 0
+	}
+	head, err := b.peek(b.offset, blockHeader)
+	if err != nil {
+		return rest, uint64(rest) / recordFixed
+	}
+	info, ok := decodeBlockHeader(head, b.key, b.first, b.bound)
+	switch {
+	case ok && rest < int64(blockHeader+info.length):
+		return 0, 0
+	case ok && rest == int64(blockHeader+info.length):
+		return rest, uint64(info.count)
+	}
+	return rest, uint64(rest-blockHeader) / recordFixed
 }
 
 // grow tells the reader the file's present size.

@@ -46,6 +46,13 @@ func (l *walList) closeActive(end uint64, size int64) {
 	l.mu.Unlock()
 }
 
+// writing reports whether a file is being written.
+func (l *walList) writing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.active != nil
+}
+
 // sealable returns the closed files.
 func (l *walList) sealable() []walInfo {
 	l.mu.Lock()

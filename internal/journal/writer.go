@@ -3,6 +3,7 @@ package journal
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -86,7 +87,7 @@ func (w *writer) run(stop <-chan struct{}) {
 		case <-stop:
 			w.retry = 0
 			w.drain()
-			w.closeFile(true)
+			_ = w.j.contain("the writer", func() error { w.closeFile(true); return nil })
 			return
 		}
 	}
@@ -99,19 +100,32 @@ func (w *writer) drain() {
 	if now < w.retry {
 		return
 	}
-	if w.file != nil && w.due(now) {
-		w.closeFile(!w.j.syncer.failed(w.file))
-	}
-	for w.pending() {
-		if err := w.write(); err != nil {
-			w.fail(err)
-			return
+	if err := w.j.contain("the writer", func() error { return w.empty(now) }); err != nil {
+		if errors.As(err, new(*panicError)) {
+			// What of the last write is in the file is not known.
+			w.torn = true
+			w.finish()
 		}
+		w.fail(err)
+		return
 	}
 	w.backoff = 0
 	if w.failing.Swap(0) != 0 {
 		w.j.log.Info().Msg("the journal stores events again")
 	}
+}
+
+// empty closes the file when it is due, and writes until the rings are empty.
+func (w *writer) empty(now time.Duration) error {
+	if w.file != nil && w.due(now) {
+		w.closeFile(!w.j.syncer.failed(w.file))
+	}
+	for w.pending() {
+		if err := w.write(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) pending() bool {
@@ -125,7 +139,7 @@ func (w *writer) pending() bool {
 
 // due reports whether the file is to be closed before more is written.
 func (w *writer) due(now time.Duration) bool {
-	return w.size >= w.j.settings.SegmentSize || now-w.opened >= w.j.settings.SegmentAge ||
+	return w.size >= w.j.settings.SegmentSize || now-w.opened >= w.j.settings.SegmentAge/2 ||
 		w.zones != w.j.zones.generation() || w.next+maxChunk/recordFixed > w.header.bound ||
 		w.j.syncer.failed(w.file)
 }

@@ -1,0 +1,469 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"slices"
+
+	"github.com/parquet-go/parquet-go/format"
+
+	"nullspf/internal/eventrow"
+)
+
+// A segment is untrusted input, and the Parquet reader believes what it reads:
+// it asks for as much memory as a length says. So its metadata is looked at here
+// first, and refused unless it is such as segmentWriter writes.
+
+const (
+	parquetMagic = "PAR1"
+	// maxFooter bounds the footer, in bytes: some 70 row groups of 20 columns,
+	// each with the bounds of its texts.
+	maxFooter = 16 << 20
+	// maxColumns bounds the columns: those of the schema, and of later ones.
+	maxColumns = 64
+	// maxValue bounds a value without compression: 255 bytes, each of which may
+	// be escaped to four, and the length before it.
+	maxValue = 1100
+	// chunkOverhead is what a column chunk may have beside its values.
+	chunkOverhead = 1 << 20
+)
+
+// errFormat is wrapped by the errors about metadata that nullspfd does not write.
+var errFormat = errors.New("nullspfd does not write such a file")
+
+func refuse(text string, args ...any) error {
+	return fmt.Errorf("%w: %s", errFormat, fmt.Sprintf(text, args...))
+}
+
+var segmentEncodings = []format.Encoding{format.Plain, format.RLE, format.DeltaBinaryPacked, format.DeltaLengthByteArray, format.RLEDictionary}
+
+// footer is what the footer of a segment says.
+type footer struct {
+	rows   int64
+	leaves []leaf
+	groups []rowGroup
+	// end is where the footer begins: everything else lies before it.
+	end int64
+}
+
+type leaf struct {
+	name string
+	kind int64
+}
+
+type rowGroup struct {
+	rows   int64
+	chunks []columnChunk
+}
+
+type columnChunk struct {
+	kind, codec, values               int64
+	uncompressed, compressed          int64
+	data, dictionary                  int64
+	encodings                         []format.Encoding
+	offsetIndex, offsetIndexLength    int64
+	columnIndex, columnIndexLength    int64
+	bloom, bloomLength                int64
+	elsewhere, encrypted, hasMetaData bool
+}
+
+// readFooter reads and checks the footer of a segment, and all that it refers to
+// by place and length but the pages; see checkPages.
+func readFooter(r io.ReaderAt, size int64) (*footer, error) {
+	const trailer = 8
+	if size < int64(len(parquetMagic))+trailer {
+		return nil, refuse("it has %d bytes", size)
+	}
+	var head [4]byte
+	var tail [trailer]byte
+	if err := readExactly(r, head[:], 0); err != nil {
+		return nil, err
+	}
+	if err := readExactly(r, tail[:], size-trailer); err != nil {
+		return nil, err
+	}
+	if string(head[:]) != parquetMagic || string(tail[4:]) != parquetMagic {
+		return nil, refuse("it does not begin and end with %s", parquetMagic)
+	}
+	length := int64(binary.LittleEndian.Uint32(tail[:]))
+	if length > min(size-int64(len(head))-trailer, maxFooter) {
+		return nil, refuse("its footer has %d bytes", length)
+	}
+	b := make([]byte, length)
+	f := &footer{end: size - trailer - length}
+	if err := readExactly(r, b, f.end); err != nil {
+		return nil, err
+	}
+	c := compact{b: b}
+	f.parse(&c)
+	if c.bad || len(c.b) > 0 {
+		return nil, refuse("its footer is malformed")
+	}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f, f.checkIndexes(r)
+}
+
+// readExactly reads len(b) bytes; that the file ends before is said of its form.
+func readExactly(r io.ReaderAt, b []byte, offset int64) error {
+	if n, err := r.ReadAt(b, offset); n < len(b) {
+		if err == io.EOF {
+			return refuse("it is cut off")
+		}
+		return err
+	}
+	return nil
+}
+
+func (f *footer) parse(c *compact) {
+	root := true
+	c.structure(func(id int, kind byte) bool {
+		switch {
+		case id == 2 && kind == thriftList:
+			c.structures(func(i int) {
+				if i > maxColumns {
+					c.fail()
+				}
+				f.parseElement(c, root)
+				root = false
+			})
+		case id == 3 && kind == thriftI64:
+			f.rows = c.int()
+		case id == 4 && kind == thriftList:
+			c.structures(func(int) { f.parseGroup(c) })
+		case id == 8:
+			// The algorithm of an encrypted file.
+			c.fail()
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+// parseElement reads an element of the schema: the root, or a column.
+func (f *footer) parseElement(c *compact, root bool) {
+	l := leaf{kind: -1}
+	children, repetition := int64(0), int64(0)
+	c.structure(func(id int, kind byte) bool {
+		switch {
+		case id == 1 && kind == thriftI32:
+			l.kind = c.int()
+		case id == 3 && kind == thriftI32:
+			repetition = c.int()
+		case id == 4 && kind == thriftBinary:
+			l.name = string(c.binary())
+		case id == 5 && kind == thriftI32:
+			children = c.int()
+		default:
+			return false
+		}
+		return true
+	})
+	switch {
+	case root:
+	case children != 0 || repetition != 0:
+		// Every column is required, and none holds others.
+		c.fail()
+	default:
+		f.leaves = append(f.leaves, l)
+	}
+}
+
+func (f *footer) parseGroup(c *compact) {
+	var g rowGroup
+	c.structure(func(id int, kind byte) bool {
+		switch {
+		case id == 1 && kind == thriftList:
+			c.structures(func(i int) {
+				if i >= maxColumns {
+					c.fail()
+					return
+				}
+				g.chunks = append(g.chunks, parseChunk(c))
+			})
+		case id == 3 && kind == thriftI64:
+			g.rows = c.int()
+		default:
+			return false
+		}
+		return true
+	})
+	f.groups = append(f.groups, g)
+}
+
+func parseChunk(c *compact) (k columnChunk) {
+	c.structure(func(id int, kind byte) bool {
+		switch {
+		case id == 1:
+			k.elsewhere = true
+			return false
+		case id == 8, id == 9:
+			k.encrypted = true
+			return false
+		case id == 3 && kind == thriftStruct:
+			k.hasMetaData = true
+			k.parseMetaData(c)
+		case id == 4 && kind == thriftI64:
+			k.offsetIndex = c.int()
+		case id == 5 && kind == thriftI32:
+			k.offsetIndexLength = c.int()
+		case id == 6 && kind == thriftI64:
+			k.columnIndex = c.int()
+		case id == 7 && kind == thriftI32:
+			k.columnIndexLength = c.int()
+		default:
+			return false
+		}
+		return true
+	})
+	return k
+}
+
+func (k *columnChunk) parseMetaData(c *compact) {
+	c.structure(func(id int, kind byte) bool {
+		field := map[int]*int64{
+			1: &k.kind, 4: &k.codec, 5: &k.values, 6: &k.uncompressed, 7: &k.compressed,
+			9: &k.data, 11: &k.dictionary, 14: &k.bloom, 15: &k.bloomLength,
+		}[id]
+		switch {
+		case field != nil && (kind == thriftI32 || kind == thriftI64):
+			*field = c.int()
+		case id == 2 && kind == thriftList:
+			n, _ := c.list()
+			for range min(n, 16) {
+				k.encodings = append(k.encodings, format.Encoding(c.int()))
+			}
+			if n > 16 {
+				c.fail()
+			}
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+// check compares the footer with the schema and itself.
+func (f *footer) check() error {
+	for _, column := range eventrow.Columns {
+		i := slices.IndexFunc(f.leaves, func(l leaf) bool { return l.name == column.Name })
+		switch {
+		case i < 0 && column.Added:
+		case i < 0:
+			return refuse("it has no column %s", column.Name)
+		case f.leaves[i].kind != int64(column.Kind):
+			return refuse("its column %s is not of type %s", column.Name, column.Kind)
+		}
+	}
+	rows := int64(0)
+	for _, g := range f.groups {
+		if g.rows < 1 || g.rows > rowGroupRows || len(g.chunks) != len(f.leaves) {
+			return refuse("a row group has %d rows and %d columns", g.rows, len(g.chunks))
+		}
+		rows += g.rows
+		for i := range g.chunks {
+			if err := f.checkChunk(&g.chunks[i], g.rows, f.leaves[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if rows != f.rows {
+		return refuse("its row groups have %d rows, not %d", rows, f.rows)
+	}
+	return nil
+}
+
+func (f *footer) checkChunk(k *columnChunk, rows int64, l leaf) error {
+	for _, e := range k.encodings {
+		if !slices.Contains(segmentEncodings, e) {
+			return refuse("column %q has the encoding %s", l.name, e)
+		}
+	}
+	first := k.first()
+	switch {
+	case !k.hasMetaData || k.elsewhere || k.encrypted || k.kind != l.kind || k.values != rows:
+		return refuse("column %q contradicts its row group", l.name)
+	case k.codec != int64(format.Zstd):
+		return refuse("column %q has the codec %s", l.name, format.CompressionCodec(k.codec))
+	case k.uncompressed < 0 || k.uncompressed > rows*maxValue+chunkOverhead:
+		return refuse("column %q has %d bytes in %d rows", l.name, k.uncompressed, rows)
+	case !f.holds(first, k.compressed) || k.data < first || k.data >= first+k.compressed,
+		!f.holds(k.offsetIndex, k.offsetIndexLength), !f.holds(k.columnIndex, k.columnIndexLength), !f.holds(k.bloom, k.bloomLength):
+		return refuse("column %q lies outside of the file", l.name)
+	}
+	return nil
+}
+
+// first is where the pages begin.
+func (k *columnChunk) first() int64 {
+	if k.dictionary > 0 {
+		return min(k.dictionary, k.data)
+	}
+	return k.data
+}
+
+// holds reports whether a piece lies before the footer; an offset of 0 is that
+// of none.
+func (f *footer) holds(offset, length int64) bool {
+	if offset == 0 {
+		return length == 0
+	}
+	return offset >= int64(len(parquetMagic)) && offset <= f.end && length >= 0 && length <= f.end-offset
+}
+
+// checkIndexes reads the indexes of pages.
+func (f *footer) checkIndexes(r io.ReaderAt) error {
+	for _, g := range f.groups {
+		for i := range g.chunks {
+			k := &g.chunks[i]
+			for _, piece := range [][2]int64{{k.offsetIndex, k.offsetIndexLength}, {k.columnIndex, k.columnIndexLength}} {
+				if piece[1] > maxFooter {
+					return refuse("the index of column %q has %d bytes", f.leaves[i].name, piece[1])
+				}
+				b := make([]byte, piece[1])
+				if err := readExactly(r, b, piece[0]); err != nil {
+					return err
+				}
+				c := compact{b: b}
+				if len(b) > 0 {
+					c.structure(nil)
+				}
+				if c.bad {
+					return refuse("the index of column %q is malformed", f.leaves[i].name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// checkPages reads all pages and compares their sizes, numbers, sums and the index
+// of them: for a file of which no sum is known.
+func (f *footer) checkPages(r io.ReaderAt) error {
+	for _, g := range f.groups {
+		for i := range g.chunks {
+			if err := g.chunks[i].checkPages(r); err != nil {
+				return fmt.Errorf("%w, in column %q", err, f.leaves[i].name)
+			}
+		}
+	}
+	return nil
+}
+
+func (k *columnChunk) checkPages(r io.ReaderAt) error {
+	b := make([]byte, k.compressed)
+	if err := readExactly(r, b, k.first()); err != nil {
+		return err
+	}
+	var pages []pageLocation
+	values, uncompressed := int64(0), int64(0)
+	for len(b) > 0 {
+		c := compact{b: b}
+		p := readPageHeader(&c)
+		header := int64(len(b) - len(c.b))
+		if c.bad || p.compressed < 0 || p.compressed > int64(len(c.b)) || p.uncompressed < 0 || p.values < 0 {
+			return refuse("a page is malformed")
+		}
+		if crc32.ChecksumIEEE(c.b[:p.compressed]) != p.sum {
+			return refuse("the sum of a page is wrong")
+		}
+		if p.kind != int64(format.DictionaryPage) {
+			offset := k.first() + k.compressed - int64(len(b))
+			pages = append(pages, pageLocation{offset, header + p.compressed, values})
+			values += p.values
+		} else if p.values > k.values {
+			return refuse("a dictionary has %d values", p.values)
+		}
+		if !slices.Contains(k.encodings, format.Encoding(p.encoding)) {
+			return refuse("a page has the encoding %s", format.Encoding(p.encoding))
+		}
+		uncompressed += header + p.uncompressed
+		b = c.b[p.compressed:]
+	}
+	if values != k.values || uncompressed != k.uncompressed {
+		return refuse("pages have %d values in %d bytes, not %d in %d", values, uncompressed, k.values, k.uncompressed)
+	}
+	index, err := k.readOffsetIndex(r)
+	if err == nil && !slices.Equal(index, pages) {
+		err = refuse("the index is not that of the pages")
+	}
+	return err
+}
+
+// pageLocation is where a data page is, and its first row.
+type pageLocation struct{ offset, size, row int64 }
+
+func (k *columnChunk) readOffsetIndex(r io.ReaderAt) (pages []pageLocation, err error) {
+	b := make([]byte, k.offsetIndexLength)
+	if err := readExactly(r, b, k.offsetIndex); err != nil {
+		return nil, err
+	}
+	c := compact{b: b}
+	c.structure(func(id int, kind byte) bool {
+		if id != 1 || kind != thriftList {
+			return false
+		}
+		c.structures(func(int) {
+			var p pageLocation
+			c.structure(func(id int, kind byte) bool {
+				field := map[int]*int64{1: &p.offset, 2: &p.size, 3: &p.row}[id]
+				if field == nil || kind != thriftI32 && kind != thriftI64 {
+					return false
+				}
+				*field = c.int()
+				return true
+			})
+			pages = append(pages, p)
+		})
+		return true
+	})
+	return pages, nil
+}
+
+type pageHeader struct {
+	kind, uncompressed, compressed int64
+	values, encoding               int64
+	sum                            uint32
+}
+
+func readPageHeader(c *compact) (p pageHeader) {
+	c.structure(func(id int, kind byte) bool {
+		switch {
+		case id == 1 && kind == thriftI32:
+			p.kind = c.int()
+		case id == 2 && kind == thriftI32:
+			p.uncompressed = c.int()
+		case id == 3 && kind == thriftI32:
+			p.compressed = c.int()
+		case id == 4 && kind == thriftI32:
+			p.sum = uint32(c.int())
+		case kind == thriftStruct && id >= 5 && id <= 8:
+			// The number of values is the first field of each, the encoding the
+			// second, or the fourth of version 2.
+			encoding := 2
+			if id == 8 {
+				encoding = 4
+			}
+			c.structure(func(id int, kind byte) bool {
+				switch {
+				case id == 1 && kind == thriftI32:
+					p.values = c.int()
+				case id == encoding && kind == thriftI32:
+					p.encoding = c.int()
+				default:
+					return false
+				}
+				return true
+			})
+		default:
+			return false
+		}
+		return true
+	})
+	return p
+}

@@ -1,0 +1,107 @@
+package journal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// errDamaged is wrapped by the errors about a file whose content is not what it
+// was when it was written. Errors of the disk do not wrap it.
+var errDamaged = errors.New("damaged")
+
+// verify compares the file with MANIFEST before anything of it is decoded: size,
+// sum, and then whether its metadata is such as nullspfd writes. Of files that
+// were found good it remembers that, as long as the process lives and they do not
+// change.
+func (s *SegmentFile) verify() error {
+	if s.verified {
+		return nil
+	}
+	info, err := s.f.Stat()
+	if err != nil {
+		return err
+	}
+	id := identify(info, s.SHA256)
+	if !goodFiles.has(id) {
+		if err := s.compare(info.Size()); err != nil {
+			return err
+		}
+		// A file that was written a moment ago may be written again without
+		// another time of change.
+		if time.Since(info.ModTime()) > 2*time.Second {
+			goodFiles.add(id)
+		}
+	}
+	s.verified = true
+	return nil
+}
+
+// compare reads the whole file.
+func (s *SegmentFile) compare(size int64) error {
+	if size != s.Bytes {
+		return fmt.Errorf("%s: %w: it has %d bytes, MANIFEST says %d; copy the directory again, or restore the file", s.f.Name(), errDamaged, size, s.Bytes)
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(s.f, 0, size)); err != nil {
+		return fmt.Errorf("%s: %w", s.f.Name(), err)
+	}
+	if hex.EncodeToString(hash.Sum(nil)) != s.SHA256 {
+		return fmt.Errorf("%s: %w: its SHA-256 sum is not that of MANIFEST; restore it from a copy of the directory, the disk may be failing", s.f.Name(), errDamaged)
+	}
+	f, err := readFooter(s.f, size)
+	if err == nil && uint64(f.rows) != s.Rows {
+		err = refuse("it has %d events, MANIFEST says %d", f.rows, s.Rows)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.f.Name(), err)
+	}
+	return nil
+}
+
+// fileID is a file as it is at present, and the sum it must have.
+type fileID struct {
+	device, inode uint64
+	size          int64
+	changed       time.Time
+	sum           string
+}
+
+func identify(info fs.FileInfo, sum string) fileID {
+	id := fileID{size: info.Size(), changed: info.ModTime(), sum: sum}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		id.device, id.inode = uint64(st.Dev), uint64(st.Ino)
+	}
+	return id
+}
+
+// fileSet remembers up to maxGood files.
+type fileSet struct {
+	mu    sync.Mutex
+	files map[fileID]bool
+}
+
+const maxGood = 1 << 16
+
+var goodFiles fileSet
+
+func (g *fileSet) has(id fileID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.files[id]
+}
+
+func (g *fileSet) add(id fileID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.files == nil || len(g.files) >= maxGood {
+		g.files = make(map[fileID]bool)
+	}
+	g.files[id] = true
+}
