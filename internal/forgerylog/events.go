@@ -90,7 +90,7 @@ func (s *source) advance() error {
 
 // sequence is the selected events of a folder. It ends early with an error in
 // *failure.
-func (r *run) sequence(v *journal.View, p *plan, failure *error) iter.Seq[*eventrow.Row] {
+func (r *run) sequence(v *journalView, p *plan, failure *error) iter.Seq[*eventrow.Row] {
 	return func(yield func(*eventrow.Row) bool) {
 		err := r.folder(v, p, allColumns, func(row *eventrow.Row) error {
 			if !yield(row) {
@@ -139,7 +139,7 @@ func merge(a, b []eventrow.Row) []eventrow.Row {
 }
 
 // newestOf returns the last n selected events of a folder in order.
-func (r *run) newestOf(v *journal.View, p *plan, n int) ([]eventrow.Row, error) {
+func (r *run) newestOf(v *journalView, p *plan, n int) ([]eventrow.Row, error) {
 	last := ring{size: n}
 	err := r.tail(v, p, func(row *eventrow.Row) error {
 		last.add(row.Clone())
@@ -158,7 +158,11 @@ func (r *run) newestOf(v *journal.View, p *plan, n int) ([]eventrow.Row, error) 
 		if !p.overlaps(file.MinTime, file.MaxTime) {
 			continue
 		}
-		err := r.lastOfSegment(file, p, missing, func(piece []eventrow.Row) {
+		narrowed := v.without(p, file.First, file.Last)
+		if narrowed == nil {
+			continue
+		}
+		err := r.lastOfSegment(file, narrowed, missing, func(piece []eventrow.Row) {
 			pieces = append(pieces, piece)
 			missing -= len(piece)
 		})

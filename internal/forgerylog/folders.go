@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
@@ -27,7 +28,7 @@ func Open(dirs []string, options journal.ReadOptions) *Folders {
 // run is a question under way.
 type run struct {
 	ctx   context.Context
-	views []*journal.View
+	views []*journalView
 	// problems are what could not be read.
 	problems []error
 }
@@ -38,25 +39,20 @@ func (f *Folders) begin(ctx context.Context) (*run, error) {
 		return nil, err
 	}
 	r := &run{ctx: ctx}
-	segments := make(map[string]string)
 	for _, dir := range f.dirs {
 		v, err := journal.Snapshot(dir, f.options)
 		if err != nil {
 			r.close()
 			return nil, err
 		}
-		r.views = append(r.views, v)
+		r.views = append(r.views, &journalView{View: v})
 		for _, path := range v.Unreadable {
 			r.problems = append(r.problems, fmt.Errorf("%s: its header is damaged", path))
 		}
-		for i := range v.Manifest.Segments {
-			sum := v.Manifest.Segments[i].SHA256
-			if other, found := segments[sum]; found {
-				r.close()
-				return nil, fmt.Errorf("%s holds a copy of events that are in %s too, and would count twice; name one of the folders", dir, other)
-			}
-			segments[sum] = dir
-		}
+	}
+	if err := r.excuse(findCopies(r.views)); err != nil {
+		r.close()
+		return nil, err
 	}
 	return r, nil
 }
@@ -103,7 +99,16 @@ func (r *run) excuse(err error) error {
 	if !isFileError(err) {
 		return err
 	}
-	r.problems = append(r.problems, err)
+	var damages journal.Damages
+	if errors.As(err, &damages) {
+		for _, d := range damages {
+			r.problems = append(r.problems, d)
+		}
+		return nil
+	}
+	if !slices.ContainsFunc(r.problems, func(p error) bool { return p.Error() == err.Error() }) {
+		r.problems = append(r.problems, err)
+	}
 	return nil
 }
 
@@ -119,12 +124,16 @@ func (r *run) scan(p *plan, set columns, yield func(*eventrow.Row) error) error 
 }
 
 // folder calls yield with the selected events of a folder in order.
-func (r *run) folder(v *journal.View, p *plan, set columns, yield func(*eventrow.Row) error) error {
+func (r *run) folder(v *journalView, p *plan, set columns, yield func(*eventrow.Row) error) error {
 	for _, file := range v.Segments() {
 		if !p.overlaps(file.MinTime, file.MaxTime) {
 			continue
 		}
-		if err := r.excuse(r.segment(file, p, set, yield)); err != nil {
+		narrowed := v.without(p, file.First, file.Last)
+		if narrowed == nil {
+			continue
+		}
+		if err := r.excuse(r.segment(file, narrowed, set, yield)); err != nil {
 			return err
 		}
 	}
@@ -151,7 +160,7 @@ func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield fun
 
 // tail calls yield with the selected events that are not sealed. A row is valid
 // until yield returns.
-func (r *run) tail(v *journal.View, p *plan, yield func(*eventrow.Row) error) error {
+func (r *run) tail(v *journalView, p *plan, yield func(*eventrow.Row) error) error {
 	// Of the two sources of errors, only one is the file's.
 	var asked error
 	n := 0
@@ -163,13 +172,13 @@ func (r *run) tail(v *journal.View, p *plan, yield func(*eventrow.Row) error) er
 		}
 		builder.Reset()
 		builder.Fill(&row, e)
-		if asked == nil && p.matches(&row) {
+		if asked == nil && p.matches(&row) && !v.holds(e.Seq) {
 			asked = yield(&row)
 		}
 		return asked
 	})
 	if err != nil && asked == nil {
-		err = &fileError{err}
+		return r.excuse(&fileError{err})
 	}
-	return r.excuse(err)
+	return err
 }

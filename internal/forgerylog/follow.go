@@ -40,7 +40,7 @@ func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]ev
 	if last > 0 {
 		rows, err = r.newest(p, last)
 	}
-	var followers []*journal.Follower
+	var followers []follower
 	defer func() {
 		for _, f := range followers {
 			_ = f.Close()
@@ -50,9 +50,12 @@ func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]ev
 		if err != nil {
 			break
 		}
-		var follower *journal.Follower
-		if follower, err = v.Follow(followHold); err == nil {
-			followers = append(followers, follower)
+		f := follower{origin: v.origin}
+		if f.Follower, err = v.Follow(followHold); err == nil {
+			followers = append(followers, f)
+			for _, d := range f.Damage() {
+				err = r.excuse(&fileError{d})
+			}
 		}
 	}
 	lacking := r.end(err)
@@ -62,14 +65,40 @@ func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]ev
 	if err = yield(rows); err == nil {
 		err = follow(ctx, followers, p, yield)
 	}
+	for _, f := range followers {
+		for _, d := range f.Damage() {
+			_ = r.excuse(&fileError{d})
+		}
+	}
+	if lacking == nil && len(r.problems) > 0 {
+		lacking = &Incomplete{r.problems}
+	}
 	if lacking != nil {
 		return errors.Join(err, lacking)
 	}
 	return err
 }
 
+// follower follows a view.
+type follower struct {
+	*journal.Follower
+	origin *journalView
+}
+
+// isNew reports whether an event was not shown yet, as one of a copy.
+func (f *follower) isNew(e *spftrack.Event) bool {
+	if f.origin.last == 0 {
+		return true
+	}
+	if e.Seq <= f.origin.last {
+		return false
+	}
+	f.origin.last = e.Seq
+	return true
+}
+
 // follow looks for further events until ctx is done.
-func follow(ctx context.Context, followers []*journal.Follower, p *plan, yield func([]eventrow.Row) error) error {
+func follow(ctx context.Context, followers []follower, p *plan, yield func([]eventrow.Row) error) error {
 	ticker := time.NewTicker(followPause)
 	defer ticker.Stop()
 	var batch []eventrow.Row
@@ -89,7 +118,7 @@ func follow(ctx context.Context, followers []*journal.Follower, p *plan, yield f
 				}
 				builder.Reset()
 				builder.Fill(&row, e)
-				if !p.matches(&row) {
+				if !f.isNew(e) || !p.matches(&row) {
 					return nil
 				}
 				if batch = append(batch, row.Clone()); len(batch) == followBatch {

@@ -2,6 +2,7 @@ package forgerylog
 
 import (
 	"context"
+	"errors"
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
@@ -42,6 +43,8 @@ func (f *Folders) Stats(ctx context.Context) ([]FolderStats, error) {
 	}
 	var list []FolderStats
 	for _, v := range r.views {
+		// Each directory is told of by itself, a copy too.
+		v.held = nil
 		var s FolderStats
 		if s, err = r.stats(v); err != nil {
 			break
@@ -51,7 +54,7 @@ func (f *Folders) Stats(ctx context.Context) ([]FolderStats, error) {
 	return list, r.end(err)
 }
 
-func (r *run) stats(v *journal.View) (FolderStats, error) {
+func (r *run) stats(v *journalView) (FolderStats, error) {
 	m := v.Manifest
 	s := FolderStats{
 		Dir: v.Dir, Server: spftrack.Printable(m.Server), Segments: len(m.Segments), WALBytes: v.WALBytes(),
@@ -83,6 +86,7 @@ func (r *run) stats(v *journal.View) (FolderStats, error) {
 			return s, err
 		}
 	}
+	known := len(r.problems)
 	err := r.tail(v, newPlan(Query{Packets: true}), func(row *eventrow.Row) error {
 		saw(row.TS, row.TS)
 		s.Unsealed++
@@ -95,5 +99,11 @@ func (r *run) stats(v *journal.View) (FolderStats, error) {
 		}
 		return nil
 	})
+	for _, p := range r.problems[known:] {
+		var d *journal.Damage
+		if errors.As(p, &d) && d.Events() > 0 {
+			s.Gaps[journal.GapDamaged] += d.Events()
+		}
+	}
 	return s, err
 }

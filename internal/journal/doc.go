@@ -35,9 +35,10 @@
 //
 //	.lock                                            locked while a journal is open
 //	MANIFEST                                         text, see Manifest
+//	MANIFEST.copy                                    the same
 //	journal/<first>-<key>.wal                        events not sealed yet
-//	journal/<first>-<key>.damaged                    a file with damaged blocks, kept aside
 //	seg/date=YYYY-MM-DD/<first>-<last>.parquet       sealed events
+//	*.damaged                                        a damaged file, kept aside
 //
 // first and last are sequence numbers of 20 digits, key 16 hexadecimal digits.
 // The date is the UTC day of the segment's first event. Near midnight, and

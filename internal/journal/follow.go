@@ -28,11 +28,11 @@ type Follower struct {
 	decoder  *decoder
 	finished uint64
 	yield    func(*spftrack.Event) error
-	damage   []error
+	damage   Damages
 }
 
-// Damage joins what could not be read so far, a [Damage] each; nil for nothing.
-func (f *Follower) Damage() error { return errors.Join(f.damage...) }
+// Damage is what could not be read so far.
+func (f *Follower) Damage() Damages { return f.damage }
 
 // Follow returns a follower that goes on where the view ends. It holds an
 // event back until later ones, or as much time, have passed hold: an exists:
@@ -43,7 +43,8 @@ func (v *View) Follow(hold time.Duration) (*Follower, error) {
 	f.yield = func(*spftrack.Event) error { return nil }
 	windows := attempt.Windows{Attempt: attempt.Default.Attempt, Hold: hold}
 	f.fold = attempt.New(windows, func(e *spftrack.Event) error { return f.yield(e) })
-	v.prime(f.fold)
+	// A segment that cannot be read is named by whoever reads the view.
+	_ = v.prime(f.fold)
 	damage, err := v.unsealed(func(e *spftrack.Event) error {
 		f.next = e.Seq + 1
 		return f.fold.Push(e)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"nullspf/internal/attempt"
@@ -134,9 +135,18 @@ func (v *View) checkManifest() error {
 	if len(v.wals) > 0 && v.wals[0].first == 1 || hasManifest(v.Dir) {
 		return nil
 	}
-	files, err := listSegments(v.Dir)
-	if err != nil || len(files) == 0 {
+	segments, err := listSegments(v.Dir)
+	if err != nil || len(segments) == 0 {
 		return err
+	}
+	// The first events may have been stored and sealed since the wal files were
+	// listed.
+	names, err := listWALs(v.Dir)
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 && names[0].first == 1 || hasManifest(v.Dir) {
+		return fmt.Errorf("%s: %w", filepath.Join(v.Dir, manifestName), fs.ErrNotExist)
 	}
 	return fmt.Errorf("%w: it is missing, but there are segments", errManifest)
 }
@@ -160,35 +170,41 @@ func (v *View) Segments() []*SegmentFile { return v.segments }
 // Tail calls yield with the events that are not sealed, in order, marked as if
 // no further one came. Events and their texts must not be kept, unless cloned.
 // It returns yield's error, or that of a file that cannot be read. Damaged blocks
-// are passed over; the error then joins a [Damage] for each, and all other events
-// have been yielded.
+// are passed over; the error then is [Damages], and all other events have been
+// yielded.
 func (v *View) Tail(yield func(*spftrack.Event) error) error {
 	if len(v.wals) == 0 {
 		return nil
 	}
 	fold := attempt.New(attempt.Default, yield)
-	v.prime(fold)
+	unmarked := v.prime(fold)
 	damage, err := v.unsealed(fold.Push)
 	if err == nil {
 		err = fold.Flush()
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = damage.err()
 	}
-	return errors.Join(damage...)
+	if err == nil {
+		err = unmarked
+	}
+	return err
 }
 
-// prime lets a fold remember the latest sealed events.
-func (v *View) prime(fold *attempt.Fold) {
+// prime lets a fold remember the latest sealed events. A segment that cannot be
+// read costs marks, not events; the error names it.
+func (v *View) prime(fold *attempt.Fold) (err error) {
 	for _, s := range v.segments[len(v.segments)-primed(v.Manifest.Segments):] {
-		// A damaged segment costs marks, not events.
-		_ = s.prime(fold)
+		if e := s.prime(fold); e != nil {
+			err = e
+		}
 	}
+	return err
 }
 
 // unsealed calls yield with the events that are not sealed, unmarked. damage is
 // what could not be read of them.
-func (v *View) unsealed(yield func(*spftrack.Event) error) (damage []error, err error) {
+func (v *View) unsealed(yield func(*spftrack.Event) error) (damage Damages, err error) {
 	next := v.Manifest.Next
 	for _, w := range v.wals {
 		d, err := v.unsealedOf(w, &next, yield)
@@ -201,7 +217,7 @@ func (v *View) unsealed(yield func(*spftrack.Event) error) (damage []error, err 
 
 // unsealedOf reads a wal file; next is the number of the first event that is
 // neither sealed nor yielded.
-func (v *View) unsealedOf(w *walReader, next *uint64, yield func(*spftrack.Event) error) (damage []error, err error) {
+func (v *View) unsealedOf(w *walReader, next *uint64, yield func(*spftrack.Event) error) (damage Damages, err error) {
 	r := w.blockReader
 	decoder := newDecoder(w.header, v.options.Known)
 	for expected := w.first; ; {
@@ -239,6 +255,25 @@ type Damage struct {
 	// First and Last are the numbers of the events in it. At the end of a file
 	// there may have been fewer, or none.
 	First, Last uint64
+}
+
+// Damages are pieces of files.
+type Damages []*Damage
+
+// Error names all, a line each.
+func (d Damages) Error() string {
+	lines := make([]string, len(d))
+	for i := range d {
+		lines[i] = d[i].Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (d Damages) err() error {
+	if len(d) == 0 {
+		return nil
+	}
+	return d
 }
 
 // Events is how many are lost, at most.
