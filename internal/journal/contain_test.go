@@ -30,7 +30,7 @@ func TestPanicsAreContained(t *testing.T) {
 		id += 11
 		// Of a name that was cut, Known is asked.
 		p := idPacket(id)
-		p.Name = wire(t, fmt.Sprintf("n%d.example.FD.1.%s", id, testZone))
+		p.Name = packed(t, fmt.Sprintf("n%d.example.FD.1.%s", id, testZone))
 		j.Put(p)
 	}
 	recovers := func(work string, breakIt, mend func()) {
