@@ -13,7 +13,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns bench-xfr install deb man peers clean
+.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -81,6 +81,14 @@ version = $(lastword $(shell bin/nullspf version))
 deb: build ## build dist/nullspf_VERSION_ARCH.deb: make deb ARCH=arm64
 	CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build $(BUILDFLAGS) -o '$(DIST)/linux-$(ARCH)/' ./cmd/...
 	GO='$(GO)' DIST='$(DIST)' PROGRAMS='$(DIST)/linux-$(ARCH)' ARCH=$(ARCH) VERSION='$(or $(DEBVERSION),$(version))' packaging/deb
+
+dist: build ## build the files of a release: static programs, checksums, bills of materials
+	GO='$(GO)' DIST='$(DIST)' BUILDFLAGS="$(BUILDFLAGS)" VERSION='$(version)' packaging/dist
+
+BUILDER ?= buildah
+image: ## build a container image of nullspfd: make image BUILDER=podman
+	CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build $(BUILDFLAGS) -o '$(DIST)/linux-$(ARCH)/' ./cmd/nullspfd
+	$(BUILDER) build -t nullspfd -f packaging/Containerfile '$(DIST)/linux-$(ARCH)'
 
 man: build ## write the man pages into dist/man
 	bin/nullspf man dist/man
