@@ -28,7 +28,7 @@ func (s *Server) openControl(c *Config) (*controlServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &controlServer{l, control.NewServer(controlled{s}, s.log), make(chan struct{})}, nil
+	return &controlServer{l, control.NewServer(daemon{s}, s.log), make(chan struct{})}, nil
 }
 
 // serve starts answering requests.

@@ -100,7 +100,7 @@ func (s *Server) prepare(c *Config) (*prepared, error) {
 	p.succeed(s.serving.Load())
 	k := compiler{
 		serving: next, secrets: s.secrets, log: s.queryLog, workers: s.options.Workers, number: s.recorder.Zone,
-		source: (*transferSource)(s), served: &s.served, secondary: s.secondary,
+		source: s.source(), served: &s.served, secondary: s.secondary,
 	}
 	if p.tables, err = k.compile(); err != nil {
 		return nil, err
@@ -112,6 +112,31 @@ func (s *Server) prepare(c *Config) (*prepared, error) {
 		return nil, p.discard(err)
 	}
 	return p, nil
+}
+
+// succeed makes the parked zones the successors of those that are served, and
+// tells the secondaries of those that have changed, or of all at the start.
+func (p *prepared) succeed(now *serving) {
+	zones := p.parked
+	if zones == nil {
+		return
+	}
+	old := now.parked
+	p.succession = zones.Succeed(old)
+	if len(p.config.notifyTargets()) == 0 {
+		return
+	}
+	if name := zones.CatalogName(); name != "" && (old == nil || p.succession.Catalog) {
+		p.tell = append(p.tell, name)
+	}
+	if old == nil {
+		for i := range zones.Len() {
+			p.tell = append(p.tell, zones.Name(i))
+		}
+	}
+	for _, i := range p.succession.Changed {
+		p.tell = append(p.tell, zones.Name(int(i)))
+	}
 }
 
 // open opens the sockets of a configuration that are not open already.

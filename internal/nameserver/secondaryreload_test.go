@@ -34,7 +34,7 @@ func TestSecondaryReloadUnderLoad(t *testing.T) {
 	await(t, "the zone is served", func() bool {
 		return exchange(t, "udp", own, new(dns.Msg).SetQuestion("brand.example.", dns.TypeSOA)).Rcode == dns.RcodeSuccess
 	})
-	before := s.Counts()
+	before := s.settled(t)
 	l := startLoad(t, own, 8, "www.brand.example.")
 	for i := 0; i < 100 || l.asked.Load() < 500 && !t.Failed(); i++ {
 		if err := s.reload(t, variant(i)); err != nil {

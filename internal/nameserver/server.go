@@ -129,7 +129,7 @@ func Start(c *Config, o Options) (*Server, error) {
 	s.tcp = newTCPServer(o.TCP, s.recorder.Shared(), s.log)
 	s.queryLog = newQueryLog(s.log)
 	s.serving.Store(&serving{config: new(Config)})
-	s.notifier = xfr.NewNotifier((*transferSource)(s), s.log)
+	s.notifier = xfr.NewNotifier(s.source(), s.log)
 	s.secondary = secondary.New(secondary.Options{Logger: s.log, Changed: s.notifier.Notify})
 	s.registry = newMetricsRegistry(s)
 	s.reloading.Lock()

@@ -1,9 +1,11 @@
 package nameserver
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
+	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
 )
@@ -46,4 +48,25 @@ func (s *serving) serves(zone wire.Name) bool {
 		return true
 	}
 	return trackingZones{s.config}.zone(zone) != nil
+}
+
+// checkSecondary refuses groups that cannot be served together, and zones that
+// are served otherwise.
+func (s *serving) checkSecondary() error {
+	c := s.config
+	for i := range c.Secondary {
+		g := &c.Secondary[i]
+		for _, list := range [][]wire.Name{g.Zones, g.Catalogs} {
+			for _, name := range list {
+				if s.serves(name) {
+					return fmt.Errorf("%s: secondary: %s is a parked or a tracking zone already", g.Position, name)
+				}
+			}
+		}
+	}
+	var fault *secondary.GroupError
+	if err := secondary.CheckGroups(c.groups()); errors.As(err, &fault) {
+		return fmt.Errorf("%s: %w", c.Secondary[fault.Index].Position, err)
+	}
+	return nil
 }

@@ -48,7 +48,7 @@ func (s secondaryZones) each(yield func(*control.Zone) error) (err error) {
 	return err
 }
 
-func (s secondaryZones) zone(name wire.Name) operatedZone {
+func (s secondaryZones) zone(name wire.Name) controlledZone {
 	z, ok := s.ZoneStatus(name)
 	if !ok {
 		return nil

@@ -13,11 +13,11 @@ import (
 	"nullspf/internal/zonestore"
 )
 
-// controlled is a server as the control socket sees it.
-type controlled struct{ *Server }
+// daemon is a server as the control socket sees it.
+type daemon struct{ *Server }
 
 // Status implements [control.Daemon].
-func (d controlled) Status(context.Context) (*control.Status, error) {
+func (d daemon) Status(context.Context) (*control.Status, error) {
 	now := d.serving.Load()
 	status := &control.Status{
 		Version:      d.options.Version,
@@ -43,7 +43,7 @@ func (d controlled) Status(context.Context) (*control.Status, error) {
 }
 
 // Reload implements [control.Daemon].
-func (d controlled) Reload(context.Context) error {
+func (d daemon) Reload(context.Context) error {
 	if d.options.Load == nil {
 		return fmt.Errorf("%w: this server has no configuration file", control.ErrNotApplicable)
 	}
@@ -57,11 +57,11 @@ type zoneSource interface {
 	// each yields all zones, until yield fails.
 	each(yield func(*control.Zone) error) error
 	// zone returns a zone, nil when it has none of that name.
-	zone(name wire.Name) operatedZone
+	zone(name wire.Name) controlledZone
 }
 
-// operatedZone is a zone that is asked about.
-type operatedZone interface {
+// controlledZone is a zone that is asked about.
+type controlledZone interface {
 	apex() wire.Name
 	detail() *control.ZoneDetail
 	// records yields all records, the SOA first; it is nil while there are none.
@@ -71,7 +71,7 @@ type operatedZone interface {
 }
 
 // sources are all zones that are served.
-func (d controlled) sources() []zoneSource {
+func (d daemon) sources() []zoneSource {
 	now := d.serving.Load()
 	list := []zoneSource{trackingZones{now.config}}
 	if now.parked != nil {
@@ -81,7 +81,7 @@ func (d controlled) sources() []zoneSource {
 }
 
 // find returns the zone of a name in presentation form.
-func (d controlled) find(name string) (operatedZone, error) {
+func (d daemon) find(name string) (controlledZone, error) {
 	n, err := wire.ParseName(name)
 	if err != nil {
 		return nil, control.ErrUnknownZone
@@ -95,7 +95,7 @@ func (d controlled) find(name string) (operatedZone, error) {
 }
 
 // Zones implements [control.Daemon].
-func (d controlled) Zones(_ context.Context, yield func(*control.Zone) error) error {
+func (d daemon) Zones(_ context.Context, yield func(*control.Zone) error) error {
 	for _, source := range d.sources() {
 		if err := source.each(yield); err != nil {
 			return err
@@ -105,13 +105,13 @@ func (d controlled) Zones(_ context.Context, yield func(*control.Zone) error) er
 }
 
 // Zone implements [control.Daemon].
-func (d controlled) Zone(_ context.Context, name string) (*control.ZoneDetail, error) {
+func (d daemon) Zone(_ context.Context, name string) (*control.ZoneDetail, error) {
 	z, err := d.find(name)
 	if err != nil {
 		return nil, err
 	}
 	detail := z.detail()
-	if (*transferSource)(d.Server).Version(z.apex()) != nil {
+	if d.source().Version(z.apex()) != nil {
 		for _, t := range d.serving.Load().config.notifyTargets() {
 			detail.Secondaries = append(detail.Secondaries, t.Addr.String())
 		}
@@ -120,7 +120,7 @@ func (d controlled) Zone(_ context.Context, name string) (*control.ZoneDetail, e
 }
 
 // ZoneText implements [control.Daemon].
-func (d controlled) ZoneText(_ context.Context, name string, w io.Writer) error {
+func (d daemon) ZoneText(_ context.Context, name string, w io.Writer) error {
 	z, err := d.find(name)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (d controlled) ZoneText(_ context.Context, name string, w io.Writer) error 
 }
 
 // Retransfer implements [control.Daemon].
-func (d controlled) Retransfer(_ context.Context, name string) error {
+func (d daemon) Retransfer(_ context.Context, name string) error {
 	z, err := d.find(name)
 	if err != nil {
 		return err
@@ -142,12 +142,12 @@ func (d controlled) Retransfer(_ context.Context, name string) error {
 }
 
 // Notify implements [control.Daemon].
-func (d controlled) Notify(_ context.Context, name string) error {
+func (d daemon) Notify(_ context.Context, name string) error {
 	z, err := d.find(name)
 	switch {
 	case err != nil:
 		return err
-	case (*transferSource)(d.Server).Version(z.apex()) == nil:
+	case d.source().Version(z.apex()) == nil:
 		return fmt.Errorf("%w: there is no version of %s to transfer", control.ErrNotApplicable, name)
 	case len(d.serving.Load().config.notifyTargets()) == 0:
 		return fmt.Errorf("%w: nobody is to be notified; name the secondaries in a transfer directive, with notify", control.ErrNotApplicable)

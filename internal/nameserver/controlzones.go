@@ -31,7 +31,7 @@ func (t trackingZones) each(yield func(*control.Zone) error) error {
 	return nil
 }
 
-func (t trackingZones) zone(name wire.Name) operatedZone {
+func (t trackingZones) zone(name wire.Name) controlledZone {
 	for _, b := range t.config.Blocks {
 		for _, z := range b.Zones {
 			if trackingZone(z).apex() == name {
@@ -87,7 +87,7 @@ func (p parkedZones) each(yield func(*control.Zone) error) error {
 	return nil
 }
 
-func (p parkedZones) zone(name wire.Name) operatedZone {
+func (p parkedZones) zone(name wire.Name) controlledZone {
 	if name == p.CatalogName() {
 		return parkedZone{name, control.Catalog, p.Catalog()}
 	}
