@@ -13,7 +13,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help build zones check demo test unit race lint fmt fuzz bench bench-dns bench-xfr install deb dist image man peers clean
+.PHONY: help build zones check demo test root unit race lint fmt fuzz bench bench-dns bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -31,7 +31,10 @@ demo: build ## serve the example domains with BIND and nullspfd, record forged m
 	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf
 	$(GO) run ./internal/demo
 
-test: peers lint unit ## install what the tests need, then lint and run all tests
+test: root peers lint unit ## install what the tests need, then lint and run all tests
+
+root:
+	@test "$$(id -u)" -eq 0 || { echo 'make test needs root: tests mount file systems and start mail servers. Without those: go test ./...'; exit 1; }
 
 # The load tests run by themselves: they measure.
 unit:

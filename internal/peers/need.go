@@ -15,7 +15,7 @@ const RequireVariable = "NULLSPF_REQUIRE_PEERS"
 func Lack(t TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv(RequireVariable) == "1" {
-		t.Fatalf(format, args...)
+		t.Fatalf(format+" (with %s=1, everything has to be there)", append(args, RequireVariable)...)
 		return
 	}
 	t.Skipf(format, args...)
