@@ -13,12 +13,15 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help build zones check demo test root unit race lint fmt fuzz bench bench-dns bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz bench bench-dns bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
 
-build: ## compile the programs into bin/
+toolchain:
+	@GO='$(GO)' scripts/check-go
+
+build: toolchain ## compile the programs into bin/
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o bin/ ./cmd/...
 
 zones: build ## write zone files and configurations: make zones CONFIG=nullspf.yaml OUT=build
@@ -31,7 +34,7 @@ demo: build ## serve the example domains with BIND and nullspfd, record forged m
 	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf
 	$(GO) run ./internal/demo
 
-test: root peers lint unit ## install what the tests need, then lint and run all tests
+test: toolchain root peers lint unit ## install what the tests need, then lint and run all tests
 
 root:
 	@test "$$(id -u)" -eq 0 || { echo 'make test needs root: tests mount file systems and start mail servers. Without those: go test ./...'; exit 1; }
@@ -89,7 +92,7 @@ dist: build ## build the files of a release: static programs, checksums, bills o
 	GO='$(GO)' DIST='$(DIST)' BUILDFLAGS="$(BUILDFLAGS)" VERSION='$(version)' packaging/dist
 
 BUILDER ?= buildah
-image: ## build a container image of nullspfd: make image BUILDER=podman
+image: toolchain ## build a container image of nullspfd: make image BUILDER=podman
 	CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build $(BUILDFLAGS) -o '$(DIST)/linux-$(ARCH)/' ./cmd/nullspfd
 	$(BUILDER) build -t nullspfd -f packaging/Containerfile '$(DIST)/linux-$(ARCH)'
 
