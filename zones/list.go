@@ -43,7 +43,7 @@ type Duplicate struct {
 // it is one.
 func ReadLists(groups []*Group) (*Set, []Duplicate, error) {
 	if len(groups) > math.MaxUint16 {
-		return nil, nil, fmt.Errorf("zones: %d groups; at most %d are supported", len(groups), math.MaxUint16)
+		return nil, nil, fmt.Errorf("%d groups; at most %d are supported", len(groups), math.MaxUint16)
 	}
 	r := &listReader{set: &Set{Groups: groups}}
 	for i, g := range groups {

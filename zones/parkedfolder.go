@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/dnsname"
 )
 
 // ErrUnderWay says that an output folder is being written, or that a run that
@@ -141,7 +143,7 @@ func (f *ParkedFolder) Each(zone func(name []byte, v ParkedVariant, serial uint3
 		text, _, ok := bytes.Cut(rest, []byte{'\t'})
 		serial, numeric := parseSerial(text)
 		v, known := f.parked.groups[string(group)]
-		if !ok || !numeric || !known {
+		if !ok || !numeric || !known || !dnsname.IsHost(name) {
 			return fmt.Errorf("manifest:%d: no line of a manifest: %q", n, shorten(string(line)))
 		}
 		if len(special) > 0 && special[0].name == string(name) {

@@ -89,7 +89,7 @@ func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) 
 	}
 	for _, s := range steps {
 		if err := named.Run(ctx, s.steps, w); err != nil {
-			return fmt.Errorf("%w\n%s is not up to date; run apply again when the cause is mended", plain(err), s.what)
+			return fmt.Errorf("%w\n%s is not up to date; run apply again when the cause is mended", err, s.what)
 		}
 		if err := zones.MarkApplied(b.Output, s.id, s.settings); err != nil {
 			return err

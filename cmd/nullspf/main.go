@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
 	"strings"
 	"syscall"
 
@@ -30,33 +29,19 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := rootCommand().ExecuteContext(ctx)
-	return report(err)
+	root := rootCommand()
+	err := root.ExecuteContext(ctx)
+	code := report(err)
+	if _, _, unknown := root.Find(os.Args[1:]); err != nil && unknown != nil {
+		fmt.Fprintln(os.Stderr, "nullspf: see nullspf --help")
+	}
+	return code
 }
 
 // statusError is an exit code that needs no message.
 type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
-
-// packagePrefixes begin the errors of packages; operators need not know them.
-var packagePrefixes = regexp.MustCompile(`(?m)(^|: )(named|mailmaps|nolisting|spftrack|verify|peers|journal|forgerylog|control|nameserver|zonestore|xfr): `)
-
-// plain takes the names of packages out of an error.
-func plain(err error) error {
-	if text := packagePrefixes.ReplaceAllString(err.Error(), "$1"); text != err.Error() {
-		return &plainError{text, err}
-	}
-	return err
-}
-
-type plainError struct {
-	text string
-	err  error
-}
-
-func (e *plainError) Error() string { return e.text }
-func (e *plainError) Unwrap() error { return e.err }
 
 // report tells an error and gives its exit code.
 func report(err error) int {
@@ -71,11 +56,8 @@ func report(err error) int {
 		fmt.Fprintln(os.Stderr, "nullspf: interrupted")
 		return exitError
 	}
-	for line := range strings.SplitSeq(plain(err).Error(), "\n") {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintln(os.Stderr, "nullspf: "+line)
-	}
-	if strings.HasPrefix(err.Error(), "unknown command") {
-		fmt.Fprintln(os.Stderr, "nullspf: see nullspf --help")
 	}
 	var fault *config.Error
 	if errors.As(err, &fault) {

@@ -92,11 +92,11 @@ func (c *Client) Zones(ctx context.Context, f Filter, yield func(*Zone) error) e
 			End *uint64 `json:"end"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return fmt.Errorf("control: %s sent no list of zones: %w", c.socket, err)
+			return fmt.Errorf("%s sent no list of zones: %w", c.socket, err)
 		}
 		switch {
 		case line.failure.Error != "":
-			return fmt.Errorf("control: the list is not complete: %s", line.failure.Error)
+			return fmt.Errorf("the list is not complete: %s", line.failure.Error)
 		case line.End != nil:
 			return nil
 		}
@@ -104,7 +104,7 @@ func (c *Client) Zones(ctx context.Context, f Filter, yield func(*Zone) error) e
 			return err
 		}
 	}
-	return fmt.Errorf("control: the list is not complete: %w", endOf(lines.Err()))
+	return fmt.Errorf("the list is not complete: %w", endOf(lines.Err()))
 }
 
 // ZoneText writes a zone in the form of a zone file.
@@ -115,7 +115,7 @@ func (c *Client) ZoneText(ctx context.Context, name string, w io.Writer) error {
 	}
 	defer response.Body.Close()
 	if _, err := io.Copy(w, response.Body); err != nil {
-		return fmt.Errorf("control: the text is not complete: %w", endOf(err))
+		return fmt.Errorf("the text is not complete: %w", endOf(err))
 	}
 	return nil
 }
@@ -136,13 +136,13 @@ func (c *Client) document(ctx context.Context, method, path string, query url.Va
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocument))
 	if err != nil {
-		return fmt.Errorf("control: the answer of %s is not complete: %w", c.socket, err)
+		return fmt.Errorf("the answer of %s is not complete: %w", c.socket, err)
 	}
 	if v == nil {
 		return nil
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return fmt.Errorf("control: %s sent no JSON document: %w", c.socket, err)
+		return fmt.Errorf("%s sent no JSON document: %w", c.socket, err)
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values) 
 	target := url.URL{Scheme: "http", Host: "nullspfd", Path: path, RawQuery: query.Encode()}
 	request, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
-		return nil, fmt.Errorf("control: %w", err)
+		return nil, err
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -172,7 +172,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values) 
 func refusal(response *http.Response, zone string) error {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxLine))
 	if err != nil {
-		return fmt.Errorf("control: %s: %w", response.Status, err)
+		return fmt.Errorf("%s: %w", response.Status, err)
 	}
 	var f failure
 	if err := json.Unmarshal(body, &f); err != nil || f.Error == "" {

@@ -32,8 +32,8 @@ type Daemon interface {
 // Errors of a [Daemon], also as the [Client] returns them.
 var (
 	// ErrUnknownZone: the server does not serve the zone.
-	ErrUnknownZone = errors.New("control: the server has no such zone")
+	ErrUnknownZone = errors.New("the server has no such zone")
 	// ErrNotApplicable: the request does not fit the zone. It is wrapped with
 	// the reason.
-	ErrNotApplicable = errors.New("control: this cannot be done")
+	ErrNotApplicable = errors.New("this cannot be done")
 )

@@ -38,10 +38,10 @@ type Listener struct {
 // CheckPath returns why a socket can never be at a path.
 func CheckPath(path string) error {
 	if path == "" {
-		return errors.New("control: the path of the socket is empty")
+		return errors.New("the path of the socket is empty")
 	}
 	if len(path) > maxPath {
-		return fmt.Errorf("control: %s has %d octets; the path of a socket may have %d", path, len(path), maxPath)
+		return fmt.Errorf("%s has %d octets; the path of a socket may have %d", path, len(path), maxPath)
 	}
 	return nil
 }
@@ -57,11 +57,11 @@ func Listen(path string) (_ *Listener, err error) {
 	lock, err := files.Lock(path+suffixLock, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("control: %s: its folder does not exist; make %s, with RuntimeDirectory= in a systemd unit", path, filepath.Dir(path))
+		return nil, fmt.Errorf("%s: its folder does not exist; make %s, with RuntimeDirectory= in a systemd unit", path, filepath.Dir(path))
 	case errors.Is(err, files.ErrLocked):
-		return nil, fmt.Errorf("control: %s belongs to another process that is running; give each its own", path)
+		return nil, fmt.Errorf("%s belongs to another process that is running; give each its own", path)
 	case err != nil:
-		return nil, fmt.Errorf("control: %w", err)
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -74,15 +74,15 @@ func Listen(path string) (_ *Listener, err error) {
 	// Under another name until the mode is right.
 	temporary := path + suffixNew
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("control: %w", err)
+		return nil, err
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: temporary, Net: "unix"})
 	if err != nil {
-		return nil, fmt.Errorf("control: %w", err)
+		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
 	undo := func(err error) error {
-		return errors.Join(fmt.Errorf("control: %w", err), l.Close(), os.Remove(temporary))
+		return errors.Join(err, l.Close(), os.Remove(temporary))
 	}
 	if err := os.Chmod(temporary, SocketMode); err != nil {
 		return nil, undo(err)
@@ -105,18 +105,18 @@ func checkStale(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("control: %w", err)
+		return err
 	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("control: %s exists and is no socket; remove it, or choose another path", path)
+		return fmt.Errorf("%s exists and is no socket; remove it, or choose another path", path)
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	switch {
 	case err == nil:
-		return errors.Join(fmt.Errorf("control: somebody answers at %s; give each process its own socket", path), conn.Close())
+		return errors.Join(fmt.Errorf("somebody answers at %s; give each process its own socket", path), conn.Close())
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
 		return nil
 	}
-	return fmt.Errorf("control: who is at %s is not known: %w", path, err)
+	return fmt.Errorf("who is at %s is not known: %w", path, err)
 }
 
 // Path returns the path of the socket.

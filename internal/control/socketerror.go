@@ -19,7 +19,7 @@ type SocketError struct {
 	Err    error
 }
 
-func (e *SocketError) Error() string { return fmt.Sprintf("control: %s: %s", e.Socket, e.Reason) }
+func (e *SocketError) Error() string { return fmt.Sprintf("%s: %s", e.Socket, e.Reason) }
 
 // Unwrap returns the error of the system.
 func (e *SocketError) Unwrap() error { return e.Err }

@@ -83,10 +83,10 @@ type Filter struct {
 // Validate returns an error that names the known words.
 func (f Filter) Validate() error {
 	if f.Kind != "" && !slices.Contains(Kinds, f.Kind) {
-		return fmt.Errorf("control: no kind of zones is called %q; there are %s", f.Kind, listed(Kinds))
+		return fmt.Errorf("no kind of zones is called %q; there are %s", f.Kind, listed(Kinds))
 	}
 	if f.State != "" && !slices.Contains(States, f.State) {
-		return fmt.Errorf("control: no state of zones is called %q; there are %s", f.State, listed(States))
+		return fmt.Errorf("no state of zones is called %q; there are %s", f.State, listed(States))
 	}
 	return nil
 }

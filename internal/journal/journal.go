@@ -73,7 +73,7 @@ func Open(settings Settings) (*Journal, error) {
 	}
 	for _, dir := range []string{settings.Dir, filepath.Join(settings.Dir, walDir), filepath.Join(settings.Dir, segDir)} {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
-			return nil, fmt.Errorf("journal: cannot make the folder: %w", err)
+			return nil, fmt.Errorf("journal %s: %w", settings.Dir, err)
 		}
 	}
 	lock, err := lockDir(settings.Dir)
@@ -96,7 +96,7 @@ func lockDir(dir string) (io.Closer, error) {
 		return nil, fmt.Errorf("journal %s: %w; stop it, or give each server a folder of its own", dir, ErrLocked)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("journal: cannot lock the folder: %w", err)
+		return nil, fmt.Errorf("journal %s: cannot lock the directory: %w", dir, err)
 	}
 	return lock, nil
 }
@@ -250,7 +250,7 @@ func (j *Journal) close() error {
 	if !waitFor(&j.running, closeTimeout) {
 		n := j.Stats().Pending
 		j.abandoned.Store(n)
-		return fmt.Errorf("journal: the disk does not answer; %d events are lost, and those of the last second may be; the folder stays locked until the process ends", n)
+		return fmt.Errorf("journal %s: the disk does not answer; %d events are lost, and those of the last second may be; the directory stays locked until the process ends", j.settings.Dir, n)
 	}
 	n := j.Stats().Pending
 	j.abandoned.Store(n)
@@ -265,7 +265,7 @@ func (j *Journal) close() error {
 		err = fmt.Errorf("the last events may not be on disk: %w", e)
 	}
 	if err != nil {
-		return fmt.Errorf("journal: %w", err)
+		return fmt.Errorf("journal %s: %w", j.settings.Dir, err)
 	}
 	return nil
 }

@@ -104,19 +104,19 @@ func (s Settings) complete() (Settings, error) {
 	}
 	switch {
 	case s.Dir == "":
-		return s, errors.New("journal: no folder is named")
+		return s, errors.New("the journal has no directory")
 	case len(s.Server) > maxServer || strings.ContainsAny(s.Server, "\t\r\n"):
-		return s, fmt.Errorf("journal: server %q: use at most %d octets without tabs and line ends", s.Server, maxServer)
+		return s, fmt.Errorf("server name %q: use at most %d octets without tabs and line ends", s.Server, maxServer)
 	case s.Sync > Strict:
-		return s, fmt.Errorf("journal: no sync mode %d", s.Sync)
+		return s, fmt.Errorf("no sync mode %d", s.Sync)
 	case s.SyncEvery < 0, s.FlushTimeout < 0, s.SegmentAge < 0, s.Retain < 0, s.MaxSize < 0:
-		return s, errors.New("journal: times and sizes must not be negative")
+		return s, errors.New("times and sizes must not be negative")
 	case s.SegmentSize < minSegmentSize || s.SegmentSize > maxSegmentSize:
-		return s, fmt.Errorf("journal: segment size %d: use %d to %d octets", s.SegmentSize, minSegmentSize, maxSegmentSize)
+		return s, fmt.Errorf("segment size %d: use %d to %d octets", s.SegmentSize, minSegmentSize, maxSegmentSize)
 	case s.Workers < 0 || s.Workers > maxWorkers:
-		return s, fmt.Errorf("journal: %d workers: use 1 to %d", s.Workers, maxWorkers)
+		return s, fmt.Errorf("%d workers: use 1 to %d", s.Workers, maxWorkers)
 	case s.RingBytes < minRingBytes || s.RingBytes > maxRingBytes:
-		return s, fmt.Errorf("journal: ring of %d octets: use %d to %d", s.RingBytes, minRingBytes, maxRingBytes)
+		return s, fmt.Errorf("ring of %d octets: use %d to %d", s.RingBytes, minRingBytes, maxRingBytes)
 	case s.MaxSize > 0 && s.MaxSize < 4*s.SegmentSize:
 		// What cannot be removed, the files being written and sealed, must
 		// fit in several times.
@@ -128,18 +128,18 @@ func (s Settings) complete() (Settings, error) {
 		}
 	}
 	if len(s.Zones) > math.MaxUint16 {
-		return s, fmt.Errorf("journal: %d zones; at most %d are supported", len(s.Zones), math.MaxUint16)
+		return s, fmt.Errorf("%d zones; at most %d are supported", len(s.Zones), math.MaxUint16)
 	}
 	return s, nil
 }
 
 func (z *Zone) check() error {
 	if z.Name == "" || len(z.Name) > 253 || strings.ContainsAny(z.Name, "\t\r\n") {
-		return fmt.Errorf("journal: zone %q: use a domain name", z.Name)
+		return fmt.Errorf("zone %q: use a domain name", z.Name)
 	}
 	for _, l := range z.Layouts {
 		if _, err := spftrack.ParseLayout(string(l)); err != nil {
-			return fmt.Errorf("journal: zone %s: %w", z.Name, err)
+			return fmt.Errorf("zone %s: %w", z.Name, err)
 		}
 	}
 	return nil

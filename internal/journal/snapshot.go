@@ -49,7 +49,7 @@ const (
 // damaged, and when it lists a segment that is not there.
 func Snapshot(dir string, options ReadOptions) (*View, error) {
 	if _, err := os.Stat(filepath.Join(dir, walDir)); errors.Is(err, fs.ErrNotExist) && !hasManifest(dir) {
-		return nil, fmt.Errorf("journal: %s holds no journal: neither %s nor %s is there", dir, manifestName, walDir)
+		return nil, fmt.Errorf("%s holds no journal: neither %s nor %s is there", dir, manifestName, walDir)
 	}
 	var err error
 	for range snapshotTries {

@@ -22,7 +22,7 @@ type Worker struct {
 
 // ErrNotDurable is returned by [Worker.Flush] when events are not known to be
 // on disk.
-var ErrNotDurable = errors.New("journal: events are not on disk yet")
+var ErrNotDurable = errors.New("events are not on disk yet")
 
 // Put copies a packet into the ring. It neither waits nor allocates. False: the
 // event is lost, and counted by reason. The event reaches the writer with the

@@ -29,7 +29,7 @@ func (t *zoneTable) add(z Zone) (uint16, error) {
 		}
 	}
 	if len(t.zones) == math.MaxUint16 {
-		return 0, fmt.Errorf("journal: zone %s: more than %d zones since the start; restart to begin anew", z.Name, math.MaxUint16)
+		return 0, fmt.Errorf("zone %s: more than %d zones since the start; restart to begin anew", z.Name, math.MaxUint16)
 	}
 	t.zones = append(t.zones, z)
 	t.changes.Add(1)

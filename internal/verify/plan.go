@@ -81,11 +81,11 @@ func (p *plan) of(e *zones.Entry) ([]item, error) {
 	}
 	rrs, err := p.set.Template(e).Records(p.standIn, 1)
 	if err != nil {
-		return nil, fmt.Errorf("verify: the planned records of %s: %w", e.Name, err)
+		return nil, fmt.Errorf("the planned records of %s: %w", e.Name, err)
 	}
 	items, err := p.items(rrs)
 	if err != nil {
-		return nil, fmt.Errorf("verify: the planned records of %s: %w", e.Name, err)
+		return nil, fmt.Errorf("the planned records of %s: %w", e.Name, err)
 	}
 	p.variants[v] = items
 	return items, nil

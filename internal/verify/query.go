@@ -34,7 +34,7 @@ func (q *query) prepare(name string, rrtype uint16, others []query) error {
 	id := newID(others)
 	packed, err := request(q.packed, id, name, rrtype)
 	if err != nil {
-		return fmt.Errorf("verify: %s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	*q = query{id: id, name: name, rrtype: rrtype, packed: packed}
 	return nil

@@ -131,18 +131,18 @@ func (s *Settings) complete() error {
 	}
 	switch {
 	case len(s.Servers) == 0:
-		return errors.New("verify: there is no server to ask")
+		return errors.New("there is no server to ask")
 	case s.Concurrency < 0 || s.Concurrency > MaxConcurrency:
-		return fmt.Errorf("verify: the concurrency is %d; it may be between 1 and %d", s.Concurrency, MaxConcurrency)
+		return fmt.Errorf("the concurrency is %d; it may be between 1 and %d", s.Concurrency, MaxConcurrency)
 	case s.Timeout < 0:
-		return fmt.Errorf("verify: the time-out is %v; it must be positive", s.Timeout)
+		return fmt.Errorf("the time-out is %v; it must be positive", s.Timeout)
 	case s.Retries < 0:
-		return fmt.Errorf("verify: %d retries; there can be none or more", s.Retries)
+		return fmt.Errorf("%d retries; there can be none or more", s.Retries)
 	}
 	var servers []netip.AddrPort
 	for _, a := range s.Servers {
 		if !a.IsValid() || a.Port() == 0 {
-			return fmt.Errorf("verify: %v is no address with a port", a)
+			return fmt.Errorf("%v is no address with a port", a)
 		}
 		a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 		if !slices.Contains(servers, a) {

@@ -338,12 +338,12 @@ func TestSettings(t *testing.T) {
 		s    Settings
 		want string
 	}{
-		{Settings{}, "verify: there is no server to ask"},
-		{Settings{Servers: []netip.AddrPort{{}}}, "verify: invalid AddrPort is no address with a port"},
-		{Settings{Servers: []netip.AddrPort{netip.AddrPortFrom(loopback, 0)}}, "verify: 127.0.0.1:0 is no address with a port"},
-		{Settings{Servers: []netip.AddrPort{server}, Concurrency: MaxConcurrency + 1}, "verify: the concurrency is 4097; it may be between 1 and 4096"},
-		{Settings{Servers: []netip.AddrPort{server}, Timeout: -1}, "verify: the time-out is -1ns; it must be positive"},
-		{Settings{Servers: []netip.AddrPort{server}, Retries: -1}, "verify: -1 retries; there can be none or more"},
+		{Settings{}, "there is no server to ask"},
+		{Settings{Servers: []netip.AddrPort{{}}}, "invalid AddrPort is no address with a port"},
+		{Settings{Servers: []netip.AddrPort{netip.AddrPortFrom(loopback, 0)}}, "127.0.0.1:0 is no address with a port"},
+		{Settings{Servers: []netip.AddrPort{server}, Concurrency: MaxConcurrency + 1}, "the concurrency is 4097; it may be between 1 and 4096"},
+		{Settings{Servers: []netip.AddrPort{server}, Timeout: -1}, "the time-out is -1ns; it must be positive"},
+		{Settings{Servers: []netip.AddrPort{server}, Retries: -1}, "-1 retries; there can be none or more"},
 	} {
 		if _, err := Run(context.Background(), c.s, nil, nil, nil); err == nil || err.Error() != c.want {
 			t.Errorf("%+v: %v, want %s", c.s, err, c.want)

@@ -29,7 +29,7 @@ type Index struct {
 }
 
 // errIndexFull: offsets have 32 bits.
-var errIndexFull = errors.New("zonestore: names of more than 4 GiB")
+var errIndexFull = errors.New("names of more than 4 GiB")
 
 // NewIndex returns an index with room for a number of names.
 func NewIndex(names int) *Index {
