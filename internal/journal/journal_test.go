@@ -291,7 +291,7 @@ func TestSettingsRefused(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
-		{func(s *Settings) { s.Dir = "" }, "no folder"},
+		{func(s *Settings) { s.Dir = "" }, "no directory"},
 		{func(s *Settings) { s.Server = "a\tb" }, "server"},
 		{func(s *Settings) { s.Zones = []Zone{{}} }, "zone"},
 		{func(s *Settings) { s.Zones = []Zone{{Name: "x", Layouts: []spftrack.Layout{"odd"}}} }, "odd"},
