@@ -1,0 +1,5 @@
+//go:build race
+
+package forgerylog
+
+const raceEnabled = true
