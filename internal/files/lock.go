@@ -33,5 +33,14 @@ func Lock(path string, mode fs.FileMode) (io.Closer, error) {
 		}
 		return nil, &os.PathError{Op: "flock", Path: path, Err: err}
 	}
-	return f, nil
+	return heldLock{f}, nil
+}
+
+// heldLock is a file that is locked.
+type heldLock struct{ *os.File }
+
+// Close unlocks the file first: a process that is being started at this moment
+// holds the file open, and with it the lock, until it runs its program.
+func (l heldLock) Close() error {
+	return errors.Join(unix.Flock(int(l.Fd()), unix.LOCK_UN), l.File.Close())
 }
