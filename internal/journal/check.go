@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/parquet-go/parquet-go"
 )
 
 // Report is what [CheckDir] found.
@@ -124,46 +122,29 @@ func (r *Report) checkSegment(v *View, s *SegmentFile) {
 	r.Sealed += found.Rows
 }
 
-// surveyRow is the part of a row that a survey reads.
-type surveyRow struct {
-	Seq int64 `parquet:"seq,delta"`
-	TS  int64 `parquet:"ts,delta"`
-}
-
-// survey reads numbers and times of a segment. The numbers must rise, and none
-// may be in a gap.
+// survey reads numbers and times of a segment. The numbers must rise.
 func (s *SegmentFile) survey() (found Segment, err error) {
 	if err := s.load(); err != nil {
 		return found, err
 	}
 	defer recoverParquet(&err, s.f.Name())
 	for _, group := range s.RowGroups() {
-		reader := parquet.NewGenericRowGroupReader[surveyRow](group)
-		rows := make([]surveyRow, batchRows)
-		for {
-			n, err := reader.Read(rows)
-			for _, row := range rows[:n] {
-				seq := uint64(row.Seq)
-				switch {
-				case found.Rows == 0:
-					found.First, found.MinTime, found.MaxTime = seq, row.TS, row.TS
-				case seq <= found.Last:
-					reader.Close()
-					return found, fmt.Errorf("sequence number %d follows %d", seq, found.Last)
-				}
-				found.Last = seq
-				found.MinTime, found.MaxTime = min(found.MinTime, row.TS), max(found.MaxTime, row.TS)
-				found.Rows++
+		err := s.surveyGroup(group, func(_ int64, row *surveyRow) error {
+			seq := uint64(row.Seq)
+			switch {
+			case found.Rows == 0:
+				found.First, found.MinTime, found.MaxTime = seq, row.TS, row.TS
+			case seq <= found.Last:
+				return fmt.Errorf("sequence number %d follows %d", seq, found.Last)
 			}
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				reader.Close()
-				return found, err
-			}
+			found.Last = seq
+			found.MinTime, found.MaxTime = min(found.MinTime, row.TS), max(found.MaxTime, row.TS)
+			found.Rows++
+			return nil
+		})
+		if err != nil {
+			return found, err
 		}
-		reader.Close()
 	}
 	return found, nil
 }

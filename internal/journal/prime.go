@@ -4,24 +4,28 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/parquet-go/parquet-go"
+
 	"nullspf/internal/attempt"
 	"nullspf/internal/eventrow"
 	"nullspf/spftrack"
 )
 
-// A fold remembers no more than about primeRows sealed events, in no more than
-// primeSegments segments.
+// A fold remembers the sealed events of the last primeSpan, but no more than about
+// primeRows, in no more than primeSegments segments.
 const (
 	primeRows     = 2 * rowGroupRows
 	primeSegments = 64
 )
+
+var primeSpan = 2 * attempt.Default.Attempt
 
 // primed tells how many segments at the end a fold is to remember.
 func primed(segments []Segment) int {
 	n, rows := 0, uint64(0)
 	for n < min(len(segments), primeSegments) && rows < primeRows {
 		s := &segments[len(segments)-1-n]
-		if !attempt.Within(s.MaxTime, segments[len(segments)-1].MaxTime, 2*attempt.Default.Attempt) {
+		if !attempt.Within(s.MaxTime, segments[len(segments)-1].MaxTime, primeSpan) {
 			break
 		}
 		rows += s.Rows
@@ -52,7 +56,7 @@ func primeFold(fold *attempt.Fold, dir string, manifest *Manifest, unreadable fu
 	return nil
 }
 
-// prime lets a fold remember the last primeRows events.
+// prime lets a fold remember the last events.
 func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 	if err := s.load(); err != nil {
 		return err
@@ -66,7 +70,11 @@ func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 	}
 	var e spftrack.Event
 	for _, group := range groups[first:] {
-		err := s.readGroup(group, 0, func(rows []eventrow.Row) error {
+		row, err := s.firstRecent(group)
+		if err != nil {
+			return err
+		}
+		err = s.readGroup(group, row, func(rows []eventrow.Row) error {
 			for i := range rows {
 				rows[i].Event(&e)
 				fold.Remember(&e)
@@ -78,4 +86,17 @@ func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 		}
 	}
 	return nil
+}
+
+// firstRecent returns the first row of a group whose time is within primeSpan of
+// the segment's last.
+func (s *SegmentFile) firstRecent(group parquet.RowGroup) (row int64, err error) {
+	row = group.NumRows()
+	err = s.surveyGroup(group, func(i int64, r *surveyRow) error {
+		if attempt.Within(r.TS, s.MaxTime, primeSpan) {
+			row = min(row, i)
+		}
+		return nil
+	})
+	return row, err
 }

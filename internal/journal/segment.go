@@ -75,7 +75,16 @@ func (s *SegmentFile) rows(from uint64, yield func([]eventrow.Row) error) (err e
 		if last, ok := lastSeq(group); ok && last < from {
 			continue
 		}
-		if err := s.readGroup(group, from, yield); err != nil {
+		err := s.readGroup(group, 0, func(rows []eventrow.Row) error {
+			for len(rows) > 0 && uint64(rows[0].Seq) < from {
+				rows = rows[1:]
+			}
+			if len(rows) == 0 {
+				return nil
+			}
+			return yield(rows)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -92,20 +101,60 @@ func lastSeq(group parquet.RowGroup) (last uint64, ok bool) {
 	return uint64(m.Int64()), ok
 }
 
-func (s *SegmentFile) readGroup(group parquet.RowGroup, from uint64, yield func([]eventrow.Row) error) error {
+// readGroup calls yield with batches of the rows of a group from a row on.
+func (s *SegmentFile) readGroup(group parquet.RowGroup, row int64, yield func([]eventrow.Row) error) error {
+	if row == group.NumRows() {
+		return nil
+	}
+	if row > 0 {
+		// With their index, the pages before the row are passed over.
+		for _, chunk := range group.ColumnChunks() {
+			_, _ = chunk.OffsetIndex()
+		}
+	}
 	r := parquet.NewGenericRowGroupReader[eventrow.Row](group)
 	defer r.Close()
+	if row > 0 {
+		if err := r.SeekToRow(row); err != nil {
+			return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
+		}
+	}
 	rows := make([]eventrow.Row, batchRows)
 	for {
 		n, err := r.Read(rows)
-		batch := rows[:n]
-		for len(batch) > 0 && uint64(batch[0].Seq) < from {
-			batch = batch[1:]
-		}
-		if len(batch) > 0 {
-			if err := yield(batch); err != nil {
+		if n > 0 {
+			if err := yield(rows[:n]); err != nil {
 				return err
 			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
+		}
+	}
+}
+
+// surveyRow is the part of a row that a survey reads.
+type surveyRow struct {
+	Seq int64 `parquet:"seq,delta"`
+	TS  int64 `parquet:"ts,delta"`
+}
+
+// surveyGroup calls yield with numbers and times of a group, and the place of each
+// row.
+func (s *SegmentFile) surveyGroup(group parquet.RowGroup, yield func(i int64, row *surveyRow) error) error {
+	r := parquet.NewGenericRowGroupReader[surveyRow](group)
+	defer r.Close()
+	rows := make([]surveyRow, batchRows)
+	for i := int64(0); ; {
+		n, err := r.Read(rows)
+		for k := range rows[:n] {
+			if err := yield(i, &rows[k]); err != nil {
+				return err
+			}
+			i++
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
