@@ -92,7 +92,7 @@ var libraries = map[string]string{
 	"github.com/spf13/viper":              "internal/config",
 	"go.yaml.in/yaml":                     "internal/config",
 	"golang.org/x/net/idna":               "internal/dnsname",
-	"golang.org/x/net/publicsuffix":       "zones",
+	"golang.org/x/net/publicsuffix":       "zones internal/secondary",
 	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/corefile internal/files internal/journal internal/nameserver internal/peers",
 	"golang.org/x/term":                   "cmd/nullspf",
 }

@@ -53,6 +53,7 @@ type secondaryGroup struct {
 var secondarySettings = settings[*secondaryGroup]{
 	{name: "zones", repeated: true, set: func(g *secondaryGroup, args []string) error { return appendNames(&g.Zones, args) }},
 	{name: "catalog", repeated: true, set: func(g *secondaryGroup, args []string) error { return appendNames(&g.Catalogs, args) }},
+	{name: "allow", repeated: true, set: func(g *secondaryGroup, args []string) error { return appendNames(&g.Allow, args) }},
 	{name: "primaries", set: setPrimaries},
 	{name: "store", set: one(func(g *secondaryGroup, dir string) error { g.Store = filepath.Clean(dir); return nil })},
 	{name: "max_records", set: parsed(parseRecords, func(g *secondaryGroup) *int { return &g.Limits.Records })},

@@ -105,7 +105,7 @@ func (s *Server) prepare(c *Config) (*prepared, error) {
 	if p.tables, err = k.compile(); err != nil {
 		return nil, err
 	}
-	if p.groups, err = secondary.Prepare(c.groups(), next.serves); err != nil {
+	if p.groups, err = secondary.Prepare(c.groups(), next.beside); err != nil {
 		return nil, err
 	}
 	if err := s.open(p); err != nil {

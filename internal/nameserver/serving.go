@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 
 	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
@@ -18,12 +19,15 @@ type serving struct {
 	parked *zonestore.Parked
 	// listen are the addresses with their real ports, sorted.
 	listen []netip.AddrPort
+	// around is found out when it is asked for.
+	around func() *surroundings
 }
 
 // read reads what a configuration names, and checks that it can be served
 // together.
 func (c *Config) read() (*serving, error) {
 	s := &serving{config: c}
+	s.around = sync.OnceValue(s.surroundings)
 	if p := c.Parked; p != nil {
 		var err error
 		if s.parked, err = zonestore.LoadParked(p.Dir); err != nil {

@@ -3,6 +3,7 @@ package secondary
 import (
 	"fmt"
 	"hash/maphash"
+	"maps"
 
 	"github.com/rs/zerolog"
 
@@ -52,8 +53,8 @@ type catalog struct {
 type consumer struct {
 	log    zerolog.Logger
 	counts *counts
-	// taken reports whether a name is served otherwise; nil is none.
-	taken func(wire.Name) bool
+	// beside finds zones that are served otherwise; nil is none.
+	beside Beside
 	// most is the number of zones that a catalog zone may list.
 	most int
 }
@@ -79,20 +80,21 @@ func (c *consumer) place(p places, catalogs []catalog, served map[wire.Name]*zon
 			p.stay(k, served)
 		}
 	}
+	t := territoryOf(maps.Clone(p), c.beside)
 	var skipped skippedMembers
 	for _, stays := range []bool{true, false} {
 		for i, k := range catalogs {
 			for _, m := range lists[i] {
 				z := served[m.Zone]
 				if (z != nil && z.catalog == k.zone) == stays {
-					c.add(p, k, m, &skipped)
+					p.add(t, k, m, &skipped)
 				}
 			}
 		}
 	}
 	for _, k := range catalogs {
 		if k.lost {
-			c.adopt(p, k, served)
+			c.adopt(p, t, k, served)
 		}
 	}
 	skipped.report(&c.log)
@@ -100,7 +102,7 @@ func (c *consumer) place(p places, catalogs []catalog, served map[wire.Name]*zon
 
 // adopt makes the zones in the store of a catalog zone its members, as long as
 // what it lists is not known: each has a file, and is served from it.
-func (c *consumer) adopt(p places, k catalog, served map[wire.Name]*zone) {
+func (c *consumer) adopt(p places, t *territory, k catalog, served map[wire.Name]*zone) {
 	adopt := func(name wire.Name) bool {
 		_, placed := p[name]
 		if !placed {
@@ -121,7 +123,7 @@ func (c *consumer) adopt(p places, k catalog, served map[wire.Name]*zone) {
 	names, err := k.group.store.zones()
 	n := 0
 	for _, name := range names {
-		if n < c.most && (c.taken == nil || !c.taken(name)) && adopt(name) {
+		if n < c.most && t.refuse(name, k.group) == "" && adopt(name) {
 			n++
 		}
 	}
@@ -160,19 +162,23 @@ func (p places) stay(k catalog, served map[wire.Name]*zone) {
 
 var labelSeed = maphash.MakeSeed()
 
-// add adds a member of a catalog zone, unless somebody else has its name.
-func (c *consumer) add(p places, k catalog, m xfr.Member, skipped *skippedMembers) {
+// add adds a member of a catalog zone, unless it may not be one.
+func (p places) add(t *territory, k catalog, m xfr.Member, skipped *skippedMembers) {
 	other, placed := p[m.Zone]
+	why := ""
 	switch {
 	case placed && other.isCatalog:
-		skipped.add(k.zone.name, m.Zone, "it is a catalog zone")
+		why = "it is a catalog zone"
 	case placed && other.catalog == nil:
-		skipped.add(k.zone.name, m.Zone, "the configuration names it")
+		why = "the configuration names it"
 	case placed:
-		skipped.add(k.zone.name, m.Zone, "another catalog zone lists it")
-	case c.taken != nil && c.taken(m.Zone):
-		skipped.add(k.zone.name, m.Zone, "it is served already")
+		why = "another catalog zone lists it"
 	default:
+		why = t.refuse(m.Zone, k.group)
+	}
+	if why != "" {
+		skipped.add(k.zone.name, m.Zone, why)
+	} else {
 		p[m.Zone] = place{group: k.group, catalog: k.zone, label: maphash.String(labelSeed, m.Label)}
 	}
 }
@@ -191,6 +197,6 @@ func (k *skippedMembers) add(catalog, zone wire.Name, why string) {
 
 func (k *skippedMembers) report(log *zerolog.Logger) {
 	if k.count > 0 {
-		log.Warn().Int("zones", k.count).Strs("first", k.first).Msg("members of catalog zones are left out")
+		log.Warn().Int("zones", k.count).Strs("first", k.first).Msg("members of catalog zones are left out; allow takes those above and below other zones")
 	}
 }

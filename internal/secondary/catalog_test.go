@@ -67,7 +67,12 @@ func TestCatalog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCatalogTest(t, dir, "e.test")
 		defer stop(t, c.Engine)
-		configureBeside(t, c.Engine, c.group, func(zone wire.Name) bool { return zone.String() == "d.test." })
+		configureBeside(t, c.Engine, c.group, func(name wire.Name) wire.Name {
+			if d := mustName(t, "d.test"); name == d {
+				return d
+			}
+			return ""
+		})
 		c.publish(t, "2", "1=a.test", "2=b.test")
 		c.zonesAre(t, "a b e")
 		c.publish(t, "2", "1=a.test", "3=c.test", "4=d.test", "5=e.test", "6=catalog.test")

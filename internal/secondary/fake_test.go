@@ -180,7 +180,7 @@ func configure(t testing.TB, s *Engine, g Group) {
 }
 
 // configureBeside serves one group beside zones that are served otherwise.
-func configureBeside(t testing.TB, s *Engine, g Group, taken func(wire.Name) bool) {
+func configureBeside(t testing.TB, s *Engine, g Group, beside Beside) {
 	t.Helper()
 	if g.Transfers == 0 {
 		g.Transfers = 4
@@ -188,7 +188,7 @@ func configureBeside(t testing.TB, s *Engine, g Group, taken func(wire.Name) boo
 	if g.Limits == (xfr.Limits{}) {
 		g.Limits = xfr.DefaultLimits
 	}
-	p, err := Prepare([]Group{g}, taken)
+	p, err := Prepare([]Group{g}, beside)
 	if err != nil {
 		t.Fatal(err)
 	}

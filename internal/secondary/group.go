@@ -14,6 +14,9 @@ type Group struct {
 	// Zones are listed one by one, Catalogs are zones that list others
 	// (RFC 9432).
 	Zones, Catalogs []wire.Name
+	// Allow are members of the catalog zones that are served although they are
+	// public suffixes, or lie above or below zones that are served otherwise.
+	Allow []wire.Name
 	// Primaries are tried in turn, the one that last answered first.
 	Primaries []xfr.Primary
 	// Store is the directory in which zones are kept; no two groups have the
@@ -84,17 +87,17 @@ func (g *Group) check(zones map[wire.Name]bool, stores map[string]bool) error {
 type Prepared struct {
 	groups []Group
 	stores []*store
-	taken  func(zone wire.Name) bool
+	beside Beside
 }
 
-// Prepare does all of [Engine.Configure] that can fail. taken reports whether a
-// name is a zone that the process serves otherwise; members of catalog zones
-// with such names are left out. nil is none.
-func Prepare(groups []Group, taken func(zone wire.Name) bool) (*Prepared, error) {
+// Prepare does all of [Engine.Configure] that can fail. beside finds zones that
+// the process serves otherwise, to which members of catalog zones must give way;
+// nil is none.
+func Prepare(groups []Group, beside Beside) (*Prepared, error) {
 	if err := CheckGroups(groups); err != nil {
 		return nil, err
 	}
-	p := &Prepared{groups: groups, taken: taken}
+	p := &Prepared{groups: groups, beside: beside}
 	for i := range groups {
 		st, err := openStore(groups[i].Store)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 func (e *Engine) Configure(p *Prepared) {
 	e.setting.Lock()
 	defer e.setting.Unlock()
-	e.catalogs.taken = p.taken
+	e.catalogs.beside = p.beside
 	s := &e.schedule
 	s.mu.Lock()
 	old := s.groups
@@ -43,7 +43,7 @@ func (e *Engine) Configure(p *Prepared) {
 func (e *Engine) group(old []*group, c *Group, st *store) *group {
 	for _, g := range old {
 		if g.same(c) {
-			g.Zones, g.Catalogs = c.Zones, c.Catalogs
+			g.Zones, g.Catalogs, g.Allow = c.Zones, c.Catalogs, c.Allow
 			return g
 		}
 		if g.Store == c.Store {
