@@ -55,6 +55,8 @@ var (
 		"Zones brought up to date, by whether there was a new version.", []string{"result"}, nil)
 	descRefreshFailures = prometheus.NewDesc("nullspfd_refresh_failures_total",
 		"Primaries that could not bring a zone up to date, by reason.", []string{"reason"}, nil)
+	descOutside = prometheus.NewDesc("nullspfd_outside_records_total",
+		"Records that primaries sent and that were left out, because they are not in the zone.", nil, nil)
 	descRefreshing = prometheus.NewDesc("nullspfd_refreshes",
 		"Zones that are being brought up to date, and that wait for it.", []string{"state"}, nil)
 	descNotified = prometheus.NewDesc("nullspfd_notifies_received_total",
@@ -92,7 +94,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 		descReceived, descAnswered, descDropped, descSendErrors, descSocketDrops,
 		descTracked, descStored, descLost, descConnections, descOver,
 		descReloads, descConfigGood, descZones, descTransfersOut, descNotifies,
-		descSecondaryZones, descRefreshes, descRefreshFailures, descRefreshing, descNotified,
+		descSecondaryZones, descRefreshes, descRefreshFailures, descOutside, descRefreshing, descNotified,
 		descStoreErrors, descUnsaved, descCatalogErrors,
 		descSuppressed, descBuild,
 	} {
@@ -160,6 +162,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	for reason, n := range in.Failed {
 		counter(descRefreshFailures, n, xfr.Reason(reason).String())
 	}
+	counter(descOutside, in.Outside)
 	gauge(descRefreshing, float64(in.Running), "running")
 	gauge(descRefreshing, float64(in.Waiting), "waiting")
 	counter(descNotified, in.NotifyAccepted, "accepted")

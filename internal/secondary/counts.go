@@ -10,6 +10,7 @@ import (
 // counts count what happens.
 type counts struct {
 	transferred, unchanged        atomic.Uint64
+	outside                       atomic.Uint64
 	failures                      [xfr.NumReasons]atomic.Uint64
 	notifyAccepted, notifyRefused atomic.Uint64
 	storeErrors, catalogErrors    atomic.Uint64

@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/serial"
 	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
@@ -78,6 +79,8 @@ type fakePrimary struct {
 	asked, whole []wire.Name
 	most, now    int
 	delay        time.Duration
+	// outside is the number of records that are not in a zone.
+	outside int
 }
 
 func (p *fakePrimary) set(zones ...*zonestore.Zone) {
@@ -103,7 +106,8 @@ func (p *fakePrimary) count() int {
 	return len(p.asked)
 }
 
-func (p *fakePrimary) Refresh(_ context.Context, zone wire.Name, have *zonestore.Zone) (*zonestore.Zone, error) {
+func (p *fakePrimary) Refresh(_ context.Context, w xfr.Want) (xfr.Got, error) {
+	zone, have := w.Zone, w.Have
 	p.mu.Lock()
 	p.asked = append(p.asked, zone)
 	if have == nil {
@@ -117,15 +121,20 @@ func (p *fakePrimary) Refresh(_ context.Context, zone wire.Name, have *zonestore
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now--
+	fault := func(r xfr.Reason, text string) (xfr.Got, error) {
+		return xfr.Got{}, &xfr.TransferError{Zone: zone, Reason: r, Err: errors.New(text)}
+	}
 	switch {
 	case down:
-		return nil, &xfr.TransferError{Zone: zone, Reason: xfr.ReasonConnect, Err: errors.New("connection refused")}
+		return fault(xfr.ReasonConnect, "connection refused")
 	case z == nil:
-		return nil, &xfr.TransferError{Zone: zone, Reason: xfr.ReasonRefused, Err: errors.New("REFUSED")}
+		return fault(xfr.ReasonRefused, "REFUSED")
 	case have != nil && z.Serial() == have.Serial():
-		return have, nil
+		return xfr.Got{Zone: have}, nil
+	case have != nil && !w.Any && !serial.Greater(z.Serial(), have.Serial()):
+		return fault(xfr.ReasonBackwards, "older")
 	}
-	return z, nil
+	return xfr.Got{Zone: z, Outside: p.outside, Example: "x.other. TXT"}, nil
 }
 
 func (p *fakePrimary) Close() {}

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/wire"
+	"nullspf/internal/xfr"
 	"nullspf/internal/zonestore"
 )
 
@@ -26,6 +27,7 @@ const (
 	logExpired
 	logNotSaved
 	logTransferred
+	logOutside
 
 	numLogKinds
 )
@@ -35,6 +37,7 @@ var logSummaries = [numLogKinds]string{
 	"further zones have expired",
 	"further zones could not be written to the disk",
 	"further zones transferred",
+	"further zones were sent with records that are not in them",
 }
 
 // groupLog writes what happens to the zones of a group, one line each, but no
@@ -118,6 +121,13 @@ func (l *groupLog) transferred(name wire.Name, old, z *zonestore.Zone, from neti
 		line = line.Uint32("from", old.Serial())
 	}
 	line.Msg("zone transferred")
+}
+
+func (l *groupLog) outside(name wire.Name, got *xfr.Got, from netip.AddrPort, now instant) {
+	if l.allow(logOutside, nil, now) {
+		l.log.Warn().Stringer("zone", name).Stringer("primary", from).Int("records", got.Outside).Str("first", got.Example).
+			Msg("records that are not in the zone were left out")
+	}
 }
 
 func (l *groupLog) unreachable(primary netip.AddrPort, waiting int, err error) {

@@ -7,18 +7,15 @@ import (
 	"slices"
 	"time"
 
-	"nullspf/internal/wire"
 	"nullspf/internal/xfr"
-	"nullspf/internal/zonestore"
 )
 
 // Refresher brings zones of one primary up to date; [xfr.Client] is one. It is
 // used by many goroutines at once.
 type Refresher interface {
-	// Refresh returns the version that the primary has: have itself when it has
-	// none that is newer. With nil it transfers the zone whole. Errors are a
-	// [*xfr.TransferError].
-	Refresh(ctx context.Context, zone wire.Name, have *zonestore.Zone) (*zonestore.Zone, error)
+	// Refresh returns the version that the primary has: the one at hand when it
+	// has none that is newer. Errors are a [*xfr.TransferError].
+	Refresh(ctx context.Context, w xfr.Want) (xfr.Got, error)
 	Close()
 }
 
@@ -109,6 +106,20 @@ func (p *primaries) order(last int, now instant) (order []int) {
 		}
 	}
 	return order
+}
+
+// claim reports whether a primary is to be asked beside another that has
+// answered. One that has not answered lately is left to one zone at a time.
+func (p *primaries) claim(i int, now instant) bool {
+	r := &p.reach[i]
+	switch {
+	case r.failures == 0:
+		return true
+	case r.until > now:
+		return false
+	}
+	r.until = now.add(lastPause)
+	return true
 }
 
 // find returns the number of the primary with an address that signs with a key,

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"nullspf/internal/zonestore"
+	"nullspf/internal/xfr"
 )
 
 // refresher does the jobs of a schedule.
@@ -40,12 +40,20 @@ func (r *refresher) work(ctx context.Context, g *group) {
 	}
 }
 
+// mostAsked is the number of primaries that are asked for one refresh, when one
+// of them has answered: the newest of their versions is taken.
+const mostAsked = 4
+
 // refresh asks primaries in turn for a newer version of a zone.
 func (r *refresher) refresh(ctx context.Context, j job) {
 	var failures []error
-	for _, i := range j.order {
-		got, err := j.group.primaries.clients[i].Refresh(ctx, j.zone.name, j.base)
-		if err == nil && got == nil {
+	answered := false
+	for n, i := range j.order {
+		if answered && (n >= mostAsked || !r.claim(j.group, i)) {
+			continue
+		}
+		got, err := j.group.primaries.clients[i].Refresh(ctx, xfr.Want{Zone: j.zone.name, Have: j.base, Any: j.any})
+		if err == nil && got.Zone == nil {
 			err = errors.New("the primary has sent nothing")
 		}
 		now := r.clock.now()
@@ -54,14 +62,39 @@ func (r *refresher) refresh(ctx context.Context, j job) {
 			break
 		}
 		r.tried(j.group, i, err, now)
-		if err == nil {
-			r.succeed(j, i, got, now)
-			return
+		switch {
+		case err == nil && answered && got.Zone == j.base:
+			// It has no newer version than the one before.
+		case err == nil:
+			if !r.succeed(&j, i, &got, now) {
+				r.end(j)
+				return
+			}
+			answered = true
+		case answered && behind(err):
+		default:
+			r.counts.failed(err)
+			failures = append(failures, err)
 		}
-		r.counts.failed(err)
-		failures = append(failures, err)
 	}
-	r.fail(ctx, j, errors.Join(failures...), r.clock.now())
+	if !answered {
+		r.fail(ctx, j, errors.Join(failures...), r.clock.now())
+	}
+	r.end(j)
+}
+
+// behind reports whether a primary has an older version than ours, which is no
+// failure where another has a newer one.
+func behind(err error) bool {
+	var t *xfr.TransferError
+	return errors.As(err, &t) && t.Reason == xfr.ReasonBackwards
+}
+
+// claim reports whether a primary is to be asked beside another.
+func (r *refresher) claim(g *group, primary int) bool {
+	r.schedule.mu.Lock()
+	defer r.schedule.mu.Unlock()
+	return g.primaries.claim(primary, r.clock.now())
 }
 
 // tried notes whether a primary could be reached.
@@ -73,41 +106,37 @@ func (r *refresher) tried(g *group, primary int, err error, now instant) {
 	}
 }
 
-// succeed serves and keeps the version that a primary has sent.
-func (r *refresher) succeed(j job, primary int, got *zonestore.Zone, now instant) {
+// succeed serves and keeps the version that a primary has sent, from which the
+// job goes on. It returns false when the zone was removed or reset meanwhile.
+func (r *refresher) succeed(j *job, primary int, got *xfr.Got, now instant) bool {
 	s, z := r.schedule, j.zone
 	s.mu.Lock()
 	if z.removed || j.base != nil && z.have != j.base {
-		// It was removed or reset meanwhile.
-		s.release(z)
 		s.mu.Unlock()
-		return
+		return false
 	}
 	before := z.have
-	changed := z.renew(got, primary, now, r.bounds)
-	relisted := z.isCatalog && changed
+	changed := z.renew(got.Zone, primary, now, r.bounds)
 	s.mu.Unlock()
 
-	fresh := got != j.base
-	r.keeper.keep(z, got, now, fresh)
+	fresh := got.Zone != j.base
+	r.keeper.keep(z, got.Zone, now, fresh)
 	if fresh {
 		r.counts.transferred.Add(1)
-		j.group.log.transferred(z.name, before, got, j.group.Primaries[primary].Addr, now)
+		j.group.log.transferred(z.name, before, got.Zone, j.group.Primaries[primary].Addr, now)
 		r.transferred(z)
 	} else {
 		r.counts.unchanged.Add(1)
 	}
-	s.mu.Lock()
-	s.release(z)
-	removed := z.removed
-	s.mu.Unlock()
-	if removed {
-		r.keeper.forget(z.group.store, z.name)
-		return
+	if got.Outside > 0 {
+		r.counts.outside.Add(uint64(got.Outside))
+		j.group.log.outside(z.name, got, j.group.Primaries[primary].Addr, now)
 	}
-	if relisted {
+	if z.isCatalog && changed {
 		r.relist()
 	}
+	j.base, j.any = got.Zone, false
+	return true
 }
 
 // fail schedules another try.
@@ -119,5 +148,16 @@ func (r *refresher) fail(ctx context.Context, j job, problem error, now instant)
 		z.fail(problem, now, r.bounds)
 		j.group.log.failed(z, problem, now)
 	}
+}
+
+// end gives the zone of a job back.
+func (r *refresher) end(j job) {
+	s, z := r.schedule, j.zone
+	s.mu.Lock()
 	s.release(z)
+	removed := z.removed
+	s.mu.Unlock()
+	if removed {
+		r.keeper.forget(z.group.store, z.name)
+	}
 }

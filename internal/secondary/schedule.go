@@ -183,8 +183,10 @@ type job struct {
 	group *group
 	zone  *zone
 	// base is the version from which changes are asked for; nil is the whole
-	// zone.
+	// zone. any: a version with a smaller serial number will do, because base has
+	// expired.
 	base *zonestore.Zone
+	any  bool
 	// order has the numbers of the primaries to be asked.
 	order []int
 }
@@ -201,7 +203,7 @@ func (s *schedule) take(g *group, now instant) (j job, ok bool) {
 	}
 	z.running, z.again = true, false
 	s.watch(z)
-	return job{g, z, z.base(), g.primaries.order(int(z.primary), now)}, true
+	return job{g, z, z.base(), z.expired, g.primaries.order(int(z.primary), now)}, true
 }
 
 // borrow takes a zone that no worker has, so that none does. It returns what is

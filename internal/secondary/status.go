@@ -66,6 +66,8 @@ type Status struct {
 	Waiting, Running int
 	// Transferred are new versions, Unchanged refreshes without one.
 	Transferred, Unchanged uint64
+	// Outside are records that primaries sent and that are not in their zone.
+	Outside uint64
 	// Failed are failures by [xfr.Reason].
 	Failed                        [xfr.NumReasons]uint64
 	NotifyAccepted, NotifyRefused uint64
@@ -78,7 +80,7 @@ type Status struct {
 func (e *Engine) Status() Status {
 	c := &e.counts
 	t := Status{
-		Transferred: c.transferred.Load(), Unchanged: c.unchanged.Load(),
+		Transferred: c.transferred.Load(), Unchanged: c.unchanged.Load(), Outside: c.outside.Load(),
 		NotifyAccepted: c.notifyAccepted.Load(), NotifyRefused: c.notifyRefused.Load(),
 		StoreErrors: c.storeErrors.Load(), CatalogErrors: c.catalogErrors.Load(),
 	}

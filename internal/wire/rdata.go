@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/ascii"
 )
 
 // A layout says what RDATA of a type is made of, a letter a field:
@@ -111,6 +113,45 @@ func readData(msg []byte, at int, rrtype uint16) ([]byte, error) {
 		return nil, fmt.Errorf("%w: data of %d octets", ErrRecord, len(out))
 	}
 	return out, nil
+}
+
+// FoldData returns well-formed uncompressed data with its names in lower case:
+// records whose data is the same then are the same (RFC 4343). The string comes
+// back itself when nothing changes.
+func FoldData(rrtype uint16, data string) string {
+	layout := layouts[rrtype]
+	var folded []byte
+	at := 0
+	for i := range len(layout) {
+		switch c := layout[i]; c {
+		case 'n', 'N':
+			for at < len(data) && data[at] != 0 {
+				end := min(at+1+int(data[at]), len(data))
+				for at++; at < end; at++ {
+					if l := ascii.Lower(data[at]); l != data[at] {
+						if folded == nil {
+							folded = []byte(data)
+						}
+						folded[at] = l
+					}
+				}
+			}
+			at++
+		case '1', '2', '4':
+			at += int(c - '0')
+		case 's':
+			if at >= len(data) {
+				return data
+			}
+			at += 1 + int(data[at])
+		default: // A, S and *: no name follows
+			at = len(data)
+		}
+	}
+	if folded == nil {
+		return data
+	}
+	return string(folded)
 }
 
 // CompressibleNames returns, for the types whose data may be compressed in

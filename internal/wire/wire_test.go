@@ -249,3 +249,46 @@ func FuzzReadRecord(f *testing.F) {
 		}
 	})
 }
+
+// TestFoldData: names in data lose their case, and nothing else changes.
+func TestFoldData(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{"a NS NS1.Example.", "a NS ns1.example."},
+		{"a MX 16705 MX.Example.", "a MX 16705 mx.example."}, // 0x4141: AA
+		{"a SOA NS. H.A. 1094795585 2 3 4 5", "a SOA ns. h.a. 1094795585 2 3 4 5"},
+		{"a SRV 16705 16705 16705 T.Example.", "a SRV 16705 16705 16705 t.example."},
+		{`a NAPTR 1 2 "U" "SIP" "!A!B!" R.Example.`, `a NAPTR 1 2 "U" "SIP" "!A!B!" r.example.`},
+		{`a CNAME X\000Y.Example.`, `a CNAME x\000y.example.`},
+		{`a TXT "Big Text"`, `a TXT "Big Text"`},
+		{"a A 65.66.67.68", "a A 65.66.67.68"},
+		{"a RRSIG A 8 2 60 20300101000000 20200101000000 16705 Example. QUJD", "a RRSIG A 8 2 60 20300101000000 20200101000000 16705 example. QUJD"},
+		{"a HTTPS 1 Svc.Example. alpn=H2", "a HTTPS 1 svc.example. alpn=H2"},
+		{`a TYPE65280 \# 3 414243`, `a TYPE65280 \# 3 414243`},
+	} {
+		rr, err := dns.NewRR(c.line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := FromRR(rr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := dns.NewRR(c.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := FromRR(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := FoldData(r.Type, string(r.Data)); got != string(w.Data) || FoldData(r.Type, got) != got {
+			t.Errorf("%s: %q, want %q", c.line, got, w.Data)
+		}
+	}
+	// What is not well-formed is no reason to panic.
+	for rrtype := range uint16(70) {
+		for _, data := range []string{"", "\x3f", "\x01A", "\x00\x01\x3fA", strings.Repeat("\xff", 9)} {
+			FoldData(rrtype, data)
+		}
+	}
+}

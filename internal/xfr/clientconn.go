@@ -34,14 +34,14 @@ type clientConn struct {
 var errStale = errors.New("the connection was closed")
 
 // exchange sends a request and hands the messages of the answer to a function,
-// until that returns true.
-func (c *Client) exchange(ctx context.Context, zone wire.Name, qtype uint16, have *zonestore.Zone, take func(*message) (bool, error)) error {
+// until that returns true. Each has the time that patience returns before it.
+func (c *Client) exchange(ctx context.Context, zone wire.Name, qtype uint16, have *zonestore.Zone, take func(*message) (bool, error), patience func() time.Duration) error {
 	for {
 		conn, err := c.connection(ctx)
 		if err != nil {
 			return err
 		}
-		err = c.ask(ctx, conn, zone, qtype, have, take)
+		err = c.ask(ctx, conn, zone, qtype, have, take, patience)
 		if err == nil {
 			c.release(conn)
 			return nil
@@ -119,7 +119,7 @@ type clientMemory struct{ buf [2 + maxMessage]byte }
 var clientMemories = sync.Pool{New: func() any { return new(clientMemory) }}
 
 // ask sends a request over a connection and reads the answer.
-func (c *Client) ask(ctx context.Context, conn *clientConn, zone wire.Name, qtype uint16, have *zonestore.Zone, take func(*message) (bool, error)) error {
+func (c *Client) ask(ctx context.Context, conn *clientConn, zone wire.Name, qtype uint16, have *zonestore.Zone, take func(*message) (bool, error), patience func() time.Duration) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	memory := clientMemories.Get().(*clientMemory)
@@ -133,14 +133,14 @@ func (c *Client) ask(ctx context.Context, conn *clientConn, zone wire.Name, qtyp
 		v = newVerifier(k, mac)
 	}
 	binary.BigEndian.PutUint16(request, uint16(len(request)-2))
-	if err := c.extend(ctx, conn); err != nil {
+	if err := conn.extend(ctx, patience()); err != nil {
 		return err
 	}
 	if _, err := conn.Write(request); err != nil {
 		return conn.fault(ctx, err, true)
 	}
 	for first := true; ; first = false {
-		msg, err := c.read(ctx, conn, memory, first)
+		msg, err := conn.read(ctx, memory, first, patience())
 		if err != nil {
 			return err
 		}
@@ -198,8 +198,8 @@ func appendRequest(dst []byte, id uint16, zone wire.Name, qtype uint16, have *zo
 }
 
 // extend gives the primary time for the next message.
-func (c *Client) extend(ctx context.Context, conn *clientConn) error {
-	if err := conn.SetDeadline(time.Now().Add(c.limits.Idle)); err != nil {
+func (conn *clientConn) extend(ctx context.Context, patience time.Duration) error {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return fault(ReasonConnect, "%v", err)
 	}
 	if ctx.Err() != nil {
@@ -209,8 +209,8 @@ func (c *Client) extend(ctx context.Context, conn *clientConn) error {
 }
 
 // read reads a message.
-func (c *Client) read(ctx context.Context, conn *clientConn, memory *clientMemory, first bool) ([]byte, error) {
-	if err := c.extend(ctx, conn); err != nil {
+func (conn *clientConn) read(ctx context.Context, memory *clientMemory, first bool, patience time.Duration) ([]byte, error) {
+	if err := conn.extend(ctx, patience); err != nil {
 		return nil, err
 	}
 	if _, err := io.ReadFull(conn.reader, memory.buf[:2]); err != nil {

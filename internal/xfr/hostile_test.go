@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +52,12 @@ func recordOf(t testing.TB, line string) wire.Record {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// refresh brings the zone example up to date.
+func refresh(t *testing.T, c *Client, have *zonestore.Zone) (*zonestore.Zone, error) {
+	got, err := c.Refresh(t.Context(), Want{Zone: "\x07example\x00", Have: have})
+	return got.Zone, err
 }
 
 func soaLine(serial uint32) string { return fmt.Sprintf("@ SOA ns. h. %d 2 3 4 5", serial) }
@@ -277,7 +284,8 @@ func TestHostilePrimary(t *testing.T) {
 		"no SOA first":                {sent(nsLine, soaLine(1)), ReasonFormat, false},
 		"a SOA of another name":       {sent(strings.Replace(soaLine(1), "@", "sub", 1), nsLine), ReasonScope, false},
 		"a SOA of the zone above":     {sent(strings.Replace(soaLine(1), "@", ".", 1)), ReasonScope, false},
-		"records of another zone":     {sent(soaLine(1), nsLine, "www.other.test. A 192.0.2.1", soaLine(1)), ReasonScope, false},
+		"records of another zone":     {sent(soaLine(1), nsLine, "www.other.test. A 192.0.2.1", soaLine(1)), NumReasons, false},
+		"a last SOA in other case":    {sent(soaLine(1), nsLine, "@ SOA NS. H. 1 2 3 4 5"), NumReasons, false},
 		"another last SOA":            {sent(soaLine(1), nsLine, soaLine(2)), ReasonIncomplete, false},
 		"records behind the last SOA": {sent(soaLine(1), nsLine, soaLine(1), "a TXT b"), ReasonFormat, false},
 		"another class":               {sent(soaLine(1), nsLine, "a CH TXT b", soaLine(1)), ReasonFormat, false},
@@ -304,7 +312,7 @@ func TestHostilePrimary(t *testing.T) {
 			client := NewClient(Primary{Addr: at}, testLimits, 1)
 			defer client.Close()
 			start := time.Now()
-			z, err := client.Refresh(t.Context(), "\x07example\x00", nil)
+			z, err := refresh(t, client, nil)
 			if took := time.Since(start); took > 10*time.Second || !c.slow && took > 5*time.Second {
 				t.Errorf("it took %v", took)
 			}
@@ -363,13 +371,13 @@ func TestRefreshIncremental(t *testing.T) {
 		"leads elsewhere":           {3, []string{soaLine(3), soaLine(1), "b TXT b", soaLine(2), "c TXT c", soaLine(3)}, whole, want, NumReasons, "SOA IXFR AXFR"},
 		"leads backwards":           {3, []string{soaLine(3), soaLine(1), soaLine(0), soaLine(0), soaLine(3), soaLine(3)}, whole, want, NumReasons, "SOA IXFR AXFR"},
 		"removes the last NS":       {3, []string{soaLine(3), soaLine(1), nsLine, soaLine(3), soaLine(3)}, whole, want, NumReasons, "SOA IXFR AXFR"},
-		"both fail":                 {3, []string{soaLine(3)}, []string{soaLine(3), "x.other. TXT x"}, "", ReasonScope, "SOA IXFR AXFR"},
+		"both fail":                 {3, []string{soaLine(3)}, []string{soaLine(3), soaLine(4)}, "", ReasonIncomplete, "SOA IXFR AXFR"},
 		"whole, but older":          {3, []string{soaLine(3)}, []string{soaLine(1), nsLine, soaLine(1)}, "", ReasonBackwards, "SOA IXFR AXFR"},
-		"out of the zone":           {3, []string{soaLine(3), soaLine(1), soaLine(3), "x.other. TXT x", soaLine(3)}, nil, "", ReasonScope, "SOA IXFR"},
-		"cut off":                   {3, []string{soaLine(3), soaLine(1), "b TXT b"}, nil, "", ReasonIdle, "SOA IXFR"},
+		"out of the zone":           {3, []string{soaLine(3), soaLine(1), "b TXT b", "y.other. TXT y", soaLine(3), "x.other. TXT x", "c TXT c", "d TXT d", soaLine(3)}, nil, want, NumReasons, "SOA IXFR"},
+		"cut off":                   {3, []string{soaLine(3), soaLine(1), "b TXT b"}, whole, want, NumReasons, "SOA IXFR AXFR"},
 		"older":                     {0, nil, nil, "", ReasonBackwards, "SOA"},
 		"2^31 apart":                {1 + 1<<31, nil, nil, "", ReasonBackwards, "SOA"},
-		"older IXFR":                {3, []string{soaLine(0)}, nil, "", ReasonBackwards, "SOA IXFR"},
+		"older IXFR":                {3, []string{soaLine(0)}, whole, want, NumReasons, "SOA IXFR AXFR"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, at := startHostile(t, func(q *asked) bool {
@@ -383,7 +391,7 @@ func TestRefreshIncremental(t *testing.T) {
 			})
 			client := NewClient(Primary{Addr: at}, testLimits, 1)
 			defer client.Close()
-			z, err := client.Refresh(t.Context(), "\x07example\x00", have)
+			z, err := refresh(t, client, have)
 			if got := strings.Join(p.types, " "); got != c.types {
 				t.Errorf("asked %s, want %s", got, c.types)
 			}
@@ -407,6 +415,157 @@ func TestRefreshIncremental(t *testing.T) {
 	}
 }
 
+// TestIXFRFails: however IXFR fails, the zone comes by AXFR at once, and a
+// primary that cannot do IXFR is not asked for it again soon.
+func TestIXFRFails(t *testing.T) {
+	lines := func(serial uint32) []string { return []string{soaLine(serial), nsLine, soaLine(serial)} }
+	for name, c := range map[string]struct {
+		ixfr func(q *asked) bool
+		// remembered: the second refresh asks for AXFR alone.
+		remembered bool
+	}{
+		"closes":     {func(*asked) bool { return false }, true},
+		"is silent":  {func(q *asked) bool { return q.stall() }, true},
+		"sends half": {func(q *asked) bool { q.send(q.answer(t, soaLine(3), soaLine(1))); return false }, true},
+		"stops in the middle": {func(q *asked) bool {
+			return q.send(q.answer(t, soaLine(3), soaLine(1))) && q.stall()
+		}, true},
+		"NOTIMP":       {func(q *asked) bool { return q.send(edited(q.answer(t), 3, dns.RcodeNotImplemented)) }, true},
+		"REFUSED":      {func(q *asked) bool { return q.send(edited(q.answer(t), 3, dns.RcodeRefused)) }, true},
+		"does not fit": {func(q *asked) bool { return q.send(q.answer(t, soaLine(3), soaLine(0), soaLine(3), soaLine(3))) }, false},
+		"makes no zone": {func(q *asked) bool {
+			return q.send(q.answer(t, soaLine(3), soaLine(1), nsLine, soaLine(3), soaLine(3)))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var serial atomic.Uint32
+			serial.Store(3)
+			p, at := startHostile(t, func(q *asked) bool {
+				switch q.qtype {
+				case dns.TypeSOA:
+					return q.send(q.answer(t, soaLine(serial.Load())))
+				case dns.TypeIXFR:
+					return c.ixfr(q)
+				}
+				return q.send(q.answer(t, lines(serial.Load())...))
+			})
+			client := NewClient(Primary{Addr: at}, testLimits, 1)
+			defer client.Close()
+			z, err := refresh(t, client, zoneOf(t, soaLine(1), nsLine))
+			if err != nil || z.Serial() != 3 {
+				t.Fatalf("%v, %v", z, err)
+			}
+			serial.Store(5)
+			if z, err = refresh(t, client, z); err != nil || z.Serial() != 5 {
+				t.Fatalf("%v, %v", z, err)
+			}
+			want := "SOA IXFR AXFR SOA IXFR AXFR"
+			if c.remembered {
+				want = "SOA IXFR AXFR SOA AXFR"
+			}
+			// A connection that was used before may have been closed for its age, so
+			// the request is repeated over a new one.
+			if got := strings.ReplaceAll(strings.Join(p.types, " "), "IXFR IXFR", "IXFR"); got != want {
+				t.Errorf("asked %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestSingleSOAFirst: PowerDNS sends the SOA record in a message of its own,
+// before the whole zone; others may do so before differences.
+func TestSingleSOAFirst(t *testing.T) {
+	for name, rest := range map[string][]string{
+		"whole zone":  {nsLine, "a TXT a", soaLine(3)},
+		"differences": {soaLine(1), soaLine(3), "a TXT a", soaLine(3)},
+	} {
+		p, at := startHostile(t, func(q *asked) bool {
+			if q.qtype == dns.TypeSOA {
+				return q.send(q.answer(t, soaLine(3)))
+			}
+			return q.send(q.answer(t, soaLine(3)), q.answer(t, rest...))
+		})
+		client := NewClient(Primary{Addr: at}, testLimits, 1)
+		z, err := refresh(t, client, zoneOf(t, soaLine(1), nsLine))
+		client.Close()
+		if want := textOf(t, zoneOf(t, soaLine(3), nsLine, "a TXT a")); err != nil || textOf(t, z) != want {
+			t.Errorf("%s: %v, %v", name, z, err)
+		}
+		if got := strings.Join(p.types, " "); got != "SOA IXFR" {
+			t.Errorf("%s: asked %s", name, got)
+		}
+	}
+}
+
+// TestNoDifferences: a primary that never has differences is not asked for them
+// for ever.
+func TestNoDifferences(t *testing.T) {
+	var serial atomic.Uint32
+	p, at := startHostile(t, func(q *asked) bool {
+		if q.qtype == dns.TypeAXFR {
+			return q.send(q.answer(t, soaLine(serial.Load()), nsLine, soaLine(serial.Load())))
+		}
+		return q.send(q.answer(t, soaLine(serial.Load())))
+	})
+	client := NewClient(Primary{Addr: at}, testLimits, 1)
+	defer client.Close()
+	z := zoneOf(t, soaLine(0), nsLine)
+	for i := range 2 + mostSingle {
+		serial.Add(1)
+		var err error
+		if z, err = refresh(t, client, z); err != nil || z.Serial() != serial.Load() {
+			t.Fatalf("%d: %v, %v", i, z, err)
+		}
+	}
+	if n := strings.Count(strings.Join(p.types, " "), "IXFR"); n != mostSingle {
+		t.Errorf("asked for differences %d times, want %d", n, mostSingle)
+	}
+}
+
+// TestAnySerial takes what the primary has although its serial number went
+// back.
+func TestAnySerial(t *testing.T) {
+	for name, c := range map[string]struct {
+		have, theirs uint32
+		types        string
+	}{
+		"older": {7, 3, "SOA AXFR"},
+		"same":  {7, 7, "SOA"},
+		"newer": {7, 8, "SOA IXFR"},
+	} {
+		p, at := startHostile(t, func(q *asked) bool {
+			switch q.qtype {
+			case dns.TypeSOA:
+				return q.send(q.answer(t, soaLine(c.theirs)))
+			}
+			return q.send(q.answer(t, soaLine(c.theirs), nsLine, soaLine(c.theirs)))
+		})
+		client := NewClient(Primary{Addr: at}, testLimits, 1)
+		got, err := client.Refresh(t.Context(), Want{Zone: "\x07example\x00", Have: zoneOf(t, soaLine(c.have), nsLine), Any: true})
+		client.Close()
+		if err != nil || got.Zone.Serial() != c.theirs {
+			t.Errorf("%s: %v, %v", name, got.Zone, err)
+		}
+		if got := strings.Join(p.types, " "); got != c.types {
+			t.Errorf("%s: asked %s, want %s", name, got, c.types)
+		}
+	}
+}
+
+// TestOutsideIsCounted: records that are not in the zone are left out, and said.
+func TestOutsideIsCounted(t *testing.T) {
+	_, at := startHostile(t, func(q *asked) bool {
+		return q.send(q.answer(t, soaLine(1), "x.other. TXT x", nsLine, "y.other. A 192.0.2.1", soaLine(1)))
+	})
+	client := NewClient(Primary{Addr: at}, testLimits, 1)
+	defer client.Close()
+	got, err := client.Refresh(t.Context(), Want{Zone: "\x07example\x00"})
+	if err != nil || got.Outside != 2 || got.Example != "x.other. TXT" || got.Zone.Count() != 2 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // TestConnectionsAreReused transfers many zones over few connections, also when
 // the primary closes them in between.
 func TestConnectionsAreReused(t *testing.T) {
@@ -425,7 +584,7 @@ func TestConnectionsAreReused(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				for range 25 {
-					if _, err := client.Refresh(t.Context(), "\x07example\x00", nil); err != nil {
+					if _, err := refresh(t, client, nil); err != nil {
 						t.Error(err)
 					}
 				}
@@ -480,7 +639,7 @@ func TestSignedTransfers(t *testing.T) {
 			})
 			client := NewClient(Primary{Addr: at, Key: k}, testLimits, 1)
 			defer client.Close()
-			z, err := client.Refresh(t.Context(), "\x07example\x00", nil)
+			z, err := refresh(t, client, nil)
 			var e *TransferError
 			if c.want == NumReasons && err != nil || c.want != NumReasons && (!errors.As(err, &e) || e.Reason != c.want) {
 				t.Errorf("%v, %v; want reason %s", z, err, c.want)
@@ -581,7 +740,7 @@ func TestLimitsOfDifferences(t *testing.T) {
 			return q.send(edited(q.answer(t), 3, dns.RcodeRefused))
 		})
 		client := NewClient(Primary{Addr: at}, testLimits, 1)
-		next, err := client.Refresh(t.Context(), "\x07example\x00", z)
+		next, err := refresh(t, client, z)
 		client.Close()
 		if err == nil {
 			if z = next; z.Count() > testLimits.Records {
@@ -610,7 +769,7 @@ func TestLimitsOfDifferences(t *testing.T) {
 	})
 	client := NewClient(Primary{Addr: at}, testLimits, 1)
 	defer client.Close()
-	if next, err := client.Refresh(t.Context(), "\x07example\x00", z); err != nil || next.Serial() != 9 || next.Count() != 2 {
+	if next, err := refresh(t, client, z); err != nil || next.Serial() != 9 || next.Count() != 2 {
 		t.Errorf("differences that are longer than the zone: %v, %v", next, err)
 	}
 }

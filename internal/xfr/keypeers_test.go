@@ -113,12 +113,13 @@ func TestKeysOfPrimaries(t *testing.T) {
 					}
 					client := NewClient(Primary{Addr: at, Key: key}, DefaultLimits, 2)
 					client.now = func() time.Time { return time.Now().Add(c.clock) }
-					z, err := client.Refresh(t.Context(), zone, nil)
+					got, err := client.Refresh(t.Context(), Want{Zone: zone})
+					z := got.Zone
 					if c.ok {
 						if err != nil || z.Serial() != 7 || z.Count() != 3 {
 							t.Errorf("%s: %v, %v", name, z, err)
-						} else if again, err := client.Refresh(t.Context(), zone, z); again != z {
-							t.Errorf("%s: again: %v, %v", name, again, err)
+						} else if again, err := client.Refresh(t.Context(), Want{Zone: zone, Have: z}); again.Zone != z {
+							t.Errorf("%s: again: %v, %v", name, again.Zone, err)
 						}
 					} else {
 						var e *TransferError

@@ -27,7 +27,8 @@ const (
 	ReasonFormat
 	// ReasonQuestion: the answer has another ID or question.
 	ReasonQuestion
-	// ReasonScope: a record is out of the zone.
+	// ReasonScope: a SOA record of another zone. Other records that are not in the
+	// zone are left out.
 	ReasonScope
 	// ReasonIncomplete: the stream ends before the last SOA record.
 	ReasonIncomplete

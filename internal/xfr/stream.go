@@ -2,7 +2,6 @@ package xfr
 
 import (
 	"encoding/binary"
-	"errors"
 
 	"github.com/miekg/dns"
 
@@ -106,13 +105,19 @@ type stream struct {
 	records int
 	octets  int64
 	builder *zonestore.Builder
-	// first is the SOA record of the new version, last its serial number.
+	// first is the SOA record of the new version, soa its data, last its serial
+	// number.
 	first wire.Record
+	soa   wire.SOA
 	last  uint32
 	// current is the serial number of the version that differences have made.
 	current uint32
 	// same: the primary has the version that we have.
 	same bool
+	// outside counts records that are not in the zone, of which example is the
+	// first.
+	outside int
+	example string
 }
 
 func newStream(zone wire.Name, have *zonestore.Zone, l Limits) *stream {
@@ -129,32 +134,40 @@ func (s *stream) message(m *message) (done bool, err error) {
 			return false, err
 		}
 	}
-	// A single SOA record: there is nothing newer, or no differences.
+	// A single SOA record: there is nothing newer. If it is newer itself, it is a
+	// beginning, and the rest follows in other messages, as PowerDNS sends it.
 	if s.have != nil && s.state == streamKind {
 		switch {
 		case s.last == s.have.Serial():
 			s.same, s.state = true, streamEnd
 		case !serial.Greater(s.last, s.have.Serial()):
 			return false, fault(ReasonBackwards, "the primary has serial number %d, which is before ours, %d", s.last, s.have.Serial())
-		default:
-			return false, fault(ReasonIXFR, "the primary has no differences")
 		}
 	}
 	return s.state == streamEnd, nil
 }
+
+// single reports whether a newer SOA record in answer to IXFR is all that has
+// come.
+func (s *stream) single() bool { return s.have != nil && s.state == streamKind }
 
 // record takes a record.
 func (s *stream) record(r *wire.Record) error {
 	if err := s.count(r); err != nil {
 		return err
 	}
-	if !r.Name.Within(s.apex) {
-		return fault(ReasonScope, "%s %s is out of the zone", r.Name, wire.TypeString(r.Type))
+	soa := r.Type == dns.TypeSOA
+	if !soa && !r.Name.Within(s.apex) {
+		if s.outside++; s.outside == 1 {
+			s.example = r.Name.String() + " " + wire.TypeString(r.Type)
+		}
+		return nil
 	}
 	var number uint32
-	soa := r.Type == dns.TypeSOA
+	var parsed wire.SOA
 	if soa {
-		parsed, err := wire.ParseSOA(r.Data)
+		var err error
+		parsed, err = wire.ParseSOA(r.Data)
 		switch {
 		case err != nil:
 			return fault(ReasonFormat, "SOA record: %w", err)
@@ -168,7 +181,7 @@ func (s *stream) record(r *wire.Record) error {
 		if !soa {
 			return fault(ReasonFormat, "the answer begins with %s %s instead of the SOA record", r.Name, wire.TypeString(r.Type))
 		}
-		s.first, s.last = *r, number
+		s.first, s.soa, s.last = *r, parsed, number
 		s.state = streamKind
 		if s.have == nil {
 			return s.whole()
@@ -191,7 +204,7 @@ func (s *stream) record(r *wire.Record) error {
 		if !soa {
 			return s.add(r)
 		}
-		return s.end(r)
+		return s.end(&parsed)
 	case streamRemove:
 		if !soa {
 			return s.remove(r)
@@ -206,7 +219,7 @@ func (s *stream) record(r *wire.Record) error {
 		case !soa:
 			return s.add(r)
 		case s.current == s.last:
-			return s.end(r)
+			return s.end(&parsed)
 		case number != s.current:
 			return fault(ReasonIXFR, "differences begin at serial number %d, those before led to %d", number, s.current)
 		}
@@ -245,9 +258,10 @@ func (s *stream) whole() error {
 	return s.add(&s.first)
 }
 
-// end takes the last record, which is the first one again.
-func (s *stream) end(r *wire.Record) error {
-	if string(r.Data) != string(s.first.Data) {
+// end takes the last record, which is the first one again: names are compared
+// without regard to case (RFC 4343).
+func (s *stream) end(soa *wire.SOA) error {
+	if *soa != s.soa {
 		return fault(ReasonIncomplete, "the last SOA record is not the first one")
 	}
 	s.state = streamEnd
@@ -255,11 +269,7 @@ func (s *stream) end(r *wire.Record) error {
 }
 
 func (s *stream) add(r *wire.Record) error {
-	err := s.builder.Add(*r)
-	switch {
-	case errors.Is(err, zonestore.ErrOutOfZone):
-		return &TransferError{Reason: ReasonScope, Err: err}
-	case err != nil:
+	if err := s.builder.Add(*r); err != nil {
 		return &TransferError{Reason: ReasonFormat, Err: err}
 	}
 	return nil

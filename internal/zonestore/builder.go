@@ -39,11 +39,17 @@ type entry struct {
 	rrtype uint16
 	ttl    uint32
 	data   string
+	// key is data with its names in lower case: records that differ in nothing
+	// else are the same (RFC 4343).
+	key string
 }
 
 func (a *entry) compare(b *entry) int {
-	return cmp.Or(compareLabels(a.labels, b.labels), cmp.Compare(a.rrtype, b.rrtype), strings.Compare(a.data, b.data))
+	return cmp.Or(compareLabels(a.labels, b.labels), cmp.Compare(a.rrtype, b.rrtype), strings.Compare(a.key, b.key))
 }
+
+// id returns what identifies the record: neither TTL nor case.
+func (a *entry) id() entry { return entry{labels: a.labels, rrtype: a.rrtype, key: a.key} }
 
 // compareLabels compares names whose topmost label stands first, in canonical
 // order: label by label, a shorter label before a longer one that begins with
@@ -67,7 +73,7 @@ type Builder struct {
 	base *Zone
 	// removed are records of base, added others, by what identifies them.
 	removed map[entry]bool
-	added   map[entry]uint32
+	added   map[entry]entry
 	// entries are all records when there is no base.
 	entries []entry
 }
@@ -77,7 +83,7 @@ func NewBuilder(apex wire.Name) *Builder { return &Builder{apex: apex} }
 
 // Edit returns a builder that begins with the records of z.
 func Edit(z *Zone) *Builder {
-	return &Builder{apex: z.apex, base: z, removed: make(map[entry]bool), added: make(map[entry]uint32)}
+	return &Builder{apex: z.apex, base: z, removed: make(map[entry]bool), added: make(map[entry]entry)}
 }
 
 // entryOf checks a record and returns it as an entry.
@@ -92,6 +98,7 @@ func (b *Builder) entryOf(r *wire.Record) (e entry, err error) {
 	}
 	relative := r.Name[:len(r.Name)-len(b.apex)]
 	e = entry{labels: reverseLabels(string(relative)), rrtype: r.Type, ttl: r.TTL, data: string(r.Data)}
+	e.key = wire.FoldData(r.Type, e.data)
 	return e, nil
 }
 
@@ -123,20 +130,17 @@ func (b *Builder) Add(r wire.Record) error {
 		b.entries = append(b.entries, e)
 		return nil
 	}
-	ttl := e.ttl
-	e.ttl = 0
-	b.added[e] = ttl
+	b.added[e.id()] = e
 	return nil
 }
 
-// Remove removes a record; TTLs are not compared. The error wraps [ErrNotThere]
+// Remove removes a record; neither TTLs nor the case of names are compared. The error wraps [ErrNotThere]
 // when there is no such record.
 func (b *Builder) Remove(r wire.Record) error {
 	e, err := b.entryOf(&r)
 	if err != nil {
 		return err
 	}
-	e.ttl = 0
 	if b.base == nil {
 		i := slices.IndexFunc(b.entries, func(o entry) bool { return o.compare(&e) == 0 })
 		if i < 0 {
@@ -145,14 +149,15 @@ func (b *Builder) Remove(r wire.Record) error {
 		b.entries = slices.Delete(b.entries, i, i+1)
 		return nil
 	}
-	_, wasAdded := b.added[e]
-	inBase := b.base.holds(&e) && !b.removed[e]
+	id := e.id()
+	_, wasAdded := b.added[id]
+	inBase := b.base.holds(&e) && !b.removed[id]
 	if !wasAdded && !inBase {
 		return fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), ErrNotThere)
 	}
-	delete(b.added, e)
+	delete(b.added, id)
 	if inBase {
-		b.removed[e] = true
+		b.removed[id] = true
 	}
 	return nil
 }
@@ -173,7 +178,7 @@ func (z *Zone) holds(e *entry) bool {
 		for i := range s.count + s.sigs {
 			var data []byte
 			data, b = nextData(b)
-			if s.typeOf(i) == e.rrtype && string(data) == e.data {
+			if s.typeOf(i) == e.rrtype && (string(data) == e.data || len(data) == len(e.data) && wire.FoldData(e.rrtype, string(data)) == e.key) {
 				return true
 			}
 		}

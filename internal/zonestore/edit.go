@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/wire"
 )
 
 // piece is a node of an edited zone that differs from that of its base.
@@ -52,15 +54,15 @@ func (b *Builder) splice() (*Zone, error) {
 	return z, z.check()
 }
 
-// changed returns what was added and removed, in order, a list for each owner
-// name.
+// changed returns what identifies the records that were added and removed, in
+// order, a list for each owner name.
 func (b *Builder) changed() (owners [][]entry) {
 	all := make([]entry, 0, len(b.added)+len(b.removed))
-	for e := range b.removed {
-		all = append(all, e)
+	for id := range b.removed {
+		all = append(all, id)
 	}
-	for e := range b.added {
-		all = append(all, e)
+	for id := range b.added {
+		all = append(all, id)
 	}
 	slices.SortFunc(all, func(x, y entry) int { return compareLabels(x.labels, y.labels) })
 	for len(all) > 0 {
@@ -77,15 +79,13 @@ func (b *Builder) changed() (owners [][]entry) {
 // edited returns the records of a node, given the old ones and what changed.
 func (b *Builder) edited(old, changes []entry) (entries []entry) {
 	for _, e := range old {
-		key := e
-		key.ttl = 0
-		if _, again := b.added[key]; !again && !b.removed[key] {
+		id := e.id()
+		if _, again := b.added[id]; !again && !b.removed[id] {
 			entries = append(entries, e)
 		}
 	}
-	for _, e := range changes {
-		if ttl, ok := b.added[e]; ok {
-			e.ttl = ttl
+	for _, id := range changes {
+		if e, ok := b.added[id]; ok {
 			entries = append(entries, e)
 		}
 	}
@@ -129,7 +129,9 @@ func (z *Zone) entriesAt(at uint32) (entries []entry) {
 		for i := range s.count + s.sigs {
 			var data []byte
 			data, b = nextData(b)
-			entries = append(entries, entry{labels: labels, rrtype: s.typeOf(i), ttl: s.ttl, data: string(data)})
+			e := entry{labels: labels, rrtype: s.typeOf(i), ttl: s.ttl, data: string(data)}
+			e.key = wire.FoldData(e.rrtype, e.data)
+			entries = append(entries, e)
 		}
 	}
 	return entries

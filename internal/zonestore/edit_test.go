@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/miekg/dns"
 
 	"nullspf/internal/wire"
 )
@@ -63,5 +66,46 @@ func TestEditRandomZones(t *testing.T) {
 	}
 	if z, err := b.Build(); err == nil || z != nil {
 		t.Errorf("a zone without records: %v, %v", z, err)
+	}
+}
+
+// TestEditIgnoresCase: names in data are compared without regard to case (RFC
+// 4343), whatever case they are kept in.
+func TestEditIgnoresCase(t *testing.T) {
+	record := func(line string) wire.Record {
+		rr, err := dns.NewRR(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := wire.FromRR(rr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	const soa = "@ 60 SOA ns. h. 1 2 3 4 5\n"
+	b := Edit(parseZone(t, "example.", soa+"@ 60 NS NS1\n@ 60 NS ns2\n@ 60 MX 65 Mail\n@ 60 MX 97 mail\n"))
+	for _, line := range []string{"example. NS ns1.EXAMPLE.", "example. MX 65 mail.example."} {
+		if err := b.Remove(record(line)); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	if err := b.Add(record("example. 60 NS NS2.Example.")); err != nil {
+		t.Error(err)
+	}
+	got, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := WriteText(&text, got.Records); err != nil {
+		t.Fatal(err)
+	}
+	if got.Count() != 3 || !strings.Contains(text.String(), "NS2.Example.") || !strings.Contains(text.String(), "97 mail.example.") {
+		t.Errorf("%d records:\n%s", got.Count(), text.String())
+	}
+	// Of two that differ in nothing else, one is served.
+	if twice := parseZone(t, "example.", soa+"@ 60 NS NS\n@ 60 NS ns\n"); twice.Count() != 2 {
+		t.Errorf("%d records", twice.Count())
 	}
 }
