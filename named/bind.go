@@ -7,12 +7,12 @@ import (
 )
 
 // maxSigned is the greatest length of the name of a zone that BIND signs and
-// of the folder of its keys together. BIND has 255 octets for the path of a
-// key, with a NUL at its end.
+// of the directory of its keys together. BIND has 255 bytes for the path of a
+// key, including the NUL at its end.
 const maxSigned = 255 - len("/K.+013+12345.private") - 1
 
-// maxJournaled is the longest name of a zone for which BIND can make the name
-// of its journal: it does not load a zone without, although it writes none.
+// maxJournaled is the longest name of a zone for which BIND can form the name
+// of its journal: it does not load a zone without one, although it writes none.
 const maxJournaled = 255 - len(".zone.jnl")
 
 // bindTerms are the words that BIND renamed.
@@ -42,7 +42,7 @@ func (g *generator) bind() {
 
 func (g *generator) bindKey() string {
 	var t text
-	t.header("//", "The TSIG key of zone transfers, included by the other files of this folder.",
+	t.header("//", "The TSIG key for zone transfers, included by the other files in this directory.",
 		keyOwner("named"))
 	t.WriteString("key " + quote(string(g.TSIG.Name)) + " {\n\talgorithm " + g.TSIG.Algorithm + ";\n\tsecret " + quote(g.TSIG.Secret) + ";\n};\n")
 	return t.String()
@@ -50,11 +50,11 @@ func (g *generator) bindKey() string {
 
 // keyOwner is a line for the header of key files.
 func keyOwner(user string) string {
-	return "Only its owner can read it: that has to be the user as which " + user + " runs."
+	return "Its owner must be the user that " + user + " runs as; nobody else can read it."
 }
 
 // bindPrimary adds the configuration of a BIND primary. What all zones share
-// stands in lists at its start, so that the text of a zone is short.
+// is in lists at its start, so that the text of a zone is short.
 func (g *generator) bindPrimary() {
 	terms := g.bindTerms()
 	var t text
@@ -99,15 +99,16 @@ func (g *generator) bindPrimary() {
 }
 
 func (g *generator) bindPrimaryNotes() []string {
-	notes := []string{`Include it in named.conf, outside of any view:`, ``, `    include ` + quote(g.path("named/primary.conf")) + `;`}
+	notes := []string{`Include it in named.conf, outside any view:`, ``, `    include ` + quote(g.path("named/primary.conf")) + `;`}
 	notes = append(notes, g.bindDirectoryNote()...)
 	if g.DNSSEC {
 		notes = append(notes, ``,
-			`named signs the zones. It keeps the signed zones and their journals beside the`,
-			`zone files and its keys in another folder, and must be able to write to both:`, ``,
+			`named signs the zones. It keeps the signed zones and their journals next to the`,
+			`zone files, and its keys in a directory of their own. Both must be writable by`,
+			`named:`, ``,
 			`    `+g.path("zones"), `    `+g.keys(), ``,
 			`The serial numbers that it publishes are its own: at least those of the zone`,
-			`files, and one more each time that it signs.`)
+			`files, incremented each time it signs.`)
 	}
 	return notes
 }
@@ -116,8 +117,8 @@ func (g *generator) bindDirectoryNote() []string {
 	if !g.Relative {
 		return nil
 	}
-	return []string{``, `File names are relative to the output folder of nullspf, which must be the`,
-		`directory of options in named.conf.`}
+	return []string{``, `File names are relative to the output directory of nullspf, which must be the`,
+		`directory in the options of named.conf.`}
 }
 
 func (g *generator) bindIncludeKey(t *text) {
@@ -126,9 +127,9 @@ func (g *generator) bindIncludeKey(t *text) {
 	}
 }
 
-// bindTransferACL writes the list of who may fetch zones. Elements of a list
-// are alternatives, so that "address and key" needs the negation: whoever has
-// another address is refused, all others need the key.
+// bindTransferACL writes the list of clients that may transfer zones. Elements
+// of a list are alternatives, so that "address and key" needs the negation:
+// clients with another address are refused, all others need the key.
 func (g *generator) bindTransferACL(t *text) {
 	name := "nullspf-transfer"
 	if g.TSIG != nil {
@@ -163,7 +164,7 @@ func (g *generator) bindServers(t *text, servers []netip.AddrPort) {
 func (g *generator) bindSecondary() {
 	terms := g.bindTerms()
 	var t text
-	notes := []string{`Include it in named.conf, outside of any view:`, ``, `    include ` + quote(g.path("named/secondary.conf")) + `;`}
+	notes := []string{`Include it in named.conf, outside any view:`, ``, `    include ` + quote(g.path("named/secondary.conf")) + `;`}
 	notes = append(notes, g.bindDirectoryNote()...)
 	notes = append(notes, g.bindSecondaryNotes()...)
 	t.header("//", "The published zones, for a BIND secondary.", notes...)
@@ -183,9 +184,9 @@ func (g *generator) bindSecondary() {
 
 func (g *generator) bindSecondaryNotes() []string {
 	return []string{``,
-		`named keeps its copies of the zones in a folder that must exist and that it`,
-		`must be able to write to:`, ``, `    ` + g.store(), ``,
-		`For many zones, its limits are low. In options of named.conf:`, ``,
+		`Copies of the zones are kept in this directory, which must exist and be writable`,
+		`by named:`, ``, `    ` + g.store(), ``,
+		`The default limits of named are low for many zones. In the options of named.conf:`, ``,
 		`    transfers-in 100; transfers-per-ns 100; serial-query-rate 1000;`}
 }
 
@@ -196,24 +197,24 @@ func (g *generator) bindPrimaryList(t *text) {
 }
 
 // bindCatalog adds the configuration of a BIND secondary that consumes the
-// catalog zone. named.conf can hold catalog-zones inside of options or of a
-// view only, and options only once, so that it needs a file of its own.
+// catalog zone. catalog-zones is valid inside options or a view only, and
+// options only once in named.conf, so it needs a file of its own.
 func (g *generator) bindCatalog() {
 	const options = "named/secondary-catalog-options.conf"
 	terms := g.bindTerms()
 	var t text
 	notes := []string{
-		`Include it in named.conf, outside of any view, and a second file in options:`, ``,
+		`Include it in named.conf, outside any view, and a second file in options:`, ``,
 		`    include ` + quote(g.path("named/secondary-catalog.conf")) + `;`,
 		`    options {`,
 		`        include ` + quote(g.path(options)) + `;`,
 		`        ...`,
 		`    };`, ``,
-		`The catalog zone says which zones there are: this file does not change with`,
-		`them. BIND 9.18.3 or later understands it.`}
+		`The zones are listed in the catalog zone, so this file does not change when`,
+		`zones are added or removed. Requires BIND 9.18.3 or later.`}
 	notes = append(notes, g.bindDirectoryNote()...)
 	notes = append(notes, g.bindSecondaryNotes()...)
-	t.header("//", "The catalog zone, for a BIND secondary, instead of secondary.conf.", notes...)
+	t.header("//", "The catalog zone, for a BIND secondary; replaces secondary.conf.", notes...)
 	g.bindIncludeKey(&t)
 	g.bindPrimaryList(&t)
 	t.WriteString("\nzone " + quote(string(g.Catalog)) + " { type " + terms.secondary + "; " + terms.list + " { nullspf-primary; }; file " +
@@ -222,7 +223,7 @@ func (g *generator) bindCatalog() {
 
 	t.Reset()
 	t.header("//", "The catalog zone, for the options of a BIND secondary.",
-		"Include it inside of options; see secondary-catalog.conf.")
+		"Include it inside options; see secondary-catalog.conf.")
 	t.WriteString("catalog-zones {\n\tzone " + quote(string(g.Catalog)) + " " + terms.defaultList +
 		" { nullspf-primary; } zone-directory " + quote(g.store()) + ";\n};\n")
 	g.static(options, modePublic, t.String())

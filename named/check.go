@@ -21,23 +21,23 @@ const (
 	NotChecked Verdict = "not checked"
 )
 
-// CheckResult is the outcome of having a server's own program check a file.
+// CheckResult is the outcome of the check of a file with a server's own program.
 type CheckResult struct {
 	Server Server
-	// File is the path under the output folder; "zones" stands for all zone
+	// File is the path below the output directory; "zones" means all zone
 	// files.
 	File    string
 	Verdict Verdict
-	// Reason says why a file was not checked or how the program ended.
+	// Reason says why a file was not checked, or gives the program's exit status.
 	Reason string
-	// Output is the end of what the program said, at most 20 lines.
+	// Output is the end of the program's output, at most 20 lines.
 	Output string
 }
 
-// Check has the programs of the servers check the files under root, the
-// output folder: named-checkconf with all zones, nsd-checkconf, knotc and
-// nullspfd. It never fails: what could not be checked, because a program is
-// not installed or too old, is among the results.
+// Check checks the files below root, the output directory, with the programs of
+// the servers: named-checkconf with all zones, nsd-checkconf, knotc and nullspfd.
+// It never fails: what could not be checked, because a program is not installed
+// or too old, is among the results.
 func Check(ctx context.Context, s Settings, root string) []CheckResult {
 	c := &checker{ctx: ctx, Settings: &s, root: root}
 	if s.has(BIND) {
@@ -65,8 +65,8 @@ type checker struct {
 	zonesChecked bool
 }
 
-// run has a program check a file. The program runs in the output folder, from
-// which relative file names are taken.
+// run checks a file with a program. The program runs in the output directory,
+// against which it resolves relative file names.
 func (c *checker) run(server Server, file, stdin string, skip func([]byte) bool, argv ...string) {
 	r := CheckResult{Server: server, File: file, Verdict: CheckOK}
 	defer func() { c.results = append(c.results, r) }()
@@ -98,7 +98,7 @@ func (c *checker) notChecked(server Server, file, reason string) {
 // file gives the path of a file for the command line.
 func (c *checker) file(name string) string { return filepath.Join(c.root, filepath.FromSlash(name)) }
 
-// loaded tells the line that named-checkconf -z writes for each good zone.
+// loaded recognises the line that named-checkconf -z writes for each valid zone.
 func loaded(line []byte) bool { return bytes.Contains(line, []byte(": loaded serial ")) }
 
 func (c *checker) bind() {
@@ -126,7 +126,7 @@ func (c *checker) nsd() {
 		return
 	}
 	if version, known := nsdVersion(c.ctx); known && version < nsdCatalogs {
-		c.notChecked(NSD, catalog, fmt.Sprintf("catalog zones need NSD 4.9, and %d.%d is installed", version/100, version%100))
+		c.notChecked(NSD, catalog, fmt.Sprintf("catalog zones require NSD 4.9; the installed version is %d.%d", version/100, version%100))
 		return
 	}
 	c.nsdFile(catalog)
@@ -192,6 +192,6 @@ func (c *checker) zones() {
 	case c.has(Knot):
 		c.run(Knot, "zones", "", nil, "knotc", "-c", c.file("knot/primary.conf"), "zone-check")
 	default:
-		c.notChecked(NSD, "zones", "only named-checkconf and knotc check all zones at once; add bind or knot to servers")
+		c.notChecked(NSD, "zones", "zone files are checked with named-checkconf or knotc; add bind or knot to servers")
 	}
 }

@@ -10,10 +10,10 @@ import (
 const corefileKey = "nullspfd/tsig.key"
 
 // nullspfd adds the Corefiles of nullspfd: as primary it serves the published
-// zones from the output folder, as secondary it transfers them, and both
+// zones from the output directory, as secondary it transfers them, and both
 // answer for the tracking zone. Their journals are on different machines.
 //
-// nullspfd does not sign: with DNSSEC it is a secondary only.
+// nullspfd does not sign zones: with DNSSEC it is a secondary only.
 func (g *generator) nullspfd() {
 	if g.TSIG != nil {
 		g.static(corefileKey, modeSecret, g.TSIG.Secret+"\n")
@@ -49,7 +49,7 @@ func (g *generator) corePrimary() {
 		g.coreControl(&t)
 		t.lines("", "}")
 	case g.Track != nil:
-		g.coreHeader(&t, RolePrimary, "The tracking zone, for nullspfd beside the primary that signs.")
+		g.coreHeader(&t, RolePrimary, "The tracking zone, for nullspfd alongside the signing primary.")
 		g.coreTracking(&t, true)
 	default:
 		return
@@ -63,13 +63,13 @@ func (g *generator) coreSecondary() {
 		if g.Track == nil {
 			return
 		}
-		g.coreHeader(&t, RoleSecondary, "The tracking zone, for nullspfd beside the secondary.")
+		g.coreHeader(&t, RoleSecondary, "The tracking zone, for nullspfd alongside the secondary.")
 		g.coreTracking(&t, true)
 		g.static(corefilePath(RoleSecondary), modePublic, t.String())
 		return
 	}
 	g.coreHeader(&t, RoleSecondary, "The published zones, for nullspfd as secondary.",
-		``, `It keeps its copies of the zones in a folder that it must be able to write to:`, ``, `    `+g.store())
+		``, `Copies of the zones are kept in this directory, which must be writable by nullspfd:`, ``, `    `+g.store())
 	g.coreTracking(&t, false)
 	g.coreOpen(&t, ".", g.Nullspfd.Listen)
 	g.coreKey(&t)
@@ -91,18 +91,18 @@ func (g *generator) coreSecondary() {
 
 func (g *generator) coreHeader(t *text, role, title string, more ...string) {
 	file := corefilePath(role)
-	notes := []string{`Use it as it stands, or copy its blocks into a file of your own:`, ``, `    nullspfd -conf ` + g.path(file)}
+	notes := []string{`Use it as it is, or import it from another Corefile:`, ``, `    nullspfd -conf ` + g.path(file)}
 	if g.Relative {
-		notes = append(notes, ``, `File names are relative to the output folder of nullspf: start nullspfd there.`)
+		notes = append(notes, ``, `File names are relative to the output directory of nullspf: start nullspfd there.`)
 	}
 	if g.TSIG != nil && (role == RoleSecondary || !g.DNSSEC) && g.secondaries() {
-		notes = append(notes, ``, `The user of nullspfd must be able to read `+corefileKey+`, and nobody else.`)
+		notes = append(notes, ``, `The TSIG key is in `+corefileKey+`, which must belong to the user that`, `nullspfd runs as; nobody else can read it.`)
 	}
 	t.header("#", title, append(notes, more...)...)
 }
 
 // coreTracking writes the block of the tracking zone, if there is one. alone
-// tells whether it is the only block.
+// is set when it is the only block.
 func (g *generator) coreTracking(t *text, alone bool) {
 	track := g.Track
 	if track == nil {
@@ -130,8 +130,8 @@ func (g *generator) coreTracking(t *text, alone bool) {
 	t.lines("", "}")
 }
 
-// coreOpen begins the server block of a zone. All addresses at which it is
-// answered have the same port; none means port 53 of all addresses.
+// coreOpen begins the server block of a zone. All addresses to listen on have
+// the same port; none means port 53 of all addresses.
 func (g *generator) coreOpen(t *text, zone string, listen []netip.AddrPort) {
 	if len(listen) == 0 {
 		t.lines("", zone+":53 {")
@@ -141,7 +141,7 @@ func (g *generator) coreOpen(t *text, zone string, listen []netip.AddrPort) {
 		joined(listen, " ", func(a netip.AddrPort) string { return a.Addr().String() }))
 }
 
-// coreKey names the key of zone transfers.
+// coreKey writes the TSIG key for zone transfers.
 func (g *generator) coreKey(t *text) {
 	if g.TSIG != nil && g.secondaries() {
 		t.lines("    ", "tsig "+string(g.TSIG.Name)+" "+g.TSIG.Algorithm+" "+coreWord(g.path(corefileKey)))
@@ -181,7 +181,7 @@ func coreEndpoint(a netip.AddrPort) string {
 	return a.String()
 }
 
-// coreWord quotes a word of a Corefile that has blanks in it.
+// coreWord quotes a word of a Corefile that has spaces in it.
 func coreWord(s string) string {
 	if strings.ContainsRune(s, ' ') {
 		return coreQuote(s)
@@ -189,6 +189,6 @@ func coreWord(s string) string {
 	return s
 }
 
-// coreQuote quotes a text for a Corefile, in which the quotation mark is the
-// only character that needs an escape.
+// coreQuote quotes a string for a Corefile, in which only the quotation mark is
+// escaped.
 func coreQuote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }

@@ -3,14 +3,14 @@
 // secondary, and a catalog zone (RFC 9432) as an alternative to listing every
 // zone at the secondaries.
 //
-// What it writes are fragments: files that the operator includes into a
-// configuration of his own, which keeps listening addresses, logging and
-// limits. Under the output folder they are:
+// What it writes are fragments, to be included in a configuration
+// of the operator's own, which keeps listening addresses, logging and
+// limits. Below the output directory they are:
 //
 //	named/primary.conf                    BIND; include in named.conf
 //	named/secondary.conf                  BIND; include in named.conf
-//	named/secondary-catalog.conf          BIND 9.18; include in named.conf
-//	named/secondary-catalog-options.conf  and this inside of options { }
+//	named/secondary-catalog.conf          BIND 9.18; include in named.conf,
+//	named/secondary-catalog-options.conf  and this inside options { }
 //	nsd/primary.conf                      NSD; include in nsd.conf
 //	nsd/secondary.conf                    NSD; include in nsd.conf
 //	nsd/secondary-catalog.conf            NSD 4.9; include in nsd.conf
@@ -19,14 +19,13 @@
 //	knot/secondary-catalog.conf           Knot DNS 3.1; include in knot.conf
 //	nullspfd/primary.Corefile             nullspfd -conf FILE
 //	nullspfd/secondary.Corefile           nullspfd -conf FILE
-//	*/tsig.key                            the key, included by the above
+//	*/tsig.key                            the TSIG key, included by the above
 //	catalog.zone                          the catalog zone
 //
-// Zone transfers are never open: a primary gives its zones to the listed
-// addresses only, and where there is a TSIG key (RFC 8945), only to requests
-// that have both a listed address and the key. A secondary gives them to
-// nobody.
+// Zone transfers are never open: a primary allows them to the listed addresses
+// only and, with a TSIG key (RFC 8945), only to requests that come from a listed
+// address and are signed with the key. A secondary allows none.
 //
-// [Files] makes the files, [Check] has the servers' own programs check them,
-// and [Steps] with [Run] make running servers follow.
+// [Files] makes the files, [Check] checks them with the servers' own programs,
+// and [Steps] with [Run] reload running servers.
 package named

@@ -31,7 +31,7 @@ func (g *generator) knot() {
 
 func (g *generator) knotKey() string {
 	var t text
-	t.header("#", "The TSIG key of zone transfers, included by the other files of this folder.",
+	t.header("#", "The TSIG key for zone transfers, included by the other files in this directory.",
 		keyOwner("knotd"))
 	t.lines("", "key:", "  - id: "+string(g.TSIG.Name), "    algorithm: "+g.TSIG.Algorithm, "    secret: "+quote(g.TSIG.Secret))
 	return t.String()
@@ -40,13 +40,13 @@ func (g *generator) knotKey() string {
 func (g *generator) knotIncludeNotes(file string) []string {
 	notes := []string{`Include it in knot.conf:`, ``, `    include: ` + quote(g.path("knot/"+file))}
 	if g.Relative {
-		notes = append(notes, ``, `File names are relative to the output folder of nullspf: start knotd there.`)
+		notes = append(notes, ``, `File names are relative to the output directory of nullspf: start knotd there.`)
 	}
 	return notes
 }
 
 func (g *generator) knotStoreNotes() []string {
-	return []string{``, `knotd keeps its copies of the zones in a folder that it must be able to write`, `to:`, ``, `    ` + g.store()}
+	return []string{``, `Copies of the zones are kept in this directory, which must be writable by knotd:`, ``, `    ` + g.store()}
 }
 
 // knotIncludeKey includes the key by a name relative to the including file,
@@ -55,16 +55,16 @@ func (g *generator) knotIncludeKey(t *text) {
 	switch {
 	case g.TSIG == nil:
 	case g.Relative:
-		t.lines("", `include: "tsig.key"`, "")
+		t.lines("", `include: "tsig.key"`)
 	default:
-		t.lines("", "include: "+quote(g.path("knot/tsig.key")), "")
+		t.lines("", "include: "+quote(g.path("knot/tsig.key")))
 	}
 }
 
 // knotRemotes writes a remote for each server and returns the list of their
 // names.
 func (g *generator) knotRemotes(t *text, name string, servers []netip.AddrPort) string {
-	t.lines("", "remote:")
+	t.section("remote:")
 	ids := make([]string, len(servers))
 	for i, a := range servers {
 		ids[i] = name + "-" + strconv.Itoa(i+1)
@@ -82,7 +82,7 @@ func (g *generator) knotUseKey(t *text) {
 
 // knotACL writes a rule for some addresses, together with the key.
 func (g *generator) knotACL(t *text, name, addresses, action string) {
-	t.lines("", "acl:", "  - id: "+name, "    address: ["+addresses+"]")
+	t.section("acl:", "  - id: "+name, "    address: ["+addresses+"]")
 	g.knotUseKey(t)
 	t.lines("    ", "action: "+action)
 }
@@ -93,10 +93,10 @@ func (g *generator) knotPrimary() {
 	notes := g.knotIncludeNotes("primary.conf")
 	if g.DNSSEC {
 		notes = append(notes, ``,
-			`knotd signs the zones. It keeps keys and signed zones in its own databases`,
-			`and never changes the zone files. A zone's serial number begins with the one in`,
-			`its file; from then on it is counted by knotd alone, one more each time that the`,
-			`file's records change or the zone is signed again.`)
+			`knotd signs the zones. It keeps keys and signed zones in its own databases and`,
+			`never changes the zone files. The serial number of a zone starts with that of`,
+			`its file; after that, knotd increments it each time the records in the file`,
+			`change or the zone is signed again.`)
 	}
 	t.header("#", "The published zones, for a Knot DNS primary.", notes...)
 	g.knotIncludeKey(&t)
@@ -111,9 +111,9 @@ func (g *generator) knotPrimary() {
 		shared = append(shared, "acl: nullspf-transfer")
 	}
 	if g.DNSSEC {
-		t.lines("", "policy:", "  - id: nullspf", "    algorithm: ecdsap256sha256", "    single-type-signing: on")
+		t.section("policy:", "  - id: nullspf", "    algorithm: ecdsap256sha256", "    single-type-signing: on")
 	}
-	t.lines("", "template:", "  - id: nullspf-primary", "    storage: "+quote(g.path("zones")), "    file: \"%s.zone\"",
+	t.section("template:", "  - id: nullspf-primary", "    storage: "+quote(g.path("zones")), "    file: \"%s.zone\"",
 		"    zonefile-sync: -1")
 	t.lines("    ", shared...)
 	if g.DNSSEC {
@@ -122,7 +122,7 @@ func (g *generator) knotPrimary() {
 	} else {
 		t.lines("    ", "journal-content: none")
 	}
-	t.lines("", "", "zone:")
+	t.section("zone:")
 	if g.Catalog != "" {
 		t.lines("", "  - domain: "+string(g.Catalog), "    storage: "+quote(g.path(".")), "    file: "+quote(catalogFile),
 			"    zonefile-sync: -1", "    journal-content: none")
@@ -137,8 +137,8 @@ func (g *generator) knotPrimary() {
 }
 
 // knotZones adds a file whose head ends in the section of zones, and which
-// lists all zones, each with a template. file names the file of a zone for
-// which the template does not do.
+// lists all zones, each with a template. file names the zone file where
+// it differs from that of the template.
 func (g *generator) knotZones(path, head, template string, file func(name string) string) {
 	end := "\n    template: " + template + "\n"
 	g.listing(path, head, "", func(b []byte, name string) []byte {
@@ -160,7 +160,7 @@ func (g *generator) knotSecondaryTemplate(t *text) {
 	g.knotIncludeKey(t)
 	primaries := g.knotRemotes(t, "nullspf-primary", g.Primary.Addresses)
 	g.knotACL(t, "nullspf-notify", joined(g.Primary.Addresses, ", ", func(a netip.AddrPort) string { return quote(a.Addr().String()) }), "notify")
-	t.lines("", "template:", "  - id: nullspf-secondary", "    storage: "+quote(g.store()), "    file: \"%s\"",
+	t.section("template:", "  - id: nullspf-secondary", "    storage: "+quote(g.store()), "    file: \"%s\"",
 		"    master: "+primaries, "    acl: nullspf-notify", "", "zone:")
 }
 
@@ -169,9 +169,9 @@ func (g *generator) knotSecondaryTemplate(t *text) {
 func (g *generator) knotCatalog() {
 	var t text
 	notes := append(g.knotIncludeNotes("secondary-catalog.conf"), ``,
-		`The catalog zone says which zones there are: this file does not change with`,
-		`them. Knot DNS 3.1 or later understands it.`)
-	t.header("#", "The catalog zone, for a Knot DNS secondary, instead of secondary.conf.", append(notes, g.knotStoreNotes()...)...)
+		`The zones are listed in the catalog zone, so this file does not change when`,
+		`zones are added or removed. Requires Knot DNS 3.1 or later.`)
+	t.header("#", "The catalog zone, for a Knot DNS secondary; replaces secondary.conf.", append(notes, g.knotStoreNotes()...)...)
 	g.knotSecondaryTemplate(&t)
 	t.lines("", "  - domain: "+string(g.Catalog), "    template: nullspf-secondary", "    catalog-role: interpret", "    catalog-template: nullspf-secondary")
 	g.static("knot/secondary-catalog.conf", modePublic, t.String())

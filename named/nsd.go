@@ -25,16 +25,16 @@ func (g *generator) nsd() {
 
 func (g *generator) nsdKey() string {
 	var t text
-	t.header("#", "The TSIG key of zone transfers, included by the other files of this folder.",
+	t.header("#", "The TSIG key for zone transfers, included by the other files in this directory.",
 		keyOwner("nsd"))
 	t.lines("", "key:", "\tname: "+quote(string(g.TSIG.Name)), "\talgorithm: "+g.TSIG.Algorithm, "\tsecret: "+quote(g.TSIG.Secret))
 	return t.String()
 }
 
-// nsdIncludeNotes says how to include a file. NSD takes the names of included
-// files from the folder in which whatever reads them was started, nsd-control
-// for one, so that with relative names the key must be included by the
-// operator.
+// nsdIncludeNotes says how to include a file. NSD resolves the
+// names of included files against the working directory of the program that
+// reads them, such as nsd-control, so that with relative names the operator must
+// include the key.
 func (g *generator) nsdIncludeNotes(file string) []string {
 	if !g.Relative {
 		return []string{`Include it in nsd.conf:`, ``, `    include: ` + quote(g.path("nsd/"+file))}
@@ -44,17 +44,17 @@ func (g *generator) nsdIncludeNotes(file string) []string {
 		notes = append(notes, `    include: ".../nsd/tsig.key"`)
 	}
 	return append(notes, `    include: ".../nsd/`+file+`"`, ``,
-		`Other file names are relative to the output folder of nullspf, which must be`,
-		`the zonesdir in nsd.conf.`)
+		`Other file names are relative to the output directory of nullspf, which must`,
+		`be the zonesdir in nsd.conf.`)
 }
 
 func (g *generator) nsdStoreNotes() []string {
-	return []string{``, `nsd keeps its copies of the zones in a folder that it must be able to write`, `to:`, ``, `    ` + g.store()}
+	return []string{``, `Copies of the zones are kept in this directory, which must be writable by nsd:`, ``, `    ` + g.store()}
 }
 
 func (g *generator) nsdIncludeKey(t *text) {
 	if g.TSIG != nil && !g.Relative {
-		t.lines("", "include: "+quote(g.path("nsd/tsig.key")), "")
+		t.lines("", "include: "+quote(g.path("nsd/tsig.key")))
 	}
 }
 
@@ -63,7 +63,7 @@ func (g *generator) nsdPrimary() {
 	var t text
 	t.header("#", "The published zones, for an NSD primary.", g.nsdIncludeNotes("primary.conf")...)
 	g.nsdIncludeKey(&t)
-	t.lines("", "pattern:", "\tname: nullspf-transfer")
+	t.section("pattern:", "\tname: nullspf-transfer")
 	key := g.keyOr("NOKEY")
 	for _, p := range g.Primary.AllowTransfer {
 		t.lines("\tprovide-xfr: ", prefix(p)+" "+key)
@@ -71,9 +71,9 @@ func (g *generator) nsdPrimary() {
 	for _, a := range g.Primary.AlsoNotify {
 		t.lines("\tnotify: ", at(a)+" "+key)
 	}
-	t.lines("", "pattern:", "\tname: nullspf-primary", "\tinclude-pattern: nullspf-transfer", "\tzonefile: "+quote(g.path("zones/%s.zone")))
+	t.section("pattern:", "\tname: nullspf-primary", "\tinclude-pattern: nullspf-transfer", "\tzonefile: "+quote(g.path("zones/%s.zone")))
 	if g.Catalog != "" {
-		t.lines("", "zone:", "\tname: "+quote(string(g.Catalog)), "\tinclude-pattern: nullspf-transfer", "\tzonefile: "+quote(g.path(catalogFile)))
+		t.section("zone:", "\tname: "+quote(string(g.Catalog)), "\tinclude-pattern: nullspf-transfer", "\tzonefile: "+quote(g.path(catalogFile)))
 		for _, p := range g.Primary.AllowTransfer {
 			t.lines("\tallow-query: ", prefix(p)+" "+key)
 		}
@@ -87,11 +87,11 @@ func (g *generator) nsdPrimary() {
 }
 
 // nsdZones adds a file that lists all zones, each with a pattern. file names
-// the file of a zone for which the pattern does not do.
+// the zone file where it differs from that of the pattern.
 func (g *generator) nsdZones(path, head, pattern string, file func(name string) string) {
 	end := "\"\n\tinclude-pattern: " + pattern + "\n"
 	g.listing(path, head, "", func(b []byte, name string) []byte {
-		b = append(b, "zone:\n\tname: \""...)
+		b = append(b, "\nzone:\n\tname: \""...)
 		b = append(b, name...)
 		b = append(b, end...)
 		if f := file(name); f != "" {
@@ -106,7 +106,7 @@ func (g *generator) nsdZones(path, head, pattern string, file func(name string) 
 // nsdSecondaryPattern writes the pattern of the zones of an NSD secondary.
 func (g *generator) nsdSecondaryPattern(t *text) {
 	g.nsdIncludeKey(t)
-	t.lines("", "pattern:", "\tname: nullspf-secondary", "\tzonefile: "+quote(g.store()+"/%s"))
+	t.section("pattern:", "\tname: nullspf-secondary", "\tzonefile: "+quote(g.store()+"/%s"))
 	key := g.keyOr("NOKEY")
 	for _, a := range g.Primary.Addresses {
 		t.lines("\t", "request-xfr: "+at(a)+" "+key, "allow-notify: "+a.Addr().String()+" "+key)
@@ -118,11 +118,12 @@ func (g *generator) nsdSecondaryPattern(t *text) {
 func (g *generator) nsdCatalog() {
 	var t text
 	notes := append(g.nsdIncludeNotes("secondary-catalog.conf"), ``,
-		`The catalog zone says which zones there are: this file does not change with`,
-		`them. NSD 4.9 or later understands it, and no more than one such zone.`)
-	t.header("#", "The catalog zone, for an NSD secondary, instead of secondary.conf.", append(notes, g.nsdStoreNotes()...)...)
+		`The zones are listed in the catalog zone, so this file does not change when`,
+		`zones are added or removed. Requires NSD 4.9 or later, which supports a`,
+		`single catalog zone as a consumer.`)
+	t.header("#", "The catalog zone, for an NSD secondary; replaces secondary.conf.", append(notes, g.nsdStoreNotes()...)...)
 	g.nsdSecondaryPattern(&t)
-	t.lines("", "zone:", "\tname: "+quote(string(g.Catalog)), "\tinclude-pattern: nullspf-secondary",
+	t.section("zone:", "\tname: "+quote(string(g.Catalog)), "\tinclude-pattern: nullspf-secondary",
 		"\tcatalog: consumer", "\tcatalog-member-pattern: nullspf-secondary",
 		"\tallow-query: 0.0.0.0/0 BLOCKED", "\tallow-query: ::/0 BLOCKED")
 	g.static("nsd/secondary-catalog.conf", modePublic, t.String())

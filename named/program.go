@@ -34,13 +34,13 @@ func findProgram(name string) (string, error) {
 // Limits of what is kept of a program's output.
 const (
 	tailLines = 20
-	tailWidth = 400 // octets of a line
+	tailWidth = 400 // bytes of a line
 )
 
 // tail is an io.Writer that keeps the last lines of what is written to it,
 // without control characters.
 type tail struct {
-	// skip tells the lines that are not worth keeping; nil for none.
+	// skip reports the lines that are not kept; nil for none.
 	skip  func(line []byte) bool
 	lines [][]byte
 	line  []byte

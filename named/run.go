@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// stepTimeout is how long a step may take. A server with a million zones needs
+// stepTimeout is how long a step may take. A server with a million zones takes
 // minutes to read its configuration.
 const stepTimeout = 10 * time.Minute
 
 // Run runs steps one after the other and writes each, before it runs, as a
-// line to w. It stops at the first that fails; the error then holds the end of
-// what the command said, and how many steps were not run.
+// line to w. It stops at the first that fails; the error then has the end of
+// the command's output, and how many steps were not run.
 func Run(ctx context.Context, steps []Step, w io.Writer) error {
 	for i, s := range steps {
 		if _, err := fmt.Fprintf(w, "%s  # %s\n", s, s.Why); err != nil {
@@ -47,7 +47,7 @@ func (s Step) run(ctx context.Context, timeout time.Duration) error {
 		return nil
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("took more than %v and was ended", timeout)
+		err = fmt.Errorf("took more than %v and was stopped", timeout)
 	}
 	if text := out.String(); text != "" {
 		return fmt.Errorf("%w\n%s", err, text)
@@ -55,8 +55,8 @@ func (s Step) run(ctx context.Context, timeout time.Duration) error {
 	return err
 }
 
-// execute runs a command and collects what it says. A cancelled command, or
-// one that leaves children behind, cannot make it wait.
+// execute runs a command and collects its output. It does not wait for a
+// cancelled command, or for children that a command leaves behind.
 func execute(ctx context.Context, cmd *exec.Cmd, out *tail) error {
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = 5 * time.Second

@@ -23,14 +23,14 @@ const (
 // Servers lists the servers in the order in which messages name them.
 var Servers = []Server{BIND, NSD, Knot, Nullspfd}
 
-// The roles: the server at which the zones are written, and one that transfers
-// them from there.
+// The roles: the server that reads the zone files, and one that transfers the
+// zones from it.
 const (
 	RolePrimary   = "primary"
 	RoleSecondary = "secondary"
 )
 
-// Terms chooses the words of BIND configurations.
+// Terms are the keywords of BIND configurations.
 type Terms string
 
 // The terms. The old ones are understood by every BIND 9, the new ones since
@@ -40,15 +40,16 @@ const (
 	NewTerms Terms = "new" // type primary, type secondary, primaries
 )
 
-// Settings say which configurations to write. The zero value of a field
-// switches off what it describes, unless its comment says otherwise.
+// Settings say which configurations to write. Unless its
+// comment says otherwise, the zero value of a field switches off what it
+// describes.
 type Settings struct {
-	// Output is the absolute path of the output folder.
+	// Output is the absolute path of the output directory.
 	Output string
 	// Relative writes file names relative to Output instead of absolute ones,
-	// for a folder that is copied to other machines. The servers must then work
-	// in that folder: BIND by its directory, NSD by its zonesdir, Knot DNS and
-	// nullspfd by being started there.
+	// for a directory that is copied to other machines. The servers must then work
+	// in that directory: BIND by its directory, NSD by its zonesdir, Knot DNS and
+	// nullspfd by being started in it.
 	Relative bool
 	Servers  []Server
 	Primary  Primary
@@ -60,13 +61,13 @@ type Settings struct {
 	Terms Terms
 	// Catalog is the name of the catalog zone; "" for none.
 	Catalog dnsname.Name
-	// Store is the folder in which a secondary keeps its copies and into which
-	// it must be able to write. Relative to Output when it is not absolute;
+	// Store is the directory in which a secondary keeps its copies; it must be
+	// able to write to it. Relative to Output when it is not absolute;
 	// "secondary" when empty. Secondaries on one machine must not share it:
-	// the copies of BIND are no text, which others take for broken files.
+	// BIND writes its copies in a binary format, which others cannot read.
 	Store string
-	// Keys is the folder of BIND's DNSSEC keys, into which it must be able to
-	// write. Relative to Output when it is not absolute; "keys" when empty.
+	// Keys is the directory of BIND's DNSSEC keys; it must be able to write to
+	// it. Relative to Output when it is not absolute; "keys" when empty.
 	Keys string
 	// Track is the tracking zone for nullspfd; nil for none.
 	Track *Track
@@ -84,16 +85,15 @@ type NullspfdSettings struct {
 	Control string
 }
 
-// Primary is the server at which the zones are written, as its secondaries
-// see it.
+// Primary is the server that reads the zone files, as its secondaries see it.
 type Primary struct {
 	// Addresses are where secondaries fetch the zones, with port. Without any,
 	// no configuration of a secondary is written.
 	Addresses []netip.AddrPort
 	// AllowTransfer are the addresses that may fetch the zones.
 	AllowTransfer []netip.Prefix
-	// AlsoNotify are the addresses that are told of changes (RFC 1996), with
-	// port. Nobody else is told.
+	// AlsoNotify are the addresses, with port, to which NOTIFY (RFC 1996) is
+	// sent when a zone changes. It is sent to no others.
 	AlsoNotify []netip.AddrPort
 }
 
@@ -103,7 +103,7 @@ type TSIG struct {
 	Name dnsname.Name
 	// Algorithm is hmac-sha256 or another that all servers know.
 	Algorithm string
-	// Secret is the secret in base64, at least 16 octets of it.
+	// Secret is the secret in base64, at least 16 bytes of it.
 	Secret string
 }
 
@@ -119,12 +119,11 @@ type Track struct {
 	// Layouts are the SPF layouts whose names are recognised; none means all.
 	Layouts []string
 	// Explain is the explanation that receivers fetch (RFC 7208 section 6.2);
-	// "" means the one that nullspfd has.
+	// "" means the default of nullspfd.
 	Explain string
-	// TTL of the zone's records, whole seconds; 0 means the one that nullspfd
-	// has.
+	// TTL of the zone's records, whole seconds; 0 means the default of nullspfd.
 	TTL time.Duration
-	// Journal is the folder of the event journal. Relative to Output when it is
+	// Journal is the directory of the event journal. Relative to Output when it is
 	// not absolute; "var" when empty.
 	Journal string
 }
@@ -135,7 +134,7 @@ func (s *Settings) has(server Server) bool { return slices.Contains(s.Servers, s
 func (s *Settings) secondaries() bool { return len(s.Primary.Addresses) > 0 }
 
 // path gives the name by which a configuration refers to a file. name is
-// absolute or relative to the output folder.
+// absolute or relative to the output directory.
 func (s *Settings) path(name string) string {
 	if path.IsAbs(name) || s.Relative {
 		return path.Clean(name)

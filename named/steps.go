@@ -6,50 +6,50 @@ import (
 	"strings"
 )
 
-// Target is a running server that is to follow a change.
+// Target is a running server to be told about a change.
 type Target struct {
 	Server Server
 	// Role is RolePrimary or RoleSecondary.
 	Role string
 	// Command is the server's control program with its options, to which
-	// words are appended; for nullspfd it is the whole command. Nil means
+	// arguments are appended; for nullspfd it is the whole command. Nil means
 	// rndc, nsd-control, knotc or "systemctl reload nullspfd".
 	Command []string
-	// Catalog says that a secondary consumes the catalog zone and therefore
-	// needs no command when zones come or go.
+	// Catalog is set for a secondary that consumes the catalog zone and therefore
+	// needs no command when zones are added or removed.
 	Catalog bool
 }
 
-// Change is what has changed in the output folder since the server last read
+// Change is what has changed in the output directory since the server last read
 // it.
 type Change struct {
 	// Added, Removed and Changed are names of published zones.
 	Added, Removed, Changed []string
-	// Config is set when the server's configuration has changed in anything
-	// else than its list of zones.
+	// Config is set when anything but the list of zones has changed in the
+	// server's configuration.
 	Config bool
-	// All is set when nobody knows what the server has read: it reads
-	// everything.
+	// All is set when it is not known what the server has read: everything is
+	// reloaded.
 	All bool
 }
 
 // Step is a command to run.
 type Step struct {
 	Argv []string
-	// Why explains the step to the operator.
+	// Why says what the step is for.
 	Why string
 }
 
 // maxSingle is the greatest number of changed zones that are reloaded one by
-// one: beyond it, letting the server look for itself is faster.
+// one: beyond it, a reload of all zones that have changed is faster.
 const maxSingle = 1000
 
 // knotZones is how many zones one command of knotc names.
 const knotZones = 100
 
-// Steps returns the commands by which a server follows a change, in order;
-// none when it has nothing to do, as a secondary of zones that have changed:
-// its primary notifies it.
+// Steps returns the commands that make a server apply a change, in order. There
+// are none when it has nothing to do, such as a secondary whose zones have
+// changed: its primary notifies it.
 //
 // The steps of the primary are to run before those of its secondaries. Servers
 // load new zones after the command has ended: a BIND secondary that asks for
@@ -75,9 +75,9 @@ func Steps(t Target, c Change, s Settings) []Step {
 	return p.steps
 }
 
-// all makes a server read its configuration and all zone files.
+// all makes a server reload its configuration and all zone files.
 func (p *stepper) all(server Server) {
-	const why = "what the server has read is not known; read everything"
+	const why = "the state of the server is not known; reload everything"
 	switch server {
 	case BIND, Knot:
 		p.add(why, "reload")
@@ -107,7 +107,7 @@ func (p *stepper) add(why string, words ...string) {
 	p.steps = append(p.steps, Step{append(slices.Clone(p.command), words...), why})
 }
 
-// what counts zones for an explanation.
+// what says how many zones have changed.
 func (c *Change) what() string {
 	var parts []string
 	for _, part := range []struct {
@@ -136,54 +136,54 @@ func (p *stepper) primary(server Server, config bool, catalog string, c Change) 
 		p.knot(config, c)
 	case Nullspfd:
 		if config || len(c.Changed) > 0 {
-			p.add(c.what() + "; read the configuration and the zones")
+			p.add(c.what() + "; reload the configuration and the zones")
 		}
 	}
 }
 
-// bind: "reconfig" reads the configuration and new zones without looking at
-// the files of the others, "reload" does all at once.
+// bind: "reconfig" reads the configuration and new zones without reading the files
+// of the others, "reload" does all at once.
 func (p *stepper) bind(config bool, catalog string, c Change) {
 	if len(c.Changed) > maxSingle {
-		p.add(c.what()+"; read all that is new", "reload")
+		p.add(c.what()+"; reload what has changed", "reload")
 		return
 	}
 	if config {
 		c := c
 		c.Changed = nil
-		p.add(c.what()+"; read the configuration", "reconfig")
+		p.add(c.what()+"; reload the configuration", "reconfig")
 	}
 	for _, zone := range c.Changed {
-		p.add("read the changed zone", "reload", zone)
+		p.add("reload the changed zone", "reload", zone)
 	}
 	if catalog != "" {
-		p.add("read the catalog zone", "reload", catalog)
+		p.add("reload the catalog zone", "reload", catalog)
 	}
 }
 
 // nsd: "reconfig" reads the configuration and new zones, "reload" the zone
-// files that have changed. Each of these starts new processes and breaks off
-// the transfers of the old ones, which secondaries repeat only after the SOA's
-// retry time: hence one "reload" for all zones.
+// files that have changed. Each of these starts new processes and aborts the
+// transfers of the old ones, which secondaries repeat only after the SOA's retry
+// time: hence one "reload" for all zones.
 func (p *stepper) nsd(config bool, catalog string, c Change) {
 	changed := c.Changed
 	if config {
 		c.Changed = nil
-		p.add(c.what()+"; read the configuration", "reconfig")
+		p.add(c.what()+"; reload the configuration", "reconfig")
 	}
 	switch {
 	case len(changed) == 1 && catalog == "":
-		p.add("read the changed zone", "reload", changed[0])
+		p.add("reload the changed zone", "reload", changed[0])
 	case len(changed) == 0 && catalog != "":
-		p.add("read the catalog zone", "reload", catalog)
+		p.add("reload the catalog zone", "reload", catalog)
 	case len(changed) > 0:
-		p.add(fmt.Sprintf("%d zones have changed; read all zone files that have", len(changed)), "reload")
+		p.add(fmt.Sprintf("zones: %d changed; reload the zone files that have changed", len(changed)), "reload")
 	}
 }
 
-// secondary: only the configuration is of interest. When BIND reads it, it
-// breaks off the queries by which it is about to learn of changes, and would
-// repeat them only after the SOA's retry time: hence "refresh".
+// secondary: only the configuration matters. When BIND reads it, it aborts the
+// SOA queries in progress, and would repeat them only after the SOA's retry time:
+// hence "refresh".
 func (p *stepper) secondary(server Server, config bool, c Change) {
 	if !config {
 		return
@@ -192,28 +192,28 @@ func (p *stepper) secondary(server Server, config bool, c Change) {
 	c.Changed = nil
 	switch server {
 	case BIND, NSD:
-		p.add(c.what()+"; read the configuration", "reconfig")
+		p.add(c.what()+"; reload the configuration", "reconfig")
 	case Knot:
-		p.add(c.what()+"; read the configuration", "reload")
+		p.add(c.what()+"; reload the configuration", "reload")
 	case Nullspfd:
-		p.add(c.what() + "; read the configuration")
+		p.add(c.what() + "; reload the configuration")
 	}
 	if server != BIND || len(changed) > maxSingle {
 		return
 	}
 	for _, zone := range changed {
-		p.add("ask the primary for the changed zone", "refresh", zone)
+		p.add("refresh the changed zone", "refresh", zone)
 	}
 }
 
 // knot: "reload" reads the configuration and all zone files that have changed.
 func (p *stepper) knot(config bool, c Change) {
 	if config || len(c.Changed) > maxSingle {
-		p.add(c.what()+"; read the configuration and all zone files that have changed", "reload")
+		p.add(c.what()+"; reload the configuration and the zone files that have changed", "reload")
 		return
 	}
 	for zones := range slices.Chunk(c.Changed, knotZones) {
-		p.add("read the changed zones", append([]string{"-b", "zone-reload"}, zones...)...)
+		p.add("reload the changed zones", append([]string{"-b", "zone-reload"}, zones...)...)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *Settings) Validate() []*zones.KeyError {
 	if s.Catalog != "" {
 		v.name("catalog.zone", s.Catalog)
 		if len(s.Primary.AllowTransfer) == 0 {
-			v.fault("catalog.zone", "nobody may fetch the catalog zone; list the secondaries in primary.allow_transfer, or remove it")
+			v.fault("catalog.zone", "no transfers of the catalog zone are allowed; list the secondaries in primary.allow_transfer, or remove catalog.zone")
 		}
 	}
 	if s.Track != nil {
@@ -52,21 +52,21 @@ func fault(key, format string, args ...any) *zones.KeyError {
 
 func (v *validator) paths(s *Settings) {
 	if !path.IsAbs(s.Output) {
-		v.fault("output", "%q is not absolute", s.Output)
+		v.fault("output", "%q is not an absolute path", s.Output)
 	}
 	v.path("output", s.Output)
 	v.path("store", s.Store)
 	v.path("keys", s.Keys)
 }
 
-// path accepts what no server takes for anything but part of a file name:
-// quotes, braces and semicolons end names, % and * have meanings in them.
+// path accepts the characters that are part of a file name for every server:
+// quotes, braces and semicolons end names, % and * are special.
 func (v *validator) path(key, p string) {
 	for _, r := range p {
 		if r != unicode.ReplacementChar && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/._-+=@,: ", r)) {
 			continue
 		}
-		v.fault(key, "the character %q in %q has a meaning of its own in server configurations; choose another path", r, p)
+		v.fault(key, "the character %q in %q is special in server configurations; choose another path", r, p)
 		return
 	}
 }
@@ -76,9 +76,9 @@ func (v *validator) servers(s *Settings) {
 	for _, server := range s.Servers {
 		switch {
 		case !slices.Contains(Servers, server):
-			v.fault("servers", "no server %q is known; the servers are bind, nsd, knot, nullspfd", server)
+			v.fault("servers", "unknown server %q; choose from bind, nsd, knot, nullspfd", server)
 		case seen[server]:
-			v.fault("servers", "%s stands there twice", server)
+			v.fault("servers", "%s is listed twice", server)
 		}
 		seen[server] = true
 	}
@@ -91,7 +91,7 @@ func (v *validator) servers(s *Settings) {
 	switch s.Terms {
 	case "", OldTerms, NewTerms:
 	default:
-		v.fault("bind_terms", "%q is unknown; the terms are %s and %s", s.Terms, OldTerms, NewTerms)
+		v.fault("bind_terms", "%q is unknown; write %s or %s", s.Terms, OldTerms, NewTerms)
 	}
 }
 
@@ -105,36 +105,36 @@ func (v *validator) primary(p *Primary, signed bool) {
 	for _, prefix := range p.AllowTransfer {
 		switch {
 		case !prefix.IsValid() || prefix.Addr().Is4In6():
-			v.fault("primary.allow_transfer", "%v is no address or network", prefix)
+			v.fault("primary.allow_transfer", "%v is not an address or network", prefix)
 		case prefix.Bits() == 0 && !signed:
-			v.fault("primary.allow_transfer", "%v lets anybody fetch the zones; list the secondaries' addresses, or add a tsig key", prefix)
+			v.fault("primary.allow_transfer", "%v allows everybody to transfer the zones; list the addresses of the secondaries, or add a tsig key", prefix)
 		}
 	}
 	transfers := len(p.AllowTransfer) > 0
 	switch {
 	case transfers && len(p.Addresses) == 0:
-		v.fault("primary.addresses", "is missing; secondaries must know where to fetch the zones")
+		v.fault("primary.addresses", "missing; list the addresses from which secondaries transfer the zones")
 	case !transfers && len(p.Addresses) > 0:
-		v.fault("primary.allow_transfer", "is missing; nobody could fetch the zones from primary.addresses")
+		v.fault("primary.allow_transfer", "missing; list the secondaries that may transfer the zones from primary.addresses")
 	}
 	switch {
 	case transfers && len(p.AlsoNotify) == 0:
-		v.fault("primary.also_notify", "is missing; secondaries would learn of a change only when the SOA's refresh time is over")
+		v.fault("primary.also_notify", "missing; secondaries would notice a change only after the SOA's refresh time")
 	case !transfers && len(p.AlsoNotify) > 0:
-		v.fault("primary.allow_transfer", "is missing; those in primary.also_notify would be told of changes that they may not fetch")
+		v.fault("primary.allow_transfer", "missing; the servers in primary.also_notify would be notified of zones that they may not transfer")
 	}
 }
 
 func (v *validator) addrPort(key string, a netip.AddrPort) {
 	switch {
 	case !a.Addr().IsValid() || a.Addr().Is4In6():
-		v.fault(key, "%v is no address", a)
+		v.fault(key, "%v is not an address", a)
 	case a.Addr().IsUnspecified() || a.Addr().IsMulticast():
 		v.fault(key, "%v is not the address of one server", a.Addr())
 	case a.Addr().Zone() != "":
-		v.fault(key, "%v has a zone, which not all servers understand; use an address that needs none", a.Addr())
+		v.fault(key, "%v has a scope zone, which not all servers support; use a global address", a.Addr())
 	case a.Port() == 0:
-		v.fault(key, "port 0 of %v cannot be reached", a.Addr())
+		v.fault(key, "%v: the port must not be 0", a.Addr())
 	}
 }
 
@@ -150,7 +150,7 @@ func (v *validator) tsig(t *TSIG) {
 	switch secret, err := tsigkey.ParseSecret(t.Secret); {
 	case err != nil:
 		v.fault("tsig.secret_file", "%v; "+remedy, err)
-	// The decoder passes over line ends, which must not get into a file.
+	// The decoder ignores line breaks, which must not get into a file.
 	case base64.StdEncoding.EncodeToString(secret) != t.Secret:
 		v.fault("tsig.secret_file", "the secret is not base64 on one line; "+remedy)
 	}
@@ -159,7 +159,7 @@ func (v *validator) tsig(t *TSIG) {
 func (v *validator) track(t *Track) {
 	v.name("track.zone", t.Zone)
 	if len(t.Nameservers) == 0 {
-		v.fault("track.nameservers", "is missing")
+		v.fault("track.nameservers", "missing; list the nameservers of the tracking zone")
 	}
 	for _, ns := range t.Nameservers {
 		v.name("track.nameservers", ns)
@@ -167,22 +167,22 @@ func (v *validator) track(t *Track) {
 	v.listen("track.listen", t.Listen)
 	for _, layout := range t.Layouts {
 		if strings.Trim(layout, "abcdefghijklmnopqrstuvwxyz") != "" || layout == "" {
-			v.fault("track.layouts", "%q is no SPF layout", layout)
+			v.fault("track.layouts", "%q is not an SPF layout", layout)
 		}
 	}
 	for _, r := range t.Explain {
 		if r < ' ' || r > '~' || r == '\\' {
-			v.fault("track.explain", "the character %q is not allowed; an explanation is printable ASCII without backslash (RFC 7208 section 6.2)", r)
+			v.fault("track.explain", "the character %q is not allowed; use printable ASCII without backslash (RFC 7208 section 6.2)", r)
 			break
 		}
 	}
 	for _, opening := range []string{"{$", "{%"} {
 		if strings.Contains(t.Explain, opening) {
-			v.fault("track.explain", "%q begins the name of an environment variable in a Corefile; write something else", opening)
+			v.fault("track.explain", "%q starts an environment variable in a Corefile; leave it out", opening)
 		}
 	}
 	if t.TTL < 0 || t.TTL%time.Second != 0 {
-		v.fault("track.ttl", "not a duration in whole seconds: %v", t.TTL)
+		v.fault("track.ttl", "%v is not a whole number of seconds", t.TTL)
 	}
 	v.path("journals", t.Journal)
 }
@@ -191,11 +191,11 @@ func (v *validator) listen(key string, list []netip.AddrPort) {
 	for _, a := range list {
 		switch {
 		case !a.Addr().IsValid() || a.Addr().Is4In6() || a.Addr().Zone() != "":
-			v.fault(key, "%v is no address to listen at", a)
+			v.fault(key, "%v is not an address to listen on", a)
 		case a.Port() == 0:
-			v.fault(key, "%v has no port", a.Addr())
+			v.fault(key, "%v: the port is missing", a.Addr())
 		case a.Port() != list[0].Port():
-			v.fault(key, "%v and %v have different ports; nullspfd listens at one", list[0], a)
+			v.fault(key, "%v and %v have different ports; all must have the same port", list[0], a)
 		}
 	}
 }
@@ -206,19 +206,19 @@ func (v *validator) name(key string, name dnsname.Name) {
 	}
 }
 
-// checkSet finds what the settings and the published domains contradict each
-// other in, nil when nothing.
+// checkSet finds a contradiction between the settings and the published domains;
+// nil when there is none.
 func (s *Settings) checkSet(set *zones.Set) *zones.KeyError {
 	switch track := s.zoneOfTrack(); {
 	case set.Find(string(s.Catalog)) != nil:
-		return fault("catalog.zone", "%s stands in the lists too; give the catalog zone a name of its own", s.Catalog)
+		return fault("catalog.zone", "%s is on a list too; give the catalog zone a name of its own", s.Catalog)
 	case set.Find(string(track)) != nil:
-		return fault("track.zone", "%s stands in the lists too; give the tracking zone a name of its own", track)
+		return fault("track.zone", "%s is on a list too; give the tracking zone a name of its own", track)
 	case s.Catalog != "" && s.Catalog == track:
 		return fault("catalog.zone", "%s is the tracking zone; give the catalog zone a name of its own", s.Catalog)
 	}
 	if len(s.Catalog) > maxCatalogName {
-		return fault("catalog.zone", "%s is too long: with the names that it holds it may have %d octets", s.Catalog, maxCatalogName)
+		return fault("catalog.zone", "%s is too long: a catalog zone can have a name of at most %d bytes", s.Catalog, maxCatalogName)
 	}
 	if !s.DNSSEC || !s.has(BIND) {
 		return nil
@@ -226,8 +226,8 @@ func (s *Settings) checkSet(set *zones.Set) *zones.KeyError {
 	longest := maxSigned - len(s.keys())
 	for i := range set.Entries {
 		if name := set.Entries[i].Name; len(name) > longest {
-			return fault("dnssec", "%s: BIND cannot sign a zone with a name of more than %d octets while its keys are in %s; "+
-				"choose a shorter output path, or take the zone out of the lists, or bind out of servers", name, longest, s.keys())
+			return fault("dnssec", "%s: BIND cannot sign a zone whose name has more than %d bytes when its keys are in %s; "+
+				"choose a shorter output path, or remove the zone from the lists, or bind from servers", name, longest, s.keys())
 		}
 	}
 	return nil

@@ -48,21 +48,21 @@ func TestValidate(t *testing.T) {
 		{"server twice", func(s *Settings) { s.Servers = []Server{BIND, BIND} }, "twice"},
 		{"NSD does not sign", func(s *Settings) { s.DNSSEC = true }, "dnssec: NSD serves signed zones but does not sign"},
 		{"terms", func(s *Settings) { s.Terms = "newest" }, "bind_terms: "},
-		{"open", func(s *Settings) { s.TSIG, s.Primary.AllowTransfer = nil, prefixes("0.0.0.0/0") }, "lets anybody fetch the zones"},
+		{"open", func(s *Settings) { s.TSIG, s.Primary.AllowTransfer = nil, prefixes("0.0.0.0/0") }, "allows everybody to transfer the zones"},
 		{"no network", func(s *Settings) { s.Primary.AllowTransfer = []netip.Prefix{{}} }, "primary.allow_transfer: "},
 		{"mapped network", func(s *Settings) { s.Primary.AllowTransfer = prefixes("::ffff:192.0.2.0/120") }, "primary.allow_transfer: "},
-		{"no primary", func(s *Settings) { s.Primary.Addresses = nil }, "primary.addresses: is missing"},
-		{"no transfers", func(s *Settings) { s.Primary.AllowTransfer, s.Catalog = nil, "" }, "primary.allow_transfer: is missing"},
-		{"nobody told", func(s *Settings) { s.Primary.AlsoNotify = nil }, "primary.also_notify: is missing"},
+		{"no primary", func(s *Settings) { s.Primary.Addresses = nil }, "primary.addresses: missing"},
+		{"no transfers", func(s *Settings) { s.Primary.AllowTransfer, s.Catalog = nil, "" }, "primary.allow_transfer: missing"},
+		{"nobody told", func(s *Settings) { s.Primary.AlsoNotify = nil }, "primary.also_notify: missing"},
 		{"told but refused", func(s *Settings) {
 			s.Primary.AllowTransfer, s.Primary.Addresses, s.Catalog = nil, nil, ""
-		}, "primary.allow_transfer: is missing"},
+		}, "primary.allow_transfer: missing"},
 		{"no address", func(s *Settings) { s.Primary.AlsoNotify = []netip.AddrPort{{}} }, "primary.also_notify: "},
 		{"any address", func(s *Settings) { s.Primary.Addresses = addresses("0.0.0.0:53") }, "primary.addresses: "},
 		{"multicast", func(s *Settings) { s.Primary.Addresses = addresses("224.0.0.1:53") }, "primary.addresses: "},
 		{"zone of an address", func(s *Settings) { s.Primary.Addresses = addresses("[fe80::1%eth0]:53") }, "primary.addresses: "},
-		{"port", func(s *Settings) { s.Primary.AlsoNotify = addresses("192.0.2.1:0") }, "port 0"},
-		{"catalog alone", func(s *Settings) { s.Primary = Primary{} }, "catalog.zone: nobody may fetch"},
+		{"port", func(s *Settings) { s.Primary.AlsoNotify = addresses("192.0.2.1:0") }, "the port must not be 0"},
+		{"catalog alone", func(s *Settings) { s.Primary = Primary{} }, "catalog.zone: no transfers"},
 		{"catalog name", func(s *Settings) { s.Catalog = "a b" }, "catalog.zone: "},
 		{"catalog with final dot", func(s *Settings) { s.Catalog = "catalog." }, "catalog.zone: "},
 		{"key name", func(s *Settings) { s.TSIG.Name = `x"; };` }, "tsig.name: "},
@@ -120,8 +120,8 @@ func TestSetContradictsSettings(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
-		{"catalog", func(s *Settings) { s.Catalog = "one.example" }, "catalog.zone: one.example stands in the lists"},
-		{"tracking zone", func(s *Settings) { s.Track.Zone = "one.example" }, "track.zone: one.example stands in the lists"},
+		{"catalog", func(s *Settings) { s.Catalog = "one.example" }, "catalog.zone: one.example is on a list"},
+		{"tracking zone", func(s *Settings) { s.Track.Zone = "one.example" }, "track.zone: one.example is on a list"},
 		{"both", func(s *Settings) { s.Track.Zone = s.Catalog }, "is the tracking zone"},
 		{"long catalog", func(s *Settings) { s.Catalog = dnsname.Name(strings.Repeat("x.", 110) + "xx") }, "too long"},
 		{"deep output", func(s *Settings) {

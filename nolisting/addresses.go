@@ -13,16 +13,16 @@ func (c *checker) addresses() {
 	for _, h := range c.Hosts {
 		switch {
 		case len(h.Addresses) == 0 && h.Role == Dead:
-			c.fail(h.Name, "a dead host without address",
-				"senders pass over a host name without A and AAAA records at once, or take it for an error in the DNS and defer the mail",
-				"give it the address of a host of yours at which nobody listens on port 25")
+			c.fail(h.Name, "the dead host has no address",
+				"senders skip a host name without A and AAAA records, or treat it as a DNS error and defer the mail",
+				"give it the address of a host of your own at which nobody listens on port 25")
 		case len(h.Addresses) == 0:
-			c.fail(h.Name, "no address is given",
-				"nobody can tell then whether a dead host has the same one, and would be answered by this host",
+			c.fail(h.Name, "the host has no address",
+				"without it, a dead host with the same address would go unnoticed",
 				"list the host's A and AAAA addresses")
 		case len(h.Addresses) > maxAddresses:
 			c.fail(h.Name, fmt.Sprintf("there are %d addresses", len(h.Addresses)),
-				"senders try a few of them only", fmt.Sprintf("keep at most %d", maxAddresses))
+				"senders try only a few of them", fmt.Sprintf("keep at most %d", maxAddresses))
 			continue
 		}
 		for _, a := range h.Addresses {
@@ -34,24 +34,24 @@ func (c *checker) addresses() {
 func (c *checker) address(host dnsname.Name, a netip.Addr) {
 	if !a.IsValid() {
 		c.fail(host, "an address is empty", "senders need an address to connect to",
-			"write an IPv4 or IPv6 address such as the one in the host's A or AAAA record")
+			"write the IPv4 or IPv6 address of the host's A or AAAA record")
 		return
 	}
 	if a.Zone() != "" {
-		c.fail(host, fmt.Sprintf("address %s has a zone", a.WithZone("")), "an AAAA record has no room for it (RFC 3596 section 2.2)",
-			"give an address that is valid everywhere")
+		c.fail(host, fmt.Sprintf("address %s has a scope zone", a.WithZone("")), "an AAAA record cannot hold one (RFC 3596 section 2.2)",
+			"give a global address")
 		return
 	}
 	switch b, ok := special(a); {
 	case !ok:
 	case b.never:
-		c.fail(host, fmt.Sprintf("address %s lies in %s", a, b),
-			"no host can have such an address, and what senders do with it is not defined",
-			"give the address of a host of yours")
+		c.fail(host, fmt.Sprintf("address %s is in %s", a, b),
+			"no host can have such an address, and the behaviour of senders is undefined",
+			"give the address of a host of your own")
 	case !c.AllowTestAddresses:
-		c.fail(host, fmt.Sprintf("address %s lies in %s", a, b),
-			"such space is not routed, or everybody routes it elsewhere: nobody, or anybody, may answer there (RFC 6890)",
-			"give a public address of yours; for tests set allow_test_addresses: true")
+		c.fail(host, fmt.Sprintf("address %s is in %s", a, b),
+			"such addresses are not routed, or routed differently everywhere: nobody, or anybody, may answer (RFC 6890)",
+			"give a public address of your own; for tests set allow_test_addresses: true")
 	}
 }
 
@@ -82,7 +82,7 @@ func (c *checker) sharedAddresses() {
 			}
 			c.fail(h.Name, fmt.Sprintf("address %s is also that of %s, which is %s, while this host is %s",
 				a.WithZone(""), shown(other.Name), shownRole(other.Role), shownRole(h.Role)),
-				"the same server answers at both names: "+sharedHarm(h.Role, other.Role),
+				"both names lead to the same server: "+sharedHarm(h.Role, other.Role),
 				"give each role addresses of its own")
 		}
 	}
@@ -94,13 +94,13 @@ func sharedHarm(a, b Role) string {
 	case a != Dead && b != Dead:
 		return "it would defer mail at the live host, or accept it at the tempfail host"
 	case a == TempFail || b == TempFail:
-		return "the dead host would defer mail that has to go on to the next host"
+		return "the dead host would defer mail that should go on to the next host"
 	}
-	return "the dead host would be answered and keep nobody away"
+	return "the dead host would accept connections and keep nobody away"
 }
 
 // families checks that senders of both address families meet the dead tiers:
-// one that has IPv6 only passes over a host without AAAA record.
+// one with IPv6 only skips a host without AAAA record.
 func (c *checker) families() {
 	live, ok := c.span(Live)
 	if !ok {
@@ -131,7 +131,7 @@ func (c *checker) families() {
 				continue
 			}
 			c.fail("", fmt.Sprintf("no dead host of the %s preference has an %s address, but a live host has", t.name, f.name),
-				fmt.Sprintf("senders with %s only pass over hosts without %s record and meet live hosts alone", f.name, f.record),
+				fmt.Sprintf("senders with %s only skip hosts without %s record and reach the live hosts at once", f.name, f.record),
 				fmt.Sprintf("give a dead host an %s address at which nobody listens on port 25", f.name))
 		}
 	}
@@ -170,7 +170,7 @@ func (c *checker) leading() {
 			names = append(names, shown(h.Name))
 		}
 	}
-	c.fail("", fmt.Sprintf("%d addresses stand before those of the first live host, at %s", n, strings.Join(names, ", ")),
+	c.fail("", fmt.Sprintf("%d addresses come before those of the first live host, at %s", n, strings.Join(names, ", ")),
 		"some senders try few addresses, Postfix five (smtp_mx_address_limit), and would never reach a live host",
 		fmt.Sprintf("keep at most %d addresses of lower preference", maxLeading))
 }

@@ -11,11 +11,11 @@ import (
 // record (RFC 1123 section 2.1, RFC 2181 section 10.3), or "".
 func hostNameFault(name dnsname.Name) string {
 	if !dnsname.IsHost(name) {
-		return "the name is no host name in lower case and A-labels, without final dot"
+		return "the name is not a host name in lower case and A-labels, without final dot"
 	}
 	switch top := name.Top(); {
 	case strings.Trim(top, "0123456789") == "":
-		return "the name ends in a label of digits, as an address does"
+		return "the name ends in a label of digits only, like an address"
 	case top == string(name):
 		return "the name is not fully qualified"
 	}

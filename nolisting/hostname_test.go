@@ -8,7 +8,7 @@ import (
 )
 
 func TestHostNameFault(t *testing.T) {
-	const form = "no host name"
+	const form = "not a host name"
 	tests := map[dnsname.Name]string{
 		"mx1.example.net":        "",
 		"xn--mnchen-3ya.example": "",

@@ -4,16 +4,16 @@
 // A sender that follows RFC 5321 section 5.1 tries the host of the lowest
 // preference first and goes on to the next when nobody answers. Software that
 // sends forged mail and spam often tries one host only. A tier in which nobody
-// answers, or in which every command is deferred, therefore costs proper mail
-// seconds and costs such software its delivery:
+// answers, or in which every command is deferred, therefore delays legitimate
+// mail by seconds and stops such software from delivering:
 //
 //	nolisting     10 dead    20 live
 //	fake-mx       10 dead    20 live    30 dead
 //	tar           10 dead    20 live    30 backup    40 tempfail
 //
-// A mistake in such an RRset loses mail or protects nobody, and shows neither
-// in the zone nor at once. [Tiers.MX] therefore refuses every RRset that does
-// not keep the rules, and each [Violation] says why its rule exists.
+// A mistake in such an RRset loses mail or has no effect, and is noticed late.
+// [Tiers.MX] therefore refuses every RRset that breaks a rule, and each
+// [Violation] says why its rule exists.
 package nolisting
 
 import (
@@ -62,8 +62,8 @@ type Host struct {
 	// Preference: the lowest is tried first (RFC 5321 section 5.1).
 	Preference uint16
 	Role       Role
-	// Addresses are those of the host's A and AAAA records. They are not
-	// published with the MX RRset but compared between the hosts.
+	// Addresses are those of the host's A and AAAA records. They are
+	// not published with the MX RRset, but checked against each other.
 	Addresses []netip.Addr
 }
 
@@ -113,7 +113,7 @@ func (l Layout) roles() []Role {
 // Tiers is an MX RRset with the roles of its hosts.
 type Tiers struct {
 	Layout Layout
-	// Hosts stand in any order; preferences decide.
+	// Hosts are in any order; preferences decide.
 	Hosts []Host
 	// AllowTestAddresses accepts addresses from private, documentation and
 	// other special-purpose space, for examples and tests.

@@ -15,13 +15,13 @@ const (
 	// maxHosts bounds the RRset, and maxAddresses the addresses of a host.
 	maxHosts     = 16
 	maxAddresses = 16
-	// maxLeading is how many addresses may stand before those of the first
+	// maxLeading is how many addresses may come before those of the first
 	// live host. Postfix tries five addresses of a domain and then gives up
 	// until the next attempt (smtp_mx_address_limit).
 	maxLeading = 4
 )
 
-// checker collects what is wrong with an RRset.
+// checker collects the violations of an RRset.
 type checker struct {
 	Tiers
 	violations []*Violation
@@ -57,7 +57,7 @@ func (t Tiers) MX() ([]zones.MX, []*Violation) {
 func (c *checker) check() {
 	if len(c.Hosts) > maxHosts {
 		c.fail("", fmt.Sprintf("there are %d hosts", len(c.Hosts)),
-			"senders give up long before the end of such a list, and it does not fit an answer over UDP",
+			"senders give up long before the end of such a list, and the answer does not fit into a UDP message",
 			fmt.Sprintf("keep at most %d", maxHosts))
 		return
 	}
@@ -67,7 +67,7 @@ func (c *checker) check() {
 	c.sharedAddresses()
 	if c.Layout.roles() == nil {
 		c.fail("", "layout "+quoted(string(c.Layout))+" is unknown",
-			"the layout decides in which order the roles stand", "use "+list(Layouts))
+			"the layout decides the order of the roles", "use "+list(Layouts))
 		return
 	}
 	c.roles()
@@ -83,16 +83,16 @@ func (c *checker) names() {
 	for _, h := range c.Hosts {
 		switch fault := hostNameFault(h.Name); {
 		case h.Name == "" || h.Name == ".":
-			c.fail("", "a null MX stands among the hosts",
-				"it says that the domain accepts no mail, and may not stand beside other MX records (RFC 7505 section 3)",
+			c.fail("", "one of the hosts is a null MX",
+				"it declares that the domain accepts no mail and must be the only MX record (RFC 7505 section 3)",
 				"remove it, or publish it alone with mail mode nullmx")
 		case fault != "":
 			c.fail(h.Name, fault,
 				"an MX record holds the host name of a mail server (RFC 5321 section 5.1)",
 				"write a lower-case host name such as mx1.example.net, with A-labels, without final dot")
 		case seen[h.Name]:
-			c.fail(h.Name, "the name stands twice",
-				"its addresses are tried once only, at the lower preference",
+			c.fail(h.Name, "the name is listed twice",
+				"its addresses are tried only once, at the lower preference",
 				"remove one, or give the tier a host of its own")
 		}
 		seen[h.Name] = true
@@ -106,7 +106,7 @@ func (c *checker) roles() {
 		switch {
 		case !slices.Contains(Roles, h.Role):
 			c.fail(h.Name, "role "+quoted(string(h.Role))+" is unknown",
-				"the role decides where the host has to stand", "use one of "+list(allowed))
+				"the role decides the place of the host in the order", "use one of "+list(allowed))
 		case !slices.Contains(allowed, h.Role):
 			c.fail(h.Name, fmt.Sprintf("layout %s has no %s host", c.Layout, h.Role),
 				"each role has its place in the order of a layout",
@@ -118,18 +118,18 @@ func (c *checker) roles() {
 // required checks that no tier of the layout is missing.
 func (c *checker) required() {
 	if !c.has(Live) {
-		c.fail("", "there is no live host",
-			"all mail would be lost, that for postmaster too (RFC 5321 section 4.5.1)",
+		c.fail("", "a live host is missing",
+			"all mail would be lost, including mail for postmaster (RFC 5321 section 4.5.1)",
 			"add a host with role live, or publish a null MX with mail mode nullmx")
 	}
 	if !c.has(Dead) {
-		c.fail("", "there is no dead host",
-			"layout "+string(c.Layout)+" works by a host at which nobody answers",
+		c.fail("", "a dead host is missing",
+			"layout "+string(c.Layout)+" relies on a host at which nobody answers",
 			"add a host with role dead and the lowest preference, or use mail mode postmaster")
 	}
 	if c.Layout == Tar && !c.has(TempFail) {
-		c.fail("", "there is no tempfail host",
-			"layout tar works by a last host that defers everything",
+		c.fail("", "a tempfail host is missing",
+			"layout tar relies on a last host that defers everything",
 			"add a host with role tempfail and the highest preference, or use layout nolisting")
 	}
 }
@@ -145,7 +145,7 @@ func (c *checker) equalPreferences() {
 		case other.Role != h.Role:
 			c.fail(h.Name, fmt.Sprintf("preference %d is also that of %s, which is %s, while this host is %s",
 				h.Preference, shown(other.Name), shownRole(other.Role), shownRole(h.Role)),
-				"senders pick at random among equal preferences (RFC 5321 section 5.1), so the order of the tiers would depend on chance",
+				"senders choose at random among equal preferences (RFC 5321 section 5.1), so the order of the tiers would be random",
 				"give each tier preferences of its own; only hosts of one role may share one")
 		}
 	}
@@ -180,7 +180,7 @@ func (c *checker) order() {
 	}
 	if !below {
 		c.fail("", "no dead host has the lowest preference",
-			"senders try the lowest preference first and would never meet the dead host",
+			"senders try the lowest preference first and would never try the dead host",
 			fmt.Sprintf("give a dead host a preference below %d", live.min))
 	}
 	if c.Layout == FakeMX && !above {
@@ -195,12 +195,12 @@ func (c *checker) orderDead(h Host, live span) {
 	case h.Preference <= live.min:
 	case c.Layout == FakeMX && h.Preference >= live.max:
 	case c.Layout == FakeMX:
-		c.fail(h.Name, fmt.Sprintf("dead preference %d stands between live preferences %d and %d", h.Preference, live.min, live.max),
-			"a dead host between live ones keeps no forger away and delays mail while the first live host is down",
+		c.fail(h.Name, fmt.Sprintf("dead preference %d is between live preferences %d and %d", h.Preference, live.min, live.max),
+			"a dead host between live ones stops no forger, and delays mail while the first live host is down",
 			fmt.Sprintf("give it a preference below %d or above %d", live.min, live.max))
 	default:
 		c.fail(h.Name, fmt.Sprintf("dead preference %d is above live preference %d", h.Preference, live.min),
-			"senders try the lowest preference first and would never meet this dead host, or only while the live host is down",
+			"senders try the lowest preference first and would try this dead host only while the live host is down",
 			fmt.Sprintf("give it a preference below %d", live.min))
 	}
 }

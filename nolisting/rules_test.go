@@ -107,16 +107,16 @@ func TestRules(t *testing.T) {
 		tiers Tiers
 		want  []string
 	}{
-		"no hosts": {Tiers{Layout: Nolisting}, []string{"no live host", "no dead host"}},
+		"no hosts": {Tiers{Layout: Nolisting}, []string{"a live host is missing", "a dead host is missing"}},
 		"unknown layout, and more": {tiers(t, "greylist", live, live), []string{
-			"mx1.example.net: the name stands twice", `layout "greylist" is unknown`}},
-		"no layout":      {tiers(t, "", live, deadLow), []string{`layout "" is unknown`}},
-		"no live host":   {tiers(t, Nolisting, deadLow), []string{"no live host"}},
-		"no dead host":   {tiers(t, Nolisting, live), []string{"no dead host"}},
-		"tar: no tail":   {tiers(t, Tar, deadLow, live, backup), []string{"no tempfail host"}},
-		"unknown role":   {tiers(t, Nolisting, deadLow, live, "x.example.net 30 Live 5.5.0.7"), []string{`x.example.net: role "Live" is unknown`}},
-		"nolisting role": {tiers(t, Nolisting, deadLow, live, backup), []string{"mx4.example.net: layout nolisting has no backup host"}},
-		"fake-mx role":   {tiers(t, FakeMX, deadLow, live, deadHigh, tempfail), []string{"tar.example.net: layout fake-mx has no tempfail host"}},
+			"mx1.example.net: the name is listed twice", `layout "greylist" is unknown`}},
+		"no layout":              {tiers(t, "", live, deadLow), []string{`layout "" is unknown`}},
+		"a live host is missing": {tiers(t, Nolisting, deadLow), []string{"a live host is missing"}},
+		"a dead host is missing": {tiers(t, Nolisting, live), []string{"a dead host is missing"}},
+		"tar: no tail":           {tiers(t, Tar, deadLow, live, backup), []string{"a tempfail host is missing"}},
+		"unknown role":           {tiers(t, Nolisting, deadLow, live, "x.example.net 30 Live 5.5.0.7"), []string{`x.example.net: role "Live" is unknown`}},
+		"nolisting role":         {tiers(t, Nolisting, deadLow, live, backup), []string{"mx4.example.net: layout nolisting has no backup host"}},
+		"fake-mx role":           {tiers(t, FakeMX, deadLow, live, deadHigh, tempfail), []string{"tar.example.net: layout fake-mx has no tempfail host"}},
 
 		"dead equals live": {tiers(t, Nolisting, "dead.example.net 20 dead 5.5.0.1", live), []string{
 			"preference 20 is also that of dead.example.net", "no dead host has the lowest"}},
@@ -128,19 +128,19 @@ func TestRules(t *testing.T) {
 		"second dead above":  {tiers(t, Tar, deadLow, deadHigh, live, tempfail), []string{"dead preference 50 is above live preference 20"}},
 		"fake-mx: no first":  {tiers(t, FakeMX, deadHigh, live), []string{"no dead host has the lowest"}},
 		"fake-mx: no last":   {tiers(t, FakeMX, deadLow, live), []string{"no dead host has the highest"}},
-		"fake-mx: between":   {tiers(t, FakeMX, deadLow, deadHigh, live, live30, "d.example.net 25 dead 5.5.0.1"), []string{"d.example.net: dead preference 25 stands between"}},
+		"fake-mx: between":   {tiers(t, FakeMX, deadLow, deadHigh, live, live30, "d.example.net 25 dead 5.5.0.1"), []string{"d.example.net: dead preference 25 is between"}},
 		"backup below live":  {tiers(t, Tar, deadLow, live30, "mx4.example.net 15 backup 5.5.0.5", tempfail), []string{"backup preference 15 is below live preference 30"}},
 		"tempfail not last":  {tiers(t, Tar, deadLow, live, backup, "tar.example.net 30 tempfail 5.5.0.6"), []string{"tempfail preference 30 is below preference 40"}},
 		"tempfail first":     {tiers(t, Tar, deadLow, live, "tar.example.net 5 tempfail 5.5.0.6"), []string{"tempfail preference 5 is below preference 10"}},
-		"null MX beside":     {tiers(t, Nolisting, deadLow, live, ". 0 dead 5.5.0.1"), []string{"a null MX stands among the hosts"}},
+		"null MX beside":     {tiers(t, Nolisting, deadLow, live, ". 0 dead 5.5.0.1"), []string{"one of the hosts is a null MX"}},
 		"empty name":         {Tiers{Layout: Nolisting, Hosts: []Host{host(t, deadLow), {Role: Live, Preference: 20, Addresses: host(t, live).Addresses}}}, []string{"a null MX"}},
-		"name stands twice":  {tiers(t, Nolisting, deadLow, live, live), []string{"mx1.example.net: the name stands twice"}},
-		"live and dead name": {tiers(t, Nolisting, deadLow, "dead.example.net 20 live 5.5.0.2"), []string{"dead.example.net: the name stands twice"}},
+		"name stands twice":  {tiers(t, Nolisting, deadLow, live, live), []string{"mx1.example.net: the name is listed twice"}},
+		"live and dead name": {tiers(t, Nolisting, deadLow, "dead.example.net 20 live 5.5.0.2"), []string{"dead.example.net: the name is listed twice"}},
 
-		"dead without address": {tiers(t, Nolisting, "dead.example.net 10 dead", live), []string{"dead.example.net: a dead host without address"}},
-		"live without address": {tiers(t, Nolisting, deadLow, "mx1.example.net 20 live"), []string{"mx1.example.net: no address is given"}},
+		"dead without address": {tiers(t, Nolisting, "dead.example.net 10 dead", live), []string{"dead.example.net: the dead host has no address"}},
+		"live without address": {tiers(t, Nolisting, deadLow, "mx1.example.net 20 live"), []string{"mx1.example.net: the host has no address"}},
 		"dead is live": {tiers(t, Nolisting, "dead.example.net 10 dead 5.5.0.2", live), []string{
-			"address 5.5.0.2 is also that of dead.example.net, which is dead, while this host is live: the same server answers at both names: the dead host would be answered"}},
+			"address 5.5.0.2 is also that of dead.example.net, which is dead, while this host is live: both names lead to the same server: the dead host would accept connections"}},
 		"dead is live, IPv6": {tiers(t, Nolisting, "dead.example.net 10 dead 5.5.0.1 2a00::1", "mx1.example.net 20 live 5.5.0.2 2a00::1"), []string{
 			"mx1.example.net: address 2a00::1 is also that of dead.example.net"}},
 		"dead is backup":   {tiers(t, Tar, "dead.example.net 10 dead 5.5.0.5", live, backup, tempfail), []string{"mx4.example.net: address 5.5.0.5"}},
@@ -153,13 +153,13 @@ func TestRules(t *testing.T) {
 		"no IPv6 above": {tiers(t, FakeMX, "dead.example.net 10 dead 5.5.0.1 2a00::1", deadHigh, "mx1.example.net 20 live 5.5.0.2 2a00::2"), []string{
 			"no dead host of the highest preference has an IPv6 address"}},
 		"too many before live": {tiers(t, Nolisting, "dead.example.net 10 dead 5.5.1.1 5.5.1.2 5.5.1.3", "d2.example.net 11 dead 5.5.1.4 5.5.1.5", live), []string{
-			"5 addresses stand before those of the first live host, at dead.example.net, d2.example.net"}},
+			"5 addresses come before those of the first live host, at dead.example.net, d2.example.net"}},
 
-		"private":       {tiers(t, Nolisting, "dead.example.net 10 dead 10.1.2.3", live), []string{"address 10.1.2.3 lies in 10.0.0.0/8, private use (RFC 1918)"}},
-		"reserved":      {tiers(t, Nolisting, "dead.example.net 10 dead 240.0.0.1", live), []string{"address 240.0.0.1 lies in 240.0.0.0/4, reserved"}},
-		"documentation": {tiers(t, Nolisting, deadLow, "mx1.example.net 20 live 192.0.2.1"), []string{"mx1.example.net: address 192.0.2.1 lies in 192.0.2.0/24"}},
-		"IPv6 reserved": {tiers(t, Nolisting, "dead.example.net 10 dead 5.5.0.1 4000::1", live), []string{"address 4000::1 lies in space reserved by the IETF (RFC 4291)"}},
-		"zone":          {tiers(t, Nolisting, "dead.example.net 10 dead 5.5.0.1 2a00::1%eth0", live), []string{"address 2a00::1 has a zone"}},
+		"private":       {tiers(t, Nolisting, "dead.example.net 10 dead 10.1.2.3", live), []string{"address 10.1.2.3 is in 10.0.0.0/8, private use (RFC 1918)"}},
+		"reserved":      {tiers(t, Nolisting, "dead.example.net 10 dead 240.0.0.1", live), []string{"address 240.0.0.1 is in 240.0.0.0/4, reserved"}},
+		"documentation": {tiers(t, Nolisting, deadLow, "mx1.example.net 20 live 192.0.2.1"), []string{"mx1.example.net: address 192.0.2.1 is in 192.0.2.0/24"}},
+		"IPv6 reserved": {tiers(t, Nolisting, "dead.example.net 10 dead 5.5.0.1 4000::1", live), []string{"address 4000::1 is in space reserved by the IETF (RFC 4291)"}},
+		"zone":          {tiers(t, Nolisting, "dead.example.net 10 dead 5.5.0.1 2a00::1%eth0", live), []string{"address 2a00::1 has a scope zone"}},
 		"zero address": {Tiers{Layout: Nolisting, Hosts: []Host{{"dead.example.net", 10, Dead, make([]netip.Addr, 2)}, host(t, live)}}, []string{
 			"an address is empty", "an address is empty"}},
 	}

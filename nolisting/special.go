@@ -78,7 +78,7 @@ var blocks = []block{
 // hosts (RFC 4291 section 2.4 and the registry of IPv6 address space).
 var globalUnicast = netip.MustParsePrefix("2000::/3")
 
-// special returns the smallest block that holds a, which has no zone.
+// special returns the smallest block that holds a, which has no scope zone.
 func special(a netip.Addr) (block, bool) {
 	var found block
 	for _, b := range blocks {

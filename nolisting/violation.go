@@ -15,7 +15,7 @@ type Violation struct {
 	Remedy string
 }
 
-// Error gives all that in one line.
+// Error returns all of this on one line.
 func (v *Violation) Error() string {
 	var b strings.Builder
 	if v.Host != "" {

@@ -22,18 +22,18 @@ func (a *app) applyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "apply",
 		Short: "Write the zones, check them and reload the servers",
-		Long: `Does what zones does, checks the outcome with the programs of the nameservers,
-and reloads the running servers: BIND with rndc, NSD with nsd-control, Knot DNS
+		Long: `Does what "nullspf zones" does, checks the output with the programs of the
+nameservers, and reloads the running servers: BIND with rndc, NSD with nsd-control, Knot DNS
 with knotc, nullspfd with "nullspf server reload". The key apply of the
 configuration lists the servers and their control programs.
 
-Each server is told what has changed since it was last told, so that a failed run
-is made up for by the next one. If a check fails, nothing is reloaded.`,
+Each server reloads what has changed since it was last reloaded, so the next run
+makes up for one that failed. If a check fails, nothing is reloaded.`,
 		Example: `  # Add a domain. Which commands would follow?
   $ echo brand-new.example >>generic.txt
   $ nullspf apply --dry-run
   /etc/nullspf/build: 4 zones, 1 added
-  nullspf server reload --socket /etc/nullspf/control.sock  # zones: 1 added; read the configuration and the zones
+  nullspf server reload --socket /etc/nullspf/control.sock  # zones: 1 added; reload the configuration and the zones
 
   # Write, check and reload.
   $ nullspf apply
@@ -43,7 +43,7 @@ is made up for by the next one. If a check fails, nothing is reloaded.`,
   bind      named/secondary-catalog.conf       ok
   nullspfd  nullspfd/primary.Corefile          ok
   nullspfd  nullspfd/secondary.Corefile        ok
-  nullspf server reload --socket /etc/nullspf/control.sock  # zones: 1 added; read the configuration and the zones`,
+  nullspf server reload --socket /etc/nullspf/control.sock  # zones: 1 added; reload the configuration and the zones`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.apply(c.Context(), c.OutOrStdout(), allowed, dryRun)
@@ -81,7 +81,7 @@ func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) 
 		return err
 	}
 	if len(steps) == 0 {
-		fmt.Fprintln(w, "the servers have read it all")
+		fmt.Fprintln(w, "the servers are up to date")
 		return nil
 	}
 	if err := checkServers(ctx, w, b.Named); err != nil {
@@ -89,7 +89,7 @@ func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) 
 	}
 	for _, s := range steps {
 		if err := named.Run(ctx, s.steps, w); err != nil {
-			return fmt.Errorf("%w\n%s is not up to date; run apply again when the cause is mended", err, s.what)
+			return fmt.Errorf("%w\n%s is not up to date; correct the cause and run apply again", err, s.what)
 		}
 		if err := zones.MarkApplied(b.Output, s.id, s.settings); err != nil {
 			return err
@@ -98,7 +98,7 @@ func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) 
 	return nil
 }
 
-// serverSteps are the commands by which one server follows.
+// serverSteps are the commands for one server.
 type serverSteps struct {
 	id       string // a file name
 	what     string // for messages
@@ -106,7 +106,7 @@ type serverSteps struct {
 	steps    []named.Step
 }
 
-// steps finds out what each server lacks.
+// steps returns what each server has to reload.
 func (b *building) steps() ([]serverSteps, error) {
 	settings, err := b.ServerFingerprint(version.String())
 	if err != nil {
@@ -132,8 +132,8 @@ func (b *building) steps() ([]serverSteps, error) {
 	return all, nil
 }
 
-// startsBySystemd reports whether nullspfd has no control socket yet, as long as
-// it waits for its first zones, and can be told by systemd to look for them.
+// startsBySystemd reports whether nullspfd has no control socket yet, because it
+// waits for its first zones, and can be started by systemd.
 func startsBySystemd(socket string) bool {
 	if _, err := os.Stat(socket); !errors.Is(err, fs.ErrNotExist) {
 		return false
@@ -142,10 +142,10 @@ func startsBySystemd(socket string) bool {
 	return err == nil
 }
 
-var errCheck = errors.New("a server would not accept its configuration")
+var errCheck = errors.New("a server rejects its configuration")
 
-// checkServers has the servers' programs check the output and tells what they
-// say. The error is errCheck when one of them found a fault.
+// checkServers checks the output with the servers' programs and prints the
+// results. The error is errCheck when one of them found a fault.
 func checkServers(ctx context.Context, w io.Writer, s named.Settings) error {
 	failed := false
 	for _, r := range named.Check(ctx, s, s.Output) {

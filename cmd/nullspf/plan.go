@@ -31,7 +31,7 @@ exit status is 2 when there are changes, 0 when there are none.`,
       changed, group generic
       - _dmarc TXT "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:dmarc@example.net"
       + _dmarc TXT "v=DMARC1; p=quarantine; sp=quarantine; np=quarantine; adkim=s; aspf=s; rua=mailto:dmarc@example.net"
-  The files made from all zones would be written anew: includes, server configurations, mail tables.
+  The files made from all zones would be rewritten: includes, server configurations, mail tables.
   3 zones, 3 changed
   2
 
@@ -181,7 +181,7 @@ func (p *planPrinter) print(plan *zones.Plan, total int, files bool) error {
 		p.printAlike(a)
 	}
 	if files {
-		fmt.Fprintln(p.w, "The files made from all zones would be written anew: includes, server configurations, mail tables.")
+		fmt.Fprintln(p.w, "The files made from all zones would be rewritten: includes, server configurations, mail tables.")
 	}
 	_, err = fmt.Fprintln(p.w, summary(plan, total))
 	return err

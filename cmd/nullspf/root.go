@@ -109,7 +109,7 @@ func (a *app) read() (*job, error) {
 			warn("and %d more duplicates", len(duplicates)-most)
 			break
 		}
-		warn("%s: %s stands in %s already; this line is passed over", d.Second, d.Name, d.First)
+		warn("%s: %s is already in %s; this line is ignored", d.Second, d.Name, d.First)
 	}
 	return &job{c, set}, nil
 }

@@ -46,7 +46,7 @@ did not answer.`,
   192.0.2.1:53: 3 zones checked, 0 without an answer, 0 deviations
   192.0.2.2:53: 3 zones checked, 0 without an answer, 0 deviations
 
-  # Ask one server, with patience for a bad network.
+  # Ask one server, on a slow network.
   $ nullspf verify --server 192.0.2.2 --timeout 5s --retries 5`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -132,7 +132,7 @@ func (f *verifyFlags) addresses(j *job) ([]netip.AddrPort, error) {
 	}
 	list = append(append(list, j.Named.Primary.Addresses...), j.Secondaries...)
 	if len(list) == 0 {
-		return nil, fmt.Errorf("%s names no nameservers' addresses; set primary: {addresses: [...]} or use --server", j.File)
+		return nil, fmt.Errorf("%s gives no addresses of nameservers; set primary.addresses or use --server", j.File)
 	}
 	return list, nil
 }

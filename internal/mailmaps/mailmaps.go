@@ -1,5 +1,5 @@
 // Package mailmaps makes the tables by which sendmail and Postfix hosts accept
-// mail for postmaster, and refuse all other mail, in the domains of a set:
+// mail for postmaster, and reject all other mail, in the domains of a set:
 //
 //	postmaster@brand.example   accepted for the one mailbox of the settings
 //	anybody@brand.example      554 5.7.1 This domain is not used for email
@@ -8,15 +8,14 @@
 // RRsets promise is what the hosts in them do (RFC 5321 section 4.5.1).
 //
 // The domains are those with mail mode postmaster or nolisting. A domain with a
-// null MX (RFC 7505) stands in no table: no host is named to accept its mail.
+// null MX (RFC 7505) is in no table: no host accepts its mail.
 // A sender that ignores the null MX and connects to the address of the domain
 // finds a host that does not know the domain and refuses as for any other
 // foreign domain; if the tables had it, that host would accept mail for
 // postmaster in a domain whose DNS says that it accepts none.
 //
-// Below the output folder stand, for hosts of either software, the tables and,
-// for each part that a host can have, the few lines of configuration that
-// switch them on:
+// Below the output directory are, for each software, the tables and, for each
+// role of a host, the few lines of configuration that enable them:
 //
 //	mail/sendmail/virtusertable.appendix      mail/postfix/recipient_access
 //	mail/sendmail/local-host-names            mail/postfix/virtual_alias_domains
@@ -26,11 +25,11 @@
 //	                                          mail/postfix/destination.cf
 //	                                          mail/postfix/relay.cf
 //
-// A destination takes the domains for its own and sends mail for postmaster on
+// A destination treats the domains as its own and forwards mail for postmaster
 // to the mailbox. A relay, such as a backup MX host, does not: with Postfix it
 // sends that mail to the MX hosts of lower preference, with sendmail to the
-// mailbox. Both refuse all other mail themselves, at RCPT: a host that took it
-// in and was refused by the next would send bounces to forged senders.
+// mailbox. Both reject all other mail themselves, at RCPT: a host that accepted
+// it and was rejected by the next would send bounces to forged senders.
 package mailmaps
 
 import (
@@ -77,9 +76,8 @@ func (s Settings) tables() []table {
 
 // Files returns the tables for the domains of set, and the configurations that
 // switch them on. It fails when the settings are not valid, when there are
-// domains but no mailbox, and when the mailbox lies in a domain whose mail is
-// refused. The files are written while the set is walked; their size is no
-// matter.
+// domains but no mailbox, and when the mailbox is in a domain whose mail is
+// rejected. The files are streamed; their size does not matter.
 func Files(s Settings, set *zones.Set) ([]zones.File, error) {
 	if err := zones.JoinKeyErrors(s.Validate()); err != nil {
 		return nil, err
@@ -106,7 +104,7 @@ func Files(s Settings, set *zones.Set) ([]zones.File, error) {
 func served(set *zones.Set, e *zones.Entry) bool { return set.Mail(e) != zones.NullMX }
 
 func (t table) write(w *bufio.Writer, set *zones.Set) error {
-	if _, err := w.WriteString("# " + t.comment + ". " + generated + ".\n"); err != nil {
+	if _, err := w.WriteString("# " + t.comment + ".\n# " + generated + ".\n"); err != nil {
 		return err
 	}
 	for i := range set.Entries {
@@ -138,7 +136,7 @@ func (s Settings) checkMailbox(set *zones.Set) *zones.KeyError {
 	if s.Postmaster == "" {
 		for i := range set.Entries {
 			if e := &set.Entries[i]; served(set, e) {
-				return fault(keyPostmaster, "the mailbox is missing: %s has mail mode %s and needs one for postmaster (RFC 5321 section 4.5.1): postmaster@mail.example.net",
+				return fault(keyPostmaster, "missing: %s has mail mode %s, which requires a mailbox for postmaster (RFC 5321 section 4.5.1); write a mailbox such as postmaster@mail.example.net",
 					e.Name, set.Mail(e))
 			}
 		}
@@ -152,15 +150,15 @@ func (s Settings) checkMailbox(set *zones.Set) *zones.KeyError {
 			continue
 		}
 		if name == domain || served(set, e) {
-			return fault(keyPostmaster, "%s lies in %s, which is on the lists: its mail would be refused; use a mailbox in a domain that is used for mail",
+			return fault(keyPostmaster, "%s is in %s, which is on a list: its mail would be rejected; use a mailbox in a domain that is used for mail",
 				s.Postmaster, name)
 		}
 	}
 	return nil
 }
 
-// Validate checks the settings by themselves; an empty mailbox is no error
-// here.
+// Validate checks the settings by themselves; an empty mailbox is not an
+// error here.
 func (s Settings) Validate() []*zones.KeyError {
 	var faults []*zones.KeyError
 	if s.Postmaster != "" {
@@ -169,7 +167,7 @@ func (s Settings) Validate() []*zones.KeyError {
 		}
 	}
 	if what := replyFault(s.reply()); what != "" {
-		faults = append(faults, fault("reply", "%s %s; write a short plain text such as %q", shown(s.Reply), what, DefaultReply))
+		faults = append(faults, fault("reply", "%s %s; write a short text such as %q", shown(s.Reply), what, DefaultReply))
 	}
 	return faults
 }

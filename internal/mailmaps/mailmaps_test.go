@@ -138,7 +138,7 @@ func TestFolders(t *testing.T) {
 	} {
 		s := testSettings()
 		s.Dir = dir
-		if _, got := s.folders(); got != want {
+		if _, got := s.directories(); got != want {
 			t.Errorf("%q: got %s, want %s", dir, got, want)
 		}
 		for _, c := range s.configurations() {
@@ -156,26 +156,26 @@ func TestSettings(t *testing.T) {
 	}{
 		"plain":              {Settings{Postmaster: "pm+null_spf=1.x@mail.example.net"}, ""},
 		"upper case":         {Settings{Postmaster: "Post@Mail.Example.NET"}, ""},
-		"text":               {Settings{Reply: "Not used - see https://www.example.net/no-mail. It's #1*"}, "beside a blank"},
+		"text":               {Settings{Reply: "Not used - see https://www.example.net/no-mail. It's #1*"}, "next to a space"},
 		"text with URL":      {Settings{Reply: "Not used - see https://www.example.net/no-mail?x=1."}, ""},
-		"no @":               {Settings{Postmaster: "root"}, "has no @"},
-		"newline":            {Settings{Postmaster: "root@example.net\n@x.example evil"}, "no proper domain"},
+		"no @":               {Settings{Postmaster: "root"}, "does not contain @"},
+		"newline":            {Settings{Postmaster: "root@example.net\n@x.example evil"}, "an invalid domain"},
 		"newline before":     {Settings{Postmaster: "a\nb@example.net"}, `with '\n'`},
-		"two":                {Settings{Postmaster: "a@example.net,b@example.net"}, "no proper domain"},
+		"two":                {Settings{Postmaster: "a@example.net,b@example.net"}, "an invalid domain"},
 		"pipe":               {Settings{Postmaster: "|/bin/sh@example.net"}, "does not begin with"},
 		"option":             {Settings{Postmaster: "-f@example.net"}, "does not begin with"},
 		"route":              {Settings{Postmaster: "a%b@example.net"}, "with '%'"},
 		"UUCP":               {Settings{Postmaster: "a!b@example.net"}, "with '!'"},
 		"blank":              {Settings{Postmaster: "a b@example.net"}, "with ' '"},
 		"quoted":             {Settings{Postmaster: `"a"@example.net`}, "does not begin with"},
-		"no local part":      {Settings{Postmaster: "@example.net"}, "has no local part"},
-		"two dots":           {Settings{Postmaster: "a..b@example.net"}, "a dot in its local part"},
-		"dot at the end":     {Settings{Postmaster: "a.@example.net"}, "a dot in its local part"},
+		"no local part":      {Settings{Postmaster: "@example.net"}, "lacks a local part"},
+		"two dots":           {Settings{Postmaster: "a..b@example.net"}, "a misplaced dot in its local part"},
+		"dot at the end":     {Settings{Postmaster: "a.@example.net"}, "a misplaced dot in its local part"},
 		"long local part":    {Settings{Postmaster: strings.Repeat("a", 65) + "@example.net"}, "longer than 64"},
 		"long":               {Settings{Postmaster: "a@" + strings.Repeat("a.", 130) + "net"}, "longer than 254"},
-		"no domain":          {Settings{Postmaster: "root@"}, "no proper domain"},
-		"address literal":    {Settings{Postmaster: "root@[192.0.2.1]"}, "no proper domain"},
-		"address":            {Settings{Postmaster: "root@192.0.2.1"}, "a number in place of a domain"},
+		"no domain":          {Settings{Postmaster: "root@"}, "an invalid domain"},
+		"address literal":    {Settings{Postmaster: "root@[192.0.2.1]"}, "an invalid domain"},
+		"address":            {Settings{Postmaster: "root@192.0.2.1"}, "a number instead of a domain"},
 		"IDN":                {Settings{Postmaster: "root@münchen.example"}, "A-labels"},
 		"final dot":          {Settings{Postmaster: "root@example.net."}, "final dot"},
 		"reply: newline":     {Settings{Reply: "no\r\n250 ok"}, `'\r'`},
@@ -187,8 +187,8 @@ func TestSettings(t *testing.T) {
 		"reply: code":        {Settings{Reply: "5.1.1 no"}, "begin with a letter"},
 		"reply: blank":       {Settings{Reply: " "}, "begin with a letter"},
 		"reply: two blanks":  {Settings{Reply: "no  mail"}, "two in a row"},
-		"reply: blank after": {Settings{Reply: "no mail "}, "blank at its end"},
-		"reply: sentences":   {Settings{Reply: "No mail. Go"}, "beside a blank"},
+		"reply: blank after": {Settings{Reply: "no mail "}, "space at its end"},
+		"reply: sentences":   {Settings{Reply: "No mail. Go"}, "next to a space"},
 		"reply: long":        {Settings{Reply: strings.Repeat("a", 201)}, "longer than 200"},
 	}
 	for name, tt := range tests {
@@ -224,9 +224,9 @@ func TestMailbox(t *testing.T) {
 	}{
 		"elsewhere":           {"pm@mail.example.net", nil, ""},
 		"none":                {"", nil, "alpha.example has mail mode postmaster"},
-		"in the list":         {"pm@Brand.example.org", nil, "lies in brand.example.org"},
-		"in a null MX domain": {"pm@z.example", nil, "lies in z.example"},
-		"below the list":      {"pm@mail.alpha.example", nil, "lies in alpha.example"},
+		"in the list":         {"pm@Brand.example.org", nil, "is in brand.example.org"},
+		"in a null MX domain": {"pm@z.example", nil, "is in z.example"},
+		"below the list":      {"pm@mail.alpha.example", nil, "is in alpha.example"},
 		"below a null MX":     {"pm@mail.z.example", nil, ""},
 	}
 	for name, tt := range tests {

@@ -20,7 +20,7 @@ type Settings struct {
 	// Reply is the text after 554 5.7.1, printable ASCII; "" means
 	// [DefaultReply].
 	Reply string
-	// Dir is the absolute path of the output folder for the configurations
+	// Dir is the absolute path of the output directory for the configurations
 	// that name tables. When it is "", or has characters that the
 	// configurations do not allow, they name /etc/postfix/nullspf and
 	// /etc/mail/nullspf, to which the tables are then to be copied.
@@ -42,17 +42,17 @@ func mailboxFault(text string) string {
 	local, domain, ok := strings.Cut(text, "@")
 	switch {
 	case !ok:
-		return "has no @"
+		return "does not contain @"
 	case len(text) > 254:
-		return "is longer than 254 octets (RFC 5321 section 4.5.3.1)"
+		return "is longer than 254 bytes (RFC 5321 section 4.5.3.1)"
 	case local == "":
-		return "has no local part"
+		return "lacks a local part"
 	case len(local) > 64:
-		return "has a local part longer than 64 octets (RFC 5321 section 4.5.3.1)"
+		return "has a local part longer than 64 bytes (RFC 5321 section 4.5.3.1)"
 	case !alphanumeric(local[0]):
 		return "has a local part that does not begin with a letter or digit"
 	case strings.HasSuffix(local, ".") || strings.Contains(local, ".."):
-		return "has a dot in its local part where none is allowed"
+		return "has a misplaced dot in its local part"
 	}
 	for i := range len(local) {
 		if c := local[i]; !alphanumeric(c) && !strings.ContainsRune(".-_+=", rune(c)) {
@@ -62,36 +62,36 @@ func mailboxFault(text string) string {
 	name, err := dnsname.ParseHost(domain)
 	switch {
 	case err != nil:
-		return "has no proper domain: " + err.Error()
+		return "has an invalid domain: " + err.Error()
 	case string(name) != ascii.ToLower(domain):
 		return "has a domain that is not written in A-labels without final dot"
 	case strings.Trim(name.Top(), "0123456789") == "":
-		return "has a number in place of a domain"
+		return "ends in a number instead of a domain"
 	}
 	return ""
 }
 
 // replyFault returns what keeps text from reaching the sender as it is, or "".
-// sendmail takes the text apart into tokens and puts a blank between two words
-// but not beside the characters that separate tokens.
+// sendmail splits the text into tokens and puts a space between two words, but
+// not next to the characters that separate tokens.
 func replyFault(text string) string {
 	const most = 200
 	switch {
 	case len(text) > most:
-		return "is longer than " + strconv.Itoa(most) + " octets"
+		return "is longer than " + strconv.Itoa(most) + " bytes"
 	case !letter(text[0]):
 		return "does not begin with a letter"
 	case text[len(text)-1] == ' ' || strings.Contains(text, "  "):
-		return "has a blank at its end or two in a row"
+		return "has a space at its end or two in a row"
 	}
 	for i := range len(text) {
 		c := text[i]
 		switch {
 		case alphanumeric(c) || strings.ContainsRune(" -_='?&#~*", rune(c)):
 		case !strings.ContainsRune(".:/+", rune(c)):
-			return "has " + strconv.QuoteRuneToASCII(rune(c)) + ", where letters, digits, blanks and - _ = ' ? & # ~ * . : / + are allowed"
+			return "has " + strconv.QuoteRuneToASCII(rune(c)) + ", where letters, digits, spaces and - _ = ' ? & # ~ * . : / + are allowed"
 		case text[i-1] == ' ' || i+1 < len(text) && text[i+1] == ' ':
-			return "has " + strconv.QuoteRuneToASCII(rune(c)) + " beside a blank, which sendmail would remove"
+			return "has " + strconv.QuoteRuneToASCII(rune(c)) + " next to a space, which sendmail would remove"
 		}
 	}
 	return ""

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// client asks one server from one UDP socket. It is not safe for concurrent
+// client queries one server from one UDP socket. It is not safe for concurrent
 // use.
 type client struct {
 	server  netip.AddrPort
@@ -30,10 +30,10 @@ type client struct {
 }
 
 const (
-	// udpSize is the largest UDP answer that is asked for, in octets: one that
+	// udpSize is the largest UDP answer that is asked for, in bytes: one that
 	// is not fragmented on its way.
 	udpSize = 1232
-	// bufferSize is the largest UDP answer that is read, in octets.
+	// bufferSize is the largest UDP answer that is read, in bytes.
 	bufferSize = 4096
 )
 
@@ -41,7 +41,7 @@ const (
 func (c *client) dial(ctx context.Context) error {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(c.server))
 	if err != nil {
-		return fmt.Errorf("the server cannot be asked: %w", errors.Unwrap(err))
+		return fmt.Errorf("cannot send queries to the server: %w", errors.Unwrap(err))
 	}
 	c.conn, c.in = conn, make([]byte, bufferSize)
 	c.release = context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -54,10 +54,10 @@ func (c *client) close() {
 	}
 }
 
-// ask asks about a zone and returns an answer to each item, or why there is
-// none; without an answer to the first, those to others may lack both. The
-// result is valid until the next call. The error is one of the names, which
-// cannot be asked for.
+// ask sends the queries about a zone and returns an answer to each item, or why
+// there is none; without an answer to the first, the others may lack both. The
+// result is valid until the next call. The error is that of a name that cannot be
+// queried.
 func (c *client) ask(ctx context.Context, zone string, items []item) ([]query, error) {
 	c.queries = slices.Grow(c.queries[:0], len(items))[:len(items)]
 	for i := range items {
@@ -93,14 +93,14 @@ func (c *client) exchange(ctx context.Context, qs []query) {
 			q.err = c.noAnswer()
 		case q.msg.Truncated:
 			if q.msg, q.err = q.overTCP(ctx, c.server, c.timeout); q.err != nil {
-				q.err = fmt.Errorf("the answer is truncated, and over TCP: %w", q.err)
+				q.err = fmt.Errorf("the answer over UDP is truncated, and TCP fails: %w", q.err)
 			}
 		}
 	}
 }
 
 func (c *client) noAnswer() error {
-	const times = "no answer within %v, asked %s"
+	const times = "no answer within %v, tried %s"
 	if c.fault != nil {
 		return fmt.Errorf(times+" (%w)", c.timeout, count(1+c.retries, "time"), c.fault)
 	}
@@ -127,7 +127,7 @@ func (c *client) send(qs []query) {
 }
 
 // receive reads until all queries have an answer, and reports whether they do.
-// What is no answer to any is passed over.
+// Messages that answer none of them are ignored.
 func (c *client) receive(qs []query) bool {
 	missing := 0
 	for i := range qs {

@@ -22,21 +22,21 @@ type Finding struct {
 	Server string `json:"server,omitempty"`
 	// Check is one of the checks.
 	Check string `json:"check"`
-	// Name is the owner name that was asked for, without final dot: the zone or
+	// Name is the owner name that was queried, without final dot: the zone or
 	// a name below it.
 	Name string `json:"name,omitempty"`
 	// Want and Have are serial numbers, or the data of RRsets in presentation
 	// form (RFC 1035 section 5.1), sorted and separated by commas, where TXT
-	// data are in one pair of quotes. Both are empty when the reason says it
-	// all, Have also when there is no record. Have comes from the network: it
-	// is cut when it is long.
+	// data are in one pair of quotes. Both are empty when the reason says
+	// everything, Have also when there is no record. Have comes from the
+	// network: it is cut when it is long.
 	Want string `json:"want,omitempty"`
 	Have string `json:"have,omitempty"`
 	// Reason says what is wrong.
 	Reason string `json:"reason"`
 }
 
-// maxHave bounds what is kept of what a server sent, in octets.
+// maxHave limits what is kept of a server's data, in bytes.
 const maxHave = 1024
 
 func shorten(s string) string {

@@ -26,7 +26,7 @@ func TestHostileServers(t *testing.T) {
 		// last is set when the packets are answers, so that no other is heard.
 		last bool
 	}{
-		{"wrong ID", func(m *dns.Msg) [][]byte { m.Id++; return [][]byte{pack(t, m)} }, "answers that do not match the query were passed over", false},
+		{"wrong ID", func(m *dns.Msg) [][]byte { m.Id++; return [][]byte{pack(t, m)} }, "answers that do not match the query were ignored", false},
 		{"wrong name", func(m *dns.Msg) [][]byte {
 			m.Question[0].Name = "b" + m.Question[0].Name
 			return [][]byte{pack(t, m)}
@@ -43,7 +43,7 @@ func TestHostileServers(t *testing.T) {
 		{"no question", func(m *dns.Msg) [][]byte { m.Question = nil; return [][]byte{pack(t, m)} }, "answers that do not match", false},
 		{"a query", func(m *dns.Msg) [][]byte { m.Response = false; return [][]byte{pack(t, m)} }, "answers that do not match", false},
 		{"other opcode", func(m *dns.Msg) [][]byte { m.Opcode = dns.OpcodeNotify; return [][]byte{pack(t, m)} }, "answers that do not match", false},
-		{"empty", func(*dns.Msg) [][]byte { return [][]byte{{}} }, "malformed answers were passed over", false},
+		{"empty", func(*dns.Msg) [][]byte { return [][]byte{{}} }, "malformed answers were ignored", false},
 		{"header alone", func(m *dns.Msg) [][]byte { return [][]byte{pack(t, m)[:headerSize]} }, "answers that do not match", false},
 		{"cut", func(m *dns.Msg) [][]byte {
 			var cut [][]byte
@@ -52,7 +52,7 @@ func TestHostileServers(t *testing.T) {
 				cut = append(cut, packet[:n])
 			}
 			return cut
-		}, "were passed over", false},
+		}, "were ignored", false},
 		{"lying counts", func(m *dns.Msg) [][]byte {
 			var lies [][]byte
 			for at := 4; at < headerSize; at += 2 {
@@ -61,19 +61,19 @@ func TestHostileServers(t *testing.T) {
 				lies = append(lies, packet)
 			}
 			return lies
-		}, "were passed over", false},
+		}, "were ignored", false},
 		{"garbage", func(m *dns.Msg) [][]byte {
 			packet := pack(t, m)
 			garbage := slices.Concat(packet[:headerSize], bytes.Repeat([]byte{0xc0, 0x0c}, 2500))
 			return [][]byte{bytes.Repeat([]byte{0xff}, 2000), garbage, bytes.Repeat(packet, 100)}
-		}, "were passed over", false},
+		}, "were ignored", false},
 
 		{"refused by a header", func(m *dns.Msg) [][]byte {
 			m.Rcode, m.Question, m.Answer = dns.RcodeRefused, nil, nil
 			return [][]byte{pack(t, m)}
 		}, " 0 served a.example []: the server answers REFUSED", true},
 		{"unknown RCODE", func(m *dns.Msg) [][]byte { m.Rcode = 14; return [][]byte{pack(t, m)} }, " 0 served a.example []: the server answers RCODE 14", true},
-		{"no AA", func(m *dns.Msg) [][]byte { m.Authoritative = false; return [][]byte{pack(t, m)} }, " 0 served a.example []: the server is not authoritative", true},
+		{"no AA", func(m *dns.Msg) [][]byte { m.Authoritative = false; return [][]byte{pack(t, m)} }, " 0 served a.example []: the answer is not authoritative", true},
 		{"empty answer", func(m *dns.Msg) [][]byte { m.Answer = nil; return [][]byte{pack(t, m)} }, "a.example []: the ", true},
 		{"other owner", func(m *dns.Msg) [][]byte {
 			for _, rr := range m.Answer {
@@ -93,12 +93,12 @@ func TestHostileServers(t *testing.T) {
 			return [][]byte{pack(t, m)}
 		}, "a.example [", true},
 		{"twice the records", func(m *dns.Msg) [][]byte { m.Answer = append(m.Answer, m.Answer...); return [][]byte{pack(t, m)} }, "a.example [", true},
-		{"truncated, nothing over TCP", func(m *dns.Msg) [][]byte { m.Truncated = true; return [][]byte{pack(t, m)} }, "the answer is truncated, and over TCP: connection refused", true},
+		{"truncated, nothing over TCP", func(m *dns.Msg) [][]byte { m.Truncated = true; return [][]byte{pack(t, m)} }, "the answer over UDP is truncated, and TCP fails: connection refused", true},
 		{"truncated within the question's records", func(m *dns.Msg) [][]byte {
 			m.Truncated = true
 			packet := pack(t, m)
 			return [][]byte{packet[:len(packet)-3]}
-		}, "the answer is truncated, and over TCP: connection refused", true},
+		}, "the answer over UDP is truncated, and TCP fails: connection refused", true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()

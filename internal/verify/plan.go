@@ -13,15 +13,15 @@ import (
 	"nullspf/zones"
 )
 
-// plan knows what to ask about each zone, and what the answers should be.
+// plan has the queries for each zone, and what the answers should be.
 //
 // Zones with the same group, mail mode and SPF layout have the same records
-// but for their names (and addresses, which are not asked for). So the records
-// are made once, for a stand-in name, which occurs nowhere else; in what is
-// wanted of a zone, its name takes that place.
+// but for their names (and addresses, which are not queried). So the records
+// are made once, for a placeholder that occurs nowhere else, which is then replaced
+// by the name of the zone.
 type plan struct {
-	set     *zones.Set
-	standIn string
+	set         *zones.Set
+	placeholder string
 
 	mu       sync.Mutex
 	variants map[variant][]item
@@ -34,21 +34,21 @@ type variant struct {
 	addresses bool // of its own, which may bring www where the group has none
 }
 
-// item is one question about a zone and its answer.
+// item is one query about a zone and its answer.
 type item struct {
 	check string
-	// below is what stands before the zone in the owner name: "", "www.".
+	// below precedes the zone in the owner name: "", "www.".
 	below  string
 	rrtype uint16
 	// want is the wanted RRset's data as rdata gives them, sorted; nil for the
 	// SOA.
 	want []string
-	// named is set when the stand-in name occurs in want.
+	// named is set when the placeholder occurs in want.
 	named bool
 }
 
-// asked are the questions about a zone whose answers can be planned. The first
-// is about the SOA.
+// asked are the queries about a zone whose answers can be planned. The first is
+// for the SOA.
 var asked = []item{
 	{check: CheckServed, rrtype: dns.TypeSOA},
 	{check: CheckNS, rrtype: dns.TypeNS},
@@ -61,14 +61,14 @@ var asked = []item{
 
 func newPlan(set *zones.Set) *plan {
 	return &plan{
-		set:      set,
-		standIn:  strings.ToLower(rand.Text()) + ".invalid",
-		variants: make(map[variant][]item),
+		set:         set,
+		placeholder: strings.ToLower(rand.Text()) + ".invalid",
+		variants:    make(map[variant][]item),
 	}
 }
 
-// of returns the questions about a zone, that about the SOA first. The caller
-// must not change them.
+// of returns the queries about a zone, that for the SOA first. The caller must not
+// change them.
 func (p *plan) of(e *zones.Entry) ([]item, error) {
 	v := variant{
 		group: p.set.Group(e), mail: p.set.Mail(e), spf: p.set.SPF(e),
@@ -79,7 +79,7 @@ func (p *plan) of(e *zones.Entry) ([]item, error) {
 	if items, ok := p.variants[v]; ok {
 		return items, nil
 	}
-	rrs, err := p.set.Template(e).Records(p.standIn, 1)
+	rrs, err := p.set.Template(e).Records(p.placeholder, 1)
 	if err != nil {
 		return nil, fmt.Errorf("the planned records of %s: %w", e.Name, err)
 	}
@@ -91,13 +91,13 @@ func (p *plan) of(e *zones.Entry) ([]item, error) {
 	return items, nil
 }
 
-// items selects the questions to which the records are the answers.
+// items selects the queries to which the records are the answers.
 func (p *plan) items(rrs []dns.RR) ([]item, error) {
 	var items []item
 	for _, it := range asked {
 		for _, rr := range rrs {
 			h := rr.Header()
-			if h.Rrtype != it.rrtype || h.Name != it.below+p.standIn+"." || it.rrtype == dns.TypeSOA {
+			if h.Rrtype != it.rrtype || h.Name != it.below+p.placeholder+"." || it.rrtype == dns.TypeSOA {
 				continue
 			}
 			sent, err := asSent(rr)
@@ -108,7 +108,7 @@ func (p *plan) items(rrs []dns.RR) ([]item, error) {
 		}
 		it.want = it.relevant(it.want)
 		slices.Sort(it.want)
-		it.named = slices.ContainsFunc(it.want, func(s string) bool { return strings.Contains(s, p.standIn) })
+		it.named = slices.ContainsFunc(it.want, func(s string) bool { return strings.Contains(s, p.placeholder) })
 		if len(it.want) > 0 || it.rrtype == dns.TypeSOA {
 			items = append(items, it)
 		}
@@ -123,7 +123,7 @@ func (p *plan) wanted(it *item, zone string) []string {
 	}
 	want := make([]string, len(it.want))
 	for i, w := range it.want {
-		want[i] = strings.ReplaceAll(w, p.standIn, zone)
+		want[i] = strings.ReplaceAll(w, p.placeholder, zone)
 	}
 	slices.Sort(want)
 	return want

@@ -17,8 +17,7 @@ import (
 	"nullspf/internal/wire"
 )
 
-// query is a question to a server, with its answer or the reason why there is
-// none.
+// query is a query to a server, with its answer or the reason why there is none.
 type query struct {
 	id     uint16
 	name   string // with final dot
@@ -41,7 +40,7 @@ func (q *query) prepare(name string, rrtype uint16, others []query) error {
 }
 
 // request makes the message of a query in a buffer that may be used again:
-// one question, and an OPT record (RFC 6891 section 6.1.2).
+// one entry in the question section, and an OPT record (RFC 6891 section 6.1.2).
 func request(buffer []byte, id uint16, name string, rrtype uint16) ([]byte, error) {
 	const size = 512
 	b := slices.Grow(buffer[:0], size)[:size]
@@ -60,13 +59,13 @@ func request(buffer []byte, id uint16, name string, rrtype uint16) ([]byte, erro
 	return append(b, 0, 0, 0, 0, 0, 0), nil // no extended RCODE, version 0, DO clear, no options
 }
 
-// headerSize is the size of a message's header in octets (RFC 1035 section
+// headerSize is the size of a message's header in bytes (RFC 1035 section
 // 4.1.1).
 const headerSize = 12
 
-// errStray says that something came from the server's address, but no answer
-// to what was asked.
-var errStray = errors.New("answers that do not match the query were passed over")
+// errStray is for messages from the server's address that do not answer the
+// query.
+var errStray = errors.New("answers that do not match the query were ignored")
 
 // acceptAny gives a message that came over UDP to the query that it answers.
 func acceptAny(qs []query, packet []byte) error {
@@ -84,7 +83,7 @@ func acceptAny(qs []query, packet []byte) error {
 	return errStray
 }
 
-var errMalformed = errors.New("malformed answers were passed over")
+var errMalformed = errors.New("malformed answers were ignored")
 
 // accept unpacks a message and returns it when it answers the query: ID and
 // question are the same, and it is whole. Of a truncated one, only header and
@@ -142,7 +141,7 @@ func whole(packet []byte) bool {
 	return at == len(packet)
 }
 
-// overTCP asks over TCP (RFC 7766).
+// overTCP sends the query over TCP (RFC 7766).
 func (q *query) overTCP(ctx context.Context, server netip.AddrPort, timeout time.Duration) (*dns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -175,8 +174,8 @@ func (q *query) overTCP(ctx context.Context, server netip.AddrPort, timeout time
 	return m, nil
 }
 
-// refusal says why an answer tells nothing about the RRset that was asked for,
-// or "".
+// refusal says why an answer says nothing about the RRset that was queried, or
+// "".
 func (q *query) refusal() string {
 	switch {
 	case q.msg == nil:
@@ -187,7 +186,7 @@ func (q *query) refusal() string {
 		}
 		return fmt.Sprintf("the server answers RCODE %d", q.msg.Rcode)
 	case !q.msg.Authoritative:
-		return "the server is not authoritative: AA is not set in its answer"
+		return "the answer is not authoritative: AA is not set"
 	}
 	return ""
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/miekg/dns"
 )
 
-// server is one of the servers, with what is known of the zones there. Its
-// workers walk through the set together, at the pace of this server.
+// server is one of the servers, with the state of each zone at it. Its workers
+// share the zones of the set, at the pace of this server.
 type server struct {
 	run     *run
 	address netip.AddrPort
 	share   int
-	next    atomic.Int64 // index of the next zone to ask about
+	next    atomic.Int64 // index of the next zone to query
 
 	// By index of the set's entries.
 	states  []state
@@ -29,11 +29,11 @@ type server struct {
 	queries  atomic.Uint64
 }
 
-// state is what is known of a zone at a server.
+// state is the state of a zone at a server.
 type state uint8
 
 const (
-	stateUnknown state = iota // not asked, or no answer
+	stateUnknown state = iota // not queried, or no answer
 	stateAnswered
 	stateServed // and there is a serial number
 )
@@ -43,8 +43,8 @@ func newServer(r *run, address netip.AddrPort, share int) *server {
 	return &server{run: r, address: address, share: share, states: make([]state, n), serials: make([]uint32, n)}
 }
 
-// start starts the workers. Each asks all about one zone at once, so that the
-// server's share of queries is divided among them.
+// start starts the workers. Each sends all queries about one zone at once,
+// so that the server's share of queries is divided among them.
 func (s *server) start(ctx context.Context, wg *sync.WaitGroup, fail func(error)) {
 	workers := min((s.share+len(asked)-1)/len(asked), max(len(s.states), 1))
 	s.silence.limit = max(minSilence, 2*workers)
@@ -61,8 +61,8 @@ func (s *server) start(ctx context.Context, wg *sync.WaitGroup, fail func(error)
 	}
 }
 
-// work asks about zones until none is left. The error is one of the plan or
-// of a name.
+// work sends queries about zones until none is left. The error is one of the
+// plan or of a name.
 func (s *server) work(ctx context.Context, window int) error {
 	c := &client{server: s.address, timeout: s.run.Timeout, retries: s.run.Retries, window: window, sent: &s.queries}
 	if err := c.dial(ctx); err != nil {
@@ -99,8 +99,8 @@ func (s *server) report(f Finding) {
 	s.run.report(f)
 }
 
-// judge holds the answers about a zone against the plan. Without one about the
-// SOA, which is the first, the zone counts as unanswered.
+// judge compares the answers about a zone with the plan. Without an answer about
+// the SOA, which is the first, the zone counts as unanswered.
 func (s *server) judge(i int, items []item, answers []query) {
 	zone := s.run.set.Entries[i].Name
 	if !slices.ContainsFunc(answers, func(q query) bool { return q.msg != nil }) {
@@ -138,10 +138,10 @@ func (s *server) soa(zone string, a *query) (*dns.SOA, string) {
 			return soa, ""
 		}
 	}
-	return nil, "the answer holds no SOA record of the zone"
+	return nil, "the answer has no SOA record of the zone"
 }
 
-// compare holds an RRset against the wanted one.
+// compare compares an RRset with the planned one.
 func (s *server) compare(zone string, it *item, a *query) (Finding, bool) {
 	owner := it.below + zone
 	want := s.run.plan.wanted(it, zone)
@@ -165,7 +165,7 @@ func (s *server) compare(zone string, it *item, a *query) (Finding, bool) {
 	case len(have) == 0:
 		f.Reason = "the record is missing"
 	case it.check == CheckSPF && len(have) > 1:
-		f.Reason = fmt.Sprintf("%d SPF records make every check a PermError (RFC 7208 section 4.5)", len(have))
+		f.Reason = fmt.Sprintf("%d SPF records: every SPF check results in permerror (RFC 7208 section 4.5)", len(have))
 	default:
 		f.Reason = "the records are not as planned"
 	}
@@ -178,7 +178,7 @@ func sameName(fqdn, name string) bool {
 	return ok && strings.EqualFold(n, name)
 }
 
-// finish reports the zones about which nothing was heard.
+// finish reports the zones without an answer.
 func (s *server) finish(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
@@ -186,7 +186,7 @@ func (s *server) finish(ctx context.Context) {
 	all := len(s.states)
 	q := &s.silence
 	if n := s.answered(); q.over.Load() || n == 0 && all > 0 {
-		s.report(Finding{Check: CheckAnswer, Reason: fmt.Sprintf("%s; %d of %d zones were not checked here", q.reason(), all-n, all)})
+		s.report(Finding{Check: CheckAnswer, Reason: fmt.Sprintf("%s; %d of %d zones were not checked", q.reason(), all-n, all)})
 		return
 	}
 	for _, z := range q.heard() {
@@ -199,7 +199,7 @@ func (s *server) reportSilence(z silentZone) {
 	s.report(Finding{Zone: name, Name: name, Check: CheckServed, Reason: z.err.Error()})
 }
 
-// answered counts the zones about which the server has answered.
+// answered counts the zones for which the server has answered.
 func (s *server) answered() int {
 	n := 0
 	for _, st := range s.states {

@@ -7,15 +7,14 @@ import (
 )
 
 // minSilence is the least number of zones, one after the other, without an
-// answer after which a server is not asked any more.
+// answer after which a server is given up.
 const minSilence = 5
 
-// silence tells a server that does not answer from one that misses a query: it
-// holds back the zones without an answer until there is one about another
-// zone. It is safe for concurrent use.
+// silence distinguishes a server that does not answer from one that loses a
+// query: it holds back the zones without an answer until another zone gets one. It is safe for concurrent use.
 type silence struct {
 	limit int
-	// over is set when the server is not to be asked any more.
+	// over is set when the server is given up.
 	over atomic.Bool
 
 	waiting atomic.Int64 // len(zones)
@@ -41,7 +40,7 @@ func (q *silence) silent(index int, err error) {
 	}
 }
 
-// heard notes an answer and returns the zones that had none until then. After
+// heard notes an answer and returns the zones that were held back until then. After
 // the server was given up, there are none: it is reported as a whole.
 func (q *silence) heard() []silentZone {
 	if q.waiting.Load() == 0 {
@@ -58,7 +57,7 @@ func (q *silence) heard() []silentZone {
 	return zones
 }
 
-// giveUp ends the questions to a server to which there is no way.
+// giveUp stops the queries to a server that cannot be reached.
 func (q *silence) giveUp(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -66,12 +65,12 @@ func (q *silence) giveUp(err error) {
 	q.over.Store(true)
 }
 
-// reason says why a server is not asked any more.
+// reason says why a server was given up.
 func (q *silence) reason() string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.zones) == 0 {
 		return q.err.Error()
 	}
-	return fmt.Sprintf("%v, about %s one after the other", q.err, count(len(q.zones), "zone"))
+	return fmt.Sprintf("%v, for %s in a row", q.err, count(len(q.zones), "zone"))
 }

@@ -43,9 +43,9 @@ func TestSilentServers(t *testing.T) {
 		retries int
 		want    string
 	}{
-		{"mute", mute.address, 1, "no answer within 200ms, asked 2 times, about 5 zones one after the other; 50 of 50 zones were not checked here"},
-		{"closed port", closed, 0, "no answer within 200ms, asked 1 time (connection refused), about 5 zones one after the other; 50 of 50 zones were not checked here"},
-		{"no way", netip.MustParseAddrPort("[fe80::1%nowhere]:53"), 1, "the server cannot be asked: "},
+		{"mute", mute.address, 1, "no answer within 200ms, tried 2 times, for 5 zones in a row; 50 of 50 zones were not checked"},
+		{"closed port", closed, 0, "no answer within 200ms, tried 1 time (connection refused), for 5 zones in a row; 50 of 50 zones were not checked"},
+		{"no way", netip.MustParseAddrPort("[fe80::1%nowhere]:53"), 1, "cannot send queries to the server: "},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
@@ -77,7 +77,7 @@ func TestServerFallsSilent(t *testing.T) {
 		return [][]byte{pack(t, p.answer(t, q))}
 	}, nil)
 	lines, _, sum := p.run(t, Settings{Servers: []netip.AddrPort{s.address}, Concurrency: 7, Timeout: quick})
-	wantLines(t, lines, []string{" 0 answer  []: no answer within 200ms, asked 1 time, about 5 zones one after the other; 30 of 50 zones were not checked here"})
+	wantLines(t, lines, []string{" 0 answer  []: no answer within 200ms, tried 1 time, for 5 zones in a row; 30 of 50 zones were not checked"})
 	if sum.Checked != 20 || sum.Unanswered != 30 {
 		t.Errorf("summary %+v", sum)
 	}
@@ -99,7 +99,7 @@ func TestSilenceAboutSome(t *testing.T) {
 	}, nil)
 	for _, concurrency := range []int{1, 20} {
 		lines, _, sum := p.run(t, Settings{Servers: []netip.AddrPort{s.address}, Concurrency: concurrency, Timeout: quick})
-		const no = " []: no answer within 200ms, asked 1 time"
+		const no = " []: no answer within 200ms, tried 1 time"
 		wantLines(t, lines, []string{
 			"z003.example 0 served z003.example" + no,
 			"z005.example 0 mx z005.example" + no,

@@ -17,8 +17,8 @@ const (
 	plain = "\x1b[m"
 )
 
-// WriteTable writes findings for people, grouped by zone, what concerns all
-// zones first:
+// WriteTable writes findings as text, grouped by zone, those about all zones
+// first:
 //
 //	brand.example
 //	  192.0.2.1:53  serial  the zone is older than in the manifest

@@ -22,10 +22,10 @@ const (
 	MaxConcurrency     = 4096
 )
 
-// Settings say whom to ask, and how.
+// Settings say which servers to query, and how.
 type Settings struct {
-	// Servers are the addresses of the nameservers, with port. One that stands
-	// twice is asked once.
+	// Servers are the addresses of the nameservers, with port. One that is
+	// listed twice is queried once.
 	Servers []netip.AddrPort
 	// Concurrency is how many queries may be unanswered at a time, up to
 	// MaxConcurrency. Each server gets an equal share, at least one. 0 means
@@ -49,10 +49,10 @@ type Settings struct {
 type Summary struct {
 	// Zones is the number of zones of the set.
 	Zones int `json:"zones"`
-	// Checked is the number of zones about which every server has answered.
+	// Checked is the number of zones for which every server has answered.
 	Checked int `json:"checked"`
 	// Unanswered is the number of pairs of a zone and a server that did not
-	// answer about it, or was not asked after it had ceased to answer.
+	// answer for it, or was given up before.
 	Unanswered int `json:"unanswered"`
 	// Findings is the number of deviations.
 	Findings int `json:"-"`
@@ -65,13 +65,13 @@ type ServerSummary struct {
 	Address    string `json:"address"`
 	Checked    int    `json:"checked"` // zones
 	Unanswered int    `json:"unanswered"`
-	// Findings leaves out the few that are about a zone at no certain server.
+	// Findings leaves out those about a zone at no particular server.
 	Findings int `json:"findings"`
-	// Queries counts what was sent over UDP, each repetition too.
+	// Queries counts queries sent over UDP, retries included.
 	Queries uint64 `json:"queries"`
 }
 
-// String gives a line for all and a line for each server.
+// String returns a line for all servers and a line for each.
 func (s Summary) String() string {
 	text := fmt.Sprintf("%d of %d zones checked at %s, %s\n", s.Checked, s.Zones,
 		count(len(s.Servers), "server"), count(s.Findings, "deviation"))
@@ -89,8 +89,8 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// Run asks every server about every zone of the set and yields the
-// deviations, one call at a time, in no certain order. serials gives the
+// Run queries every server about every zone of the set and yields the
+// deviations, one call at a time, in any order. serials gives the
 // serial number that a zone has in the manifest; it is called by one goroutine.
 //
 // The error is one of the settings, of a zone whose planned records are
@@ -121,7 +121,7 @@ func Run(ctx context.Context, s Settings, set *zones.Set, serials func(name stri
 	return r.summary(), context.Cause(ctx)
 }
 
-// complete fills in the defaults and refuses what cannot be done.
+// complete sets the defaults and checks the settings.
 func (s *Settings) complete() error {
 	if s.Concurrency == 0 {
 		s.Concurrency = DefaultConcurrency
@@ -131,18 +131,18 @@ func (s *Settings) complete() error {
 	}
 	switch {
 	case len(s.Servers) == 0:
-		return errors.New("there is no server to ask")
+		return errors.New("no servers are given")
 	case s.Concurrency < 0 || s.Concurrency > MaxConcurrency:
-		return fmt.Errorf("the concurrency is %d; it may be between 1 and %d", s.Concurrency, MaxConcurrency)
+		return fmt.Errorf("the concurrency is %d; it must be between 1 and %d", s.Concurrency, MaxConcurrency)
 	case s.Timeout < 0:
-		return fmt.Errorf("the time-out is %v; it must be positive", s.Timeout)
+		return fmt.Errorf("the timeout is %v; it must be positive", s.Timeout)
 	case s.Retries < 0:
-		return fmt.Errorf("%d retries; there can be none or more", s.Retries)
+		return fmt.Errorf("the number of retries is %d; it must not be negative", s.Retries)
 	}
 	var servers []netip.AddrPort
 	for _, a := range s.Servers {
 		if !a.IsValid() || a.Port() == 0 {
-			return fmt.Errorf("%v is no address with a port", a)
+			return fmt.Errorf("%v is not an address with port", a)
 		}
 		a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 		if !slices.Contains(servers, a) {
@@ -205,7 +205,7 @@ func (r *run) checkSerials(serials func(name string) (uint32, bool)) {
 		planned, known := serials(name)
 		if !known {
 			r.report(Finding{Zone: name, Name: name, Check: CheckSerial,
-				Reason: "the manifest has no serial number of this zone; nullspf zones has not written it"})
+				Reason: "the zone is not in the manifest; run nullspf zones to write it"})
 		}
 		for _, s := range r.servers {
 			if s.states[i] != stateServed {
@@ -214,11 +214,11 @@ func (r *run) checkSerials(serials func(name string) (uint32, bool)) {
 			want, reason := newest, ""
 			switch have := s.serials[i]; {
 			case known && have != planned && !serial.Greater(have, planned):
-				want, reason = planned, "the zone is older than in the manifest"
+				want, reason = planned, "the serial number is lower than in the manifest"
 			case known && !r.SignedSerials && have != planned:
-				want, reason = planned, "the zone is newer than in the manifest"
+				want, reason = planned, "the serial number is higher than in the manifest"
 			case (!known || r.SignedSerials) && have != newest:
-				reason = "another server has a newer zone"
+				reason = "another server has a higher serial number"
 			}
 			if reason != "" {
 				s.report(Finding{Zone: name, Name: name, Check: CheckSerial,

@@ -254,14 +254,14 @@ func testDeviations(t *testing.T, kind, right peers.Kind) {
 		"cname.example 0 mx www.cname.example [CNAME other.example.net.]: the records are not as planned",
 		"cname.example 0 spf www.cname.example []: the record is missing",
 		`dmarc.example 0 dmarc _dmarc.dmarc.example ["v=spf1 -all"]: the records are not as planned`,
-		"lame.sub.example 0 served lame.sub.example []: the server is not authoritative: AA is not set in its answer",
+		"lame.sub.example 0 served lame.sub.example []: the answer is not authoritative: AA is not set",
 		"missing.example 0 served missing.example []: the server answers REFUSED",
 		"mx.example 0 mx mx.example [10 mail.example.net.]: the records are not as planned",
-		"newer.example 0 serial newer.example [" + newer + "]: the zone is newer than in the manifest",
+		"newer.example 0 serial newer.example [" + newer + "]: the serial number is higher than in the manifest",
 		"ns.example 0 ns ns.example [ns1.example.net., ns3.example.net.]: the records are not as planned",
-		"older.example 0 serial older.example [" + older + "]: the zone is older than in the manifest",
+		"older.example 0 serial older.example [" + older + "]: the serial number is lower than in the manifest",
 		"servfail.example 0 served servfail.example []: the server answers SERVFAIL",
-		`spf.example 0 spf spf.example ["V=SPF1 \027]0;x\007 ?all", "v=spf1` + spf + `"]: 2 SPF records make every check a PermError (RFC 7208 section 4.5)`,
+		`spf.example 0 spf spf.example ["V=SPF1 \027]0;x\007 ?all", "v=spf1` + spf + `"]: 2 SPF records: every SPF check results in permerror (RFC 7208 section 4.5)`,
 		"spfless.example 0 spf spfless.example []: the record is missing",
 		"www.example 0 mx www.www.example [0 mail.example.net.]: the records are not as planned",
 	})
@@ -281,8 +281,8 @@ func testDeviations(t *testing.T, kind, right peers.Kind) {
 
 	lines, _, _ = p.run(t, Settings{Servers: servers, Retries: 1, SignedSerials: true})
 	wantLines(t, slices.DeleteFunc(lines, func(l string) bool { return !strings.Contains(l, " serial ") }), []string{
-		fmt.Sprintf("newer.example 1 serial newer.example [%d]: another server has a newer zone", serial),
-		"older.example 0 serial older.example [" + older + "]: the zone is older than in the manifest",
+		fmt.Sprintf("newer.example 1 serial newer.example [%d]: another server has a higher serial number", serial),
+		"older.example 0 serial older.example [" + older + "]: the serial number is lower than in the manifest",
 	})
 }
 
@@ -304,7 +304,7 @@ func TestSignedZone(t *testing.T) {
 	}
 	settings := Settings{Servers: []netip.AddrPort{server}, Retries: 2}
 	lines, _, _ := p.run(t, settings)
-	if len(lines) != 1 || !strings.Contains(lines[0], "the zone is newer than in the manifest") {
+	if len(lines) != 1 || !strings.Contains(lines[0], "the serial number is higher than in the manifest") {
 		t.Errorf("findings %q", lines)
 	}
 	settings.SignedSerials = true
@@ -323,10 +323,10 @@ func TestManifestLacksZone(t *testing.T) {
 	servers := []netip.AddrPort{serve(t, peers.NSD, p.dir, ""), serve(t, peers.NSD, dir, "")}
 	p.serials = nil
 	lines, _, _ := p.run(t, Settings{Servers: servers, Retries: 2})
-	const lacks = " []: the manifest has no serial number of this zone; nullspf zones has not written it"
+	const lacks = " []: the zone is not in the manifest; run nullspf zones to write it"
 	wantLines(t, lines, []string{
 		"a.example -1 serial a.example" + lacks,
-		"a.example 1 serial a.example [7]: another server has a newer zone",
+		"a.example 1 serial a.example [7]: another server has a higher serial number",
 		"b.example -1 serial b.example" + lacks,
 	})
 }
@@ -338,12 +338,12 @@ func TestSettings(t *testing.T) {
 		s    Settings
 		want string
 	}{
-		{Settings{}, "there is no server to ask"},
-		{Settings{Servers: []netip.AddrPort{{}}}, "invalid AddrPort is no address with a port"},
-		{Settings{Servers: []netip.AddrPort{netip.AddrPortFrom(loopback, 0)}}, "127.0.0.1:0 is no address with a port"},
-		{Settings{Servers: []netip.AddrPort{server}, Concurrency: MaxConcurrency + 1}, "the concurrency is 4097; it may be between 1 and 4096"},
-		{Settings{Servers: []netip.AddrPort{server}, Timeout: -1}, "the time-out is -1ns; it must be positive"},
-		{Settings{Servers: []netip.AddrPort{server}, Retries: -1}, "-1 retries; there can be none or more"},
+		{Settings{}, "no servers are given"},
+		{Settings{Servers: []netip.AddrPort{{}}}, "invalid AddrPort is not an address with port"},
+		{Settings{Servers: []netip.AddrPort{netip.AddrPortFrom(loopback, 0)}}, "127.0.0.1:0 is not an address with port"},
+		{Settings{Servers: []netip.AddrPort{server}, Concurrency: MaxConcurrency + 1}, "the concurrency is 4097; it must be between 1 and 4096"},
+		{Settings{Servers: []netip.AddrPort{server}, Timeout: -1}, "the timeout is -1ns; it must be positive"},
+		{Settings{Servers: []netip.AddrPort{server}, Retries: -1}, "the number of retries is -1; it must not be negative"},
 	} {
 		if _, err := Run(context.Background(), c.s, nil, nil, nil); err == nil || err.Error() != c.want {
 			t.Errorf("%+v: %v, want %s", c.s, err, c.want)
