@@ -6,8 +6,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Responder answers the questions of the zones that it holds. It is used by
-// many goroutines at once, sees plain questions of class IN only, never a
+// Responder answers the queries of the zones that it holds. It is used by
+// many goroutines at once, sees plain queries of class IN only, never a
 // transfer, and must neither keep q nor allocate.
 type Responder interface {
 	// Respond answers q with [Query.Reply] and returns true; or returns false
@@ -26,7 +26,7 @@ type Sections struct {
 }
 
 // Reply makes an authoritative answer of the question, with the records of s
-// and an OPT record when the question had one. What exceeds the limit of the
+// and an OPT record when the query had one. What exceeds the limit of the
 // transport is cut to an answer without records that has TC set (RFC 2181
 // section 9). q keeps no part of s.
 func (q *Query) Reply(rcode uint8, s *Sections) {

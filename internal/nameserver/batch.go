@@ -33,7 +33,7 @@ type packet struct {
 }
 
 // batch is the memory of one worker for received messages and for answers,
-// which are built in the buffers of their questions. The kernel gets pointers
+// which are built in the buffers of their queries. The kernel gets pointers
 // into it, so it must not be copied.
 type batch struct {
 	in, out       [batchSize]mmsghdr

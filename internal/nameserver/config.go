@@ -25,7 +25,7 @@ type Config struct {
 	Transfer *Transfer
 	// Parked is nil when there are no parked zones.
 	Parked *Parked
-	// Secondary are the zones of primaries.
+	// Secondary are the secondary zones.
 	Secondary []Secondary
 	Cookies   Cookies
 	// Metrics and Health are addresses of HTTP servers; the zero AddrPort is
@@ -36,7 +36,7 @@ type Config struct {
 	Log     LogMode
 }
 
-// tracks reports whether there are tracking zones, whose questions are events.
+// tracks reports whether there are tracking zones, whose queries are events.
 func (c *Config) tracks() bool {
 	return slices.ContainsFunc(c.Blocks, func(b Block) bool { return len(b.Zones) > 0 })
 }
@@ -63,19 +63,19 @@ type Block struct {
 type Parked struct {
 	// Position is FILE:LINE of the directive, for messages.
 	Position string
-	// Dir is its output folder.
+	// Dir is its output directory.
 	Dir string
 }
 
 // Journal says how events are stored.
 type Journal struct {
-	// Dir is the folder.
+	// Dir is the directory.
 	Dir string
 	// Server names this server in its events.
 	Server string
 	// Strict: an event is on disk before its answer leaves.
 	Strict bool
-	// MaxSize is in octets, Retain a time; 0 is no limit.
+	// MaxSize is in bytes, Retain a time; 0 is no limit.
 	MaxSize int64
 	Retain  time.Duration
 }
@@ -88,7 +88,7 @@ type Cookies struct {
 	Secrets []Secret
 }
 
-// LogMode says which questions are logged.
+// LogMode says which queries are logged.
 type LogMode uint8
 
 // The log modes.
@@ -96,6 +96,6 @@ const (
 	LogNone LogMode = iota
 	// LogErrors logs what is answered with an error.
 	LogErrors
-	// LogAll logs every question.
+	// LogAll logs every query.
 	LogAll
 )

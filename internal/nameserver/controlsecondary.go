@@ -9,8 +9,8 @@ import (
 	"nullspf/internal/xfr"
 )
 
-// secondaryZones are the zones of primaries, and the catalog zones that list
-// some of them.
+// secondaryZones are the secondary zones, and the catalog zones that list some
+// of them.
 type secondaryZones struct{ *secondary.Engine }
 
 // secondaryStates are the states in which a zone is shown.
@@ -114,20 +114,4 @@ func addSecondary(status *control.Status, s secondary.Status) {
 		}
 	}
 	status.Notifies.Received, status.Notifies.Ignored = s.NotifyAccepted, s.NotifyRefused
-}
-
-// secondaryProblems says what an operator should look at.
-func secondaryProblems(s secondary.Status) (problems []string) {
-	add := func(n int, one, many, do string) {
-		switch {
-		case n == 1:
-			problems = append(problems, "1 secondary zone "+one+do)
-		case n > 1:
-			problems = append(problems, fmt.Sprintf("%d secondary zones %s%s", n, many, do))
-		}
-	}
-	add(s.Zones[secondary.ZoneExpired]+s.Catalogs[secondary.ZoneExpired], "has expired", "have expired",
-		", because no primary has answered for longer than the SOA's expire time; queries are answered with SERVFAIL")
-	add(s.Unsaved, "is", "are", " served, but not stored, because files cannot be written; see the log")
-	return problems
 }

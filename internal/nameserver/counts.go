@@ -4,7 +4,7 @@ package nameserver
 // soon as all that was received is answered.
 type Counts struct {
 	UDP, TCP TransportCounts
-	// Tracked questions are events.
+	// Tracked queries are events.
 	Tracked                 uint64
 	SendErrors, SocketDrops uint64
 }

@@ -18,7 +18,7 @@ const (
 	maxForeignCookieSize = clientCookieSize + 32
 )
 
-// edns is what the OPT record of a question says (RFC 6891).
+// edns is what the OPT record of a query says (RFC 6891).
 type edns struct {
 	present bool
 	do      bool
@@ -118,7 +118,7 @@ func (q *Query) optLength() int {
 }
 
 // appendOPT writes the OPT record of the answer at an offset and returns the
-// offset behind it. A question with OPT gets one back, others do not (RFC 6891
+// offset behind it. A query with OPT gets one back, others do not (RFC 6891
 // section 6.1.1); DO is copied (RFC 3225 section 3).
 func (q *Query) appendOPT(at int, extendedRcode byte) int {
 	if !q.edns.present {

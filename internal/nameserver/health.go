@@ -2,11 +2,14 @@ package nameserver
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
+
+	"nullspf/internal/secondary"
 )
 
-// Health is what GET /health returns. As long as the server answers questions
+// Health is what GET /health returns. As long as the server answers queries
 // the status code is 200: a lost event is no reason to take it out of service.
 type Health struct {
 	// Status is "ok", or "degraded" when there are problems.
@@ -50,4 +53,20 @@ func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	// An error is one of the connection, whose client has gone.
 	_ = json.NewEncoder(w).Encode(s.Health())
+}
+
+// secondaryProblems says what an operator should look at.
+func secondaryProblems(s secondary.Status) (problems []string) {
+	add := func(n int, one, many, do string) {
+		switch {
+		case n == 1:
+			problems = append(problems, "1 secondary zone "+one+do)
+		case n > 1:
+			problems = append(problems, fmt.Sprintf("%d secondary zones %s%s", n, many, do))
+		}
+	}
+	add(s.Zones[secondary.ZoneExpired]+s.Catalogs[secondary.ZoneExpired], "has expired", "have expired",
+		", because no primary has answered for longer than the SOA's expire time; queries are answered with SERVFAIL")
+	add(s.Unsaved, "is", "are", " served, but not stored, because files cannot be written; see the log")
+	return problems
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // ringMemory bounds the memory of all rings together, unless there are very
-// many workers; a ring has at most maxRing and at least minRing octets.
+// many workers; a ring has at most maxRing and at least minRing bytes.
 const (
 	ringMemory = 128 << 20
 	maxRing    = 8 << 20

@@ -30,7 +30,7 @@ var (
 	descSocketDrops = prometheus.NewDesc("nullspfd_socket_drops_total",
 		"UDP messages that the kernel dropped before they were received.", nil, nil)
 	descTracked = prometheus.NewDesc("nullspfd_events_total",
-		"Answered questions that were events.", nil, nil)
+		"Answered queries that were events.", nil, nil)
 	descStored = prometheus.NewDesc("nullspfd_events_stored_total",
 		"Events stored in the journal.", nil, nil)
 	descLost = prometheus.NewDesc("nullspfd_events_lost_total",
@@ -50,25 +50,25 @@ var (
 	descNotifies = prometheus.NewDesc("nullspfd_notifies_total",
 		"NOTIFY messages to secondaries, by what became of them; sent counts repetitions too.", []string{"result"}, nil)
 	descSecondaryZones = prometheus.NewDesc("nullspfd_secondary_zones",
-		"Zones of primaries, catalog zones included, by state.", []string{"state"}, nil)
+		"Secondary zones, catalog zones included, by state.", []string{"state"}, nil)
 	descRefreshes = prometheus.NewDesc("nullspfd_refreshes_total",
-		"Zones brought up to date, by whether there was a new version.", []string{"result"}, nil)
+		"Refreshes of secondary zones, by whether there was a new version.", []string{"result"}, nil)
 	descRefreshFailures = prometheus.NewDesc("nullspfd_refresh_failures_total",
-		"Primaries that could not bring a zone up to date, by reason.", []string{"reason"}, nil)
+		"Refreshes that failed at a primary, by reason.", []string{"reason"}, nil)
 	descOutside = prometheus.NewDesc("nullspfd_outside_records_total",
 		"Records that primaries sent and that were left out, because they are not in the zone.", nil, nil)
 	descRefreshing = prometheus.NewDesc("nullspfd_refreshes",
-		"Zones that are being brought up to date, and that wait for it.", []string{"state"}, nil)
+		"Secondary zones that are refreshed now, and that wait for it.", []string{"state"}, nil)
 	descNotified = prometheus.NewDesc("nullspfd_notifies_received_total",
-		"NOTIFY messages for zones of primaries: accepted from a primary, or refused.", []string{"result"}, nil)
+		"NOTIFY messages for secondary zones: accepted from a primary, or refused.", []string{"result"}, nil)
 	descStoreErrors = prometheus.NewDesc("nullspfd_store_errors_total",
 		"Files of zones that could not be written, read or removed.", nil, nil)
 	descUnsaved = prometheus.NewDesc("nullspfd_unsaved_zones",
 		"Zones that are served, but not on disk.", nil, nil)
 	descCatalogErrors = prometheus.NewDesc("nullspfd_catalog_errors_total",
-		"Versions of catalog zones that were not processed.", nil, nil)
+		"Versions of catalog zones that could not be used.", nil, nil)
 	descSuppressed = prometheus.NewDesc("nullspfd_log_lines_suppressed_total",
-		"Lines of the query log that were left out, because they are written too slowly.", nil, nil)
+		"Lines of the query log that were dropped because the log is written too slowly.", nil, nil)
 	descBuild = prometheus.NewDesc("nullspfd_build_info",
 		"1, with the version.", []string{"version"}, nil)
 )

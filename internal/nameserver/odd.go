@@ -41,7 +41,7 @@ func nextRecord(b []byte, at int) (r record, next int, ok bool) {
 }
 
 // answerOdd answers any message that has a header and is no response. A plain
-// question gets the answer that the packet path gives, a signed one is signed.
+// query gets the answer that the packet path gives, a signed one is signed.
 func (t *table) answerOdd(q *Query, now int64) outcome {
 	q.edns, q.tracked, q.verified = edns{}, false, q.tcp
 	// A message in which no signature can be found is malformed or not signed.
@@ -98,7 +98,7 @@ func (t *table) answerUnsigned(q *Query, now int64) outcome {
 		return badVers
 	}
 	if questions == 0 {
-		// RFC 7873 section 5.4: a question for a cookie alone.
+		// RFC 7873 section 5.4: a query for a cookie alone.
 		if q.edns.cookieSize == 0 {
 			return q.fail(dns.RcodeFormatError, formErr)
 		}

@@ -2,7 +2,7 @@ package nameserver
 
 import "sync/atomic"
 
-// outcome is what became of a question. Every question that is received has
+// outcome is what became of a query. Every query that is received has
 // exactly one.
 type outcome uint8
 
@@ -10,11 +10,11 @@ const (
 	// Answered: the answer was handed to the kernel.
 
 	// answered from the data of a zone; when it is a tracking zone, the
-	// question is an event.
+	// query is an event.
 	answered outcome = iota
 	// limited: sent to TCP by the rate limit; no event.
 	limited
-	// cookieOnly: a question for a DNS cookie alone (RFC 7873 section 5.4).
+	// cookieOnly: a query for a DNS cookie alone (RFC 7873 section 5.4).
 	cookieOnly
 	refused
 	// servFail: the zone is ours, but there is nothing to answer from.
@@ -56,17 +56,17 @@ var outcomeNames = [numOutcomes]string{
 	"short", "response", "source", "busy", "limited", "panic",
 }
 
-// tally counts the questions of one batch.
+// tally counts the queries of one batch.
 type tally [numOutcomes]uint32
 
-// counters count the questions of one worker. The padding keeps workers from
+// counters count the queries of one worker. The padding keeps workers from
 // sharing cache lines.
 type counters struct {
 	received atomic.Uint64
 	outcomes [numOutcomes]atomic.Uint64
 	// sendErrors counts answers that the kernel did not take.
 	sendErrors atomic.Uint64
-	// tracked counts questions that were events, stored or lost.
+	// tracked counts queries that were events, stored or lost.
 	tracked atomic.Uint64
 	_       [128]byte
 }

@@ -17,10 +17,10 @@ const (
 	// maxUDPAnswer is the largest answer over UDP: what passes every path
 	// unfragmented (RFC 9715 section 3.1).
 	maxUDPAnswer = 1232
-	// plainUDPAnswer is the largest answer to a question without EDNS
+	// plainUDPAnswer is the largest answer to a query without EDNS
 	// (RFC 1035 section 4.2.1).
 	plainUDPAnswer = 512
-	// udpMessageSize and messageSize are the sizes of the longest questions over
+	// udpMessageSize and messageSize are the sizes of the longest queries over
 	// UDP and TCP. Longer ones are cut there, which makes them malformed. No
 	// answer over UDP exceeds udpMessageSize, none of a tracking zone
 	// messageSize.
@@ -41,7 +41,7 @@ const (
 	flagCD     = 0x10
 )
 
-// Query is a question and, once answered, its answer, in one buffer:
+// Query is a query and, once answered, its answer, in one buffer:
 //
 //	0        12                     end
 //	+--------+----------------------+---------------------------------+
@@ -51,7 +51,7 @@ const (
 // The question stays where it is, so its case comes back as it was asked.
 type Query struct {
 	buf []byte
-	// size is the length of the question, later that of the answer.
+	// size is the length of the query, later that of the answer.
 	size int
 	// end is the offset behind the question section.
 	end   int
@@ -61,7 +61,7 @@ type Query struct {
 
 	edns edns
 	// reply is the part of the answer that stored zones make. Its QName are the
-	// labels of every question.
+	// labels of every query.
 	reply zonestore.Reply
 	// subnet is the client subnet of RFC 7871, the zero Prefix when none.
 	subnet netip.Prefix
@@ -75,7 +75,7 @@ type Query struct {
 	// verified: the address of client is not forged.
 	verified bool
 
-	// tracked: the question is an event, in the zone with the number zone.
+	// tracked: the query is an event, in the zone with the number zone.
 	tracked bool
 	zone    uint16
 }

@@ -19,7 +19,7 @@ const logRoom = 1024
 // logPatience bounds how long the log holds up the end of the server.
 const logPatience = 2 * time.Second
 
-// queryLog writes one line a question, from a goroutine of its own, so that no
+// queryLog writes one line a query, from a goroutine of its own, so that no
 // answer waits for whoever reads the log.
 type queryLog struct {
 	lines chan logLine
@@ -51,7 +51,7 @@ func (l *queryLog) run(logger zerolog.Logger) {
 	for line := range l.lines {
 		line.write(logger)
 		if n := l.suppressed.Load(); len(l.lines) == 0 && n != told {
-			logger.Warn().Uint64("lines", n-told).Msg("query log: lines left out, because they are written too slowly")
+			logger.Warn().Uint64("lines", n-told).Msg("lines of the query log were dropped: whoever reads it is too slow")
 			told = n
 		}
 	}
@@ -91,7 +91,7 @@ func (l *queryLog) close() {
 	}
 }
 
-// note logs what became of a question, if the mode asks for it. For messages
+// note logs what became of a query, if the mode asks for it. For messages
 // that could not be parsed q holds no name.
 func (t *table) note(q *Query, o outcome) {
 	if t.mode == LogNone || t.mode == LogErrors && o < refused {

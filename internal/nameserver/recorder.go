@@ -7,7 +7,7 @@ import (
 	"nullspf/spftrack"
 )
 
-// Event is a question for a name of a tracking zone. Its name is valid only
+// Event is a query for a name of a tracking zone. Its name is valid only
 // while the event is put.
 type Event = journal.Packet
 

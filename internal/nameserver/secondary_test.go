@@ -29,7 +29,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// secondaryConfig serves zones of primaries.
+// secondaryConfig serves secondary zones.
 func secondaryConfig(listen []netip.AddrPort, changes ...change) *Config {
 	c := &Config{Blocks: []Block{{Secondary: true, Listen: listen, Limit: RateLimit{Rate: DefaultRate}}}}
 	for _, change := range changes {
@@ -38,7 +38,7 @@ func secondaryConfig(listen []netip.AddrPort, changes ...change) *Config {
 	return c
 }
 
-// secondaryOf adds zones of primaries, which are kept in a folder.
+// secondaryOf adds zones of primaries, which are kept in a directory.
 func secondaryOf(store string, primaries []string, zones ...string) change {
 	return func(c *Config) {
 		g := secondary.Group{Zones: names(zones...), Store: store, Limits: xfr.DefaultLimits, Transfers: secondary.DefaultTransfers}

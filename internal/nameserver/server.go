@@ -50,7 +50,7 @@ type Server struct {
 	// notifier tells others of the changes of zones that may be transferred.
 	notifier *xfr.Notifier
 	served   servedTransfers
-	// secondary has the zones of primaries.
+	// secondary has the secondary zones.
 	secondary *secondary.Engine
 	drops     dropCounter
 

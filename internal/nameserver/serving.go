@@ -11,8 +11,8 @@ import (
 	"nullspf/internal/zonestore"
 )
 
-// serving is a configuration with what was read for it. It never changes. The
-// zones of primaries, which do, are those of [Server].
+// serving is a configuration with what was read for it. It never changes.
+// Secondary zones, which do, are those of [Server].
 type serving struct {
 	config *Config
 	// parked are the zones of [Config.Parked]; nil is none.

@@ -61,7 +61,7 @@ func (s *storedZones) respond(r *zonestore.Reply, most int) bool {
 	return true
 }
 
-// startReply makes the question ready for a stored zone.
+// startReply makes the query ready for a stored zone.
 func (q *Query) startReply() *zonestore.Reply {
 	r := &q.reply
 	r.Buf = q.buf

@@ -67,7 +67,7 @@ type compiler struct {
 	// source has the zones that may be transferred.
 	source xfr.Source
 	served *servedTransfers
-	// secondary has the zones of primaries; nil for a check.
+	// secondary has the secondary zones; nil for a check.
 	secondary *secondary.Engine
 	// number gives each zone the number that it has in events.
 	number func(zone string) (uint16, error)
@@ -102,7 +102,7 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 				t.notified = c.secondary
 			}
 			t.responders = append(t.responders, limitedResponder{z.Responder, z.limit})
-			// Refused questions are limited unless every block at the address
+			// Refused queries are limited unless every block at the address
 			// says off, and then by the strictest limit.
 			if t.limit.interval < z.limit.interval {
 				t.limit = *z.limit
@@ -179,7 +179,7 @@ func (t *table) isSecondary(a netip.Addr) bool {
 	return slices.ContainsFunc(t.secondaries, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// answer answers a plain question and says how. rates is nil where no limit
+// answer answers a plain query and says how. rates is nil where no limit
 // holds; now is in ns since 1970.
 func (t *table) answer(q *Query, rates *rateTable, now int64) outcome {
 	t.applyCookie(q, now)
@@ -192,7 +192,7 @@ func (t *table) answer(q *Query, rates *rateTable, now int64) outcome {
 	return result
 }
 
-// respond answers a question whose cookie was applied, and returns the limit
+// respond answers a query whose cookie was applied, and returns the limit
 // that holds for the answer.
 func (t *table) respond(q *Query) (outcome, *compiledLimit) {
 	for i := range t.responders {
@@ -207,7 +207,7 @@ func (t *table) respond(q *Query) (outcome, *compiledLimit) {
 	return refused, &t.limit
 }
 
-// applyCookie checks the cookie of a question, if there is one.
+// applyCookie checks the cookie of a query, if there is one.
 func (t *table) applyCookie(q *Query, now int64) {
 	switch {
 	case q.edns.cookieSize == 0:

@@ -21,7 +21,7 @@ type TCPLimits struct {
 	// IPv6 /64. Further ones are closed at once. PerClient does not hold for
 	// secondaries, some of which open a connection for each zone.
 	Connections, PerClient int
-	// Idle is the time in which the next question must have arrived whole, and
+	// Idle is the time in which the next query must have arrived whole, and
 	// in which the client must take its answers (RFC 7766 section 6.2.3). It is
 	// a fifth of that when three quarters of all connections are in use.
 	Idle time.Duration
@@ -182,7 +182,7 @@ func (s *tcpServer) close(grace time.Duration) {
 	s.serving.Wait()
 }
 
-// serve answers the questions of a connection, one after the other.
+// serve answers the queries of a connection, one after the other.
 func (c *tcpConn) serve() {
 	c.memory = tcpMemories.Get().(*tcpMemory)
 	m := c.memory
@@ -209,7 +209,7 @@ func (c *tcpConn) serve() {
 		if !c.answer(size) {
 			return
 		}
-		// Answers to pipelined questions leave together.
+		// Answers to pipelined queries leave together.
 		if c.nextIsHere() {
 			continue
 		}
@@ -240,7 +240,7 @@ func (c *tcpConn) read() (size int, err error) {
 	return size, err
 }
 
-// extend gives the client time for its next question.
+// extend gives the client time for its next query.
 func (c *tcpConn) extend() error {
 	deadline := time.Now().Add(c.server.patience())
 	c.server.mu.Lock()
@@ -302,7 +302,7 @@ func (c *tcpConn) answer(size int) bool {
 }
 
 // stream sends a message of a transfer, for which the client has the time of a
-// question.
+// query.
 func (c *tcpConn) stream(message []byte) error {
 	err := c.extend()
 	if err == nil {

@@ -35,7 +35,7 @@ type Track struct {
 // Limits on what a configuration can make an answer hold.
 const (
 	MaxNameservers = 13
-	// MaxExplain and MaxApexTXT are in octets.
+	// MaxExplain and MaxApexTXT are in bytes.
 	MaxExplain = 450
 	MaxApexTXT = 1024
 	MaxTTL     = 7 * 24 * time.Hour

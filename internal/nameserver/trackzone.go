@@ -18,7 +18,7 @@ import (
 // expLabel is the label directly below the zone of exp= names.
 const expLabel = '2'
 
-// trackZone answers the questions of one tracking zone. Every name below the
+// trackZone answers the queries of one tracking zone. Every name below the
 // apex exists and has no data (NODATA, RFC 2308 section 2.2), so that no
 // resolver concludes from one name that others do not exist (RFC 8020), and no
 // exists: mechanism ever matches; names that end in the label "2" have the
@@ -155,7 +155,7 @@ func newTrackOwner(name dnsname.Name, sets map[uint16]*dns.Msg) (trackOwner, err
 		}
 		end := headerSize + len(owner) + 4
 		if len(b) > messageSize-optSize-4-cookieSize {
-			return trackOwner{}, fmt.Errorf("%s %s: the records take %d octets, more than an answer may have", name, dns.TypeToString[rrtype], len(b)-end)
+			return trackOwner{}, fmt.Errorf("%s %s: the records take %d bytes, more than an answer may have", name, dns.TypeToString[rrtype], len(b)-end)
 		}
 		o.rrsets[rrtype] = &Sections{
 			Records:    b[end:],
@@ -170,7 +170,7 @@ func newTrackOwner(name dnsname.Name, sets map[uint16]*dns.Msg) (trackOwner, err
 const trackSerial = 1
 
 // negativeSOA returns the SOA record. MNAME and RNAME are the apex, two octets
-// each, which keeps NODATA within twice the size of its question; serial
+// each, which keeps NODATA within twice the size of its query; serial
 // number and timers say nothing in a zone that is never transferred.
 func negativeSOA(ttl time.Duration) []byte {
 	seconds := uint32(ttl / time.Second)
