@@ -68,6 +68,7 @@ names
 leaves: import nothing of this module
     docs/man              sources of the man pages
     internal/ascii        case of ASCII letters
+    internal/contain      panics of background work become errors
     internal/files        files: sync, lock, replace
     internal/serial       order of serial numbers
     internal/tsigkey      files with the secrets of TSIG keys

@@ -63,6 +63,8 @@ var (
 		"NOTIFY messages for secondary zones: accepted from a primary, or refused.", []string{"result"}, nil)
 	descStoreErrors = prometheus.NewDesc("nullspfd_store_errors_total",
 		"Files of zones that could not be written, read or removed.", nil, nil)
+	descPanics = prometheus.NewDesc("nullspfd_panics_total",
+		"Faults of background work that were contained; each is a bug to report.", []string{"work"}, nil)
 	descUnsaved = prometheus.NewDesc("nullspfd_unsaved_zones",
 		"Zones that are served, but not on disk.", nil, nil)
 	descCatalogErrors = prometheus.NewDesc("nullspfd_catalog_errors_total",
@@ -95,7 +97,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 		descTracked, descStored, descLost, descConnections, descOver,
 		descReloads, descConfigGood, descZones, descTransfersOut, descNotifies,
 		descSecondaryZones, descRefreshes, descRefreshFailures, descOutside, descRefreshing, descNotified,
-		descStoreErrors, descUnsaved, descCatalogErrors,
+		descPanics, descStoreErrors, descUnsaved, descCatalogErrors,
 		descSuppressed, descBuild,
 	} {
 		descs <- d
@@ -167,6 +169,8 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(descRefreshing, float64(in.Waiting), "waiting")
 	counter(descNotified, in.NotifyAccepted, "accepted")
 	counter(descNotified, in.NotifyRefused, "refused")
+	counter(descPanics, in.Panics, "secondary")
+	counter(descPanics, n.Panics, "notify")
 	counter(descStoreErrors, in.StoreErrors)
 	gauge(descUnsaved, float64(in.Unsaved))
 	counter(descCatalogErrors, in.CatalogErrors)

@@ -45,6 +45,7 @@ type Engine struct {
 	setting  sync.Mutex
 	schedule schedule
 	keeper   keeper
+	guard    guard
 	catalogs consumer
 
 	cancel context.CancelFunc
@@ -68,9 +69,10 @@ func New(o Options) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
 	e.catalogs = consumer{log: o.Logger, counts: &e.counts, most: o.MaxMembers}
-	e.keeper = keeper{schedule: &e.schedule, counts: &e.counts, log: o.Logger, clock: &e.clock, unsaved: make(map[*zone]bool)}
+	e.guard = guard{log: o.Logger, clock: &e.clock}
+	e.keeper = keeper{schedule: &e.schedule, guard: &e.guard, counts: &e.counts, log: o.Logger, clock: &e.clock, unsaved: make(map[*zone]bool)}
 	r := &refresher{
-		schedule: &e.schedule, keeper: &e.keeper, counts: &e.counts, clock: &e.clock, bounds: &e.options.Bounds,
+		schedule: &e.schedule, keeper: &e.keeper, guard: &e.guard, counts: &e.counts, clock: &e.clock, bounds: &e.options.Bounds,
 		transferred: func(z *zone) {
 			if o.Changed != nil {
 				o.Changed([]wire.Name{z.name})
@@ -82,6 +84,7 @@ func New(o Options) *Engine {
 		work:  func(g *group) { r.work(ctx, g) },
 		wake:  make(chan struct{}, 1),
 		log:   o.Logger,
+		guard: &e.guard,
 		zones: make(map[wire.Name]*zone),
 	}
 	e.table.Set(nil)

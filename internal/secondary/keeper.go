@@ -18,6 +18,7 @@ type keeper struct {
 	counts   *counts
 	log      zerolog.Logger
 	clock    *clock
+	guard    *guard
 	// unsaved are zones whose files could not be written. The lock of the
 	// schedule guards it.
 	unsaved map[*zone]bool
@@ -40,7 +41,12 @@ func (k *keeper) keep(z *zone, version *zonestore.Zone, refreshed instant, fresh
 	if !write && g.store.touch(z.name, k.clock.day(refreshed)) == nil {
 		return
 	}
-	k.saved(g, z, g.store.save(version, k.clock.day(refreshed)), refreshed)
+	k.saved(g, z, k.save(g.store, version, refreshed), refreshed)
+}
+
+// save writes the file of a zone.
+func (k *keeper) save(st *store, version *zonestore.Zone, refreshed instant) error {
+	return k.guard.run("store", func() error { return st.save(version, k.clock.day(refreshed)) })
 }
 
 // saved notes whether the file of a zone was written.
@@ -86,7 +92,7 @@ func (k *keeper) retry(now instant) {
 		}
 		waited := s.borrow(z)
 		s.mu.Unlock()
-		err := g.store.save(have, k.clock.day(refreshed))
+		err := k.save(g.store, have, refreshed)
 		failed[g] = err != nil && !errors.Is(err, errLater)
 		k.saved(g, z, err, now)
 		s.mu.Lock()
@@ -152,7 +158,12 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 		return list[from:next]
 	}
 	one := func(z *zone) {
-		have, refreshed, err := z.group.store.load(z.name, z.group.Limits.Octets)
+		var have *zonestore.Zone
+		var refreshed time.Time
+		err := k.guard.run("load", func() (err error) {
+			have, refreshed, err = z.group.store.load(z.name, z.group.Limits.Octets)
+			return err
+		})
 		if err == nil && have != nil {
 			z.restore(have, k.clock.instant(refreshed), k.clock.now(), b)
 		}

@@ -5,12 +5,14 @@ import (
 	"errors"
 
 	"nullspf/internal/xfr"
+	"nullspf/internal/zonestore"
 )
 
 // refresher does the jobs of a schedule.
 type refresher struct {
 	schedule *schedule
 	keeper   *keeper
+	guard    *guard
 	counts   *counts
 	clock    *clock
 	bounds   *Bounds
@@ -29,7 +31,12 @@ func (r *refresher) work(ctx context.Context, g *group) {
 		ended := g.ended()
 		s.mu.Unlock()
 		if ok {
-			r.refresh(ctx, j)
+			err := r.guard.run("refresh", func() error { r.refresh(ctx, j); return nil })
+			if err != nil {
+				r.counts.failed(err)
+				r.fail(ctx, j, err, r.clock.now())
+				r.end(j)
+			}
 			continue
 		}
 		if ended {
@@ -110,14 +117,17 @@ func (r *refresher) tried(g *group, primary int, err error, now instant) {
 // job goes on. It returns false when the zone was removed or reset meanwhile.
 func (r *refresher) succeed(j *job, primary int, got *xfr.Got, now instant) bool {
 	s, z := r.schedule, j.zone
-	s.mu.Lock()
-	if z.removed || j.base != nil && z.have != j.base {
-		s.mu.Unlock()
+	var before *zonestore.Zone
+	var gone, changed bool
+	s.locked(func() {
+		if gone = z.removed || j.base != nil && z.have != j.base; !gone {
+			before = z.have
+			changed = z.renew(got.Zone, primary, now, r.bounds)
+		}
+	})
+	if gone {
 		return false
 	}
-	before := z.have
-	changed := z.renew(got.Zone, primary, now, r.bounds)
-	s.mu.Unlock()
 
 	fresh := got.Zone != j.base
 	r.keeper.keep(z, got.Zone, now, fresh)
@@ -153,10 +163,11 @@ func (r *refresher) fail(ctx context.Context, j job, problem error, now instant)
 // end gives the zone of a job back.
 func (r *refresher) end(j job) {
 	s, z := r.schedule, j.zone
-	s.mu.Lock()
-	s.release(z)
-	removed := z.removed
-	s.mu.Unlock()
+	var removed bool
+	s.locked(func() {
+		s.release(z)
+		removed = z.removed
+	})
 	if removed {
 		r.keeper.forget(z.group.store, z.name)
 	}

@@ -24,6 +24,8 @@ type schedule struct {
 	// wake is filled when the next event is nearer than it was.
 	wake chan struct{}
 	log  zerolog.Logger
+	// guard contains panics.
+	guard *guard
 
 	// mu guards the zones and groups too. It is never held for long: NOTIFYs
 	// wait for it. All methods but run and rouse are called with it.
@@ -46,19 +48,30 @@ func (s *schedule) run(ctx context.Context, c *clock, b *Bounds, tidy func()) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			tidy()
+			_ = s.guard.run("upkeep", func() error { tidy(); return nil })
 		case <-timer.C:
 		case <-s.wake:
 		}
-		now := c.now()
-		s.mu.Lock()
-		if ahead := c.jump(); ahead != 0 {
-			s.clockSet(ahead, now, b)
-		}
-		next := s.tick(now)
-		s.mu.Unlock()
-		timer.Reset(min(max(next.sub(now), 0), upkeep))
+		pause := upkeep
+		_ = s.guard.run("schedule", func() error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			now := c.now()
+			if ahead := c.jump(); ahead != 0 {
+				s.clockSet(ahead, now, b)
+			}
+			pause = min(max(s.tick(now).sub(now), 0), upkeep)
+			return nil
+		})
+		timer.Reset(pause)
 	}
+}
+
+// locked calls a function with the lock of the schedule.
+func (s *schedule) locked(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
 }
 
 // rouse has run look again. It never waits.

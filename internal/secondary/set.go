@@ -67,15 +67,15 @@ func (e *Engine) relist() {
 func (e *Engine) wanted() places {
 	s := &e.schedule
 	var catalogs []catalog
-	s.mu.Lock()
-	for _, g := range s.groups {
-		for _, name := range g.Catalogs {
-			if z := s.zones[name]; z != nil {
-				catalogs = append(catalogs, catalog{z, g, z.have, z.lost})
+	s.locked(func() {
+		for _, g := range s.groups {
+			for _, name := range g.Catalogs {
+				if z := s.zones[name]; z != nil {
+					catalogs = append(catalogs, catalog{z, g, z.have, z.lost})
+				}
 			}
 		}
-	}
-	s.mu.Unlock()
+	})
 	p := configured(s.groups)
 	e.catalogs.place(p, catalogs, s.zones)
 	return p
@@ -90,23 +90,23 @@ func (e *Engine) set(wanted places) {
 
 	var gone, reset []*zone
 	now := e.clock.now()
-	s.mu.Lock()
-	for name, z := range s.zones {
-		p, ok := wanted[name]
-		switch {
-		case !ok:
-			s.drop(z)
-			e.keeper.drop(z)
-			gone = append(gone, z)
-		case e.move(z, p):
-			s.reset(z, now)
-			reset = append(reset, z)
+	s.locked(func() {
+		for name, z := range s.zones {
+			p, ok := wanted[name]
+			switch {
+			case !ok:
+				s.drop(z)
+				e.keeper.drop(z)
+				gone = append(gone, z)
+			case e.move(z, p):
+				s.reset(z, now)
+				reset = append(reset, z)
+			}
 		}
-	}
-	for _, z := range added {
-		s.add(z, now)
-	}
-	s.mu.Unlock()
+		for _, z := range added {
+			s.add(z, now)
+		}
+	})
 	s.rouse()
 	for _, z := range gone {
 		e.keeper.forgetGone(z)

@@ -72,6 +72,8 @@ type Status struct {
 	Failed                        [xfr.NumReasons]uint64
 	NotifyAccepted, NotifyRefused uint64
 	StoreErrors, CatalogErrors    uint64
+	// Panics are those of background work that were contained.
+	Panics uint64
 	// Unsaved are zones whose files could not be written.
 	Unsaved int
 }
@@ -82,7 +84,7 @@ func (e *Engine) Status() Status {
 	t := Status{
 		Transferred: c.transferred.Load(), Unchanged: c.unchanged.Load(), Outside: c.outside.Load(),
 		NotifyAccepted: c.notifyAccepted.Load(), NotifyRefused: c.notifyRefused.Load(),
-		StoreErrors: c.storeErrors.Load(), CatalogErrors: c.catalogErrors.Load(),
+		StoreErrors: c.storeErrors.Load(), CatalogErrors: c.catalogErrors.Load(), Panics: e.guard.count(),
 	}
 	for r := range t.Failed {
 		t.Failed[r] = c.failures[r].Load()

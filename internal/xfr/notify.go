@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/contain"
 	"nullspf/internal/wire"
 )
 
@@ -39,6 +40,8 @@ const (
 	// After notifyDead zones in a row without any answer, what waits is
 	// forgotten.
 	notifyDead = 100
+	// After a panic, messages wait for notifyPause.
+	notifyPause = time.Second
 	// notifyQueue zones may wait.
 	notifyQueue = 4 << 20
 )
@@ -60,11 +63,11 @@ type notifyAddress struct {
 	local netip.Addr
 }
 
-type notifyCounts struct{ sent, answered, refused, failed, dropped atomic.Uint64 }
+type notifyCounts struct{ sent, answered, refused, failed, dropped, panics atomic.Uint64 }
 
 // NotifyCounts count NOTIFY messages, those of one zone to one target once,
-// but for Sent, which counts repetitions too.
-type NotifyCounts struct{ Sent, Answered, Refused, Failed, Dropped uint64 }
+// but for Sent, which counts repetitions too; and Panics that were contained.
+type NotifyCounts struct{ Sent, Answered, Refused, Failed, Dropped, Panics uint64 }
 
 // NewNotifier returns a notifier of the zones of a source without targets.
 func NewNotifier(source Source, log zerolog.Logger) *Notifier {
@@ -74,7 +77,7 @@ func NewNotifier(source Source, log zerolog.Logger) *Notifier {
 // Counts returns what became of messages so far.
 func (n *Notifier) Counts() NotifyCounts {
 	c := &n.counts
-	return NotifyCounts{c.sent.Load(), c.answered.Load(), c.refused.Load(), c.failed.Load(), c.dropped.Load()}
+	return NotifyCounts{c.sent.Load(), c.answered.Load(), c.refused.Load(), c.failed.Load(), c.dropped.Load(), c.panics.Load()}
 }
 
 // SetTargets replaces the targets. Those that stay keep what waits for them.
@@ -189,14 +192,33 @@ func (s *notifying) run() {
 			return
 		case <-s.wake:
 		}
-		for s.work() {
+		for {
+			more, pause := false, notifyTick
+			if s.contained(func() { more = s.work() }) {
+				more, pause = true, notifyPause
+			}
+			if !more {
+				break
+			}
 			select {
 			case <-s.stop:
 				return
-			case <-time.After(notifyTick):
+			case <-time.After(pause):
 			}
 		}
 	}
+}
+
+// contained does work and reports whether it has panicked.
+func (s *notifying) contained(work func()) bool {
+	err := contain.Run(func() error { work(); return nil })
+	var p *contain.Panic
+	if !errors.As(err, &p) {
+		return false
+	}
+	s.notifier.counts.panics.Add(1)
+	s.log.Error().Err(err).Bytes("stack", p.Stack).Msg("notifying the secondary failed; it is tried again")
+	return true
 }
 
 // work sends some messages, first those that are due again, and reports whether
@@ -268,6 +290,8 @@ func (s *notifying) open() error {
 
 // send sends a message for the first time or again.
 func (s *notifying) send(id uint16, f *notification, now time.Time) {
+	f.next = now.Add(notifyFirst << f.tries)
+	f.tries++
 	v := s.notifier.source.Version(f.zone)
 	if v == nil {
 		delete(s.flight, id) // it was removed
@@ -277,8 +301,6 @@ func (s *notifying) send(id uint16, f *notification, now time.Time) {
 	if f.key = s.target.Key; f.key != nil {
 		msg, f.mac = f.key.signRequest(msg, now)
 	}
-	f.next = now.Add(notifyFirst << f.tries)
-	f.tries++
 	s.notifier.counts.sent.Add(1)
 	// An error is that of an earlier message, or will show in a missing answer.
 	_, _ = s.conn.Write(msg)
@@ -307,7 +329,7 @@ func (s *notifying) receive(conn *net.UDPConn) {
 			return
 		}
 		if err == nil {
-			s.answer(b[:n], time.Now())
+			s.contained(func() { s.answer(b[:n], time.Now()) })
 		}
 	}
 }

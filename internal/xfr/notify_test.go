@@ -242,3 +242,31 @@ func FuzzReadNotify(f *testing.F) {
 		}
 	})
 }
+
+// faultySource has a zone at which a fault of ours is found.
+type faultySource struct{ Source }
+
+func (f faultySource) Version(zone wire.Name) Version {
+	if zone == "\x05fault\x00" {
+		panic("known")
+	}
+	return f.Source.Version(zone)
+}
+
+// TestNotifyPanics: a fault at one zone neither ends the process nor keeps others
+// from being told.
+func TestNotifyPanics(t *testing.T) {
+	s := startSecondary(t, func(msg []byte, _ int) []byte { return edited(msg, 2, msg[2]|0x80) })
+	good := zoneName(t, "good.test")
+	n := NewNotifier(faultySource{fakeSource{good: {{zone: good, serial: 1}}}}, zerolog.Nop())
+	defer n.Close()
+	n.SetTargets([]NotifyTarget{{Addr: s.conn.LocalAddr().(*net.UDPAddr).AddrPort()}})
+	n.Notify([]wire.Name{"\x05fault\x00", good})
+	deadline := time.Now().Add(10 * time.Second)
+	for n.Counts().Answered == 0 && time.Now().Before(deadline) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if c := n.Counts(); c.Answered != 1 || c.Panics == 0 {
+		t.Errorf("%+v", c)
+	}
+}
