@@ -12,7 +12,7 @@ import (
 	"nullspf/internal/files"
 )
 
-// appliedDir holds, for each running server that follows the output folder,
+// appliedDir holds, for each running server that follows the output directory,
 // the manifest as it was when it last did, after a line for the settings.
 const appliedDir = ".applied"
 
@@ -32,7 +32,7 @@ func (l Lag) Empty() bool {
 	return len(l.Added)+len(l.Removed)+len(l.Changed) == 0 && !l.Settings && !l.Unknown
 }
 
-// Lag compares what a plan makes of the output folder with what a server knew
+// Lag compares what a plan makes of the output directory with what a server knew
 // when [MarkApplied] was last called for it. server is a file name; settings
 // stands for those of the server configurations.
 func (p *Plan) Lag(server string, settings Hash) (Lag, error) {
@@ -67,19 +67,19 @@ func (p *Plan) Lag(server string, settings Hash) (Lag, error) {
 	return lag, nil
 }
 
-// MarkApplied notes that a server has read what the output folder dir holds.
+// MarkApplied notes that a server has read what the output directory dir holds.
 func MarkApplied(dir, server string, settings Hash) error {
 	manifest, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if err != nil {
 		return err
 	}
-	folder := filepath.Join(dir, appliedDir)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	applied := filepath.Join(dir, appliedDir)
+	if err := os.MkdirAll(applied, 0o755); err != nil {
 		return err
 	}
 	text := append([]byte(hex.EncodeToString(settings[:])+"\n"), manifest...)
-	if err := files.Replace(filepath.Join(folder, server), text, files.Attributes{Mode: 0o644}); err != nil {
-		return fmt.Errorf("cannot note what %s has read: %w", server, err)
+	if err := files.Replace(filepath.Join(applied, server), text, files.Attributes{Mode: 0o644}); err != nil {
+		return fmt.Errorf("cannot record what %s has loaded: %w", server, err)
 	}
 	return nil
 }

@@ -11,9 +11,9 @@ import (
 	"sync"
 )
 
-// Audit reads everything that an output folder holds and returns what is not
+// Audit reads everything that an output directory holds and returns what is not
 // as the manifest says: zone files that are missing or were changed, and files
-// among them that are no zone of the manifest. It does not compare the folder
+// among them that are no zone of the manifest. It does not compare the directory
 // with the lists; see [NewPlan] for that.
 func Audit(ctx context.Context, dir string, progress func(done, total int)) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
@@ -80,7 +80,7 @@ func auditZone(dir string, e *manifestEntry) string {
 		return path + " was changed by somebody else; `nullspf zones` restores it"
 	}
 	if serial != e.serial {
-		return fmt.Sprintf("%s has serial %d, the manifest %d; `nullspf zones` puts it right", path, serial, e.serial)
+		return fmt.Sprintf("%s has serial %d, the manifest %d; `nullspf zones` corrects it", path, serial, e.serial)
 	}
 	return ""
 }

@@ -9,7 +9,7 @@ import (
 // File is one output file that is made from the whole set: a server
 // configuration, a mail table, a catalog zone.
 type File struct {
-	// Path is relative to the output folder, with slashes.
+	// Path is relative to the output directory, with slashes.
 	Path string
 	// Mode is 0o644, or 0o600 for a file that holds a secret, which becomes 0o640
 	// in an output directory that hands down its group.
@@ -23,9 +23,9 @@ type File struct {
 	Write func(w *bufio.Writer, serial uint32) error
 }
 
-// ZoneFile returns the name of a zone's file in the folder zones: the zone
+// ZoneFile returns the name of a zone's file in the directory zones: the zone
 // name and ".zone", which is what NSD and Knot make of "%s.zone". A name so
-// long that the suffix would exceed the 255 octets of a file name goes
+// long that the suffix would exceed the 255 bytes of a file name goes
 // without.
 func ZoneFile(name string) string {
 	if len(name)+len(zoneSuffix) > 255 {

@@ -65,7 +65,7 @@ func (g *Group) CheckHandKept(name, path string) ([]Deviation, error) {
 		return nil, err
 	}
 	if !soa {
-		return nil, fmt.Errorf("%s holds no SOA record: is it a whole zone file?", path)
+		return nil, fmt.Errorf("%s has no SOA record: not a complete zone file", path)
 	}
 	// Both what a domain has today and what was typed as the texts of an
 	// include file is right.
@@ -147,21 +147,21 @@ func (k rrsetKey) compare(want, have []string) (Deviation, bool) {
 	slices.Sort(have)
 	d := Deviation{Owner: k.owner, Type: dns.TypeToString[k.rrtype], Want: want, Have: have}
 	if k.rrtype != dns.TypeTXT {
-		d.Reason = "the zone contradicts it"
+		d.Reason = "differs in the zone"
 		if len(have) == 0 {
-			d.Reason = "the zone lacks it"
+			d.Reason = "missing in the zone"
 		}
 		return d, slices.Equal(want, have)
 	}
 	for _, policy := range []func(string) bool{isSPF, isDMARC} {
 		w, h := filter(want, policy), filter(have, policy)
 		if len(w) > 0 && len(h) > 0 && !slices.Equal(w, h) {
-			d.Want, d.Have, d.Reason = w, h, "the zone contradicts it"
+			d.Want, d.Have, d.Reason = w, h, "differs in the zone"
 			return d, false
 		}
 	}
 	d.Want = filter(want, func(w string) bool { return !slices.Contains(have, w) })
-	d.Have, d.Reason = nil, "the zone lacks it"
+	d.Have, d.Reason = nil, "missing in the zone"
 	return d, len(d.Want) == 0
 }
 
@@ -179,7 +179,7 @@ func filter(list []string, keep func(string) bool) []string {
 
 // unprotected returns the owner names with an address, but without an MX or
 // SPF record: mail to them falls back to the address (RFC 5321 section 5.1),
-// and mail from them is never refused. Names in want are told elsewhere.
+// and mail from them is never refused. Names in want are reported elsewhere.
 func (s rrsets) unprotected(zone string, want rrsets) []Deviation {
 	var ds []Deviation
 	done := make(map[string]bool)

@@ -17,12 +17,12 @@ import (
 	"nullspf/internal/dnsname"
 )
 
-// maxLine is the longest list line, in octets. The longest useful one is a
-// name of 253 octets, or a CSV line with some addresses.
+// maxLine is the longest list line, in bytes. The longest useful one is a
+// name of 253 bytes, or a CSV line with some addresses.
 const maxLine = 4096
 
 // Duplicate is a name that the lists hold more than once with the same
-// meaning. The first stands, the others are passed over.
+// meaning. The first counts, the others are ignored.
 type Duplicate struct {
 	Name   string
 	First  string // file:line
@@ -38,9 +38,8 @@ type Duplicate struct {
 // A-labels. See [csvColumns] for the CSV columns.
 //
 // All faults are reported together as *ListErrors, and no set is returned. A
-// name that stands twice with the same meaning is no fault: it is returned
-// among the duplicates. If it stands twice with different groups or overrides,
-// it is one.
+// name that is listed twice with the same meaning is not a fault: it is returned
+// among the duplicates. With different groups or overrides it is one.
 func ReadLists(groups []*Group) (*Set, []Duplicate, error) {
 	if len(groups) > math.MaxUint16 {
 		return nil, nil, fmt.Errorf("%d groups; at most %d are supported", len(groups), math.MaxUint16)
@@ -93,7 +92,7 @@ func (r *listReader) readFile(path string, group uint16) {
 	}
 	if len(r.set.Entries) == before && len(r.errs.Faults) == faults {
 		r.line = 0
-		r.fault(0, "", "the list holds no domain; an empty list would remove them all")
+		r.fault(0, "", "the list is empty; an empty list would remove all domains")
 	}
 }
 
@@ -132,7 +131,7 @@ func (r *listReader) read(in io.Reader, isCSV bool) error {
 			return nil
 		}
 		if errors.Is(err, errLineTooLong) {
-			r.fault(0, "", fmt.Sprintf("the line is longer than %d octets", maxLine))
+			r.fault(0, "", fmt.Sprintf("the line is longer than %d bytes", maxLine))
 			continue
 		}
 		if err != nil {
@@ -161,7 +160,7 @@ func (r *listReader) read(in io.Reader, isCSV bool) error {
 var errLineTooLong = errors.New("line too long")
 
 // nextLine returns a line without its end, and a final one without newline.
-// What exceeds maxLine is read over without being held.
+// What exceeds maxLine is skipped without being stored.
 func (r *listReader) nextLine(br *bufio.Reader) ([]byte, error) {
 	line, err := br.ReadSlice('\n')
 	if err == io.EOF && len(line) == 0 {
@@ -198,7 +197,7 @@ func (r *listReader) readName(line []byte) {
 	start := bytes.Index(line, text)
 	for i, c := range text {
 		if blank(c) {
-			r.fault(column(line, start+i), string(text), "one domain a line; a comment begins with #")
+			r.fault(column(line, start+i), string(text), "write one domain on each line; a comment begins with #")
 			return
 		}
 	}
@@ -256,7 +255,7 @@ func (r *listReader) finish() []Duplicate {
 			continue
 		}
 		r.path, r.line = r.set.lists[e.list], int(e.line)
-		r.fault(0, e.Name, "stands in "+r.set.Position(first)+" already, with another group or other columns; keep one of the two lines")
+		r.fault(0, e.Name, "already listed at "+r.set.Position(first)+", with another group or other columns; remove one of the two lines")
 	}
 	r.set.Entries = kept
 	return duplicates
@@ -288,7 +287,7 @@ func blank(c byte) bool { return c == ' ' || c == '\t' }
 
 func trimBlank(b []byte) []byte { return bytes.Trim(b, " \t\u00a0") }
 
-// column turns an octet offset into a column: characters from 1.
+// column turns a byte offset into a column: characters from 1.
 func column(line []byte, offset int) int {
 	return utf8.RuneCount(line[:min(max(offset, 0), len(line))]) + 1
 }

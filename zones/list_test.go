@@ -38,7 +38,7 @@ func TestListsAsPeopleWriteThem(t *testing.T) {
 	}
 }
 
-// TestBrokenLists holds every folder of testdata/broken, a list each, against
+// TestBrokenLists holds every directory of testdata/broken, a list each, against
 // the errors that its file "want" promises.
 func TestBrokenLists(t *testing.T) {
 	dirs, err := filepath.Glob("testdata/broken/*")
@@ -91,7 +91,7 @@ func TestListsThatAreNoFiles(t *testing.T) {
 
 func TestEndlessLine(t *testing.T) {
 	path := writeList(t, "list.txt", "a.example\n"+strings.Repeat("x", 10<<20)+"\nb..example\n")
-	checkBroken(t, path, "list.txt:2: the line is longer than 4096 octets\n"+
+	checkBroken(t, path, "list.txt:2: the line is longer than 4096 bytes\n"+
 		`list.txt:3:2: "b..example": the name has an empty label ("..")`)
 }
 
@@ -122,7 +122,7 @@ func TestDuplicates(t *testing.T) {
 
 	other := writeList(t, "other.txt", "b.example\n")
 	_, _, err = ReadLists([]*Group{testGroup("generic", path), testGroup("special", other)})
-	want := fmt.Sprintf("%s:1: %q: stands in %s:2 already, with another group or other columns; keep one of the two lines", other, "b.example", path)
+	want := fmt.Sprintf("%s:1: %q: already listed at %s:2, with another group or other columns; remove one of the two lines", other, "b.example", path)
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -174,7 +174,7 @@ func TestSuffixesCanBeAllowed(t *testing.T) {
 func TestInfrastructureInsideAZone(t *testing.T) {
 	set := readSet(t, "example.net\nb.example\n")
 	err := set.CheckInfrastructure([]Infrastructure{{"ns1.example.net", "nameserver"}, {"_spf.example.org", "tracking zone"}})
-	if err == nil || !strings.Contains(err.Error(), "list.txt:1: \"example.net\": this zone would hold the nameserver ns1.example.net") {
+	if err == nil || !strings.Contains(err.Error(), "list.txt:1: \"example.net\": this zone would contain the nameserver ns1.example.net") {
 		t.Errorf("got %v", err)
 	}
 	if err := set.CheckInfrastructure([]Infrastructure{{"ns1.example.org", "nameserver"}}); err != nil {

@@ -42,7 +42,7 @@ func (r *listReader) readHeader(line []byte) (*csvColumns, error) {
 			return nil, fmt.Errorf("line %d: unknown CSV column %q; the columns are %s", r.line, shorten(cell.text), strings.Join(csvNames, ", "))
 		}
 		if *places[k] >= 0 {
-			return nil, fmt.Errorf("line %d: the CSV column %q stands twice", r.line, csvNames[k])
+			return nil, fmt.Errorf("line %d: the CSV column %q appears twice", r.line, csvNames[k])
 		}
 		*places[k] = i
 	}
@@ -94,7 +94,7 @@ func (r *listReader) rowGroup(line []byte, cell csvCell) (uint16, bool) {
 	}
 	i := slices.IndexFunc(r.set.Groups, func(g *Group) bool { return g.Name == strings.ToLower(cell.text) })
 	if i < 0 {
-		r.fault(column(line, cell.offset), cell.text, "the configuration has no group of this name")
+		r.fault(column(line, cell.offset), cell.text, "no such group in the configuration")
 		return 0, false
 	}
 	return uint16(i), true
@@ -109,16 +109,16 @@ func (r *listReader) rowOverride(line []byte, g *Group, mail, spf, a csvCell) (*
 	ok := true
 	if o.Mail != "" {
 		if !slices.Contains(MailModes, o.Mail) {
-			r.fault(column(line, mail.offset), mail.text, "no mail mode; the modes are nullmx, postmaster, nolisting")
+			r.fault(column(line, mail.offset), mail.text, "not a mail mode; the modes are nullmx, postmaster, nolisting")
 			ok = false
 		} else if _, found := g.MX[o.Mail]; !found {
-			r.fault(column(line, mail.offset), mail.text, fmt.Sprintf("group %s has no hosts for this mail mode; set its key mx", g.Name))
+			r.fault(column(line, mail.offset), mail.text, fmt.Sprintf("group %s has no hosts for this mail mode; set mx in the group", g.Name))
 			ok = false
 		}
 	}
 	if o.SPF != "" {
 		if _, found := g.SPFRecords[o.SPF]; !found {
-			r.fault(column(line, spf.offset), spf.text, fmt.Sprintf("no SPF layout that group %s can publish", g.Name))
+			r.fault(column(line, spf.offset), spf.text, fmt.Sprintf("not an SPF layout that group %s can publish", g.Name))
 			ok = false
 		}
 	}
@@ -134,7 +134,7 @@ func (r *listReader) rowOverride(line []byte, g *Group, mail, spf, a csvCell) (*
 	return o, ok
 }
 
-// csvCell is a value and the octet of the line where it begins.
+// csvCell is a value and the byte of the line where it begins.
 type csvCell struct {
 	text   string
 	offset int
@@ -159,9 +159,9 @@ func splitRow(line []byte) ([]csvCell, error) {
 	if err != nil {
 		var perr *csv.ParseError
 		if errors.As(err, &perr) {
-			return nil, fmt.Errorf("no valid CSV: %w", perr.Err)
+			return nil, fmt.Errorf("not valid CSV: %w", perr.Err)
 		}
-		return nil, fmt.Errorf("no valid CSV: %w", err)
+		return nil, fmt.Errorf("not valid CSV: %w", err)
 	}
 	cells := make([]csvCell, len(fields))
 	for i, f := range fields {

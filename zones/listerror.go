@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// maxErrors is how many faults of the lists are told at once.
+// maxErrors is how many faults of the lists are reported at once.
 const maxErrors = 50
 
 // ListError is one fault in a list file.

@@ -18,7 +18,7 @@ import (
 	"nullspf/internal/dnsname"
 )
 
-// The folders and files of an output folder that this package owns.
+// The directories and files of an output directory that this package owns.
 const (
 	zonesDir     = "zones"
 	manifestFile = "manifest"
@@ -34,7 +34,7 @@ type manifestEntry struct {
 	hash   Hash
 }
 
-// manifest is what the output folder held after the last complete run, in
+// manifest is what the output directory held after the last complete run, in
 // byte order of the names.
 type manifest struct {
 	entries []manifestEntry
@@ -55,8 +55,8 @@ func (m *manifest) find(name string) *manifestEntry {
 	return &m.entries[i]
 }
 
-// loadManifest reads the manifest of an output folder. Without one, or with a
-// damaged one, the zone files themselves are taken stock of.
+// loadManifest reads the manifest of an output directory. Without one, or with a
+// damaged one, the zone files themselves are listed.
 func loadManifest(dir string) (*manifest, error) {
 	path := filepath.Join(dir, manifestFile)
 	text, err := os.ReadFile(path)
@@ -86,7 +86,7 @@ func parseManifest(text []byte) ([]manifestEntry, error) {
 		rest = after
 		e, err := parseManifestLine(line, groups)
 		if err != nil || !whole {
-			return nil, fmt.Errorf("manifest:%d: no line of a manifest: %q", n, shorten(line))
+			return nil, fmt.Errorf("manifest:%d: not a line of a manifest: %q", n, shorten(line))
 		}
 		if n > 1 && entries[n-2].name >= e.name {
 			return nil, fmt.Errorf("manifest:%d: %s is out of order", n, e.name)
@@ -211,12 +211,12 @@ func readZoneFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if info.Size() > maxZoneFile {
-		return nil, fmt.Errorf("%s: %d octets are no zone file of nullspf; move it away", path, info.Size())
+		return nil, fmt.Errorf("%s: the file has %d bytes and was not written by nullspf; move it away", path, info.Size())
 	}
 	return os.ReadFile(path)
 }
 
-// ReadSerials returns the serial numbers of the manifest of an output folder.
+// ReadSerials returns the serial numbers of the manifest of an output directory.
 // The error wraps fs.ErrNotExist when nothing was built there.
 func ReadSerials(dir string) (func(name string) (serial uint32, ok bool), error) {
 	text, err := os.ReadFile(filepath.Join(dir, manifestFile))

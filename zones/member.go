@@ -10,17 +10,17 @@ import (
 var memberEncoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
 const (
-	// memberOctets of a SHA-256 sum make a member label.
-	memberOctets = 16
+	// memberBytes of a SHA-256 sum make a member label.
+	memberBytes = 16
 	// MemberLength is the length of a member label.
-	MemberLength = (memberOctets*8 + 4) / 5
+	MemberLength = (memberBytes*8 + 4) / 5
 )
 
 // AppendMember appends the label of a member zone. It depends on the zone's
 // name only: a consumer takes a changed label for a new zone and drops what it
 // knew of the old one (RFC 9432 section 5.4).
 func AppendMember(b []byte, name string) []byte {
-	var octets [256]byte
-	sum := sha256.Sum256(append(octets[:0], name...))
-	return memberEncoding.AppendEncode(b, sum[:memberOctets])
+	var buf [256]byte
+	sum := sha256.Sum256(append(buf[:0], name...))
+	return memberEncoding.AppendEncode(b, sum[:memberBytes])
 }

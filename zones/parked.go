@@ -29,7 +29,7 @@ import (
 //	zone       brand.example  1  192.0.2.81
 //
 // A template has the records of zones that are alike but for their name and
-// their addresses, which stand at the owner names that "addresses" lists. The
+// their addresses, which are at the owner names that "addresses" lists. The
 // templates are numbered from 0. A group line gives the template and the
 // addresses of zones that no zone line names.
 const parkedFile = "parked"
@@ -124,7 +124,7 @@ func (p *parkedWriter) template(key parkedKey) {
 	fmt.Fprintf(p.w, "template\t%s\t%d\n", g.Name, seconds(g.TTL))
 	fmt.Fprintf(p.w, "soa\t%s\t%s\t%d\t%d\t%d\t%d\n", g.SOA.MName, g.SOA.RName,
 		seconds(g.SOA.Refresh), seconds(g.SOA.Retry), seconds(g.SOA.Expire), seconds(g.SOA.Minimum))
-	// Which addresses does not matter: only where they stand.
+	// Which addresses does not matter: only where they are.
 	var addresses []netip.Addr
 	if key.addressed {
 		addresses = []netip.Addr{netip.IPv4Unspecified()}
@@ -199,14 +199,14 @@ func readParked(in io.Reader, path string) (*parked, error) {
 	if lines.Scan() {
 		sum, ok := strings.CutPrefix(lines.Text(), parkedMagic)
 		if !ok || len(sum) != hex.EncodedLen(sha256.Size) {
-			return nil, fmt.Errorf("%s:1: this is no file of parked zones of this version; run `nullspf zones` of the same version", path)
+			return nil, fmt.Errorf("%s:1: not a file of parked zones of this version; run `nullspf zones` of the same version", path)
 		}
 		p.manifest = sum
 	}
 	for lines.Scan() {
 		n++
 		if err := p.line(strings.Split(lines.Text(), "\t")); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w; `nullspf zones` writes it anew", path, n, err)
+			return nil, fmt.Errorf("%s:%d: %w; run `nullspf zones` to write it again", path, n, err)
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -219,7 +219,7 @@ func readParked(in io.Reader, path string) (*parked, error) {
 type parkedLineError []string
 
 func (e parkedLineError) Error() string {
-	return fmt.Sprintf("no line of parked zones: %q", shorten(strings.Join(e, "\t")))
+	return fmt.Sprintf("not a line of parked zones: %q", shorten(strings.Join(e, "\t")))
 }
 
 func (p *parked) line(fields []string) error {

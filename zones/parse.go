@@ -10,7 +10,7 @@ import (
 )
 
 // maxZoneFile bounds what is read of a zone file that somebody may have
-// replaced, in octets.
+// replaced, in bytes.
 const maxZoneFile = 16 << 20
 
 // parseZone reads a zone in the syntax of RFC 1035 section 5. file is the

@@ -42,7 +42,7 @@ type Change struct {
 	OldSerial, Serial uint32
 }
 
-// Options are what a plan depends on besides the set and the folder.
+// Options are what a plan depends on besides the set and the directory.
 type Options struct {
 	Scheme Scheme
 	// Now is the clock of the serial numbers.
@@ -52,7 +52,7 @@ type Options struct {
 	Progress func(done, total int)
 }
 
-// Plan is the difference between a set and an output folder.
+// Plan is the difference between a set and an output directory.
 type Plan struct {
 	set      *Set
 	dir      string
@@ -66,12 +66,12 @@ type Plan struct {
 	strays   []string // zone files of a killed run whose zones are not wanted
 	counts   [Removed + 1]int
 	replaced []bool // whether the file must be written, by index
-	// adopted is set when the folder holds something that the manifest does not
+	// adopted is set when the directory holds something that the manifest does not
 	// know: a file that is newer and holds what it should, or a stray one.
 	adopted atomic.Bool
 }
 
-// NewPlan compares a set with the output folder dir, which need not exist. It
+// NewPlan compares a set with the output directory dir, which need not exist. It
 // changes nothing.
 func NewPlan(ctx context.Context, set *Set, dir string, opts Options) (*Plan, error) {
 	old, err := loadManifest(dir)
@@ -122,7 +122,7 @@ func (p *Plan) Count(k Kind) int { return p.counts[k] }
 // Empty reports whether the zone files are as they should be.
 func (p *Plan) Empty() bool { return p.counts[Unchanged] == len(p.kinds) && len(p.removed) == 0 }
 
-// Previous returns how many zones the folder held.
+// Previous returns how many zones the directory held.
 func (p *Plan) Previous() int { return len(p.old.entries) }
 
 // ManifestLost reports that there was no readable manifest although there were
@@ -294,7 +294,7 @@ func (c *comparer) find(name string) (foundFile, error) {
 		return foundFile{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return foundFile{}, fmt.Errorf("%s is no regular file; move it away", c.zonePath(name))
+		return foundFile{}, fmt.Errorf("%s is not a regular file; move it away", c.zonePath(name))
 	}
 	return foundFile{info.Size(), info.ModTime()}, nil
 }

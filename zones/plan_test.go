@@ -266,7 +266,7 @@ func TestRemovedZoneComesBack(t *testing.T) {
 }
 
 // TestForgedManifest checks that names from the manifest cannot lead out of
-// the output folder.
+// the output directory.
 func TestForgedManifest(t *testing.T) {
 	dir := t.TempDir()
 	set := readSet(t, "a.example\n")
@@ -281,7 +281,7 @@ func TestForgedManifest(t *testing.T) {
 	}
 	build(t, set, dir, Options{})
 	if _, err := os.Stat(victim); err != nil {
-		t.Errorf("a file outside of the output folder was removed: %v", err)
+		t.Errorf("a file outside of the output directory was removed: %v", err)
 	}
 }
 

@@ -126,7 +126,7 @@ func addressRecords(owner string, addresses []netip.Addr) []record {
 }
 
 // longestOwner is the longest owner name that the group adds in front of a
-// domain, with its dot, in octets.
+// domain, with its dot, in bytes.
 func (g *Group) longestOwner() int {
 	n := 0
 	if g.WWW {

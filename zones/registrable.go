@@ -11,7 +11,7 @@ import (
 
 var (
 	errSingleLabel  = errors.New("a single label is a top-level domain; set allow_single_label: true in the group if that is meant")
-	errNumber       = errors.New("a number or an IP address is no domain name: the last label needs a letter")
+	errNumber       = errors.New("a number or an IP address is not a domain name: the last label needs a letter")
 	errPublicSuffix = errors.New("a public suffix, under which others register names; set allow_public_suffix: true in the group if that is meant")
 )
 

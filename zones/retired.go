@@ -16,7 +16,7 @@ import (
 // a secondary may still have it.
 const retiredFile = ".retired"
 
-// loadRetired reads the retired zones of an output folder.
+// loadRetired reads the retired zones of an output directory.
 func loadRetired(dir string) (*manifest, error) {
 	text, err := os.ReadFile(filepath.Join(dir, retiredFile))
 	if errors.Is(err, fs.ErrNotExist) {

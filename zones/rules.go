@@ -36,7 +36,7 @@ func JoinKeyErrors(faults []*KeyError) error {
 // maxTTL is the largest TTL (RFC 2181 section 8).
 const maxTTL = (1<<31 - 1) * time.Second
 
-// maxText bounds a human-readable text, in octets: a handful of them must fit
+// maxText bounds a human-readable text, in bytes: a handful of them must fit
 // an answer of 1232.
 const maxText = 1024
 
@@ -54,7 +54,7 @@ func (g *Group) Validate() []*KeyError {
 	}
 	for i, ns := range g.Nameservers {
 		if slices.Contains(g.Nameservers[:i], ns) {
-			fault("nameservers", "%s stands twice", ns)
+			fault("nameservers", "%s is listed twice", ns)
 		}
 	}
 	if g.TTL < 0 || g.TTL > maxTTL || g.TTL%time.Second != 0 {
@@ -69,7 +69,7 @@ func (g *Group) Validate() []*KeyError {
 	}
 	for _, text := range g.SPFRecords {
 		if text != "" && !isSPF(text) {
-			fault("spf", "%q is no SPF record of version 1 (RFC 7208 section 4.5)", text)
+			fault("spf", "%q is not an SPF record of version 1 (RFC 7208 section 4.5)", text)
 		}
 	}
 	g.validateTexts(fault)
@@ -87,7 +87,7 @@ func (g *Group) validateAddresses(fault func(key, format string, args ...any)) {
 			case addr.Is4() != f.four:
 				fault(f.key, "%s is of the other address family", addr)
 			case slices.Contains(f.list[:i], addr):
-				fault(f.key, "%s stands twice", addr)
+				fault(f.key, "%s is listed twice", addr)
 			}
 		}
 	}
@@ -100,13 +100,13 @@ func (g *Group) validateTexts(fault func(key, format string, args ...any)) {
 	for i, text := range g.TXT {
 		switch {
 		case text == "":
-			fault("txt", "an empty text tells nobody anything; remove the line")
+			fault("txt", "the text is empty; remove the line")
 		case isSPF(text):
 			fault("txt", "%q would be a second SPF record, which makes every check a PermError (RFC 7208 section 4.5); set spf instead", text)
 		case len(text) > maxText:
-			fault("txt", "the text is %d octets long; %d are allowed", len(text), maxText)
+			fault("txt", "the text is %d bytes long; %d are allowed", len(text), maxText)
 		case slices.Contains(g.TXT[:i], text):
-			fault("txt", "%q stands twice", text)
+			fault("txt", "%q is listed twice", text)
 		}
 		for _, r := range text {
 			if r < ' ' || r == 0x7f {
@@ -116,7 +116,7 @@ func (g *Group) validateTexts(fault func(key, format string, args ...any)) {
 		}
 		for _, p := range placeholder.FindAllString(text, -1) {
 			if p != "{domain}" && p != "{group}" {
-				fault("txt", "unknown placeholder %s; there are {domain} and {group}", p)
+				fault("txt", "unknown placeholder %s; the placeholders are {domain} and {group}", p)
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func (s *Set) CheckInfrastructure(names []Infrastructure) error {
 			}
 			errs.add(&ListError{
 				File: s.lists[e.list], Line: int(e.line), Token: e.Name,
-				Reason: fmt.Sprintf("this zone would hold the %s %s, but none of its records; take the domain off the list, keep its zone by hand and $INCLUDE include/%s.inc in it", n.What, n.Name, s.Group(e).Name),
+				Reason: fmt.Sprintf("this zone would contain the %s %s, but none of its records; remove the domain from the list, keep its zone by hand and $INCLUDE include/%s.inc in it", n.What, n.Name, s.Group(e).Name),
 			})
 			break
 		}

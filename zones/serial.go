@@ -25,7 +25,7 @@ func ParseScheme(s string) (Scheme, error) {
 	case DateSerial, UnixTime, Increment:
 		return scheme, nil
 	}
-	return "", fmt.Errorf("no serial scheme %q; the schemes are dateserial, unixtime, increment", s)
+	return "", fmt.Errorf("unknown serial scheme %q; the schemes are dateserial, unixtime, increment", s)
 }
 
 // first returns the serial number of a zone that never had one.

@@ -44,7 +44,7 @@ func (s *Set) SPF(e *Entry) string {
 // MX returns the MX RRset of e; the caller must not change it.
 func (s *Set) MX(e *Entry) []MX { return s.Groups[e.group].MX[s.Mail(e)] }
 
-// Find returns the entry of a name as it stands in [Entry.Name], or nil.
+// Find returns the entry of a name in the form of [Entry.Name], or nil.
 func (s *Set) Find(name string) *Entry {
 	i, ok := slices.BinarySearchFunc(s.Entries, name, func(e Entry, n string) int {
 		switch {

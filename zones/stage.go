@@ -11,7 +11,7 @@ import (
 )
 
 // stagedZone is a zone file that waits in the stage: the index of its entry
-// and the worker into whose folder it was written. With a folder a worker, the
+// and the worker into whose directory it was written. With a directory a worker, the
 // workers do not wait for each other's directory locks.
 type stagedZone struct {
 	index  int32

@@ -28,7 +28,7 @@ type segment struct {
 	literal []byte
 	then    slot
 	// text holds the pieces of a TXT string around its domains: how it is
-	// split into strings of 255 octets depends on the name's length.
+	// split into strings of 255 bytes depends on the name's length.
 	text []string
 }
 
@@ -136,7 +136,7 @@ func contentHash(file []byte, serialStart, serialEnd int) Hash {
 }
 
 // appendStrings appends the text that pieces make with name between them as
-// character-strings of at most 255 octets (RFC 1035 section 3.3.14), quoted
+// character-strings of at most 255 bytes (RFC 1035 section 3.3.14), quoted
 // and escaped (section 5.1).
 func appendStrings(dst []byte, pieces []string, name string) []byte {
 	dst = append(dst, '"')

@@ -164,7 +164,7 @@ func sameRecord(t *testing.T, rr dns.RR, want record, name string) {
 	for _, s := range txt.Txt {
 		raw := unescape(s)
 		if len(raw) > maxString {
-			t.Errorf("a string of %d octets", len(raw))
+			t.Errorf("a string of %d bytes", len(raw))
 		}
 		got = append(got, raw...)
 	}

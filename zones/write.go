@@ -13,15 +13,16 @@ import (
 	"nullspf/internal/files"
 )
 
-// stageDir is the folder, inside of the output folder, where everything is
+// stageDir is the directory, inside of the output directory, where everything is
 // written before it is put in place.
 const stageDir = ".stage"
 
-// Write makes the output folder hold what the plan says: changed zone files,
-// then the files made from the whole set, then removed zone files, then the
-// file of parked zones and the manifest. The caller holds the folder's lock since before the plan.
+// Write makes the output directory what the plan says: changed zone files, then
+// the files made from the whole set, then removed zone files, then the file of
+// parked zones and the manifest. The caller has held the directory's lock since
+// before the plan.
 //
-// Everything is first written to a folder of its own and brought to disk, so
+// Everything is first written to a directory of its own and synced to disk, so
 // that an error until then, such as a full disk, leaves the output as it was.
 // Then the files are renamed into place: killed at any point, each file is the
 // old or the new one, whole, every zone that a configuration names has a file,
@@ -32,7 +33,7 @@ const stageDir = ".stage"
 func (p *Plan) Write(ctx context.Context, made []File, settings Hash) (err error) {
 	stage := filepath.Join(p.dir, stageDir)
 	if err := os.RemoveAll(stage); err != nil {
-		return fmt.Errorf("cannot clear what an earlier run left: %w", err)
+		return fmt.Errorf("cannot remove the files of an interrupted run: %w", err)
 	}
 	whole, err := p.planFiles(made, settings)
 	if err != nil {

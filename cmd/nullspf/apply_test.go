@@ -90,8 +90,8 @@ func newPair(t *testing.T, kind peers.Kind) *pair {
 	run := func(s *peers.Server, kind peers.Kind, file string) *peers.Server {
 		return peers.Run(t, peers.Config{Kind: kind, Address: s.Address, Include: []string{filepath.Join(p.dir, "build", file)}})
 	}
-	folder := map[peers.Kind]string{peers.BIND: "named", peers.NSD: "nsd", peers.Knot: "knot"}[kind]
-	p.primary = run(p.primary, kind, folder+"/primary.conf")
+	subdir := map[peers.Kind]string{peers.BIND: "named", peers.NSD: "nsd", peers.Knot: "knot"}[kind]
+	p.primary = run(p.primary, kind, subdir+"/primary.conf")
 	p.secondary = run(p.secondary, peers.BIND, "named/secondary.conf")
 	p.configure("one", "one")
 	return p

@@ -38,7 +38,7 @@ records of a domain that sends no mail does it lack or contradict?`,
   $ nullspf check --zone shop.example --group generic shop.example.db; echo $?
   www.shop.example MX: the name has an address, so it needs an MX record of its own: mail falls back to the address otherwise
   www.shop.example TXT: the name has an address, so it needs an SPF record of its own: v=spf1 -all
-  nullspf: shop.example.db: 2 deviations; $INCLUDE /etc/nullspf/build/include/generic.inc mends what is lacking
+  nullspf: shop.example.db: 2 deviations; add what is missing with $INCLUDE /etc/nullspf/build/include/generic.inc
   1`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(c *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -54,7 +54,7 @@ records of a domain that sends no mail does it lack or contradict?`,
 			case zone != "" || group != "":
 				return errors.New("--zone NAME needs the zone's FILE: nullspf check --zone brand.example brand.example.db")
 			case len(args) > 0:
-				return fmt.Errorf("which zone does %q hold? nullspf check --zone NAME %s", args[0], args[0])
+				return fmt.Errorf("to check a zone kept by hand, give its name: nullspf check --zone NAME %s", args[0])
 			}
 			return a.check(c.Context(), c.OutOrStdout())
 		},
@@ -130,7 +130,7 @@ func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
 		fmt.Fprintln(w, d)
 	}
 	if len(deviations) > 0 {
-		return fmt.Errorf("%s: %s; $INCLUDE %s/include/%s.inc mends what is lacking", path, count(len(deviations), "deviation"), c.Output, g.Name)
+		return fmt.Errorf("%s: %s; add what is missing with $INCLUDE %s/include/%s.inc", path, count(len(deviations), "deviation"), c.Output, g.Name)
 	}
 	fmt.Fprintf(w, "%s: holds all records of group %s\n", path, g.Name)
 	return nil

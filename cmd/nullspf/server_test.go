@@ -137,7 +137,7 @@ kind          secondary
 state         expired
 serial        7
 records       12
-memory        900 octets
+memory        900 bytes
 catalog       catalog.invalid
 primary       192.0.2.1:53
 primary       192.0.2.3:53

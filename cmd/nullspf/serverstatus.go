@@ -120,8 +120,8 @@ func instant(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// oneLine replaces what is no printable ASCII: texts about other servers may
-// hold anything.
+// oneLine replaces everything but printable ASCII: texts about other servers may
+// contain anything.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {

@@ -150,7 +150,7 @@ func writeZone(w io.Writer, z *control.ZoneDetail) error {
 		row("records", strconv.Itoa(z.Records))
 	}
 	if z.Octets > 0 {
-		row("memory", strconv.Itoa(z.Octets)+" octets")
+		row("memory", strconv.Itoa(z.Octets)+" bytes")
 	}
 	row("catalog", z.Catalog)
 	for _, p := range z.Primaries {

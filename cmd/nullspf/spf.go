@@ -173,7 +173,7 @@ func parseType(text string) (uint16, error) {
 	case "TXT":
 		return spftrack.TypeTXT, nil
 	}
-	return 0, fmt.Errorf("no type %q of a receiver's question; there are A, AAAA, NS, TXT", text)
+	return 0, fmt.Errorf("unknown query type %q; the types are A, AAAA, NS, TXT", text)
 }
 
 func printParsed(w io.Writer, p spftrack.Parsed) {
@@ -251,10 +251,10 @@ func printQuery(w io.Writer, q spftrack.Query) {
 	types := map[uint16]string{spftrack.TypeA: "A", spftrack.TypeTXT: "TXT"}
 	fmt.Fprintf(w, "%-4s %s\n     %s", types[q.Type], spftrack.Printable(q.Name), q.Purpose)
 	if q.Truncated {
-		fmt.Fprint(w, "; cut from the left to 253 octets")
+		fmt.Fprint(w, "; cut from the left to 253 bytes")
 	}
 	if q.Problem != "" {
-		fmt.Fprint(w, "; cannot be asked: "+q.Problem)
+		fmt.Fprint(w, "; cannot be sent: "+q.Problem)
 	}
 	fmt.Fprintln(w)
 }

@@ -60,7 +60,7 @@ func addAllowRemovals(c *cobra.Command, allowed *int) {
 	c.Flags().IntVar(allowed, "allow-removals", 0, "allow the removal of exactly `N` zones, more than the safety limit")
 }
 
-// building is a job with the plan of its output folder.
+// building is a job with the plan of its output directory.
 type building struct {
 	*job
 	files       []zones.File
@@ -70,7 +70,7 @@ type building struct {
 	unlock      func()
 }
 
-// begin reads everything and plans, with the output folder locked unless it is
+// begin reads everything and plans, with the output directory locked unless it is
 // only to be looked at. The caller calls end.
 func (a *app) begin(ctx context.Context, lookOnly bool) (*building, error) {
 	j, err := a.read()
@@ -92,7 +92,7 @@ func (a *app) begin(ctx context.Context, lookOnly bool) (*building, error) {
 		return nil, err
 	}
 	if b.plan.ManifestLost() {
-		warn("%s has no readable manifest: the serial numbers are taken from its %d zone files", j.Output, b.plan.Previous())
+		warn("%s: the manifest is missing or damaged; serial numbers are taken from the %d zone files", j.Output, b.plan.Previous())
 	}
 	return b, nil
 }
@@ -102,7 +102,7 @@ func (b *building) end() {
 	b.unlock()
 }
 
-// write writes the output folder and tells what changed.
+// write writes the output directory and tells what changed.
 func (b *building) write(ctx context.Context, w io.Writer) error {
 	if err := b.plan.Write(ctx, b.files, b.fingerprint); err != nil {
 		return fmt.Errorf("cannot write %s: %w", b.Output, err)

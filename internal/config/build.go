@@ -55,18 +55,18 @@ func (l *loader) buildBase(r *raw) zones.Group {
 		},
 	}
 	if len(r.Nameservers) == 0 {
-		l.fail("nameservers", "the names of the servers that hold the zones are missing")
+		l.fail("nameservers", "name the servers of the zones")
 	}
 	for _, t := range []struct {
 		key   string
 		value time.Duration
 	}{{"refresh", g.SOA.Refresh}, {"retry", g.SOA.Retry}, {"expire", g.SOA.Expire}} {
 		if t.value == 0 && !l.told("soa."+t.key) {
-			l.fail("soa."+t.key, "a secondary could not work with 0; the defaults are 2h, 15m and 28d")
+			l.fail("soa."+t.key, "a secondary cannot work with 0; the defaults are 2h, 15m and 28d")
 		}
 	}
 	if g.SOA.Expire <= g.SOA.Refresh+g.SOA.Retry && !l.told("soa") {
-		l.fail("soa.expire", "zones would expire before a secondary has asked twice; set it above refresh and retry together (RFC 1912 section 2.2)")
+		l.fail("soa.expire", "zones would expire before a secondary has queried its primary twice; set it above refresh and retry together (RFC 1912 section 2.2)")
 	}
 	if r.SOA.RName == "" {
 		l.fail("soa.rname", "the mailbox of the person in charge is missing: hostmaster.example.net")
@@ -98,7 +98,7 @@ func (l *loader) buildTrack(c *Config, r rawTrack, nameservers []string) {
 		t.Nameservers = l.hostNames("nameservers", nameservers)
 	}
 	if strings.ContainsFunc(r.Explain, func(r rune) bool { return r < ' ' || r > '~' }) {
-		l.fail("track.explain", "an explanation is ASCII text (RFC 7208 section 6.2)")
+		l.fail("track.explain", "the explanation must be ASCII text (RFC 7208 section 6.2)")
 	}
 }
 
@@ -112,7 +112,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 			continue
 		}
 		if slices.Contains(s.Servers, server) {
-			l.fail(item("servers", i), "%s stands twice", server)
+			l.fail(item("servers", i), "%s is listed twice", server)
 			continue
 		}
 		s.Servers = append(s.Servers, server)

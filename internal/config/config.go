@@ -2,8 +2,8 @@
 //
 // The file is YAML; keys are those of the operator manual (docs/manual.md),
 // which `nullspf init` writes out with comments. An unknown key is an error,
-// every error names file, line and key, and all of them are told at once.
-// Paths are relative to the folder of the file, and absolute in a [Config].
+// every error names file, line and key, and all of them are reported at once.
+// Paths are relative to the directory of the file, and absolute in a [Config].
 package config
 
 import (
@@ -27,7 +27,7 @@ type Config struct {
 	// File is the path of the file; Text its content.
 	File string
 	Text []byte
-	// Output is the output folder.
+	// Output is the output directory.
 	Output string
 	Scheme zones.Scheme
 	// Groups are in the order of their names.
@@ -41,7 +41,7 @@ type Config struct {
 	Apply []named.Target
 	// Secondaries are the addresses of the secondaries, for `nullspf verify`.
 	Secondaries []netip.AddrPort
-	// Journals are the folders of the forgery log.
+	// Journals are the directories of the forgery log.
 	Journals []string
 	// Infrastructure are the names on which the published zones depend.
 	Infrastructure []zones.Infrastructure

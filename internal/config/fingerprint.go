@@ -9,7 +9,7 @@ import (
 	"nullspf/zones"
 )
 
-// SetOutput replaces the output folder; a relative one is relative to the
+// SetOutput replaces the output directory; a relative one is relative to the
 // working directory.
 func (c *Config) SetOutput(dir string) error {
 	abs, err := filepath.Abs(dir)

@@ -27,18 +27,18 @@ func (b *groupBuilder) build(dir, name string) *zones.Group {
 	if strings.ContainsFunc(name, func(c rune) bool {
 		return !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_')
 	}) {
-		b.fail(b.key, "a group's name holds letters, digits, - and _ only: files are named after it")
+		b.fail(b.key, "the name of a group may contain a-z, 0-9, - and _ only: files are named after it")
 	}
 	for i, p := range r.List {
 		p = path(dir, p)
 		if b.config.reads(p) || slices.Contains(g.Lists, p) {
-			b.fail(item(b.key+".list", i), "%s is the list of a group already", p)
+			b.fail(item(b.key+".list", i), "%s is already the list of a group", p)
 			continue
 		}
 		g.Lists = append(g.Lists, p)
 	}
 	if len(r.List) == 0 {
-		b.fail(b.key+".list", "the file with the domains is missing")
+		b.fail(b.key+".list", "name the file with the domains")
 	}
 	if len(r.Nameservers) > 0 {
 		g.Nameservers = b.hostNames(b.key+".nameservers", r.Nameservers)
@@ -84,7 +84,7 @@ func (b *groupBuilder) mail() {
 		key := item(b.key+".mx", i)
 		host, ok := b.host(key, m)
 		if !ok {
-			// Which mode the hosts make possible cannot be told.
+			// Which mode the hosts make possible is not known.
 			g.MX[zones.Postmaster], g.MX[zones.Nolisting] = nil, nil
 			continue
 		}
@@ -127,7 +127,7 @@ func (b *groupBuilder) host(key string, m rawMX) (nolisting.Host, bool) {
 	h := nolisting.Host{Name: b.hostName(key+".host", m.Host), Role: nolisting.Live, Addresses: b.addresses(key+".addresses", m.Addresses)}
 	n, err := strconv.ParseUint(m.Preference, 10, 16)
 	if err != nil {
-		b.fail(key+".preference", "%q is no preference between 0 and 65535", m.Preference)
+		b.fail(key+".preference", "%q is not a preference from 0 to 65535", m.Preference)
 	}
 	h.Preference = uint16(n)
 	if m.Role != "" {
@@ -141,7 +141,7 @@ func (b *groupBuilder) postmaster(t nolisting.Tiers) {
 	var mx []zones.MX
 	for i, h := range t.Hosts {
 		if slices.ContainsFunc(mx, func(m zones.MX) bool { return m.Host == h.Name }) {
-			b.fail(item(b.key+".mx", i), "%s stands twice", h.Name)
+			b.fail(item(b.key+".mx", i), "%s is listed twice", h.Name)
 		}
 		mx = append(mx, zones.MX{Host: h.Name, Preference: h.Preference})
 	}
@@ -242,12 +242,12 @@ func (b *groupBuilder) dmarc() {
 func (b *groupBuilder) reportURI(key, text string) (dnsname.Name, bool) {
 	u, err := url.Parse(text)
 	if err != nil || !strings.EqualFold(u.Scheme, "mailto") || strings.ContainsAny(text, ",;! \"\\{}") {
-		b.fail(key, "%q is no report address; write mailto:dmarc@example.net", text)
+		b.fail(key, "%q is not a report address; write mailto:dmarc@example.net", text)
 		return "", false
 	}
 	local, domain, ok := strings.Cut(u.Opaque, "@")
 	if !ok || local == "" {
-		b.fail(key, "%q is no report address; write mailto:dmarc@example.net", text)
+		b.fail(key, "%q is not a report address; write mailto:dmarc@example.net", text)
 		return "", false
 	}
 	name := b.hostName(key, domain)

@@ -101,11 +101,11 @@ func (l *loader) choice(key, text string, words ...string) string {
 			return w
 		}
 	}
-	l.fail(key, "%q is none of %s", text, strings.Join(words, ", "))
+	l.fail(key, "%q is not one of %s", text, strings.Join(words, ", "))
 	return ""
 }
 
-// path makes a path absolute, relative to the folder of the file.
+// path makes a path absolute, relative to the directory of the file.
 func path(dir, p string) string {
 	if filepath.IsAbs(p) {
 		return filepath.Clean(p)

@@ -68,7 +68,7 @@ func (l *loader) failSyntax(err error) {
 		line, _ = strconv.Atoi(text[m[2]:m[3]])
 		text = text[:m[0]] + text[m[1]:]
 	}
-	l.faults = append(l.faults, &Error{File: l.file, Line: line, Reason: "no valid YAML: " + strings.TrimSpace(text)})
+	l.faults = append(l.faults, &Error{File: l.file, Line: line, Reason: "not valid YAML: " + strings.TrimSpace(text)})
 }
 
 // index notes the lines of the keys below node and holds them against the
@@ -87,7 +87,7 @@ func (l *loader) index(key string, node *yaml.Node, t reflect.Type) {
 	switch t.Kind() {
 	case reflect.Struct, reflect.Map:
 		if node.Kind != yaml.MappingNode {
-			l.fail(key, "keys and values are expected here, like %s", example(t))
+			l.fail(key, "write keys and values here, such as %s", example(t))
 			return
 		}
 		l.indexMapping(key, node, t)
@@ -101,7 +101,7 @@ func (l *loader) index(key string, node *yaml.Node, t reflect.Type) {
 		}
 	default:
 		if node.Kind != yaml.ScalarNode {
-			l.fail(key, "one value is expected here")
+			l.fail(key, "write a single value here")
 		}
 	}
 }
@@ -114,7 +114,7 @@ func (l *loader) indexMapping(key string, node *yaml.Node, t reflect.Type) {
 			child = key + "." + name
 		}
 		if _, twice := l.lines[child]; twice {
-			l.failAt(node.Content[i].Line, child, "the key stands twice")
+			l.failAt(node.Content[i].Line, child, "the key is given twice")
 			continue
 		}
 		l.lines[child] = node.Content[i].Line

@@ -217,7 +217,7 @@ func TestKeyFiles(t *testing.T) {
 		"tsig c " + alone:               "hmac-sha256.",
 		"tsig c HMAC-SHA384 " + alone:   "hmac-sha384.",
 		"tsig a hmac-sha256 " + keys:    keys + ":1: key a: the file says hmac-sha512, the configuration hmac-sha256; make them agree",
-		"tsig c " + keys:                keys + ": no key c in the file; it holds a, b",
+		"tsig c " + keys:                keys + ": no key c in the file; its keys are a, b",
 		"tsig a..b " + keys:             `key name "a..b": `,
 		"tsig a hmac-sha256 x " + keys:  "write the name of the key",
 		"tsig a " + filepath.Dir(alone): dir + ": not a regular file",

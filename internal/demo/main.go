@@ -31,8 +31,8 @@ func main() {
 	d := &demo{}
 	flag.StringVar(&d.nullspf, "nullspf", "bin/nullspf", "the program")
 	flag.StringVar(&d.nullspfd, "nullspfd", "bin/nullspfd", "the nameserver")
-	flag.StringVar(&d.examples, "examples", "examples", "folder of the example configuration")
-	flag.StringVar(&d.dir, "dir", "demo", "folder to work in, emptied first")
+	flag.StringVar(&d.examples, "examples", "examples", "directory of the example configuration")
+	flag.StringVar(&d.dir, "dir", "demo", "directory to work in, emptied first")
 	flag.Parse()
 	if err := d.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -136,7 +136,7 @@ func (d *demo) prepare() error {
 	}); err != nil {
 		return err
 	}
-	// The secondary's machine has other addresses and folders.
+	// The secondary's machine has other addresses and directories.
 	if err := d.configure("secondary.yaml", map[string]string{
 		"output: ":    "build-secondary",
 		"primary: ":   fmt.Sprintf("{addresses: [%q], allow_transfer: [127.0.0.1], also_notify: [%q]}", d.tracker, d.follower),

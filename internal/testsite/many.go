@@ -17,7 +17,7 @@ import (
 // ManyName returns the name of a zone of [Many].
 func ManyName(i int) string { return fmt.Sprintf("shop-%07d.example", i) }
 
-// Many writes into dir what a nameserver reads of an output folder with n zones
+// Many writes into dir what a nameserver reads of an output directory with n zones
 // of one group, without the zone files.
 func Many(ctx context.Context, dir string, n int) error {
 	one := &Site{Dir: dir, Lists: map[*zones.Group]string{Group("generic"): "domain\n" + ManyName(0) + "\n"}}

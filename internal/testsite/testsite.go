@@ -16,9 +16,9 @@ import (
 	"nullspf/zones"
 )
 
-// Site is a list of domains with its output folder.
+// Site is a list of domains with its output directory.
 type Site struct {
-	// Dir is the folder of the lists; the output folder is Dir/build.
+	// Dir is the directory of the lists; the output directory is Dir/build.
 	Dir string
 	// Lists are CSV lists by group, header included.
 	Lists map[*zones.Group]string
@@ -36,10 +36,10 @@ type Site struct {
 	Now time.Time
 }
 
-// Output returns the output folder.
+// Output returns the output directory.
 func (s *Site) Output() string { return filepath.Join(s.Dir, "build") }
 
-// Build writes the output folder.
+// Build writes the output directory.
 func (s *Site) Build(ctx context.Context) error {
 	var groups []*zones.Group
 	for g, text := range s.Lists {

@@ -108,11 +108,11 @@ func choose(text []byte, name, algorithm string) (Key, error) {
 		}
 		return k, nil
 	}
-	return Key{}, fmt.Errorf(": no key %s in the file; it holds %s", name, strings.Join(names, ", "))
+	return Key{}, fmt.Errorf(": no key %s in the file; its keys are %s", name, strings.Join(names, ", "))
 }
 
 // secretAlone returns the text when it may be base64 and nothing else. A
-// secret with a wrong length is told apart from a broken statement.
+// secret with a wrong length is reported as such, not as a broken statement.
 func secretAlone(text []byte) (string, bool) {
 	text = bytes.TrimSpace(text)
 	for _, c := range text {

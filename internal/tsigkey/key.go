@@ -56,7 +56,7 @@ func New(name, algorithm, secret string) (Key, error) {
 }
 
 // ParseAlgorithm reads the name of an algorithm, in upper or lower case, with
-// final dot or without, and returns it as it stands in [Algorithms].
+// final dot or without, and returns it as written in [Algorithms].
 func ParseAlgorithm(text string) (string, error) {
 	switch algorithm := canonical(text); {
 	case slices.Contains(Algorithms, algorithm):

@@ -26,7 +26,7 @@ func parse(text []byte) ([]statement, error) {
 		}
 		if line, twice := seen[s.name]; twice {
 			p.line = s.line
-			p.fail("key %q stands on line %d already", s.name, line)
+			p.fail("key %q is already on line %d", s.name, line)
 			break
 		}
 		seen[s.name] = s.line
@@ -85,7 +85,7 @@ func (p *parser) statement() statement {
 		case "secret":
 			to = &s.secret
 		default:
-			p.fail("key %q holds something other than algorithm and secret", s.name)
+			p.fail("key %q contains something other than algorithm and secret", s.name)
 			return s
 		}
 		if *to != "" {
@@ -96,7 +96,7 @@ func (p *parser) statement() statement {
 		*to = p.value("the " + clause + " of key " + s.name)
 		p.expect(';', "the %s of key %q", clause, s.name)
 	}
-	p.expect('}', "what stands in key %q", s.name)
+	p.expect('}', "the clauses of key %q", s.name)
 	p.expect(';', "key %q", s.name)
 	for _, c := range []struct{ clause, value string }{{"algorithm", s.algorithm}, {"secret", s.secret}} {
 		if c.value == "" && p.err == nil {

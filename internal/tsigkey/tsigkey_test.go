@@ -58,7 +58,7 @@ key/**/"a.example" /* { */ { // }
 		{name: "short", text: "c2hvcnQ=", key: "a.example", fault: ": key a.example: the secret has 5 bytes; at least 16 are needed"},
 		{name: "not base64", text: secretA + "=", key: "a.example", fault: ": key a.example: the secret is not base64"},
 		{name: "bits behind the end", text: strings.Replace(secretA, "ISE=", "ISF=", 1), key: "a.example", fault: ": key a.example: the secret is not base64"},
-		{name: "other name", text: twoKeys, key: "c.example", fault: ": no key c.example in the file; it holds a.example, b.example"},
+		{name: "other name", text: twoKeys, key: "c.example", fault: ": no key c.example in the file; its keys are a.example, b.example"},
 		{name: "other algorithm", text: "\n" + twoKeys, key: "a.example", algorithm: "hmac-sha256", fault: ":2: key a.example: the file says hmac-sha512, the configuration hmac-sha256; make them agree"},
 		{name: "MD5 in the file", text: keyText("hmac-md5.sig-alg.reg.int", secretA), key: "a.example", fault: ":1: key a.example: HMAC-MD5 must not be used any more (RFC 8945 section 6); use hmac-sha256 and a new secret"},
 		{name: "unknown algorithm", text: keyText("hmac-sha256-128", secretA), key: "a.example", fault: `:1: key a.example: not a TSIG algorithm: "hmac-sha256-128"; use hmac-sha256, or one of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512`},
@@ -100,14 +100,14 @@ func TestSyntax(t *testing.T) {
 		"key a {\nalgorithm b;\n};":                ":1: key \"a\" has no secret",
 		"key a { secret b; \nsecret c; };":         ":2: key \"a\" has a second secret",
 		"key a { algorithm b; secret c; }":         ":1: ; is missing after key \"a\"",
-		"key a { algorithm b; secret c; ":          ":1: } is missing after what stands in key \"a\"",
-		"key a { " + secretA + "; };":              ":1: key \"a\" holds something other than algorithm and secret",
-		"key a { \"secret\" b; };":                 ":1: } is missing after what stands in key \"a\"",
+		"key a { algorithm b; secret c; ":          ":1: } is missing after the clauses of key \"a\"",
+		"key a { " + secretA + "; };":              ":1: key \"a\" contains something other than algorithm and secret",
+		"key a { \"secret\" b; };":                 ":1: } is missing after the clauses of key \"a\"",
 		"\n/* key a":                               ":2: a comment is not closed",
 		"key a { secret \"" + secretA:              ":1: a string without closing quote on its line, or with a backslash",
 		"key a { secret \"" + secretA + "\n\"; };": ":1: a string without closing quote on its line, or with a backslash",
 		"key \"a\\\"\" {":                          ":1: a string without closing quote on its line, or with a backslash",
-		twoKeys + strings.ToUpper("key \"A.EXAMPLE.\"") + keyText("a", "b")[len(`key "a.example"`):]: ":9: key \"a.example\" stands on line 1 already",
+		twoKeys + strings.ToUpper("key \"A.EXAMPLE.\"") + keyText("a", "b")[len(`key "a.example"`):]: ":9: key \"a.example\" is already on line 1",
 	} {
 		got, err := parse([]byte(text))
 		if err == nil || err.Error() != want {
@@ -163,7 +163,7 @@ func TestReadFile(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ path, key, fault string }{
-		{path, "c.example", path + ": no key c.example in the file; it holds a.example, b.example"},
+		{path, "c.example", path + ": no key c.example in the file; its keys are a.example, b.example"},
 		{large, "a.example", large + ": not a regular file of at most 65536 bytes"},
 		{fifo, "a.example", fifo + ": not a regular file of at most 65536 bytes"},
 		{dir, "a.example", dir + ": not a regular file of at most 65536 bytes"},

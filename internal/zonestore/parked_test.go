@@ -367,10 +367,10 @@ func TestParkedNotTogether(t *testing.T) {
 		"no folder":             {func(t *testing.T, dir string) { rename(t, dir, dir+"x") }, "run `nullspf zones` first"},
 		"another manifest":      {func(t *testing.T, dir string) { appendTo(t, dir+"/manifest", "z.example\tgeneric\t1\t0\n") }, "run it again"},
 		"no manifest":           {func(t *testing.T, dir string) { rename(t, dir+"/manifest", dir+"/x") }, "manifest"},
-		"another program":       {func(t *testing.T, dir string) { rename(t, dir+"/manifest", dir+"/parked") }, "parked:1: this is no file"},
-		"damaged":               {func(t *testing.T, dir string) { appendTo(t, dir+"/parked", "zone\tx.example\t77\t\n") }, "`nullspf zones` writes it anew"},
+		"another program":       {func(t *testing.T, dir string) { rename(t, dir+"/manifest", dir+"/parked") }, "parked:1: not a file"},
+		"damaged":               {func(t *testing.T, dir string) { appendTo(t, dir+"/parked", "zone\tx.example\t77\t\n") }, "run `nullspf zones` to write it again"},
 		"addresses not correct": {func(t *testing.T, dir string) { appendTo(t, dir+"/parked", "zone\tzz.example\t0\t1.2.3\n") }, "1.2.3"},
-		"catalog cut":           {func(t *testing.T, dir string) { cut(t, dir+"/catalog.zone", 100) }, "no catalog zone"},
+		"catalog cut":           {func(t *testing.T, dir string) { cut(t, dir+"/catalog.zone", 100) }, "not a catalog zone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)

@@ -24,7 +24,7 @@ type catalog struct {
 // (RFC 9432 section 4.1).
 const membersLabel = "\x05zones"
 
-func newCatalog(f *zones.ParkedFolder) (c catalog, err error) {
+func newCatalog(f *zones.ParkedOutput) (c catalog, err error) {
 	if f.Catalog == "" {
 		return c, nil
 	}

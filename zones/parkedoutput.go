@@ -18,13 +18,13 @@ import (
 	"nullspf/internal/dnsname"
 )
 
-// ErrUnderWay says that an output folder is being written, or that a run that
+// ErrUnderWay says that an output directory is being written, or that a run that
 // wrote it was killed.
-var ErrUnderWay = errors.New("the folder is being written, or a run of `nullspf zones` was interrupted; run it again")
+var ErrUnderWay = errors.New("the directory is being written, or a run of `nullspf zones` was interrupted; run it again")
 
-// ParkedFolder is an output folder, as a nameserver reads it that answers for
+// ParkedOutput is an output directory, as a nameserver reads it that answers for
 // the published zones from memory.
-type ParkedFolder struct {
+type ParkedOutput struct {
 	Templates []ParkedTemplate
 	// Zones is their number.
 	Zones int
@@ -40,9 +40,9 @@ type ParkedFolder struct {
 	parked   *parked
 }
 
-// OpenParked opens an output folder. The error wraps [ErrUnderWay] when its
+// OpenParked opens an output directory. The error wraps [ErrUnderWay] when its
 // files do not belong together. The caller calls Close.
-func OpenParked(dir string) (folder *ParkedFolder, err error) {
+func OpenParked(dir string) (output *ParkedOutput, err error) {
 	path := filepath.Join(dir, parkedFile)
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +52,7 @@ func OpenParked(dir string) (folder *ParkedFolder, err error) {
 		return nil, err
 	}
 	defer file.Close()
-	f := &ParkedFolder{}
+	f := &ParkedOutput{}
 	if f.parked, err = readParked(file, path); err != nil {
 		return nil, err
 	}
@@ -77,8 +77,8 @@ func OpenParked(dir string) (folder *ParkedFolder, err error) {
 	return f, f.readCatalog(filepath.Join(dir, CatalogFile))
 }
 
-// Close closes the folder.
-func (f *ParkedFolder) Close() error { return f.manifest.Close() }
+// Close closes the directory.
+func (f *ParkedOutput) Close() error { return f.manifest.Close() }
 
 type lineCounter int
 
@@ -87,7 +87,7 @@ func (c *lineCounter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// CatalogFile is the path of the catalog zone under the output folder.
+// CatalogFile is the path of the catalog zone under the output directory.
 const CatalogFile = "catalog.zone"
 
 // CatalogMembers begins the line of the catalog zone behind which its members
@@ -96,7 +96,7 @@ const CatalogMembers = "$ORIGIN zones."
 
 // readCatalog reads the name and the serial number at the head of the catalog
 // zone.
-func (f *ParkedFolder) readCatalog(path string) error {
+func (f *ParkedOutput) readCatalog(path string) error {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -116,7 +116,7 @@ func (f *ParkedFolder) readCatalog(path string) error {
 	serial, _, _, ok := findSerial([]byte(text))
 	rrs, err := parseZone(strings.NewReader(text+"\n"), name, path)
 	if err != nil || !ok || !whole {
-		return fmt.Errorf("%s: this is no catalog zone of nullspf; run `nullspf zones` again", path)
+		return fmt.Errorf("%s: not a catalog zone of nullspf; run `nullspf zones` again", path)
 	}
 	f.Catalog, f.CatalogSerial, f.CatalogHead = name, serial, rrs
 	return nil
@@ -124,7 +124,7 @@ func (f *ParkedFolder) readCatalog(path string) error {
 
 // Each calls a function for every zone, in byte order of their names, until it
 // fails. name, in lower case without final dot, is valid until it returns.
-func (f *ParkedFolder) Each(zone func(name []byte, v ParkedVariant, serial uint32) error) error {
+func (f *ParkedOutput) Each(zone func(name []byte, v ParkedVariant, serial uint32) error) error {
 	if _, err := f.manifest.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (f *ParkedFolder) Each(zone func(name []byte, v ParkedVariant, serial uint3
 		serial, numeric := parseSerial(text)
 		v, known := f.parked.groups[string(group)]
 		if !ok || !numeric || !known || !dnsname.IsHost(name) {
-			return fmt.Errorf("manifest:%d: no line of a manifest: %q", n, shorten(string(line)))
+			return fmt.Errorf("manifest:%d: not a line of a manifest: %q", n, shorten(string(line)))
 		}
 		if len(special) > 0 && special[0].name == string(name) {
 			v, special = special[0].variant, special[1:]
