@@ -22,7 +22,7 @@ func readSecondary(s *statements) error {
 		}
 		g := nameserver.Secondary{Position: s.position()}
 		g.Limits, g.Transfers = xfr.DefaultLimits, secondary.DefaultTransfers
-		if err := secondarySettings.read(s, &secondaryGroup{&g.Group, s.file.config.Keys}); err != nil {
+		if err := secondarySettings.read(s, &secondaryGroup{&g, s.file.config.Keys}); err != nil {
 			return err
 		}
 		switch {
@@ -46,7 +46,7 @@ func readSecondary(s *statements) error {
 
 // secondaryGroup is a group that is read, with the keys that are known.
 type secondaryGroup struct {
-	*secondary.Group
+	*nameserver.Secondary
 	keys xfr.Keys
 }
 
@@ -55,6 +55,7 @@ var secondarySettings = settings[*secondaryGroup]{
 	{name: "catalog", repeated: true, set: func(g *secondaryGroup, args []string) error { return appendNames(&g.Catalogs, args) }},
 	{name: "allow", repeated: true, set: func(g *secondaryGroup, args []string) error { return appendNames(&g.Allow, args) }},
 	{name: "primaries", set: setPrimaries},
+	{name: "source", set: func(g *secondaryGroup, args []string) error { return readSource(&g.Source, args) }},
 	{name: "store", set: one(func(g *secondaryGroup, dir string) error { g.Store = filepath.Clean(dir); return nil })},
 	{name: "max_records", set: parsed(parseRecords, func(g *secondaryGroup) *int { return &g.Limits.Records })},
 	{name: "max_size", set: parsed(value.ParseSize, func(g *secondaryGroup) *int64 { return &g.Limits.Octets })},

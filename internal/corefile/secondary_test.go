@@ -43,6 +43,7 @@ func TestLoadSecondary(t *testing.T) {
         to 192.0.2.0/24 key xfr.example.net
         to 2001:db8::/64
         notify 192.0.2.7 [2001:db8::7]:5300 key xfr.example.net
+        source 192.0.2.9 2001:db8::9
     }
     secondary {
         catalog catalog.invalid
@@ -51,6 +52,7 @@ func TestLoadSecondary(t *testing.T) {
         allow _dmarc.parked.example co.uk
         allow .
         primaries 192.0.2.1 [2001:db8::1]:5300 key xfr.example.net
+        source 192.0.2.8
         store zones/
         max_records 1000
         max_size 1MiB
@@ -77,9 +79,10 @@ func TestLoadSecondary(t *testing.T) {
 			{Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8::/64")}},
 		},
 		Notify: []nameserver.NotifyRule{{Addresses: []netip.AddrPort{at("192.0.2.7:53"), at("[2001:db8::7]:5300")}, Key: key.Name}},
+		Source: []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")},
 	}
 	wantGroups := []nameserver.Secondary{
-		{Position: path + ":10", Group: secondary.Group{
+		{Position: path + ":11", Source: []netip.Addr{netip.MustParseAddr("192.0.2.8")}, Group: secondary.Group{
 			Catalogs:  names(t, "catalog.invalid"),
 			Zones:     names(t, "a.example", "b.example", "c.example"),
 			Allow:     names(t, "_dmarc.parked.example", "co.uk", "."),
@@ -88,7 +91,7 @@ func TestLoadSecondary(t *testing.T) {
 			Limits:    xfr.Limits{Records: 1000, Octets: 1 << 20, Time: 5 * time.Minute, Idle: 10 * time.Second},
 			Transfers: 3,
 		}},
-		{Position: path + ":24", Group: secondary.Group{
+		{Position: path + ":26", Group: secondary.Group{
 			Zones: names(t, "plain.example"), Primaries: []xfr.Primary{{Addr: at("192.0.2.2:53")}},
 			Store: "other", Limits: xfr.DefaultLimits, Transfers: secondary.DefaultTransfers,
 		}},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"nullspf/internal/nameserver"
 	"nullspf/internal/value"
@@ -37,6 +38,7 @@ type transferRules struct {
 var transferSettings = settings[*transferRules]{
 	{name: "to", repeated: true, set: addTransferRule},
 	{name: "notify", repeated: true, set: addNotifyRule},
+	{name: "source", set: func(t *transferRules, args []string) error { return readSource(&t.Source, args) }},
 }
 
 func addTransferRule(t *transferRules, args []string) error {
@@ -89,4 +91,24 @@ func parseServer(text string) (netip.AddrPort, error) {
 		err = fmt.Errorf("%s is not the address of one server", at.Addr())
 	}
 	return at, err
+}
+
+// readSource reads the addresses from which other servers are asked.
+func readSource(source *[]netip.Addr, args []string) error {
+	for _, arg := range args {
+		a, err := value.ParseAddr(arg)
+		switch {
+		case err != nil:
+			return err
+		case a.IsUnspecified():
+			return fmt.Errorf("%s is not an address of this machine", a)
+		case slices.ContainsFunc(*source, func(b netip.Addr) bool { return a.Is4() == b.Is4() }):
+			return errors.New("two addresses of one family; one IPv4 and one IPv6 address are possible")
+		}
+		*source = append(*source, a)
+	}
+	if len(*source) == 0 {
+		return errors.New("an address is missing")
+	}
+	return nil
 }

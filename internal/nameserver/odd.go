@@ -53,6 +53,7 @@ func (t *table) answerOdd(q *Query, now int64) outcome {
 	q.signed = signed
 	var o outcome
 	if signed.Error != 0 {
+		t.noteRefusedNotify(q)
 		o = q.refuseSignature()
 	} else {
 		o = t.answerUnsigned(q, now)

@@ -13,6 +13,9 @@ import (
 type Transfer struct {
 	To     []TransferRule
 	Notify []NotifyRule
+	// Source are addresses from which secondaries are told, one a family at most;
+	// without one see [Config.localFor].
+	Source []netip.Addr
 }
 
 // TransferRule allows transfers to those with an address in one of the prefixes
@@ -36,12 +39,31 @@ func (t *Transfer) acl() (acl xfr.ACL) {
 	return acl
 }
 
+// narrow reports whether a network is small enough to be some servers.
+func narrow(p netip.Prefix) bool {
+	return p.Addr().Is4() && p.Bits() >= 24 || p.Addr().Is6() && p.Bits() >= 56
+}
+
 // secondaries returns the networks from which transfers are allowed, without
 // those that are too large to be some servers.
 func (t *Transfer) secondaries() (out []netip.Prefix) {
 	for _, r := range t.To {
 		for _, p := range r.Prefixes {
-			if p.Addr().Is4() && p.Bits() >= 24 || p.Addr().Is6() && p.Bits() >= 56 {
+			if narrow(p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// connecting returns the networks from which any number of TCP connections is
+// taken: those of secondaries, and larger ones that may transfer without a key.
+// Who has a key is known by it.
+func (t *Transfer) connecting() (out []netip.Prefix) {
+	for _, r := range t.To {
+		for _, p := range r.Prefixes {
+			if narrow(p) || r.Key == "" {
 				out = append(out, p)
 			}
 		}
@@ -70,10 +92,21 @@ func (c *Config) notifyTargets() (targets []xfr.NotifyTarget) {
 	}
 	for _, r := range c.Transfer.Notify {
 		for _, a := range r.Addresses {
-			targets = append(targets, xfr.NotifyTarget{Addr: a, Local: c.localFor(a.Addr()), Key: c.Keys[r.Key]})
+			targets = append(targets, xfr.NotifyTarget{Addr: a, Local: c.source(c.Transfer.Source, a.Addr()), Key: c.Keys[r.Key]})
 		}
 	}
 	return targets
+}
+
+// source returns the address from which another server is asked: one of those
+// that the configuration gives, or else that of [Config.localFor].
+func (c *Config) source(given []netip.Addr, to netip.Addr) netip.Addr {
+	for _, a := range given {
+		if a.Is4() == to.Is4() {
+			return a
+		}
+	}
+	return c.localFor(to)
 }
 
 // localFor returns the address from which another server is asked: the first
@@ -94,6 +127,9 @@ func (c *Config) localFor(to netip.Addr) netip.Addr {
 type Secondary struct {
 	// Position is FILE:LINE of the directive, for messages.
 	Position string
+	// Source are addresses from which primaries are asked, one a family at most;
+	// without one see [Config.localFor].
+	Source []netip.Addr
 	secondary.Group
 }
 
@@ -103,7 +139,7 @@ func (c *Config) groups() (list []secondary.Group) {
 		g := c.Secondary[i].Group
 		g.Primaries = slices.Clone(g.Primaries)
 		for j := range g.Primaries {
-			g.Primaries[j].Local = c.localFor(g.Primaries[j].Addr.Addr())
+			g.Primaries[j].Local = c.source(c.Secondary[i].Source, g.Primaries[j].Addr.Addr())
 		}
 		list = append(list, g)
 	}

@@ -26,7 +26,8 @@ type table struct {
 	// out answers requests for transfers; nil refuses them.
 	out    *xfr.Out
 	served *servedTransfers
-	// secondaries are networks of servers that may transfer zones.
+	// secondaries are networks of servers that may transfer zones, from which any
+	// number of connections is taken.
 	secondaries []netip.Prefix
 	// notified takes NOTIFY messages; nil is not implemented.
 	notified notifyTaker
@@ -96,7 +97,7 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 			}
 			if len(z.block.Zones) == 0 && c.config.Transfer != nil {
 				t.out, t.served = xfr.NewOut(c.source, c.config.Transfer.acl()), c.served
-				t.secondaries = c.config.Transfer.secondaries()
+				t.secondaries = c.config.Transfer.connecting()
 			}
 			if z.block.Secondary && c.secondary != nil {
 				t.notified = c.secondary

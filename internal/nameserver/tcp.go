@@ -66,6 +66,9 @@ type tcpConn struct {
 	memory *tcpMemory
 	// broken: the client does not take what is sent.
 	broken bool
+	// secondary: the client has proved to be one, so that PerClient does not count
+	// the connection.
+	secondary bool
 }
 
 // tcpMemory is what a connection needs; it is used again by later ones.
@@ -147,11 +150,26 @@ func (s *tcpServer) remove(c *tcpConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, c)
+	if !c.secondary {
+		s.uncount(c)
+	}
+	s.serving.Done()
+}
+
+// uncount takes a connection off those of its client. mu is held.
+func (s *tcpServer) uncount(c *tcpConn) {
 	client := tcpClient(c.client.Addr())
 	if s.clients[client]--; s.clients[client] == 0 {
 		delete(s.clients, client)
 	}
-	s.serving.Done()
+}
+
+// prove notes that the client of a connection has proved to be a secondary.
+func (s *tcpServer) prove(c *tcpConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.secondary = true
+	s.uncount(c)
 }
 
 // connections returns how many are open.
@@ -277,6 +295,9 @@ func (c *tcpConn) answer(size int) bool {
 		o = t.answer(q, nil, now)
 	case odd:
 		o = t.answerOdd(q, now)
+		if !c.secondary && q.signed != nil && t.out != nil && t.out.Allows(q.client.Addr(), q.signed) {
+			s.prove(c)
+		}
 	case muteShort:
 		o = dropShort
 	case muteResponse:

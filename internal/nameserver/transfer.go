@@ -16,6 +16,8 @@ type notifyTaker interface {
 	// Notified returns the RCODE of the answer. key is nil for a message that
 	// is not signed.
 	Notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, serial uint32, hasSerial bool) int
+	// NotifyRefused is told of a message whose signature is not right.
+	NotifyRefused(zone wire.Name, client netip.AddrPort, why string)
 }
 
 // servedTransfers count requests for transfers by what became of them.
@@ -77,6 +79,14 @@ func (q *Query) sendOne(message []byte) error {
 	}
 	q.size = copy(q.buf, message)
 	return nil
+}
+
+// noteRefusedNotify notes a message whose signature is not right, if it is a
+// NOTIFY.
+func (t *table) noteRefusedNotify(q *Query) {
+	if n, ok := xfr.ReadNotify(q.buf[:q.size]); ok && t.notified != nil {
+		t.notified.NotifyRefused(n.Zone, q.client, "its signature is wrong: "+dns.RcodeToString[int(q.signed.Error)])
+	}
 }
 
 // takeNotify answers a NOTIFY message (RFC 1996 section 3.7).

@@ -328,6 +328,21 @@ func TestLocalAddress(t *testing.T) {
 	if want := "127.0.0.9:53 from 127.0.0.1, 192.0.2.9:53 from 192.0.2.1, [2001:db8::9]:5300 from invalid IP"; strings.Join(got, ", ") != want {
 		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
 	}
+
+	// Addresses that the configuration gives go first.
+	given := []netip.Addr{netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.5")}
+	c.Secondary[0].Source = given
+	c.Transfer = &Transfer{Notify: []NotifyRule{{Addresses: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.9:53"), netip.MustParseAddrPort("[2001:db8::9]:53")}}}, Source: given[:1]}
+	got = nil
+	for _, p := range c.groups()[0].Primaries {
+		got = append(got, p.Local.String())
+	}
+	for _, n := range c.notifyTargets() {
+		got = append(got, n.Local.String())
+	}
+	if want := "192.0.2.5, 192.0.2.5, 2001:db8::1, 192.0.2.1, 2001:db8::1"; strings.Join(got, ", ") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
+	}
 }
 
 // TestPeersAreNotLimited lets primaries and secondaries send as much as they
@@ -349,5 +364,63 @@ func TestPeersAreNotLimited(t *testing.T) {
 				t.Errorf("%v: %s is exempt: %v", at, a, got)
 			}
 		}
+	}
+}
+
+// TestSecondariesConnect: who may transfer zones by address, or has shown the key,
+// may have any number of connections, however large the network of the rule is;
+// others there may not.
+func TestSecondariesConnect(t *testing.T) {
+	site, _, _ := parkedSite(t)
+	for name, c := range map[string]struct {
+		network string
+		keyed   bool
+		// signed and plain are how many of 12 connections are answered.
+		signed, plain int
+	}{
+		"large network with key":     {"127.0.0.0/8", true, 12, 4},
+		"large network":              {"127.0.0.0/8", false, 12, 12},
+		"small network with key":     {"127.0.0.0/24", true, 12, 12},
+		"another network":            {"192.0.2.0/8", true, 4, 0},
+		"another network, not keyed": {"192.0.2.0/8", false, 4, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, transferConfig(t, site, func(cfg *Config) {
+				r := TransferRule{Prefixes: []netip.Prefix{netip.MustParsePrefix(c.network).Masked()}}
+				if c.keyed {
+					r.Key = names("xfr")[0]
+				}
+				cfg.Transfer.To = []TransferRule{r}
+			}), Options{TCP: TCPLimits{Connections: 100, PerClient: 4, Idle: 10 * time.Second}})
+			answered := func(client transferring) (n int) {
+				for range 12 {
+					conn, err := net.Dial("tcp", s.address(t, false).String())
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { _ = conn.Close() })
+					_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+					co := &dns.Conn{Conn: conn}
+					q := new(dns.Msg).SetQuestion("brand.example.", dns.TypeSOA)
+					if client.key != "" {
+						co.TsigSecret = map[string]string{client.key: client.secret}
+						q.SetTsig(client.key, client.algorithm, 300, time.Now().Unix())
+					}
+					if co.WriteMsg(q) != nil {
+						continue
+					}
+					if r, err := co.ReadMsg(); err == nil && r.Rcode == dns.RcodeSuccess {
+						n++
+					}
+				}
+				return n
+			}
+			if n := answered(rightKey); n != c.signed {
+				t.Errorf("%d signed connections are answered, want %d", n, c.signed)
+			}
+			if n := answered(transferring{}); n != c.plain {
+				t.Errorf("%d others are answered, want %d", n, c.plain)
+			}
+		})
 	}
 }

@@ -128,7 +128,7 @@ func (c *consumer) adopt(p places, t *territory, k catalog, served map[wire.Name
 		}
 	}
 	if n > 0 || err != nil {
-		c.log.Warn().Err(err).Stringer("catalog", k.zone.name).Int("zones", n).
+		c.log.Warn().Err(err).Str("catalog", k.zone.name.Text()).Int("zones", n).
 			Msg("the stored catalog zone cannot be used: all zones in its store are served until a primary sends it")
 	}
 }
@@ -145,7 +145,7 @@ func (c *consumer) members(k catalog, before int) (list []xfr.Member, ok bool) {
 	}
 	if err != nil {
 		c.counts.catalogErrors.Add(1)
-		c.log.Error().Err(err).Stringer("catalog", k.zone.name).Uint32("serial", k.version.Serial()).Msg("the zones stay as they are")
+		c.log.Error().Err(err).Str("catalog", k.zone.name.Text()).Uint32("serial", k.version.Serial()).Msg("the zones stay as they are")
 		return nil, false
 	}
 	return list, true
@@ -191,7 +191,7 @@ type skippedMembers struct {
 
 func (k *skippedMembers) add(catalog, zone wire.Name, why string) {
 	if k.count++; k.count <= 5 {
-		k.first = append(k.first, fmt.Sprintf("%s of %s: %s", zone, catalog, why))
+		k.first = append(k.first, fmt.Sprintf("%s of %s: %s", zone.Text(), catalog.Text(), why))
 	}
 }
 

@@ -80,7 +80,7 @@ func TestCatalog(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "b.test.zone")); !os.IsNotExist(err) {
 			t.Error("the file of a removed member is there")
 		}
-		for _, why := range []string{"d.test. of catalog.test.: it is served already", "e.test. of catalog.test.: the configuration names it", "catalog.test. of catalog.test.: it is a catalog zone"} {
+		for _, why := range []string{"d.test of catalog.test: it is served already", "e.test of catalog.test: the configuration names it", "catalog.test of catalog.test: it is a catalog zone"} {
 			if !strings.Contains(c.log.String(), why) {
 				t.Errorf("not logged: %s", why)
 			}

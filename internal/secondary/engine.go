@@ -47,6 +47,8 @@ type Engine struct {
 	keeper   keeper
 	guard    guard
 	catalogs consumer
+	// refusals are of NOTIFY messages.
+	refusals groupLog
 
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -69,6 +71,7 @@ func New(o Options) *Engine {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
 	e.catalogs = consumer{log: o.Logger, counts: &e.counts, most: o.MaxMembers}
+	e.refusals = groupLog{log: o.Logger, clock: &e.clock}
 	e.guard = guard{log: o.Logger, clock: &e.clock}
 	e.keeper = keeper{schedule: &e.schedule, guard: &e.guard, counts: &e.counts, log: o.Logger, clock: &e.clock, unsaved: make(map[*zone]bool)}
 	r := &refresher{
@@ -126,6 +129,7 @@ func (e *Engine) tidy() {
 	for _, g := range groups {
 		g.log.flush(now)
 	}
+	e.refusals.flush(now)
 	e.keeper.retry(now)
 	e.keeper.sync(groups)
 }

@@ -75,7 +75,7 @@ func (g *Group) check(zones map[wire.Name]bool, stores map[string]bool) error {
 	for _, list := range [][]wire.Name{g.Zones, g.Catalogs} {
 		for _, name := range list {
 			if zones[name] {
-				return fmt.Errorf("zone %s is there twice", name)
+				return fmt.Errorf("zone %s is named twice", name.Text())
 			}
 			zones[name] = true
 		}
@@ -114,6 +114,8 @@ type group struct {
 	store     *store
 	primaries primaries
 	queue     queue
+	// hinted is when the next zone may be refreshed because of a hint.
+	hinted instant
 	// running workers.
 	running int
 	closed  bool

@@ -15,15 +15,15 @@ func TestCheckGroups(t *testing.T) {
 		return Group{Zones: []wire.Name{mustName(t, zone)}, Primaries: make([]xfr.Primary, 1), Store: store, Transfers: 1}
 	}
 	for want, change := range map[string]func(*Group){
-		"":                               func(*Group) {},
-		"neither zones nor":              func(g *Group) { g.Zones = nil },
-		"from 1 to 255 primaries":        func(g *Group) { g.Primaries = make([]xfr.Primary, 256) },
-		"has from 1 to":                  func(g *Group) { g.Primaries = nil },
-		"no directory":                   func(g *Group) { g.Store = "" },
-		"the store one":                  func(g *Group) { g.Store = "one" },
-		"at least one transfer":          func(g *Group) { g.Transfers = 0 },
-		"zone a.test. is there twice":    func(g *Group) { g.Catalogs = []wire.Name{mustName(t, "A.test")} },
-		"zone a.test. is there twice; 2": func(g *Group) { g.Zones = append(g.Zones, mustName(t, "a.test")) },
+		"":                              func(*Group) {},
+		"neither zones nor":             func(g *Group) { g.Zones = nil },
+		"from 1 to 255 primaries":       func(g *Group) { g.Primaries = make([]xfr.Primary, 256) },
+		"has from 1 to":                 func(g *Group) { g.Primaries = nil },
+		"no directory":                  func(g *Group) { g.Store = "" },
+		"the store one":                 func(g *Group) { g.Store = "one" },
+		"at least one transfer":         func(g *Group) { g.Transfers = 0 },
+		"zone a.test is named twice":    func(g *Group) { g.Catalogs = []wire.Name{mustName(t, "A.test")} },
+		"zone a.test is named twice; 2": func(g *Group) { g.Zones = append(g.Zones, mustName(t, "a.test")) },
 	} {
 		groups := []Group{group("a.test", "one"), group("b.test", "two")}
 		change(&groups[1])

@@ -118,7 +118,7 @@ func (k *keeper) sync(groups []*group) {
 func (k *keeper) forget(st *store, name wire.Name) {
 	if err := st.remove(name); err != nil {
 		k.counts.storeErrors.Add(1)
-		k.log.Error().Err(err).Stringer("zone", name).Msg("the file of a zone that is no longer ours could not be removed")
+		k.log.Error().Err(err).Str("zone", name.Text()).Msg("the file of a zone that is no longer ours could not be removed")
 	}
 }
 
@@ -174,7 +174,7 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 			z.lost = z.isCatalog
 			k.counts.storeErrors.Add(1)
 			if bad++; bad <= loadMost {
-				k.log.Warn().Err(err).Stringer("zone", z.name).Msg("a stored zone cannot be used; it is transferred again")
+				k.log.Warn().Err(err).Str("zone", z.name.Text()).Msg("a stored zone cannot be used; it is transferred again")
 			}
 		case have != nil:
 			loaded++

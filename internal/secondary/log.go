@@ -28,6 +28,7 @@ const (
 	logNotSaved
 	logTransferred
 	logOutside
+	logRefused
 
 	numLogKinds
 )
@@ -38,6 +39,7 @@ var logSummaries = [numLogKinds]string{
 	"further zones could not be written to the disk",
 	"further zones transferred",
 	"further zones were sent with records that are not in them",
+	"further NOTIFY messages were refused",
 }
 
 // groupLog writes what happens to the zones of a group, one line each, but no
@@ -77,7 +79,10 @@ func (l *groupLog) flush(now instant) {
 		}
 		line := l.log.Info()
 		if logKind(k) != logTransferred {
-			line = l.log.Warn().AnErr("last", l.last[k])
+			line = l.log.Warn()
+			if l.last[k] != nil {
+				line = line.AnErr("last", l.last[k])
+			}
 		}
 		line.Int("zones", n-logMost).Msg(logSummaries[k])
 	}
@@ -91,7 +96,7 @@ func (l *groupLog) failed(z *zone, err error, now instant) {
 	if !l.allow(logFailed, err, now) {
 		return
 	}
-	line := l.log.Warn().Err(err).Stringer("zone", z.name).Stringer("retry", z.next.sub(now).Round(time.Second))
+	line := l.log.Warn().Err(err).Str("zone", z.name.Text()).Stringer("retry", z.next.sub(now).Round(time.Second))
 	if z.have != nil && !z.expired {
 		line = line.Time("expires", l.clock.day(z.expires))
 	}
@@ -101,14 +106,14 @@ func (l *groupLog) failed(z *zone, err error, now instant) {
 // expired: the zone is no longer served. The lock of the schedule is held.
 func (l *groupLog) expired(z *zone, now instant) {
 	if l.allow(logExpired, z.problem, now) {
-		l.log.Error().AnErr("last", z.problem).Stringer("zone", z.name).
+		l.log.Error().AnErr("last", z.problem).Str("zone", z.name.Text()).
 			Stringer("unrefreshed", now.sub(z.refreshed).Round(time.Second)).Msg("the zone has expired; it is answered with SERVFAIL until a primary answers")
 	}
 }
 
 func (l *groupLog) notSaved(name wire.Name, err error, now instant) {
 	if l.allow(logNotSaved, err, now) {
-		l.log.Error().Err(err).Stringer("zone", name).Msg("the zone is served, but could not be written to the disk")
+		l.log.Error().Err(err).Str("zone", name.Text()).Msg("the zone is served, but could not be written to the disk")
 	}
 }
 
@@ -116,7 +121,7 @@ func (l *groupLog) transferred(name wire.Name, old, z *zonestore.Zone, from neti
 	if !l.allow(logTransferred, nil, now) {
 		return
 	}
-	line := l.log.Info().Stringer("zone", name).Stringer("primary", from).Uint32("serial", z.Serial()).Int("records", z.Count())
+	line := l.log.Info().Str("zone", name.Text()).Stringer("primary", from).Uint32("serial", z.Serial()).Int("records", z.Count())
 	if old != nil {
 		line = line.Uint32("from", old.Serial())
 	}
@@ -125,8 +130,15 @@ func (l *groupLog) transferred(name wire.Name, old, z *zonestore.Zone, from neti
 
 func (l *groupLog) outside(name wire.Name, got *xfr.Got, from netip.AddrPort, now instant) {
 	if l.allow(logOutside, nil, now) {
-		l.log.Warn().Stringer("zone", name).Stringer("primary", from).Int("records", got.Outside).Str("first", got.Example).
+		l.log.Warn().Str("zone", name.Text()).Stringer("primary", from).Int("records", got.Outside).Str("first", got.Example).
 			Msg("records that are not in the zone were left out")
+	}
+}
+
+// refused: a NOTIFY is not believed.
+func (l *groupLog) refused(zone wire.Name, from netip.AddrPort, why string, now instant) {
+	if l.allow(logRefused, nil, now) {
+		l.log.Warn().Str("zone", zone.Text()).Stringer("client", from).Str("reason", why).Msg("NOTIFY refused")
 	}
 }
 

@@ -66,9 +66,9 @@ func (t *territory) refuse(name wire.Name, g *group) (why string) {
 	case other == "" || publicSuffix(other):
 		return ""
 	case name.Within(other):
-		return fmt.Sprintf("it is below %s, which the configuration serves otherwise", other)
+		return fmt.Sprintf("it is below %s, which another directive serves", other.Text())
 	}
-	return fmt.Sprintf("it is above %s, which the configuration serves otherwise", other)
+	return fmt.Sprintf("it is above %s, which another directive serves", other.Text())
 }
 
 // other returns a zone of another group that lies above or below a name, ""

@@ -89,11 +89,11 @@ func TestMembersGiveWay(t *testing.T) {
 		set()
 		check("x.own.test", "free.test")
 		for _, why := range []string{
-			"parked.test. of catalog.test.: it is served already",
-			"_dmarc.parked.test. of catalog.test.: it is below parked.test., which",
-			"x.named.test. of catalog.test.: it is below named.test., which",
-			"under.test. of catalog.test.: it is above deep.under.test., which",
-			". of catalog.test.: it is a public suffix",
+			"parked.test of catalog.test: it is served already",
+			"_dmarc.parked.test of catalog.test: it is below parked.test, which another directive serves",
+			"x.named.test of catalog.test: it is below named.test, which",
+			"under.test of catalog.test: it is above deep.under.test, which",
+			". of catalog.test: it is a public suffix",
 		} {
 			if !strings.Contains(log.String(), why) {
 				t.Errorf("not logged: %s\n%s", why, log.String())

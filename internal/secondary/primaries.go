@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 	"time"
 
 	"nullspf/internal/xfr"
@@ -122,13 +121,36 @@ func (p *primaries) claim(i int, now instant) bool {
 	return true
 }
 
-// find returns the number of the primary with an address that signs with a key,
-// nil for none; -1 when there is none.
-func (p *primaries) find(client netip.Addr, key *xfr.Key) int {
-	return slices.IndexFunc(p.list, func(p xfr.Primary) bool {
-		return p.Addr.Addr() == client.Unmap() &&
-			(p.Key == nil || key != nil && key.Name == p.Key.Name && key.Algorithm == p.Key.Algorithm)
-	})
+// trust says how far a message is believed.
+type trust uint8
+
+const (
+	// stranger: it is from none of the primaries.
+	stranger trust = iota
+	// hinting: it has the address of a primary, which anybody can write, and not
+	// the signature that this primary has a key for.
+	hinting
+	// known: it is from a primary.
+	known
+)
+
+// find returns the number of the primary that a message is from, given its
+// address and the key that it is signed with, nil for none.
+func (p *primaries) find(client netip.Addr, key *xfr.Key) (number int, t trust) {
+	client = client.Unmap()
+	for i, primary := range p.list {
+		here := primary.Addr.Addr() == client
+		signs := primary.Key != nil && key != nil && key.Name == primary.Key.Name && key.Algorithm == primary.Key.Algorithm
+		switch {
+		case here && (signs || primary.Key == nil):
+			return i, known
+		case signs && t < known:
+			number, t = i, known // from another address: the one at this may follow
+		case here && t < hinting:
+			number, t = i, hinting
+		}
+	}
+	return number, t
 }
 
 func (p *primaries) close() {

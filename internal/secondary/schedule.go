@@ -183,6 +183,32 @@ func (s *schedule) ask(z *zone, u urgency) {
 	s.watch(z)
 }
 
+const (
+	// hintPause is the least time between two refreshes of a zone because of
+	// hints, hintEvery that between two zones of a group.
+	hintPause = 10 * time.Second
+	hintEvery = 5 * time.Millisecond
+)
+
+// hint has a zone brought up to date soon because of a message that anybody may
+// have sent: no sooner than hints may cost, and no later than otherwise.
+func (s *schedule) hint(z *zone, now instant) {
+	if z.running {
+		z.hinted = true
+		return
+	}
+	at := max(now, z.group.hinted)
+	if z.waits != urgencyNone || z.next <= at {
+		return
+	}
+	z.group.hinted = at.add(hintEvery)
+	if z.have != nil {
+		at = max(at, min(z.refreshed, now).add(hintPause))
+	}
+	z.next = min(z.next, at)
+	s.watch(z)
+}
+
 // employ has as many workers run as there is work for.
 func (s *schedule) employ(g *group) {
 	for n := g.queue.length; n > 0 && g.running < g.Transfers && !s.closed && !g.closed; n-- {
@@ -242,6 +268,12 @@ func (s *schedule) release(z *zone) {
 	if z.removed {
 		s.timers.set(z, never)
 		return
+	}
+	if z.hinted {
+		z.hinted = false
+		if z.have != nil {
+			z.next = min(z.next, z.refreshed.add(hintPause))
+		}
 	}
 	if z.again {
 		z.again = false

@@ -45,6 +45,8 @@ type zone struct {
 	expired bool
 	// running: a worker has the zone; again: it is to be asked once more then.
 	running, again bool
+	// hinted: the same, when hints allow it.
+	hinted bool
 	// whole: the next transfer is one of all records.
 	whole bool
 	// removed: the zone is no longer ours.

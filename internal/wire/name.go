@@ -55,6 +55,16 @@ func (n Name) String() string {
 	return text
 }
 
+// Text returns the name as people write it: without its final dot, but for the
+// root.
+func (n Name) Text() string {
+	text := n.String()
+	if n == Root {
+		return text
+	}
+	return strings.TrimSuffix(text, ".")
+}
+
 // Labels returns the number of labels, the root label not counted.
 func (n Name) Labels() int {
 	var l Labels

@@ -32,6 +32,11 @@ func NewOut(source Source, acl ACL) *Out {
 	return &Out{source: source, acl: acl, slots: make(chan struct{}, maxOutgoing)}
 }
 
+// Allows reports whether a client with a signature may transfer zones.
+func (o *Out) Allows(client netip.Addr, signed *Signed) bool {
+	return signed.Key != nil && o.acl.Allows(client, signed)
+}
+
 // Request is a request for a transfer.
 type Request struct {
 	// Message is the request without its TSIG record; QNAME is not compressed.

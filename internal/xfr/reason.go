@@ -65,7 +65,7 @@ type TransferError struct {
 
 // Error implements error.
 func (e *TransferError) Error() string {
-	return fmt.Sprintf("zone %s from %s: %s: %v", e.Zone, e.Primary, e.Reason, e.Err)
+	return fmt.Sprintf("zone %s from %s: %s: %v", e.Zone.Text(), e.Primary, e.Reason, e.Err)
 }
 
 // Unwrap returns the cause.
