@@ -40,22 +40,6 @@ const (
 // Roles lists the roles in the order in which messages name them.
 var Roles = []Role{Dead, Live, Backup, TempFail}
 
-// Description says in one sentence what a host of the role does, for help
-// texts; "" for an unknown role.
-func (r Role) Description() string {
-	switch r {
-	case Dead:
-		return "has an address at which nobody listens on port 25"
-	case Live:
-		return "accepts the domain's mail"
-	case Backup:
-		return "accepts the domain's mail while the live hosts cannot be reached"
-	case TempFail:
-		return "answers, and defers every command with a 4xx reply"
-	}
-	return ""
-}
-
 // Host is one host of an MX RRset.
 type Host struct {
 	Name dnsname.Name
@@ -83,21 +67,6 @@ const (
 
 // Layouts lists the layouts in the order in which messages name them.
 var Layouts = []Layout{Nolisting, FakeMX, Tar}
-
-// Description says in one sentence what the layout is, for help texts; "" for
-// an unknown layout.
-func (l Layout) Description() string {
-	switch l {
-	case Nolisting:
-		return "a dead host is tried first: senders that try one host only deliver nothing"
-	case FakeMX:
-		return "dead hosts come first and last: senders that aim at the last host deliver nothing either"
-	case Tar:
-		return "a dead host comes first, and a host that defers everything comes last: " +
-			"senders that aim at the last host are kept busy and seen"
-	}
-	return ""
-}
 
 // roles returns the layout's roles, nil for an unknown layout.
 func (l Layout) roles() []Role {

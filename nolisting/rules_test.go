@@ -220,19 +220,3 @@ func TestTooMany(t *testing.T) {
 	}
 	checkViolations(t, tt, []string{"there are 17 addresses"})
 }
-
-func TestDescriptions(t *testing.T) {
-	for _, l := range Layouts {
-		if l.Description() == "" || l.roles() == nil {
-			t.Errorf("layout %s has no description or roles", l)
-		}
-	}
-	for _, r := range Roles {
-		if r.Description() == "" {
-			t.Errorf("role %s has no description", r)
-		}
-	}
-	if Layout("x").Description() != "" || Role("x").Description() != "" {
-		t.Error("an unknown word has a description")
-	}
-}

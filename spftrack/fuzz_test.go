@@ -140,7 +140,7 @@ func FuzzParse(f *testing.F) {
 // octets do.
 func FuzzParseText(f *testing.F) {
 	fuzzQueries(f, func(q Query, packed []byte) {
-		f.Add(strings.TrimSuffix(PrintableName(packed), "."+testZone), q.Type, true)
+		f.Add(strings.TrimSuffix(printableName(packed), "."+testZone), q.Type, true)
 	})
 	for _, s := range []string{
 		"cl.he.cl.he.fd.1", "1.2.3.4.in-addr.cl.cl.fd.2", "he.lp.1.2.3.4.in-addr.cl.x.fd.2",

@@ -160,17 +160,6 @@ func compileTerm(s, letters string) (term macroTerm, reason string) {
 	return term, ""
 }
 
-// Expand returns the macro-string with the values of a check. A domain-spec
-// is not cut to the length of a name; see [Policy.Queries]. The error says
-// what the check lacks.
-func (m *MacroString) Expand(c Check) (string, error) {
-	v, err := c.values()
-	if err != nil {
-		return "", err
-	}
-	return string(m.append(nil, &v)), nil
-}
-
 func (m *MacroString) append(dst []byte, v *macroValues) []byte {
 	for _, t := range m.terms {
 		if t.letter == 0 {

@@ -31,13 +31,9 @@ func appendPrintable[T ~string | ~[]byte](dst []byte, raw T, label bool) []byte 
 	return dst
 }
 
-// PrintableName returns a name in wire format as [Printable] text without
-// final dot, dots inside of labels escaped; the root is ".". What is no name
-// is shown octet by octet.
-func PrintableName(name []byte) string { return string(AppendName(nil, name)) }
-
-// AppendName appends what [PrintableName] returns, at most four octets for one
-// of the name.
+// AppendName appends a name in wire format as [Printable] text without final
+// dot, dots inside of labels escaped; the root is ".". What is no name is shown
+// octet by octet. There are at most four octets for one of the name.
 func AppendName(dst, name []byte) []byte {
 	var l wire.Labels
 	switch size := l.Read(name); {

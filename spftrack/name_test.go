@@ -44,8 +44,8 @@ func TestPrintableName(t *testing.T) {
 			t.Errorf("wire.PackName(%q) = %q, %v; want %q", test.text, packed, err, test.packed)
 			continue
 		}
-		if got := PrintableName(packed); got != test.printed {
-			t.Errorf("PrintableName(%q) = %q, want %q", packed, got, test.printed)
+		if got := printableName(packed); got != test.printed {
+			t.Errorf("printableName(%q) = %q, want %q", packed, got, test.printed)
 		}
 	}
 }
@@ -61,8 +61,8 @@ func TestPrintableNameMalformed(t *testing.T) {
 		{"\xc0\x0c", `\192\012`},
 		{"\x01a\x00\x01b\x00", `\001a\000\001b\000`},
 	} {
-		if got := PrintableName([]byte(test.packed)); got != test.want {
-			t.Errorf("PrintableName(%q) = %q, want %q", test.packed, got, test.want)
+		if got := printableName([]byte(test.packed)); got != test.want {
+			t.Errorf("printableName(%q) = %q, want %q", test.packed, got, test.want)
 		}
 	}
 }
@@ -88,9 +88,11 @@ func FuzzName(f *testing.F) {
 		if len(packed) > wire.MaxName || !l.load(packed) {
 			t.Fatalf("%q gives the malformed %q", text, packed)
 		}
-		again, err := wire.PackName(PrintableName(packed))
+		again, err := wire.PackName(printableName(packed))
 		if err != nil || !bytes.Equal(packed, again) {
-			t.Fatalf("%q: %q is printed as %q, which is %q, %v", text, packed, PrintableName(packed), again, err)
+			t.Fatalf("%q: %q is printed as %q, which is %q, %v", text, packed, printableName(packed), again, err)
 		}
 	})
 }
+
+func printableName(name []byte) string { return string(AppendName(nil, name)) }

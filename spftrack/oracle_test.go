@@ -167,7 +167,7 @@ func TestBlitiriMacros(t *testing.T) {
 			continue
 		}
 		good++
-		if got, err := m.Expand(c); err != nil || len(rec.addr) != 1 || got != rec.addr[0] {
+		if got, err := m.expand(c); err != nil || len(rec.addr) != 1 || got != rec.addr[0] {
 			t.Errorf("%s: %q, %v; want %q", &spec, got, err, rec.addr)
 		}
 	}

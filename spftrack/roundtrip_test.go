@@ -212,7 +212,7 @@ func TestRoundTripEscaped(t *testing.T) {
 	n := 0
 	for range 5000 {
 		c := Check{IP: r.ip(), Sender: r.local() + "@shop.example", HELO: r.helo()}
-		name, err := m.Expand(c)
+		name, err := m.expand(c)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -157,7 +157,7 @@ func stageFile(f File, from, to string, opts Options) error {
 		if err := writeFileSerial(from, f, last); err != nil || equalFiles(from, to) {
 			return err
 		}
-		serial = opts.Scheme.Next(last, opts.Now())
+		serial = opts.Scheme.next(last, opts.Now())
 	}
 	return writeFileSerial(from, f, serial)
 }

@@ -21,24 +21,24 @@ func TestCheckHandKept(t *testing.T) {
 www IN A 192.0.2.1
 www IN MX 0 .
 www IN TXT "v=spf1 -all"`, ""},
-		{"typed with the name itself", strings.ReplaceAll(g.Include(), thisDomain, "brand.example"), ""},
+		{"typed with the name itself", strings.ReplaceAll(g.include(), thisDomain, "brand.example"), ""},
 		{"an address without mail records", `$INCLUDE generic.inc
 www IN A 192.0.2.1`, `www.brand.example MX: the name has an address, so it needs an MX record of its own: mail falls back to the address otherwise
 www.brand.example TXT: the name has an address, so it needs an SPF record of its own: v=spf1 -all`},
-		{"a live MX", strings.Replace(g.Include(), "MX    0 .", "MX    10 mail", 1), `brand.example MX: differs in the zone
+		{"a live MX", strings.Replace(g.include(), "MX    0 .", "MX    10 mail", 1), `brand.example MX: differs in the zone
     want 0 .
     have 10 mail.brand.example.`},
-		{"another SPF record", strings.ReplaceAll(g.Include(), "v=spf1 -exists", "v=spf1 +exists"),
+		{"another SPF record", strings.ReplaceAll(g.include(), "v=spf1 -exists", "v=spf1 +exists"),
 			`brand.example TXT: differs in the zone
     want ` + g.SPFRecords["track"] + `
     have ` + strings.Replace(g.SPFRecords["track"], "-exists", "+exists", 1)},
-		{"two SPF records", g.Include() + `@ IN TXT "v=spf1 mx -all"`, `brand.example TXT: differs in the zone
+		{"two SPF records", g.include() + `@ IN TXT "v=spf1 mx -all"`, `brand.example TXT: differs in the zone
     want ` + g.SPFRecords["track"] + `
     have ` + g.SPFRecords["track"] + `
     have v=spf1 mx -all`},
-		{"no DMARC", without(g.Include(), "_dmarc"), `_dmarc.brand.example TXT: missing in the zone
+		{"no DMARC", without(g.include(), "_dmarc"), `_dmarc.brand.example TXT: missing in the zone
     want ` + g.DMARC},
-		{"no wildcard MX", without(g.Include(), "* "), `*.brand.example MX: missing in the zone
+		{"no wildcard MX", without(g.include(), "* "), `*.brand.example MX: missing in the zone
     want 0 .
 *.brand.example TXT: missing in the zone
     want v=spf1 -all`},
@@ -52,7 +52,7 @@ www.brand.example TXT: the name has an address, so it needs an SPF record of its
 				}
 				return path
 			}
-			write("generic.inc", g.Include())
+			write("generic.inc", g.include())
 			ds, err := g.CheckHandKept("brand.example", write("zone", handKeptHead+c.zone+"\n"))
 			if err != nil {
 				t.Fatal(err)

@@ -19,7 +19,7 @@ func IncludeFiles(s *Set) []File {
 			Path: "include/" + g.Name + ".inc",
 			Mode: 0o644,
 			Write: func(w *bufio.Writer, _ uint32) error {
-				_, err := w.WriteString(g.Include())
+				_, err := w.WriteString(g.include())
 				return err
 			},
 		})
@@ -35,9 +35,9 @@ func IncludeFiles(s *Set) []File {
 // not know it.
 const thisDomain = "this domain"
 
-// Include returns the records of a group for a zone kept by hand, relative to
+// include returns the records of a group for a zone kept by hand, relative to
 // the zone's apex.
-func (g *Group) Include() string {
+func (g *Group) include() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "; Records of group %s, written by nullspf: change the configuration, not this file.\n", g.Name)
 	b.WriteString("; At the end of a zone kept by hand:  $INCLUDE /path/to/this/file\n")

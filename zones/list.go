@@ -251,18 +251,18 @@ func (r *listReader) finish() []Duplicate {
 		}
 		first := &kept[len(kept)-1]
 		if first.group == e.group && first.Override.equal(e.Override) {
-			duplicates = append(duplicates, Duplicate{e.Name, r.set.Position(first), r.set.Position(&e)})
+			duplicates = append(duplicates, Duplicate{e.Name, r.set.position(first), r.set.position(&e)})
 			continue
 		}
 		r.path, r.line = r.set.lists[e.list], int(e.line)
-		r.fault(0, e.Name, "already listed at "+r.set.Position(first)+", with another group or other columns; remove one of the two lines")
+		r.fault(0, e.Name, "already listed at "+r.set.position(first)+", with another group or other columns; remove one of the two lines")
 	}
 	r.set.Entries = kept
 	return duplicates
 }
 
-// Position returns the file:line where the lists name e.
-func (s *Set) Position(e *Entry) string {
+// position returns the file:line where the lists name e.
+func (s *Set) position(e *Entry) string {
 	return fmt.Sprintf("%s:%d", s.lists[e.list], e.line)
 }
 

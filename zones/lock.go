@@ -11,8 +11,8 @@ import (
 
 const lockFile = ".lock"
 
-// ErrLocked is returned when another run works on the same output directory.
-var ErrLocked = errors.New("another run is writing to this directory; wait until it has ended")
+// errLocked is returned when another run works on the same output directory.
+var errLocked = errors.New("another run is writing to this directory; wait until it has ended")
 
 // Lock makes the output directory, when it is missing, and keeps other runs out
 // of it until unlock is called or the process ends.
@@ -22,7 +22,7 @@ func Lock(dir string) (unlock func(), err error) {
 	}
 	lock, err := files.Lock(filepath.Join(dir, lockFile), 0o644)
 	if errors.Is(err, files.ErrLocked) {
-		return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
+		return nil, fmt.Errorf("%s: %w", dir, errLocked)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock the output directory: %w", err)

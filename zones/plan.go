@@ -264,7 +264,7 @@ func (c *comparer) settle(i int, e *Entry, old *manifestEntry, known bool, found
 	case same && !touched:
 		p.serials[i] = last
 	case any:
-		p.serials[i] = p.opts.Scheme.Next(last, p.opts.Now())
+		p.serials[i] = p.opts.Scheme.next(last, p.opts.Now())
 	default:
 		p.serials[i] = p.opts.Scheme.first(p.opts.Now())
 	}

@@ -235,7 +235,7 @@ func TestSecondRunIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Lock(dir); !errors.Is(err, ErrLocked) {
+	if _, err := Lock(dir); !errors.Is(err, errLocked) {
 		t.Errorf("second lock: %v, want ErrLocked", err)
 	}
 	unlock()

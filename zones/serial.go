@@ -41,9 +41,9 @@ func (s Scheme) first(now time.Time) uint32 {
 	}
 }
 
-// Next returns the serial number that follows old. It is never 0, which some
+// next returns the serial number that follows old. It is never 0, which some
 // secondaries take for "no zone".
-func (s Scheme) Next(old uint32, now time.Time) uint32 {
+func (s Scheme) next(old uint32, now time.Time) uint32 {
 	if s != Increment {
 		if n := s.first(now); serial.Greater(n, old) {
 			return n

@@ -106,8 +106,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	s := &c.Named
 	s.Output = c.Output
 	for i, text := range r.Servers {
-		server := named.Server(l.choice(item("servers", i), text,
-			string(named.BIND), string(named.NSD), string(named.Knot), string(named.Nullspfd)))
+		server := choose(l, item("servers", i), text, named.Servers)
 		if server == "" {
 			continue
 		}
@@ -125,7 +124,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 		c.Secondaries = s.Primary.AlsoNotify
 	}
 	s.DNSSEC = l.flag("dnssec", r.DNSSEC, false)
-	if l.choice("bind_terms", r.BINDTerms, "master", "primary") == "primary" {
+	if choose(l, "bind_terms", r.BINDTerms, []string{"master", "primary"}) == "primary" {
 		s.Terms = named.NewTerms
 	}
 	switch {
@@ -152,13 +151,13 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	for i, t := range r.Apply {
 		key := item("apply", i)
 		target := named.Target{
-			Server:  named.Server(l.choice(key+".server", t.Server, string(named.BIND), string(named.NSD), string(named.Knot), string(named.Nullspfd))),
+			Server:  choose(l, key+".server", t.Server, named.Servers),
 			Role:    named.RolePrimary,
 			Command: t.Command,
 			Catalog: l.flag(key+".catalog", t.Catalog, false),
 		}
 		if t.Role != "" {
-			target.Role = l.choice(key+".role", t.Role, "primary", "secondary")
+			target.Role = choose(l, key+".role", t.Role, []string{named.RolePrimary, named.RoleSecondary})
 		}
 		if target.Server == named.Nullspfd && t.Command == nil {
 			target.Command = c.ReloadCommand()

@@ -69,11 +69,11 @@ func Load(path string) (*Config, error) {
 		}
 		return nil, err
 	}
-	return Parse(path, text)
+	return parseText(path, text)
 }
 
-// Parse is [Load] for a text that has been read.
-func Parse(path string, text []byte) (*Config, error) {
+// parseText is [Load] for a text that has been read.
+func parseText(path string, text []byte) (*Config, error) {
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return nil, err

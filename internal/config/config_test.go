@@ -68,7 +68,7 @@ groups:
 
 func parse(t *testing.T, text string) *Config {
 	t.Helper()
-	c, err := Parse("/etc/nullspf/nullspf.yaml", []byte(text))
+	c, err := parseText("/etc/nullspf/nullspf.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestDMARCReports(t *testing.T) {
 }
 
 func TestFaultsNameTheLine(t *testing.T) {
-	_, err := Parse("nullspf.yaml", []byte(small+"    txt:\n      - fine\n      - \"v=spf1 -all\"\nttl: soon\n"))
+	_, err := parseText("nullspf.yaml", []byte(small+"    txt:\n      - fine\n      - \"v=spf1 -all\"\nttl: soon\n"))
 	var fault *Error
 	if !errors.As(err, &fault) || fault.Line != 9 || fault.Key != "groups.generic.txt" {
 		t.Errorf("first fault %+v", fault)
@@ -169,7 +169,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(string(text))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := Parse("nullspf.yaml", []byte(text))
+		c, err := parseText("nullspf.yaml", []byte(text))
 		if (c == nil) == (err == nil) {
 			t.Errorf("got %v beside the error %v", c, err)
 		}
@@ -200,7 +200,7 @@ func TestTSIGFile(t *testing.T) {
 		if c.algorithm != "" {
 			text += ", algorithm: " + c.algorithm
 		}
-		got, err := Parse("/etc/nullspf/nullspf.yaml", []byte(text+"}\n"))
+		got, err := parseText("/etc/nullspf/nullspf.yaml", []byte(text+"}\n"))
 		switch {
 		case c.fault != "":
 			if err == nil || !strings.Contains(err.Error(), c.fault) {

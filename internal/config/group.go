@@ -75,7 +75,7 @@ func (b *groupBuilder) mail() {
 	g, r := &b.group, &b.raw
 	g.Mail = zones.NullMX
 	if r.Mail != "" {
-		g.Mail = zones.MailMode(b.choice(b.key+".mail", r.Mail, modes()...))
+		g.Mail = choose(b.loader, b.key+".mail", r.Mail, zones.MailModes)
 	}
 	g.MX = map[zones.MailMode][]zones.MX{zones.NullMX: {{Host: "", Preference: 0}}}
 	tiers := nolisting.Tiers{AllowTestAddresses: b.flag(b.key+".nolisting.allow_test_addresses", r.Nolisting.AllowTestAddresses, false)}
@@ -114,14 +114,6 @@ func hasCSV(lists []string) bool {
 	return slices.ContainsFunc(lists, func(p string) bool { return strings.HasSuffix(strings.ToLower(p), ".csv") })
 }
 
-func modes() []string {
-	var words []string
-	for _, m := range zones.MailModes {
-		words = append(words, string(m))
-	}
-	return words
-}
-
 func (b *groupBuilder) host(key string, m rawMX) (nolisting.Host, bool) {
 	before := len(b.faults)
 	h := nolisting.Host{Name: b.hostName(key+".host", m.Host), Role: nolisting.Live, Addresses: b.addresses(key+".addresses", m.Addresses)}
@@ -131,7 +123,7 @@ func (b *groupBuilder) host(key string, m rawMX) (nolisting.Host, bool) {
 	}
 	h.Preference = uint16(n)
 	if m.Role != "" {
-		h.Role = nolisting.Role(b.choice(key+".role", m.Role, string(nolisting.Live), string(nolisting.Dead), string(nolisting.Backup), string(nolisting.TempFail)))
+		h.Role = choose(b.loader, key+".role", m.Role, nolisting.Roles)
 	}
 	return h, len(b.faults) == before
 }
@@ -154,7 +146,7 @@ func (b *groupBuilder) postmaster(t nolisting.Tiers) {
 func (b *groupBuilder) nolisting(t nolisting.Tiers) {
 	t.Layout = nolisting.Nolisting
 	if l := b.raw.Nolisting.Layout; l != "" {
-		t.Layout = nolisting.Layout(b.choice(b.key+".nolisting.layout", l, string(nolisting.Nolisting), string(nolisting.FakeMX), string(nolisting.Tar)))
+		t.Layout = choose(b.loader, b.key+".nolisting.layout", l, nolisting.Layouts)
 	}
 	mx, violations := t.MX()
 	if len(violations) > 0 {
@@ -212,7 +204,7 @@ func (b *groupBuilder) dmarc() {
 	}
 	policy := "reject"
 	if r.Policy != "" {
-		policy = b.choice(b.key+".dmarc.policy", r.Policy, "reject", "quarantine", "none")
+		policy = choose(b.loader, b.key+".dmarc.policy", r.Policy, []string{"reject", "quarantine", "none"})
 	}
 	var text strings.Builder
 	text.WriteString("v=DMARC1; p=" + policy + "; sp=" + policy + "; np=" + policy + "; adkim=s; aspf=s")

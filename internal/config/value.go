@@ -94,14 +94,19 @@ func (l *loader) flag(key, text string, fallback bool) bool {
 	return fallback
 }
 
-// choice reads one of several words; "" when it is none of them.
-func (l *loader) choice(key, text string, words ...string) string {
-	for _, w := range words {
-		if strings.EqualFold(text, w) {
+// choose reads one of several words; "" when it is none of them.
+func choose[T ~string](l *loader, key, text string, words []T) T {
+	var listed strings.Builder
+	for i, w := range words {
+		if strings.EqualFold(text, string(w)) {
 			return w
 		}
+		if i > 0 {
+			listed.WriteString(", ")
+		}
+		listed.WriteString(string(w))
 	}
-	l.fail(key, "%q is not one of %s", text, strings.Join(words, ", "))
+	l.fail(key, "%q is not one of %s", text, &listed)
 	return ""
 }
 

@@ -71,7 +71,7 @@ func (c *Client) Notify(ctx context.Context, name string) error {
 // Zones calls yield for every zone that a filter selects, until yield returns
 // an error. Without an error all have been seen.
 func (c *Client) Zones(ctx context.Context, f Filter, yield func(*Zone) error) error {
-	if err := f.Validate(); err != nil {
+	if err := f.validate(); err != nil {
 		return err
 	}
 	query := url.Values{"kind": {string(f.Kind)}, "state": {string(f.State)}}

@@ -64,7 +64,7 @@ type end struct {
 func (s *Server) zones(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	f := Filter{Kind: Kind(query.Get("kind")), State: State(query.Get("state")), Failing: query.Get("failing") == "1"}
-	if err := f.Validate(); err != nil {
+	if err := f.validate(); err != nil {
 		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}

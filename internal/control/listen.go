@@ -14,8 +14,8 @@ import (
 	"nullspf/internal/files"
 )
 
-// SocketMode lets the user and the group of the daemon in.
-const SocketMode fs.FileMode = 0o660
+// socketMode lets the user and the group of the daemon in.
+const socketMode fs.FileMode = 0o660
 
 // maxPath is the greatest length of the name of a socket, of which the kernel
 // takes 107 octets, less what a temporary name needs.
@@ -84,7 +84,7 @@ func Listen(path string) (_ *Listener, err error) {
 	undo := func(err error) error {
 		return errors.Join(err, l.Close(), os.Remove(temporary))
 	}
-	if err := os.Chmod(temporary, SocketMode); err != nil {
+	if err := os.Chmod(temporary, socketMode); err != nil {
 		return nil, undo(err)
 	}
 	made, err := os.Lstat(temporary)

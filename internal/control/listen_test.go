@@ -19,7 +19,7 @@ func TestListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	info, err := os.Lstat(path)
-	if err != nil || info.Mode() != fs.ModeSocket|SocketMode {
+	if err != nil || info.Mode() != fs.ModeSocket|socketMode {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), "another process") {

@@ -80,8 +80,8 @@ type Filter struct {
 	Failing bool
 }
 
-// Validate returns an error that names the known words.
-func (f Filter) Validate() error {
+// validate returns an error that names the known words.
+func (f Filter) validate() error {
 	if f.Kind != "" && !slices.Contains(Kinds, f.Kind) {
 		return fmt.Errorf("no kind of zones is called %q; there are %s", f.Kind, listed(Kinds))
 	}

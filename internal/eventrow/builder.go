@@ -55,7 +55,7 @@ func (b *Builder) addr(a netip.Addr) string {
 	return b.text(start)
 }
 
-// name is [spftrack.PrintableName].
+// name is [spftrack.AppendName].
 func (b *Builder) name(name []byte) string {
 	b.room(4 * len(name))
 	start := len(b.texts)

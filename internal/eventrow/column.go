@@ -62,14 +62,6 @@ func (c *Column) Cell(r *Row) string {
 	return string(c.show(nil, r))
 }
 
-// TypeName is the type of the column in documents.
-func (c *Column) TypeName() string {
-	if c.Kind == parquet.ByteArray {
-		return "text"
-	}
-	return c.Kind.String()
-}
-
 type (
 	filler   = func(*Builder, *Row, *spftrack.Event)
 	restorer = func(*Row, *spftrack.Event)

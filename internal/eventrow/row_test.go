@@ -43,7 +43,7 @@ func TestRows(t *testing.T) {
 		}
 		row := &Row{}
 		b.Fill(row, &e)
-		if want := spftrack.PrintableName(name); row.RawName != want {
+		if want := string(spftrack.AppendName(nil, name)); row.RawName != want {
 			t.Fatalf("raw name %q, want %q", row.RawName, want)
 		}
 		if row.Attempt != attempt.Is(&e) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
+
 	"nullspf/spftrack"
 )
 
@@ -63,7 +65,7 @@ func TestDocument(t *testing.T) {
 	var want strings.Builder
 	want.WriteString(heading)
 	for _, c := range Columns {
-		fmt.Fprintf(&want, "| `%s` | `%s` | %s | %s |\n", c.Name, c.Label, c.TypeName(), c.Meaning)
+		fmt.Fprintf(&want, "| `%s` | `%s` | %s | %s |\n", c.Name, c.Label, c.typeName(), c.Meaning)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -84,4 +86,12 @@ func TestDocument(t *testing.T) {
 	if err := os.WriteFile(path, []byte(document), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// typeName is the type of the column in documents.
+func (c *Column) typeName() string {
+	if c.Kind == parquet.ByteArray {
+		return "text"
+	}
+	return c.Kind.String()
 }

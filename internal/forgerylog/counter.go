@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// MaxKeys is how many different values [Engine.Top] counts exactly, provided
+// maxKeys is how many different values [Engine.Top] counts exactly, provided
 // that they have no more than 128 MiB of text.
-const MaxKeys = 1 << 20
+const maxKeys = 1 << 20
 
 const maxKeyBytes = 128 << 20
 

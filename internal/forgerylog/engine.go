@@ -43,9 +43,9 @@ type Engine interface {
 	Check(ctx context.Context) ([]FolderReport, error)
 }
 
-// MaxLimit is the greatest number of newest events that can be asked for,
+// maxLimit is the greatest number of newest events that can be asked for,
 // because they are collected in memory.
-const MaxLimit = 100_000
+const maxLimit = 100_000
 
 // Field is what [Engine.Top] counts by.
 type Field string
@@ -99,8 +99,8 @@ func ParseUnit(s string) (Unit, error) {
 	return "", fmt.Errorf("no unit %q of time; there are %s", s, join(Units))
 }
 
-// Duration is the length of the unit.
-func (u Unit) Duration() time.Duration {
+// duration is the length of the unit.
+func (u Unit) duration() time.Duration {
 	switch u {
 	case Minute:
 		return time.Minute

@@ -13,8 +13,8 @@ import (
 
 // Events implements [Engine].
 func (f *Folders) Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error {
-	if limit > MaxLimit {
-		return fmt.Errorf("at most the newest %d events can be asked for by number; bound the time instead", MaxLimit)
+	if limit > maxLimit {
+		return fmt.Errorf("at most the newest %d events can be asked for by number; bound the time instead", maxLimit)
 	}
 	r, err := f.begin(ctx)
 	if err != nil {

@@ -22,7 +22,7 @@ type Folders struct {
 
 // Open returns an engine over folders. They are opened when something is asked.
 func Open(dirs []string, options journal.ReadOptions) *Folders {
-	return &Folders{dirs: dirs, options: options, keys: MaxKeys, keyBytes: maxKeyBytes}
+	return &Folders{dirs: dirs, options: options, keys: maxKeys, keyBytes: maxKeyBytes}
 }
 
 // run is a question under way.

@@ -66,7 +66,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%v: %v, want %q", c.dirs, err, c.want)
 		}
 	}
-	err := open(s.Dir).Events(t.Context(), Query{}, MaxLimit+1, nil)
+	err := open(s.Dir).Events(t.Context(), Query{}, maxLimit+1, nil)
 	if err == nil || !strings.Contains(err.Error(), "100000") {
 		t.Error(err)
 	}

@@ -28,8 +28,8 @@ const (
 // Follow implements [Engine]. An attempt is shown within 1.5 s. What cannot be
 // read at the beginning is told, as an [Incomplete], at the end.
 func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]eventrow.Row) error) error {
-	if last < 0 || last > MaxLimit {
-		return fmt.Errorf("use a number of newest events from 0 to %d", MaxLimit)
+	if last < 0 || last > maxLimit {
+		return fmt.Errorf("use a number of newest events from 0 to %d", maxLimit)
 	}
 	r, err := f.begin(ctx)
 	if err != nil {

@@ -135,7 +135,7 @@ func TestFollowMany(t *testing.T) {
 func TestFollowRefusals(t *testing.T) {
 	t.Parallel()
 	dir := testFolder(t, tenChecks()...)
-	for _, n := range []int{-1, MaxLimit + 1} {
+	for _, n := range []int{-1, maxLimit + 1} {
 		if err := open(dir).Follow(t.Context(), Query{}, n, nil); err == nil {
 			t.Errorf("%d newest events", n)
 		}

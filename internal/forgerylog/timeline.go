@@ -36,7 +36,7 @@ func (f *Folders) Timeline(ctx context.Context, q Query, per Unit) (*Series, err
 	}
 	series := &Series{Per: per}
 	counts := make(map[int64]uint64)
-	unit := int64(per.Duration())
+	unit := int64(per.duration())
 	err = r.scan(newPlan(q), cols(eventrow.TS), func(row *eventrow.Row) error {
 		series.Total++
 		counts[floor(row.TS, unit)]++
@@ -67,7 +67,7 @@ func floor(t, unit int64) int64 {
 // events, empty ones too. Where more than longest empty ones follow each other,
 // it calls gap with their number instead.
 func (s *Series) eachBucket(longest int64, bucket func(Bucket) error, gap func(n int64) error) error {
-	unit := int64(s.Per.Duration())
+	unit := int64(s.Per.duration())
 	for i, b := range s.Buckets {
 		if i > 0 {
 			next := s.Buckets[i-1].Start + unit

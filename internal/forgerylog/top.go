@@ -21,7 +21,7 @@ type Ranking struct {
 	Total, Unknown uint64
 	// Distinct is the number of different values, if Exact.
 	Distinct uint64
-	// Exact: there was room for all values; see [MaxKeys]. If not, each true
+	// Exact: there was room for all values; see [maxKeys]. If not, each true
 	// count is between Count and Count+Missed, and values that occur more often
 	// than Missed are all considered.
 	Exact  bool

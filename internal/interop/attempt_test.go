@@ -20,7 +20,7 @@ type record struct {
 }
 
 func attemptOf(e *spftrack.Event) record {
-	return record{e.Parsed, strings.ToLower(spftrack.PrintableName(e.Name))}
+	return record{e.Parsed, strings.ToLower(string(spftrack.AppendName(nil, e.Name)))}
 }
 
 // String is a line for comparison.
@@ -77,7 +77,7 @@ func (h *habits) attempt(t *testing.T, p *policy, m *message, domain string, kno
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := &record{name: strings.ToLower(spftrack.PrintableName(wire))}
+		a := &record{name: strings.ToLower(string(spftrack.AppendName(nil, wire)))}
 		a.Kind, a.ClientIP, a.SenderDomain, a.Forged = kind, netip.MustParseAddr(m.ip), domain, domain
 		if kind == spftrack.KindExists {
 			return a

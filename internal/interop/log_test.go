@@ -60,7 +60,7 @@ func (s *site) waitVisible(t *testing.T) {
 		}
 		waitFor(t, "the log does not show "+name, func() bool {
 			for _, e := range s.readLog(t, nil)[local(0, 1)] {
-				if spftrack.PrintableName(e.Name) == name {
+				if string(spftrack.AppendName(nil, e.Name)) == name {
 					return true
 				}
 			}

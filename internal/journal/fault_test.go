@@ -18,7 +18,7 @@ import (
 func account(t *testing.T, j *Journal, put int) Stats {
 	t.Helper()
 	st := j.Stats()
-	if got := st.Stored + st.Pending + st.Lost.Total(); got != uint64(put) {
+	if got := st.Stored + st.Pending + st.Lost.total(); got != uint64(put) {
 		t.Errorf("%d events were put, %d are accounted for: %+v", put, got, st)
 	}
 	return st
@@ -244,14 +244,14 @@ func TestSyncErrors(t *testing.T) {
 	}
 	plan.set(func(f *faults) { f.sync = syscall.EIO })
 	putAll(t, j, 11, 20)
-	if err := j.Worker(0).Flush(); !errors.Is(err, ErrNotDurable) {
+	if err := j.Worker(0).Flush(); !errors.Is(err, errNotDurable) {
 		t.Errorf("Flush: %v", err)
 	}
 	if err := j.Health(); err == nil || !strings.Contains(err.Error(), "io_error") {
 		t.Errorf("health: %v", err)
 	}
 	plan.set(func(f *faults) { f.sync = nil })
-	if err := j.Worker(0).Flush(); !errors.Is(err, ErrNotDurable) {
+	if err := j.Worker(0).Flush(); !errors.Is(err, errNotDurable) {
 		t.Errorf("what a sync has dropped counts as durable later: %v", err)
 	}
 	putAll(t, j, 21, 30)
@@ -295,7 +295,7 @@ func TestStrict(t *testing.T) {
 	j.Worker(0).Put(idPacket(5000))
 	began := time.Now()
 	err := j.Worker(0).Flush()
-	if took := time.Since(began); !errors.Is(err, ErrNotDurable) || took > 250*time.Millisecond {
+	if took := time.Since(began); !errors.Is(err, errNotDurable) || took > 250*time.Millisecond {
 		t.Errorf("Flush on a slow disk: %v after %s", err, took)
 	}
 	if !j.Put(idPacket(5001)) {
@@ -373,4 +373,13 @@ func TestZonesAdded(t *testing.T) {
 	if len(events) != 11 || events[10].Kind != spftrack.KindClassic || events[10].Zone != "_spf.example.org" {
 		t.Errorf("%+v", events[len(events)-1])
 	}
+}
+
+// total is the sum over all reasons.
+func (l *Lost) total() uint64 {
+	n := uint64(0)
+	for _, c := range l {
+		n += c
+	}
+	return n
 }

@@ -12,9 +12,9 @@ import (
 // Span is a range of sequence numbers, both ends included.
 type Span struct{ First, Last uint64 }
 
-// Server is the identity of the server that wrote the journal, "" when it holds
+// server is the identity of the server that wrote the journal, "" when it holds
 // no event.
-func (v *View) Server() string {
+func (v *View) server() string {
 	if v.Manifest.Server == "" && len(v.wals) > 0 {
 		return v.wals[0].header.server
 	}
@@ -59,7 +59,7 @@ func (v *View) Spans() ([]Span, error) {
 // copies: whether they hold the same event under the same number. Views of
 // different servers, and those that have no number in common, are not.
 func (v *View) Same(other *View) (bool, error) {
-	if v.Server() != other.Server() {
+	if v.server() != other.server() {
 		return false, nil
 	}
 	if v.shares(other) {

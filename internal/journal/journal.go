@@ -58,9 +58,9 @@ type Journal struct {
 	running    sync.WaitGroup
 }
 
-// ErrLocked is wrapped by the error of [Open] when another process, or another
+// errLocked is wrapped by the error of [Open] when another process, or another
 // Journal of this one, has the folder open.
-var ErrLocked = errors.New("another nullspfd writes to this folder")
+var errLocked = errors.New("another nullspfd writes to this folder")
 
 // Open opens a journal and begins to store. What an earlier run left, torn or
 // damaged, does not keep it from opening. It fails when the folder cannot be
@@ -93,7 +93,7 @@ func Open(settings Settings) (*Journal, error) {
 func lockDir(dir string) (io.Closer, error) {
 	lock, err := files.Lock(filepath.Join(dir, lockName), 0o640)
 	if errors.Is(err, files.ErrLocked) {
-		return nil, fmt.Errorf("journal %s: %w; stop it, or give each server a folder of its own", dir, ErrLocked)
+		return nil, fmt.Errorf("journal %s: %w; stop it, or give each server a folder of its own", dir, errLocked)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: cannot lock the directory: %w", dir, err)

@@ -193,7 +193,7 @@ func TestStoreAndRead(t *testing.T) {
 	mustClose(t, j)
 	checkIDs(t, readAll(t, s.Dir), 1, 1000)
 	st := j.Stats()
-	if st.Accepted != 1000 || st.Stored != 1000 || st.Pending != 0 || st.Lost.Total() != 0 || st.NextSeq != 1001 {
+	if st.Accepted != 1000 || st.Stored != 1000 || st.Pending != 0 || st.Lost.total() != 0 || st.NextSeq != 1001 {
 		t.Errorf("stats: %+v", st)
 	}
 	if r := checkClean(t, s.Dir); r.Unsealed != 1000 || len(r.Notes) > 0 || len(r.Gaps) > 0 {
@@ -279,7 +279,7 @@ func TestFieldsSurvive(t *testing.T) {
 func TestTwoDaemons(t *testing.T) {
 	s := testSettings(t)
 	j := mustOpen(t, s)
-	if _, err := Open(s); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), s.Dir) {
+	if _, err := Open(s); !errors.Is(err, errLocked) || !strings.Contains(err.Error(), s.Dir) {
 		t.Errorf("second Open: %v", err)
 	}
 	mustClose(t, j)

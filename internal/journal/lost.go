@@ -59,15 +59,6 @@ func parseReason(s string) (Reason, bool) {
 // Lost counts lost events by reason.
 type Lost [reasons]uint64
 
-// Total is the sum over all reasons.
-func (l *Lost) Total() uint64 {
-	n := uint64(0)
-	for _, c := range l {
-		n += c
-	}
-	return n
-}
-
 // classify gives the reason for which events are lost after an error.
 func classify(err error) Reason {
 	var errno unix.Errno

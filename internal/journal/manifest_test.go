@@ -127,10 +127,10 @@ func TestNewerManifest(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := parts(t, s.Dir)
-	if _, err := Open(s); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), `"7"`) {
+	if _, err := Open(s); !errors.Is(err, errVersion) || !strings.Contains(err.Error(), `"7"`) {
 		t.Errorf("Open: %v", err)
 	}
-	if _, err := Snapshot(s.Dir, ReadOptions{}); !errors.Is(err, ErrVersion) {
+	if _, err := Snapshot(s.Dir, ReadOptions{}); !errors.Is(err, errVersion) {
 		t.Errorf("Snapshot: %v", err)
 	}
 	if diff := cmp.Diff(before, parts(t, s.Dir)); diff != "" {

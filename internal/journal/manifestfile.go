@@ -28,9 +28,9 @@ const (
 // errManifest is wrapped by the errors about the content of a manifest.
 var errManifest = errors.New("damaged MANIFEST")
 
-// ErrVersion is wrapped by the errors about a directory whose MANIFEST has another
+// errVersion is wrapped by the errors about a directory whose MANIFEST has another
 // version of the format. Nothing is written there.
-var ErrVersion = errors.New("MANIFEST was written by another version of nullspfd, in version")
+var errVersion = errors.New("MANIFEST was written by another version of nullspfd, in version")
 
 // encode returns the text of the file.
 func (m *Manifest) encode() []byte {
@@ -76,7 +76,7 @@ func parseManifest(text []byte) (*Manifest, error) {
 	for n, line := range strings.Split(strings.TrimSuffix(body, "\n"), "\n") {
 		if n == 0 {
 			if version, ok := strings.CutPrefix(line, manifestMagic); ok && line != manifestVersion {
-				return nil, fmt.Errorf("%w: %.40q; this one writes version 1. Run the nullspfd that wrote it, or give this one another directory", ErrVersion, version)
+				return nil, fmt.Errorf("%w: %.40q; this one writes version 1. Run the nullspfd that wrote it, or give this one another directory", errVersion, version)
 			}
 			if line != manifestVersion {
 				return nil, fmt.Errorf("%w: its first line is %.40q, not %q", errManifest, line, manifestVersion)

@@ -20,9 +20,9 @@ type Worker struct {
 	undurable atomic.Uint64
 }
 
-// ErrNotDurable is returned by [Worker.Flush] when events are not known to be
+// errNotDurable is returned by [Worker.Flush] when events are not known to be
 // on disk.
-var ErrNotDurable = errors.New("events are not on disk yet")
+var errNotDurable = errors.New("events are not on disk yet")
 
 // Put copies a packet into the ring. It neither waits nor allocates. False: the
 // event is lost, and counted by reason. The event reaches the writer with the
@@ -45,7 +45,7 @@ func (w *Worker) Put(p *Packet) bool {
 func (w *Worker) Commit() { w.ring.publish() }
 
 // Flush commits and waits until everything that was put is on disk. It returns
-// an error that wraps [ErrNotDurable] after [Settings.FlushTimeout], and at
+// an error that wraps [errNotDurable] after [Settings.FlushTimeout], and at
 // once while the journal cannot write: answers must go on. The events are not
 // lost by that; they are stored as soon as it is possible.
 func (w *Worker) Flush() error {
@@ -63,14 +63,14 @@ func (w *Worker) wait(target uint64) error {
 		return nil
 	}
 	if reason, ok := w.j.trouble(); ok {
-		return fmt.Errorf("%w: %s", ErrNotDurable, reason)
+		return fmt.Errorf("%w: %s", errNotDurable, reason)
 	}
 	timeout := time.NewTimer(w.j.settings.FlushTimeout)
 	defer timeout.Stop()
 	for {
 		synced := w.j.syncer.done()
 		if w.undurable.Load() >= target {
-			return fmt.Errorf("%w: %s", ErrNotDurable, LostIOError)
+			return fmt.Errorf("%w: %s", errNotDurable, LostIOError)
 		}
 		if w.durable.Load() >= target {
 			return nil
@@ -79,7 +79,7 @@ func (w *Worker) wait(target uint64) error {
 		select {
 		case <-synced:
 		case <-timeout.C:
-			return fmt.Errorf("%w: the disk took longer than %s", ErrNotDurable, w.j.settings.FlushTimeout)
+			return fmt.Errorf("%w: the disk took longer than %s", errNotDurable, w.j.settings.FlushTimeout)
 		}
 	}
 }

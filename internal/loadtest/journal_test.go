@@ -66,7 +66,7 @@ func (l *ledger) read(t *testing.T, dir string) *stored {
 	}
 	err = view.Tail(func(e *spftrack.Event) error {
 		r.event(&row{
-			Seq: int64(e.Seq), Name: spftrack.PrintableName(e.Name), Server: e.Server, Zone: e.Zone,
+			Seq: int64(e.Seq), Name: string(spftrack.AppendName(nil, e.Name)), Server: e.Server, Zone: e.Zone,
 			Resolver: e.Resolver.Addr().String(), Port: int32(e.Resolver.Port()),
 			Transport: e.Transport.String(), Qtype: int32(e.QType),
 		})

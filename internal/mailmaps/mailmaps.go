@@ -167,7 +167,7 @@ func (s Settings) Validate() []*zones.KeyError {
 		}
 	}
 	if what := replyFault(s.reply()); what != "" {
-		faults = append(faults, fault("reply", "%s %s; write a short text such as %q", shown(s.Reply), what, DefaultReply))
+		faults = append(faults, fault("reply", "%s %s; write a short text such as %q", shown(s.Reply), what, defaultReply))
 	}
 	return faults
 }

@@ -318,7 +318,7 @@ func BenchmarkTables(b *testing.B) {
 // FuzzSettings checks that whatever is accepted stays in its field: a table
 // has as many lines as it should.
 func FuzzSettings(f *testing.F) {
-	f.Add("postmaster@mail.example.net", DefaultReply, "/srv/build")
+	f.Add("postmaster@mail.example.net", defaultReply, "/srv/build")
 	f.Add("a\n@b.example c", "no\n250 yes", "/srv/$x\nmyhostname=x")
 	f.Add("pm+x=1_2@mail.example.net", "See https://www.example.net/a#b", "/")
 	f.Fuzz(func(t *testing.T, mailbox, reply, dir string) {

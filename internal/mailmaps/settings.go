@@ -8,8 +8,8 @@ import (
 	"nullspf/internal/dnsname"
 )
 
-// DefaultReply is the text of the reply to mail that is refused.
-const DefaultReply = "This domain is not used for email"
+// defaultReply is the text of the reply to mail that is refused.
+const defaultReply = "This domain is not used for email"
 
 // Settings are what the tables need beside the set.
 type Settings struct {
@@ -18,7 +18,7 @@ type Settings struct {
 	// host that accepts mail.
 	Postmaster string
 	// Reply is the text after 554 5.7.1, printable ASCII; "" means
-	// [DefaultReply].
+	// [defaultReply].
 	Reply string
 	// Dir is the absolute path of the output directory for the configurations
 	// that name tables. When it is "", or has characters that the
@@ -29,7 +29,7 @@ type Settings struct {
 
 func (s Settings) reply() string {
 	if s.Reply == "" {
-		return DefaultReply
+		return defaultReply
 	}
 	return s.Reply
 }

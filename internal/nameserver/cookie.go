@@ -35,7 +35,7 @@ type cookieJar struct {
 // apply checks the cookie of q and puts the one to send in its place. now is
 // in seconds since 1970; RFC 1982 arithmetic holds for the 32 bits of it that
 // a cookie carries.
-func (j *cookieJar) apply(q *Query, now uint32) {
+func (j *cookieJar) apply(q *query, now uint32) {
 	c := &q.edns.cookie
 	if q.edns.cookieSize == cookieSize {
 		issued := binary.BigEndian.Uint32(c[12:])

@@ -44,13 +44,13 @@ func mustSecret(t testing.TB, text string) (s Secret) {
 }
 
 // cookieQuery is a question that carries a cookie.
-func cookieQuery(t testing.TB, client, cookie string) *Query {
+func cookieQuery(t testing.TB, client, cookie string) *query {
 	t.Helper()
 	b, err := hex.DecodeString(cookie)
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := &Query{client: netip.AddrPortFrom(netip.MustParseAddr(client), 4242)}
+	q := &query{client: netip.AddrPortFrom(netip.MustParseAddr(client), 4242)}
 	q.edns.present = true
 	q.edns.cookieSize = uint8(copy(q.edns.cookie[:], b))
 	return q

@@ -33,7 +33,7 @@ type edns struct {
 
 // parseOPT reads b, which must be one OPT record of version 0 and nothing
 // else. It fails on what the slow path must answer with an error.
-func (q *Query) parseOPT(b []byte) bool {
+func (q *query) parseOPT(b []byte) bool {
 	if len(b) < optSize || b[0] != 0 || binary.BigEndian.Uint16(b[1:]) != dns.TypeOPT ||
 		b[6] != 0 || int(binary.BigEndian.Uint16(b[9:])) != len(b)-optSize {
 		return false
@@ -46,7 +46,7 @@ func (q *Query) parseOPT(b []byte) bool {
 
 // parseOptions reads the options of an OPT record; unknown ones are ignored
 // (RFC 6891 section 6.1.2). It fails when they are malformed.
-func (q *Query) parseOptions(b []byte) bool {
+func (q *query) parseOptions(b []byte) bool {
 	for len(b) > 0 {
 		if len(b) < 4 {
 			return false
@@ -107,7 +107,7 @@ func parseSubnet(b []byte) netip.Prefix {
 }
 
 // optLength is the length of the OPT record of the answer.
-func (q *Query) optLength() int {
+func (q *query) optLength() int {
 	switch {
 	case !q.edns.present:
 		return 0
@@ -120,7 +120,7 @@ func (q *Query) optLength() int {
 // appendOPT writes the OPT record of the answer at an offset and returns the
 // offset behind it. A query with OPT gets one back, others do not (RFC 6891
 // section 6.1.1); DO is copied (RFC 3225 section 3).
-func (q *Query) appendOPT(at int, extendedRcode byte) int {
+func (q *query) appendOPT(at int, extendedRcode byte) int {
 	if !q.edns.present {
 		return at
 	}

@@ -100,7 +100,7 @@ func stateOf(t *testing.T, s *testServer) state {
 		t.Fatal(err)
 	}
 	st := state{
-		Serving: s.serving.Load(), Listen: s.Addresses(), Zones: s.zoneCounts(),
+		Serving: s.serving.Load(), Listen: s.addresses(), Zones: s.zoneCounts(),
 		Layouts: maps.Clone(s.recorder.layouts), Files: len(files),
 	}
 	for _, w := range s.web {

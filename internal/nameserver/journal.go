@@ -15,8 +15,8 @@ const (
 	minRing    = 1 << 20
 )
 
-// OpenJournal opens the journal that a configuration describes.
-func OpenJournal(c *Journal, workers int, log zerolog.Logger) (Recorder, error) {
+// openJournal opens the journal that a configuration describes.
+func openJournal(c *Journal, workers int, log zerolog.Logger) (Recorder, error) {
 	return OpenJournalWith(JournalSettings(c, workers, log))
 }
 
@@ -59,18 +59,18 @@ func (r *journalRecorder) SetLayouts(zone string, layouts []spftrack.Layout) {
 	r.journal.SetLayouts(zone, layouts)
 }
 
-func (r *journalRecorder) Worker(i int) EventWriter {
+func (r *journalRecorder) Worker(i int) eventWriter {
 	if r.strict {
 		return strictWorker{r.journal.Worker(i)}
 	}
 	return r.journal.Worker(i)
 }
 
-func (r *journalRecorder) Shared() EventWriter { return sharedWriter{r.journal} }
+func (r *journalRecorder) Shared() eventWriter { return sharedWriter{r.journal} }
 
-func (r *journalRecorder) Stats() RecorderStats {
+func (r *journalRecorder) Stats() recorderStats {
 	stats := r.journal.Stats()
-	out := RecorderStats{Stored: stats.Stored, Lost: make(map[string]uint64)}
+	out := recorderStats{Stored: stats.Stored, Lost: make(map[string]uint64)}
 	for _, reason := range journal.Reasons {
 		out.Lost[reason.String()] = stats.Lost[reason]
 	}
@@ -89,12 +89,12 @@ func (r *journalRecorder) Close() error { return r.journal.Close() }
 // strictWorker waits at the end of each batch until its events are on disk.
 type strictWorker struct{ *journal.Worker }
 
-// Commit implements [EventWriter]. When the disk fails the journal counts it,
+// Commit implements [eventWriter]. When the disk fails the journal counts it,
 // and answers go on.
 func (w strictWorker) Commit() { _ = w.Flush() }
 
 // sharedWriter commits each event by itself.
 type sharedWriter struct{ *journal.Journal }
 
-// Commit implements [EventWriter].
+// Commit implements [eventWriter].
 func (w sharedWriter) Commit() {}

@@ -42,7 +42,7 @@ func nextRecord(b []byte, at int) (r record, next int, ok bool) {
 
 // answerOdd answers any message that has a header and is no response. A plain
 // query gets the answer that the packet path gives, a signed one is signed.
-func (t *table) answerOdd(q *Query, now int64) outcome {
+func (t *table) answerOdd(q *query, now int64) outcome {
 	q.edns, q.tracked, q.verified = edns{}, false, q.tcp
 	// A message in which no signature can be found is malformed or not signed.
 	plain, signed, err := t.keys.Verify(q.buf[:q.size], time.Unix(0, now))
@@ -66,7 +66,7 @@ func (t *table) answerOdd(q *Query, now int64) outcome {
 
 // answerUnsigned answers a message whose signature, if it had one, was right
 // and is taken off.
-func (t *table) answerUnsigned(q *Query, now int64) outcome {
+func (t *table) answerUnsigned(q *query, now int64) outcome {
 	b := q.buf[:q.size]
 	end, ok := q.parseQuestion(b)
 	questions := binary.BigEndian.Uint16(b[4:])
@@ -127,7 +127,7 @@ type foundRecords struct {
 
 // parseRecords reads what stands behind the question; it fails on a malformed
 // message. Octets behind the last record are ignored.
-func (q *Query) parseRecords(b []byte) (found foundRecords, ok bool) {
+func (q *query) parseRecords(b []byte) (found foundRecords, ok bool) {
 	answer := binary.BigEndian.Uint16(b[6:])
 	authority := int(binary.BigEndian.Uint16(b[8:]))
 	additional := int(binary.BigEndian.Uint16(b[10:]))
@@ -170,7 +170,7 @@ func (q *Query) parseRecords(b []byte) (found foundRecords, ok bool) {
 }
 
 // fail answers with an error and nothing but the header.
-func (q *Query) fail(rcode uint8, o outcome) outcome {
+func (q *query) fail(rcode uint8, o outcome) outcome {
 	q.edns = edns{}
 	binary.BigEndian.PutUint16(q.buf[4:], 0)
 	q.finish(headerSize, 0, rcode, 0, 0, 0)

@@ -41,7 +41,7 @@ const (
 	flagCD     = 0x10
 )
 
-// Query is a query and, once answered, its answer, in one buffer:
+// query is a query and, once answered, its answer, in one buffer:
 //
 //	0        12                     end
 //	+--------+----------------------+---------------------------------+
@@ -49,7 +49,7 @@ const (
 //	+--------+----------------------+---------------------------------+
 //
 // The question stays where it is, so its case comes back as it was asked.
-type Query struct {
+type query struct {
 	buf []byte
 	// size is the length of the query, later that of the answer.
 	size int
@@ -94,16 +94,13 @@ const (
 	muteResponse
 )
 
-// Name returns QNAME in wire format, uncompressed, case as asked. It is valid
+// name returns QNAME in wire format, uncompressed, case as asked. It is valid
 // until the buffer is used again.
-func (q *Query) Name() []byte { return q.buf[headerSize : q.end-4] }
-
-// Type returns QTYPE.
-func (q *Query) Type() uint16 { return q.qtype }
+func (q *query) name() []byte { return q.buf[headerSize : q.end-4] }
 
 // reset makes q ready for the message of size octets at the start of buf,
 // which must have room for the largest answer.
-func (q *Query) reset(buf []byte, size int) {
+func (q *query) reset(buf []byte, size int) {
 	q.buf = buf
 	q.size = size
 	q.end = headerSize
@@ -116,7 +113,7 @@ func (q *Query) reset(buf []byte, size int) {
 }
 
 // parse looks at the message without allocating.
-func (q *Query) parse() verdict {
+func (q *query) parse() verdict {
 	b := q.buf[:q.size]
 	if len(b) < headerSize {
 		return muteShort
@@ -149,7 +146,7 @@ func (q *Query) parse() verdict {
 
 // parseQuestion finds the end of the first question and the labels of its
 // name. The name of a question is never compressed: nothing stands before it.
-func (q *Query) parseQuestion(b []byte) (end int, ok bool) {
+func (q *query) parseQuestion(b []byte) (end int, ok bool) {
 	size := q.reply.QName.Read(b[headerSize:])
 	end = headerSize + size + 4
 	return end, size > 0 && end <= len(b)
@@ -157,12 +154,12 @@ func (q *Query) parseQuestion(b []byte) (end int, ok bool) {
 
 // within returns which label of QNAME is the first of the zone's name, which has
 // a number of labels; ok is false when QNAME is not in the zone.
-func (q *Query) within(zone wire.Name, labels int) (first int, ok bool) {
+func (q *query) within(zone wire.Name, labels int) (first int, ok bool) {
 	first = q.reply.QName.Count - labels
-	return first, first >= 0 && ascii.EqualFold(q.Name()[q.reply.QName.At[first]:], zone)
+	return first, first >= 0 && ascii.EqualFold(q.name()[q.reply.QName.At[first]:], zone)
 }
 
-func (q *Query) setLimit() {
+func (q *query) setLimit() {
 	switch {
 	case q.tcp:
 		q.limit = len(q.buf)

@@ -93,13 +93,13 @@ func (l *queryLog) close() {
 
 // note logs what became of a query, if the mode asks for it. For messages
 // that could not be parsed q holds no name.
-func (t *table) note(q *Query, o outcome) {
+func (t *table) note(q *query, o outcome) {
 	if t.mode == LogNone || t.mode == LogErrors && o < refused {
 		return
 	}
 	line := logLine{client: q.client, qtype: q.qtype, outcome: o, tcp: q.tcp}
 	if q.end > headerSize {
-		line.size = uint8(copy(line.name[:], q.Name()))
+		line.size = uint8(copy(line.name[:], q.name()))
 	}
 	select {
 	case t.log.lines <- line:

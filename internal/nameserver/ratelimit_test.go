@@ -102,7 +102,7 @@ func limitAnswers(t *testing.T, table *table, client string, cookie string, qnam
 	rates := newRateTable()
 	var buf [messageSize]byte
 	for range n {
-		q := &Query{client: netip.AddrPortFrom(netip.MustParseAddr(client), 4242)}
+		q := &query{client: netip.AddrPortFrom(netip.MustParseAddr(client), 4242)}
 		q.reset(buf[:], copy(buf[:], b))
 		if v := q.parse(); v != plain {
 			t.Fatalf("verdict %d", v)

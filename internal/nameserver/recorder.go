@@ -7,9 +7,9 @@ import (
 	"nullspf/spftrack"
 )
 
-// Event is a query for a name of a tracking zone. Its name is valid only
+// event is a query for a name of a tracking zone. Its name is valid only
 // while the event is put.
-type Event = journal.Packet
+type event = journal.Packet
 
 // Recorder stores events. It outlives every configuration.
 type Recorder interface {
@@ -20,29 +20,29 @@ type Recorder interface {
 	SetLayouts(zone string, layouts []spftrack.Layout)
 	// Worker returns the end for the packet path of worker i, from 0, which
 	// one goroutine uses at a time.
-	Worker(i int) EventWriter
+	Worker(i int) eventWriter
 	// Shared returns the end for all others; many goroutines may use it.
-	Shared() EventWriter
+	Shared() eventWriter
 	// Stats returns what became of all events so far.
-	Stats() RecorderStats
+	Stats() recorderStats
 	// Health returns what an operator should look at, "" for nothing.
 	Health() string
 	// Close stores what is left.
 	Close() error
 }
 
-// EventWriter takes events. It never waits for a disk, except in Commit where
+// eventWriter takes events. It never waits for a disk, except in Commit where
 // the journal is strict.
-type EventWriter interface {
+type eventWriter interface {
 	// Put takes a copy of e, or counts it as lost and returns false.
-	Put(e *Event) bool
+	Put(e *event) bool
 	// Commit ends a batch, before its answers leave.
 	Commit()
 }
 
-// RecorderStats counts events. All that were put are either stored, lost, or
+// recorderStats counts events. All that were put are either stored, lost, or
 // not yet written.
-type RecorderStats struct {
+type recorderStats struct {
 	Stored uint64
 	// Lost is by reason; the reasons are few and fixed.
 	Lost map[string]uint64
@@ -56,13 +56,13 @@ type discard struct {
 func (d *discard) Zone(string) (uint16, error)          { return 0, nil }
 func (d *discard) SetLayouts(string, []spftrack.Layout) {}
 
-func (d *discard) Worker(int) EventWriter { return d }
-func (d *discard) Shared() EventWriter    { return d }
-func (d *discard) Put(*Event) bool        { d.lost.Add(1); return false }
+func (d *discard) Worker(int) eventWriter { return d }
+func (d *discard) Shared() eventWriter    { return d }
+func (d *discard) Put(*event) bool        { d.lost.Add(1); return false }
 func (d *discard) Commit()                {}
 func (d *discard) Close() error           { return nil }
 func (d *discard) Health() string         { return "journal: none is configured; events are not stored" }
 
-func (d *discard) Stats() RecorderStats {
-	return RecorderStats{Lost: map[string]uint64{"unconfigured": d.lost.Load()}}
+func (d *discard) Stats() recorderStats {
+	return recorderStats{Lost: map[string]uint64{"unconfigured": d.lost.Load()}}
 }

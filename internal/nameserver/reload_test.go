@@ -153,7 +153,7 @@ func TestReloadMovesAddress(t *testing.T) {
 	if err := s.reload(t, testConfig(listening("127.0.0.2"))); err != nil {
 		t.Fatal(err)
 	}
-	now := s.Addresses()
+	now := s.addresses()
 	if len(now) != 1 || now[0].Addr() != netip.MustParseAddr("127.0.0.2") {
 		t.Fatalf("addresses %v", now)
 	}
@@ -238,7 +238,7 @@ func TestSecondServerFails(t *testing.T) {
 // On wildcard addresses, answers leave from the address that was asked.
 func TestWildcardSourceAddress(t *testing.T) {
 	s := startServer(t, testConfig(listening("0.0.0.0", "::")), Options{})
-	for _, a := range s.Addresses() {
+	for _, a := range s.addresses() {
 		for _, to := range []string{"127.0.0.1", "127.1.2.3", "::1"} {
 			addr := netip.MustParseAddr(to)
 			if addr.Is6() != a.Addr().Is6() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/netip"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,10 +23,10 @@ type Options struct {
 	// Workers is the number of sockets and goroutines at each address; 0 is
 	// one for each processor.
 	Workers int
-	// TCP is [DefaultTCPLimits] when zero.
-	TCP TCPLimits
+	// TCP is [defaultTCPLimits] when zero.
+	TCP tcpLimits
 	// OpenJournal opens the recorder for a number of workers; nil is
-	// [OpenJournal].
+	// [openJournal].
 	OpenJournal func(j *Journal, workers int, log zerolog.Logger) (Recorder, error)
 	// Load loads the configuration anew, for a reload that is asked for at the
 	// control socket.
@@ -97,11 +96,11 @@ func Start(c *Config, o Options) (*Server, error) {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	if o.TCP == (TCPLimits{}) {
-		o.TCP = DefaultTCPLimits
+	if o.TCP == (tcpLimits{}) {
+		o.TCP = defaultTCPLimits
 	}
 	if o.OpenJournal == nil {
-		o.OpenJournal = OpenJournal
+		o.OpenJournal = openJournal
 	}
 	s := &Server{
 		options:   o,
@@ -175,6 +174,3 @@ func (s *Server) end() error {
 	}
 	return err
 }
-
-// Addresses returns the addresses that are served over UDP and TCP, sorted.
-func (s *Server) Addresses() []netip.AddrPort { return slices.Clone(s.serving.Load().listen) }

@@ -21,7 +21,7 @@ import (
 type memory struct {
 	mu     sync.Mutex
 	zones  []string
-	events []Event
+	events []event
 	closed bool
 	// layouts are by zone.
 	layouts map[string][]spftrack.Layout
@@ -46,12 +46,12 @@ func (m *memory) Zone(name string) (uint16, error) {
 	return uint16(len(m.zones) - 1), nil
 }
 
-func (m *memory) Worker(int) EventWriter { return m }
-func (m *memory) Shared() EventWriter    { return m }
+func (m *memory) Worker(int) eventWriter { return m }
+func (m *memory) Shared() eventWriter    { return m }
 func (m *memory) Commit()                {}
 func (m *memory) Health() string         { return "" }
 
-func (m *memory) Put(e *Event) bool {
+func (m *memory) Put(e *event) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	copied := *e
@@ -60,10 +60,10 @@ func (m *memory) Put(e *Event) bool {
 	return true
 }
 
-func (m *memory) Stats() RecorderStats {
+func (m *memory) Stats() recorderStats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return RecorderStats{Stored: uint64(len(m.events))}
+	return recorderStats{Stored: uint64(len(m.events))}
 }
 
 func (m *memory) Close() error {
@@ -73,7 +73,7 @@ func (m *memory) Close() error {
 	return nil
 }
 
-func (m *memory) take() []Event {
+func (m *memory) take() []event {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	events := m.events
@@ -214,15 +214,15 @@ func (ts *testServer) reload(t testing.TB, c *Config) error {
 // address returns the first address of the family.
 func (ts *testServer) address(t testing.TB, v6 bool) netip.AddrPort {
 	t.Helper()
-	for _, a := range ts.Addresses() {
+	for _, a := range ts.addresses() {
 		if a.Addr().Is6() == v6 {
 			return a
 		}
 	}
 	if v6 {
-		peers.Lack(t, "no IPv6: no address in %v", ts.Addresses())
+		peers.Lack(t, "no IPv6: no address in %v", ts.addresses())
 	}
-	t.Fatalf("no address in %v", ts.Addresses())
+	t.Fatalf("no address in %v", ts.addresses())
 	return netip.AddrPort{}
 }
 
@@ -285,3 +285,6 @@ func exchange(t testing.TB, network string, to netip.AddrPort, m *dns.Msg) *dns.
 	}
 	return answer
 }
+
+// addresses returns the addresses that are served over UDP and TCP, sorted.
+func (s *Server) addresses() []netip.AddrPort { return slices.Clone(s.serving.Load().listen) }

@@ -20,7 +20,7 @@ const slowRoom = 512
 type slowPath struct {
 	free, work chan *slowJob
 	counters   counters
-	events     EventWriter
+	events     eventWriter
 	log        zerolog.Logger
 	running    sync.WaitGroup
 }
@@ -34,10 +34,10 @@ type slowJob struct {
 	size        int
 	addressSize uint32
 	controlSize int
-	query       Query
+	query       query
 }
 
-func newSlowPath(workers int, events EventWriter, log zerolog.Logger) *slowPath {
+func newSlowPath(workers int, events eventWriter, log zerolog.Logger) *slowPath {
 	s := &slowPath{
 		free:   make(chan *slowJob, slowRoom),
 		work:   make(chan *slowJob, slowRoom),
@@ -107,7 +107,7 @@ func (s *slowPath) answer(job *slowJob) (o outcome) {
 	job.table.note(q, o)
 	if q.tracked {
 		s.counters.tracked.Add(1)
-		var e Event
+		var e event
 		q.record(&e, now)
 		s.events.Put(&e)
 		s.events.Commit()

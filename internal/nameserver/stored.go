@@ -25,8 +25,8 @@ func (c *compiler) stored(b *Block) *storedZones {
 	return s
 }
 
-// Respond implements [Responder].
-func (s *storedZones) Respond(q *Query) bool {
+// Respond implements responder.
+func (s *storedZones) Respond(q *query) bool {
 	r := q.startReply()
 	// DS is asked of the zone above a zone cut, when that is served here too
 	// (RFC 4035 section 3.1.4.1).
@@ -62,7 +62,7 @@ func (s *storedZones) respond(r *zonestore.Reply, most int) bool {
 }
 
 // startReply makes the query ready for a stored zone.
-func (q *Query) startReply() *zonestore.Reply {
+func (q *query) startReply() *zonestore.Reply {
 	r := &q.reply
 	r.Buf = q.buf
 	r.At = q.end
@@ -75,7 +75,7 @@ func (q *Query) startReply() *zonestore.Reply {
 }
 
 // finishReply makes the message of what a stored zone has answered.
-func (q *Query) finishReply() {
+func (q *query) finishReply() {
 	r := &q.reply
 	var flags uint8
 	if r.Authoritative {

@@ -31,7 +31,7 @@ var testClient = netip.MustParseAddrPort("192.0.2.99:4242")
 // paths are the two ways to an answer.
 type paths struct {
 	table    *table
-	hot, odd Query
+	hot, odd query
 	bufs     [2][messageSize]byte
 }
 
@@ -53,7 +53,7 @@ func (p *paths) answer(t testing.TB, message []byte, tcp bool) []byte {
 		if other := p.table.answerOdd(slow, testNow); other != o || !bytes.Equal(slow.buf[:slow.size], q.buf[:q.size]) {
 			t.Fatalf("two paths, two answers to % x:\n% x (%d)\n% x (%d)", message, q.buf[:q.size], o, slow.buf[:slow.size], other)
 		}
-		if slow.tracked != q.tracked || slow.verified != q.verified || slow.subnet != q.subnet || slow.qtype != q.qtype || !bytes.Equal(slow.Name(), q.Name()) {
+		if slow.tracked != q.tracked || slow.verified != q.verified || slow.subnet != q.subnet || slow.qtype != q.qtype || !bytes.Equal(slow.name(), q.name()) {
 			t.Fatalf("two paths, two events for % x", message)
 		}
 	case odd:

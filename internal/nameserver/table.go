@@ -37,7 +37,7 @@ type table struct {
 
 // limitedResponder is a responder with the limit on its answers.
 type limitedResponder struct {
-	Responder
+	responder
 	limit *compiledLimit
 }
 
@@ -102,7 +102,7 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 			if z.block.Secondary && c.secondary != nil {
 				t.notified = c.secondary
 			}
-			t.responders = append(t.responders, limitedResponder{z.Responder, z.limit})
+			t.responders = append(t.responders, limitedResponder{z.responder, z.limit})
 			// Refused queries are limited unless every block at the address
 			// says off, and then by the strictest limit.
 			if t.limit.interval < z.limit.interval {
@@ -119,7 +119,7 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 // servedZone is a tracking zone, or all zones of other kinds, with what its
 // block says.
 type servedZone struct {
-	Responder
+	responder
 	// size is that of the zone's name.
 	size  int
 	block *Block
@@ -182,7 +182,7 @@ func (t *table) isSecondary(a netip.Addr) bool {
 
 // answer answers a plain query and says how. rates is nil where no limit
 // holds; now is in ns since 1970.
-func (t *table) answer(q *Query, rates *rateTable, now int64) outcome {
+func (t *table) answer(q *query, rates *rateTable, now int64) outcome {
 	t.applyCookie(q, now)
 	result, limit := t.respond(q)
 	if rates != nil && limit.exceeded(q, rates, now) {
@@ -195,7 +195,7 @@ func (t *table) answer(q *Query, rates *rateTable, now int64) outcome {
 
 // respond answers a query whose cookie was applied, and returns the limit
 // that holds for the answer.
-func (t *table) respond(q *Query) (outcome, *compiledLimit) {
+func (t *table) respond(q *query) (outcome, *compiledLimit) {
 	for i := range t.responders {
 		if r := &t.responders[i]; r.Respond(q) {
 			if q.buf[3]&0x0f == dns.RcodeServerFailure {
@@ -209,7 +209,7 @@ func (t *table) respond(q *Query) (outcome, *compiledLimit) {
 }
 
 // applyCookie checks the cookie of a query, if there is one.
-func (t *table) applyCookie(q *Query, now int64) {
+func (t *table) applyCookie(q *query, now int64) {
 	switch {
 	case q.edns.cookieSize == 0:
 	case t.cookies == nil:
@@ -220,7 +220,7 @@ func (t *table) applyCookie(q *Query, now int64) {
 }
 
 // exceeded counts an answer and reports whether it exceeds the limit.
-func (l *compiledLimit) exceeded(q *Query, rates *rateTable, now int64) bool {
+func (l *compiledLimit) exceeded(q *query, rates *rateTable, now int64) bool {
 	return l.interval > 0 && !q.verified &&
 		!rates.allow(q.client.Addr(), l.interval, now) && !l.exempt(q.client.Addr())
 }

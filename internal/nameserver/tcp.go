@@ -15,8 +15,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// TCPLimits bound what TCP clients can hold.
-type TCPLimits struct {
+// tcpLimits bound what TCP clients can hold.
+type tcpLimits struct {
 	// Connections is the number of all, PerClient that of one IPv4 address or
 	// IPv6 /64. Further ones are closed at once. PerClient does not hold for
 	// secondaries, some of which open a connection for each zone.
@@ -27,13 +27,13 @@ type TCPLimits struct {
 	Idle time.Duration
 }
 
-// DefaultTCPLimits are those of [Options] without any.
-var DefaultTCPLimits = TCPLimits{Connections: 1000, PerClient: 32, Idle: 10 * time.Second}
+// defaultTCPLimits are those of [Options] without any.
+var defaultTCPLimits = tcpLimits{Connections: 1000, PerClient: 32, Idle: 10 * time.Second}
 
 // tcpServer serves the connections of all addresses.
 type tcpServer struct {
-	limits TCPLimits
-	events EventWriter
+	limits tcpLimits
+	events eventWriter
 	log    zerolog.Logger
 	counters
 	// Connections that were closed because of a limit.
@@ -46,7 +46,7 @@ type tcpServer struct {
 	serving sync.WaitGroup
 }
 
-func newTCPServer(limits TCPLimits, events EventWriter, log zerolog.Logger) *tcpServer {
+func newTCPServer(limits tcpLimits, events eventWriter, log zerolog.Logger) *tcpServer {
 	return &tcpServer{
 		limits:  limits,
 		events:  events,
@@ -75,8 +75,8 @@ type tcpConn struct {
 type tcpMemory struct {
 	reader *bufio.Reader
 	writer *bufio.Writer
-	query  Query
-	event  Event
+	query  query
+	event  event
 	// frame is a message with the two octets of its length in front. Pages that
 	// no answer needs cost nothing.
 	frame [2 + maxMessage]byte

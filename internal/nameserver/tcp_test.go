@@ -139,7 +139,7 @@ func TestTCPMessages(t *testing.T) {
 }
 
 func TestTCPIdleAndSlowClients(t *testing.T) {
-	s := startServer(t, testConfig(), Options{TCP: TCPLimits{Connections: 100, PerClient: 100, Idle: 300 * time.Millisecond}})
+	s := startServer(t, testConfig(), Options{TCP: tcpLimits{Connections: 100, PerClient: 100, Idle: 300 * time.Millisecond}})
 	idle, slow, greedy, busy := dialTCP(t, s), dialTCP(t, s), dialTCP(t, s), dialTCP(t, s)
 	stop := make(chan struct{})
 	defer close(stop)
@@ -189,7 +189,7 @@ func TestTCPIdleAndSlowClients(t *testing.T) {
 }
 
 func TestTCPLimits(t *testing.T) {
-	s := startServer(t, testConfig(), Options{TCP: TCPLimits{Connections: 8, PerClient: 5, Idle: 10 * time.Second}})
+	s := startServer(t, testConfig(), Options{TCP: tcpLimits{Connections: 8, PerClient: 5, Idle: 10 * time.Second}})
 	answered := func(local string) bool {
 		t.Helper()
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}

@@ -34,9 +34,9 @@ type trackZone struct {
 	// soa is the authority section of NODATA. Three compression pointers in it
 	// point to the apex in QNAME: the owner, MNAME and RNAME, at soaOwner,
 	// soaMName and soaRName.
-	soa Sections
+	soa sections
 	// explain is nil where no name has an explanation.
-	explain *Sections
+	explain *sections
 	// owners are the RRsets of names that have some: the apex and the
 	// nameservers inside of the zone.
 	owners []trackOwner
@@ -45,7 +45,7 @@ type trackZone struct {
 // trackOwner is a name with its RRsets by type.
 type trackOwner struct {
 	name   wire.Name
-	rrsets map[uint16]*Sections
+	rrsets map[uint16]*sections
 }
 
 const (
@@ -72,9 +72,9 @@ func (z *trackZone) compile(t *Track) error {
 	if err := t.check(z.name); err != nil {
 		return err
 	}
-	z.soa = Sections{Records: negativeSOA(t.TTL), Authority: 1}
+	z.soa = sections{Records: negativeSOA(t.TTL), Authority: 1}
 	if t.Explain != "" && slices.ContainsFunc(t.Layouts, hasExp) {
-		z.explain = &Sections{Records: explanation(t), Answer: 1}
+		z.explain = &sections{Records: explanation(t), Answer: 1}
 	}
 	header := func(name dnsname.Name, rrtype uint16, ttl time.Duration) dns.RR_Header {
 		return dns.RR_Header{Name: string(name) + ".", Rrtype: rrtype, Class: dns.ClassINET, Ttl: uint32(ttl / time.Second)}
@@ -127,7 +127,7 @@ func (z *trackZone) compile(t *Track) error {
 	}
 	for i := range z.owners {
 		if z.owners[i].name == z.apex {
-			soa := Sections{Records: slices.Clone(z.soa.Records), Answer: 1}
+			soa := sections{Records: slices.Clone(z.soa.Records), Answer: 1}
 			pointTo(soa.Records, headerSize)
 			z.owners[i].rrsets[dns.TypeSOA] = &soa
 		}
@@ -145,7 +145,7 @@ func newTrackOwner(name dnsname.Name, sets map[uint16]*dns.Msg) (trackOwner, err
 	if err != nil {
 		return trackOwner{}, fmt.Errorf("%s: %w", name, err)
 	}
-	o := trackOwner{name: owner, rrsets: make(map[uint16]*Sections)}
+	o := trackOwner{name: owner, rrsets: make(map[uint16]*sections)}
 	for rrtype, m := range sets {
 		m.SetQuestion(string(name)+".", rrtype)
 		m.Compress = true
@@ -157,7 +157,7 @@ func newTrackOwner(name dnsname.Name, sets map[uint16]*dns.Msg) (trackOwner, err
 		if len(b) > messageSize-optSize-4-cookieSize {
 			return trackOwner{}, fmt.Errorf("%s %s: the records take %d bytes, more than an answer may have", name, dns.TypeToString[rrtype], len(b)-end)
 		}
-		o.rrsets[rrtype] = &Sections{
+		o.rrsets[rrtype] = &sections{
 			Records:    b[end:],
 			Answer:     uint16(len(m.Answer)),
 			Additional: uint16(len(m.Extra)),
@@ -219,8 +219,8 @@ func txtStrings(text string) []string {
 	return out
 }
 
-// Respond implements [Responder].
-func (z *trackZone) Respond(q *Query) bool {
+// Respond implements responder.
+func (z *trackZone) Respond(q *query) bool {
 	first, ok := q.within(z.apex, z.labels)
 	if !ok {
 		return false
@@ -235,7 +235,7 @@ func (z *trackZone) Respond(q *Query) bool {
 	if !q.tcp && q.size > 2*asked {
 		// RFC 2308 section 2.2: NODATA need not carry the SOA record. Only
 		// names of a few octets that are asked for without EDNS get here.
-		q.Reply(dns.RcodeSuccess, &Sections{})
+		q.Reply(dns.RcodeSuccess, &sections{})
 		return true
 	}
 	pointTo(q.buf[q.end:q.end+len(z.soa.Records)], headerSize+int(q.reply.QName.At[first]))
@@ -244,14 +244,14 @@ func (z *trackZone) Respond(q *Query) bool {
 
 // find returns the data at QNAME, in which the zone's name begins at a label;
 // nil where there is none. ANY gets one RRset (RFC 8482 section 4.1).
-func (z *trackZone) find(q *Query, first int) *Sections {
+func (z *trackZone) find(q *query, first int) *sections {
 	if first > 0 && z.explain != nil && (q.qtype == dns.TypeTXT || q.qtype == dns.TypeANY) {
-		if label := q.Name()[q.reply.QName.At[first-1]:]; label[0] == 1 && label[1] == expLabel {
+		if label := q.name()[q.reply.QName.At[first-1]:]; label[0] == 1 && label[1] == expLabel {
 			return z.explain
 		}
 	}
 	// Most names are longer than all owners.
-	name := q.Name()
+	name := q.name()
 	for i := range z.owners {
 		o := &z.owners[i]
 		if !ascii.EqualFold(name, o.name) {

@@ -24,7 +24,7 @@ type notifyTaker interface {
 type servedTransfers [xfr.NumServed]atomic.Uint64
 
 // refuseSignature answers a message whose signature is not right.
-func (q *Query) refuseSignature() outcome {
+func (q *query) refuseSignature() outcome {
 	q.end = headerSize
 	if end, ok := q.parseQuestion(q.buf[:q.size]); ok {
 		q.end = end
@@ -37,7 +37,7 @@ func (q *Query) refuseSignature() outcome {
 }
 
 // sign signs the answer.
-func (q *Query) sign(now time.Time) {
+func (q *query) sign(now time.Time) {
 	signed := q.signed.Sign(q.buf[:q.size:q.size], now)
 	if len(signed) > len(q.buf) {
 		q.fail(dns.RcodeServerFailure, servFail)
@@ -47,7 +47,7 @@ func (q *Query) sign(now time.Time) {
 }
 
 // transfer answers a request for a transfer.
-func (t *table) transfer(q *Query) outcome {
+func (t *table) transfer(q *query) outcome {
 	request := &xfr.Request{Message: q.buf[:q.size], Client: q.client.Addr(), TCP: q.tcp, Signed: q.signed, EDNS: q.edns.present}
 	write := q.stream
 	if !q.tcp {
@@ -72,7 +72,7 @@ func (t *table) transfer(q *Query) outcome {
 }
 
 // sendOne makes a message the answer over UDP.
-func (q *Query) sendOne(message []byte) error {
+func (q *query) sendOne(message []byte) error {
 	if len(message) > min(q.limit+q.optLength(), len(q.buf)) {
 		q.truncate()
 		return nil
@@ -90,7 +90,7 @@ func (t *table) noteRefusedNotify(q *Query) {
 }
 
 // takeNotify answers a NOTIFY message (RFC 1996 section 3.7).
-func (t *table) takeNotify(q *Query) outcome {
+func (t *table) takeNotify(q *query) outcome {
 	n, ok := xfr.ReadNotify(q.buf[:q.size])
 	if !ok {
 		return q.fail(dns.RcodeFormatError, formErr)

@@ -288,7 +288,7 @@ func TestLargeTransfer(t *testing.T) {
 	site := &testsite.Site{Dir: dir}
 	catalog := "; catalog\n$ORIGIN catalog.invalid.\n$TTL 0\n@ IN SOA invalid. invalid. 7 3600 600 2147483646 0\n@ IN NS invalid.\nversion IN TXT \"2\"\n" + zones.CatalogMembers + "catalog.invalid.\n"
 	writeFile(t, filepath.Join(site.Output(), zones.CatalogFile), catalog)
-	s := startServer(t, transferConfig(t, site), Options{TCP: TCPLimits{Connections: 10, PerClient: 10, Idle: 2 * time.Second}})
+	s := startServer(t, transferConfig(t, site), Options{TCP: tcpLimits{Connections: 10, PerClient: 10, Idle: 2 * time.Second}})
 	at := s.address(t, false).String()
 	rrs, err := rightKey.transfer(t, at, axfr("catalog.invalid."))
 	if err != nil || len(rrs) != n+4 {

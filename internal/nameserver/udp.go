@@ -20,7 +20,7 @@ type shard struct {
 	// here instead of on the processor that they share.
 	mu     sync.Mutex
 	rates  *rateTable
-	events EventWriter
+	events eventWriter
 	counters
 }
 
@@ -33,8 +33,8 @@ type udpWorker struct {
 	log    zerolog.Logger
 
 	batch *batch
-	query Query
-	event Event
+	query query
+	event event
 	// next is the message of the batch that is answered.
 	next int
 	// now is the time of the batch, scheduled that of the last visit to the
@@ -133,7 +133,7 @@ func (w *udpWorker) answer(n int) {
 }
 
 // answerOne answers one message in place, or hands it to the slow path.
-func (w *udpWorker) answerOne(t *table, q *Query, p *packet) outcome {
+func (w *udpWorker) answerOne(t *table, q *query, p *packet) outcome {
 	if q.client.Port() == 0 {
 		return dropSource
 	}
@@ -155,7 +155,7 @@ func (w *udpWorker) answerOne(t *table, q *Query, p *packet) outcome {
 }
 
 // record fills in the event that q is.
-func (q *Query) record(e *Event, now int64) {
+func (q *query) record(e *event, now int64) {
 	e.Time = now
 	e.Zone = q.zone
 	e.Qtype = q.qtype
@@ -166,5 +166,5 @@ func (q *Query) record(e *Event, now int64) {
 	e.Verified = q.verified
 	e.Resolver = q.client
 	e.ECS = q.subnet
-	e.Name = q.Name()
+	e.Name = q.name()
 }

@@ -21,7 +21,7 @@ import (
 
 // testWorker is a worker without a socket, with a batch of messages as if they
 // had been received.
-func testWorker(t testing.TB, events EventWriter) *udpWorker {
+func testWorker(t testing.TB, events eventWriter) *udpWorker {
 	t.Helper()
 	var p atomic.Pointer[table]
 	p.Store(testTable(t))
@@ -96,7 +96,7 @@ type panicking struct {
 	calls int
 }
 
-func (p *panicking) Put(e *Event) bool {
+func (p *panicking) Put(e *event) bool {
 	if p.calls++; p.calls%5 == 0 {
 		panic("test")
 	}

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// RequireVariable is the environment variable that makes tests fail, instead
+// requireVariable is the environment variable that makes tests fail, instead
 // of being skipped, for want of anything: "make test" sets it to 1.
-const RequireVariable = "NULLSPF_REQUIRE_PEERS"
+const requireVariable = "NULLSPF_REQUIRE_PEERS"
 
 // Lack skips a test that lacks something of this machine, or fails it when
 // RequireVariable is 1. No other place in the module skips a test.
 func Lack(t TB, format string, args ...any) {
 	t.Helper()
-	if os.Getenv(RequireVariable) == "1" {
-		t.Fatalf(format+" (with %s=1, everything has to be there)", append(args, RequireVariable)...)
+	if os.Getenv(requireVariable) == "1" {
+		t.Fatalf(format+" (with %s=1, everything has to be there)", append(args, requireVariable)...)
 		return
 	}
 	t.Skipf(format, args...)

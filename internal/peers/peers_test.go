@@ -126,11 +126,11 @@ func TestRequire(t *testing.T) {
 		{"", "no-such-program", "skip"},
 		{"1", "no-such-program", "fail"},
 	} {
-		t.Setenv(RequireVariable, tt.variable)
+		t.Setenv(requireVariable, tt.variable)
 		f := &fakeTB{}
 		Require(f, tt.program)
 		if f.verdict != tt.want {
-			t.Errorf("Require(%s) with %s=%s: %q, want %q", tt.program, RequireVariable, tt.variable, f.verdict, tt.want)
+			t.Errorf("Require(%s) with %s=%s: %q, want %q", tt.program, requireVariable, tt.variable, f.verdict, tt.want)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"nullspf/internal/xfr"
 )
 
-// ErrNotSecondary says that a zone is none of a secondary's.
-var ErrNotSecondary = errors.New("the zone has no primary here")
+// errNotSecondary says that a zone is none of a secondary's.
+var errNotSecondary = errors.New("the zone has no primary here")
 
 // Notified handles a NOTIFY and returns the RCODE of the answer; key is the one
 // that the message was signed with, nil for none. It is accepted when it is signed
@@ -68,14 +68,14 @@ func (e *Engine) notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, n
 }
 
 // Retransfer has a zone transferred whole, whatever its serial number. It does
-// not wait for that. The error is [ErrNotSecondary].
+// not wait for that. The error is [errNotSecondary].
 func (e *Engine) Retransfer(zone wire.Name) error {
 	s := &e.schedule
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z := s.zones[zone]
 	if z == nil {
-		return ErrNotSecondary
+		return errNotSecondary
 	}
 	z.whole = true
 	// Primaries that could not be reached are tried too.

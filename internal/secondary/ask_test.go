@@ -93,7 +93,7 @@ func TestRetransfer(t *testing.T) {
 		if served(t, s, "a.test") != 4 {
 			t.Errorf("serial %d", served(t, s, "a.test"))
 		}
-		if err := s.Retransfer(mustName(t, "b.test")); !errors.Is(err, ErrNotSecondary) {
+		if err := s.Retransfer(mustName(t, "b.test")); !errors.Is(err, errNotSecondary) {
 			t.Error(err)
 		}
 	})

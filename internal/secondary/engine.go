@@ -22,15 +22,15 @@ type Options struct {
 	Connect func(p xfr.Primary, l xfr.Limits, connections int) Refresher
 	// Changed is told of a zone that has a new version; nil is nobody.
 	Changed func(zones []wire.Name)
-	// Bounds are [DefaultBounds] when zero.
+	// Bounds are [defaultBounds] when zero.
 	Bounds Bounds
 	// MaxMembers is the number of zones that a catalog zone may list; 0 is
-	// [DefaultMaxMembers].
+	// [defaultMaxMembers].
 	MaxMembers int
 }
 
-// DefaultMaxMembers is the number of zones that a catalog zone may list.
-const DefaultMaxMembers = 2_000_000
+// defaultMaxMembers is the number of zones that a catalog zone may list.
+const defaultMaxMembers = 2_000_000
 
 // Engine serves zones of primaries.
 type Engine struct {
@@ -59,10 +59,10 @@ var _ xfr.Source = (*Engine)(nil)
 // New returns an engine without zones.
 func New(o Options) *Engine {
 	if o.Bounds == (Bounds{}) {
-		o.Bounds = DefaultBounds
+		o.Bounds = defaultBounds
 	}
 	if o.MaxMembers == 0 {
-		o.MaxMembers = DefaultMaxMembers
+		o.MaxMembers = defaultMaxMembers
 	}
 	if o.Connect == nil {
 		o.Connect = func(p xfr.Primary, l xfr.Limits, connections int) Refresher { return xfr.NewClient(p, l, connections) }

@@ -21,8 +21,8 @@ type Bounds struct {
 	FirstRetry, LastRetry time.Duration
 }
 
-// DefaultBounds are those of [Options] that say nothing.
-var DefaultBounds = Bounds{
+// defaultBounds are those of [Options] that say nothing.
+var defaultBounds = Bounds{
 	MinRefresh: 30 * time.Second, MaxRefresh: 24 * time.Hour,
 	MinRetry: 5 * time.Second, MaxRetry: 24 * time.Hour,
 	MaxExpire:  24 * 7 * 24 * time.Hour,

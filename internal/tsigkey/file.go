@@ -16,7 +16,7 @@ const maxFile = 64 << 10
 
 // ReadFile reads the key of a given name from a file. The algorithm is that of
 // the file. One given by the configuration must be the same, and holds for a
-// file with nothing but the secret; without either it is [DefaultAlgorithm].
+// file with nothing but the secret; without either it is [defaultAlgorithm].
 // Errors
 // about the file begin with its path.
 func ReadFile(path, name, algorithm string) (Key, error) {
@@ -82,7 +82,7 @@ func choose(text []byte, name, algorithm string) (Key, error) {
 	name = canonical(name)
 	if secret, alone := secretAlone(text); alone {
 		if algorithm == "" {
-			algorithm = DefaultAlgorithm
+			algorithm = defaultAlgorithm
 		}
 		k, err := New(name, algorithm, secret)
 		if err != nil {

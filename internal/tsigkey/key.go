@@ -28,7 +28,7 @@ type Key struct {
 	Name string
 	// Algorithm is one of [Algorithms].
 	Algorithm string
-	// Secret has at least [MinSecret] bytes.
+	// Secret has at least [minSecret] bytes.
 	Secret []byte
 }
 
@@ -36,11 +36,11 @@ type Key struct {
 // nullspfd know. HMAC-MD5 is not among them: its use is forbidden there.
 var Algorithms = []string{"hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"}
 
-// DefaultAlgorithm is the one where neither file nor configuration names any.
-const DefaultAlgorithm = "hmac-sha256"
+// defaultAlgorithm is the one where neither file nor configuration names any.
+const defaultAlgorithm = "hmac-sha256"
 
-// MinSecret is the least length of a secret, in bytes.
-const MinSecret = 16
+// minSecret is the least length of a secret, in bytes.
+const minSecret = 16
 
 // New returns a key. The secret is base64.
 func New(name, algorithm, secret string) (Key, error) {
@@ -62,9 +62,9 @@ func ParseAlgorithm(text string) (string, error) {
 	case slices.Contains(Algorithms, algorithm):
 		return algorithm, nil
 	case strings.HasPrefix(algorithm, "hmac-md5"):
-		return "", fmt.Errorf("HMAC-MD5 must not be used any more (RFC 8945 section 6); use %s and a new secret", DefaultAlgorithm)
+		return "", fmt.Errorf("HMAC-MD5 must not be used any more (RFC 8945 section 6); use %s and a new secret", defaultAlgorithm)
 	}
-	return "", fmt.Errorf("not a TSIG algorithm: %q; use %s, or one of %s", text, DefaultAlgorithm, strings.Join(Algorithms, ", "))
+	return "", fmt.Errorf("not a TSIG algorithm: %q; use %s, or one of %s", text, defaultAlgorithm, strings.Join(Algorithms, ", "))
 }
 
 // ParseSecret decodes a secret from base64, which may be on several lines.
@@ -75,8 +75,8 @@ func ParseSecret(text string) ([]byte, error) {
 		return nil, fmt.Errorf("the secret is missing")
 	case err != nil:
 		return nil, fmt.Errorf("the secret is not base64")
-	case len(secret) < MinSecret:
-		return nil, fmt.Errorf("the secret has %d bytes; at least %d are needed", len(secret), MinSecret)
+	case len(secret) < minSecret:
+		return nil, fmt.Errorf("the secret has %d bytes; at least %d are needed", len(secret), minSecret)
 	}
 	return secret, nil
 }

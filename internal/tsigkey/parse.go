@@ -68,7 +68,7 @@ func (p *parser) fail(format string, args ...any) {
 func (p *parser) statement() statement {
 	s := statement{line: p.line}
 	if p.kind != word || !strings.EqualFold(p.text, "key") {
-		p.fail("not a key statement; a file holds the secret alone, in base64, or what tsig-keygen prints: key \"NAME\" { algorithm %s; secret \"...\"; };", DefaultAlgorithm)
+		p.fail("not a key statement; a file holds the secret alone, in base64, or what tsig-keygen prints: key \"NAME\" { algorithm %s; secret \"...\"; };", defaultAlgorithm)
 		return s
 	}
 	p.next()

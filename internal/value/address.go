@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// DNSPort is the port of an address that is written without one.
-const DNSPort = 53
+// dnsPort is the port of an address that is written without one.
+const dnsPort = 53
 
 // ParseAddr reads an IP address. One without IPv6 zone, which means nothing on
 // another machine; an IPv4 address in IPv6 form becomes IPv4.
@@ -36,10 +36,10 @@ func ParsePrefix(text string) (netip.Prefix, error) {
 }
 
 // ParseEndpoint reads the address of a server with an optional port, which is
-// [DNSPort] when there is none. The port is not 0.
+// [dnsPort] when there is none. The port is not 0.
 func ParseEndpoint(text string) (netip.AddrPort, error) {
 	if a, err := ParseAddr(text); err == nil {
-		return netip.AddrPortFrom(a, DNSPort), nil
+		return netip.AddrPortFrom(a, dnsPort), nil
 	}
 	e, err := ParseAddrPort(text)
 	if err != nil || e.Port() == 0 {

@@ -19,7 +19,7 @@ const (
 	DefaultConcurrency = 64
 	DefaultTimeout     = 2 * time.Second
 	DefaultRetries     = 2
-	MaxConcurrency     = 4096
+	maxConcurrency     = 4096
 )
 
 // Settings say which servers to query, and how.
@@ -132,8 +132,8 @@ func (s *Settings) complete() error {
 	switch {
 	case len(s.Servers) == 0:
 		return errors.New("no servers are given")
-	case s.Concurrency < 0 || s.Concurrency > MaxConcurrency:
-		return fmt.Errorf("the concurrency is %d; it must be between 1 and %d", s.Concurrency, MaxConcurrency)
+	case s.Concurrency < 0 || s.Concurrency > maxConcurrency:
+		return fmt.Errorf("the concurrency is %d; it must be between 1 and %d", s.Concurrency, maxConcurrency)
 	case s.Timeout < 0:
 		return fmt.Errorf("the timeout is %v; it must be positive", s.Timeout)
 	case s.Retries < 0:

@@ -341,7 +341,7 @@ func TestSettings(t *testing.T) {
 		{Settings{}, "no servers are given"},
 		{Settings{Servers: []netip.AddrPort{{}}}, "invalid AddrPort is not an address with port"},
 		{Settings{Servers: []netip.AddrPort{netip.AddrPortFrom(loopback, 0)}}, "127.0.0.1:0 is not an address with port"},
-		{Settings{Servers: []netip.AddrPort{server}, Concurrency: MaxConcurrency + 1}, "the concurrency is 4097; it must be between 1 and 4096"},
+		{Settings{Servers: []netip.AddrPort{server}, Concurrency: maxConcurrency + 1}, "the concurrency is 4097; it must be between 1 and 4096"},
 		{Settings{Servers: []netip.AddrPort{server}, Timeout: -1}, "the timeout is -1ns; it must be positive"},
 		{Settings{Servers: []netip.AddrPort{server}, Retries: -1}, "the number of retries is -1; it must not be negative"},
 	} {

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/miekg/dns"
 
@@ -24,8 +23,8 @@ type Name string
 // Root is the name of the root.
 const Root Name = "\x00"
 
-// ErrName says that octets are no domain name.
-var ErrName = errors.New("malformed domain name")
+// errName says that octets are no domain name.
+var errName = errors.New("malformed domain name")
 
 // ParseName is [PackName] in lower case.
 func ParseName(text string) (Name, error) {
@@ -89,23 +88,6 @@ func (n Name) Within(zone Name) bool {
 	return n == zone
 }
 
-// Compare orders names canonically (RFC 4034 section 6.1): by their labels from
-// the right.
-func Compare(a, b Name) int {
-	var x, y Labels
-	readLabels(&x, a)
-	readLabels(&y, b)
-	i, j := x.Count, y.Count
-	for i > 0 && j > 0 {
-		i, j = i-1, j-1
-		p, q := int(x.At[i]), int(y.At[j])
-		if c := strings.Compare(string(a[p+1:p+1+int(a[p])]), string(b[q+1:q+1+int(b[q])])); c != 0 {
-			return c
-		}
-	}
-	return i - j
-}
-
 // ReadName reads the name at an offset of a message, which may be compressed,
 // and returns the offset behind it. Its case is lowered.
 func ReadName(msg []byte, at int) (name Name, next int, err error) {
@@ -118,7 +100,7 @@ func ReadName(msg []byte, at int) (name Name, next int, err error) {
 }
 
 // SkipName returns the offset behind the name at an offset of a message. The
-// error is [ErrName] when the message ends before; where a pointer leads is not
+// error is [errName] when the message ends before; where a pointer leads is not
 // looked at.
 func SkipName(msg []byte, at int) (next int, err error) {
 	for at < len(msg) {
@@ -130,10 +112,10 @@ func SkipName(msg []byte, at int) (next int, err error) {
 		case c >= 0xc0 && at+1 < len(msg):
 			return at + 2, nil
 		default:
-			return 0, ErrName
+			return 0, errName
 		}
 	}
-	return 0, ErrName
+	return 0, errName
 }
 
 // NameSize returns the size of the well-formed uncompressed name at the start
@@ -152,7 +134,7 @@ func appendName(dst, msg []byte, at int) (out []byte, next int, err error) {
 	size, lowest := 0, at
 	for {
 		if at < 0 || at >= len(msg) {
-			return dst, 0, ErrName
+			return dst, 0, errName
 		}
 		switch c := int(msg[at]); {
 		case c == 0:
@@ -162,7 +144,7 @@ func appendName(dst, msg []byte, at int) (out []byte, next int, err error) {
 			return append(dst, 0), next, nil
 		case c <= MaxLabel:
 			if size += 1 + c; size >= MaxName || at+1+c > len(msg) {
-				return dst, 0, ErrName
+				return dst, 0, errName
 			}
 			dst = append(dst, msg[at:at+1+c]...)
 			at += 1 + c
@@ -173,11 +155,11 @@ func appendName(dst, msg []byte, at int) (out []byte, next int, err error) {
 			// Pointers go back only, which also ends every loop.
 			to := (c&0x3f)<<8 | int(msg[at+1])
 			if to >= lowest {
-				return dst, 0, ErrName
+				return dst, 0, errName
 			}
 			at, lowest = to, to
 		default:
-			return dst, 0, ErrName
+			return dst, 0, errName
 		}
 	}
 }

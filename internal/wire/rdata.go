@@ -79,14 +79,14 @@ func readData(msg []byte, at int, rrtype uint16) ([]byte, error) {
 			continue
 		case 's':
 			if at >= len(msg) || at+1+int(msg[at]) > len(msg) {
-				return nil, ErrRecord
+				return nil, errRecord
 			}
 			out = append(out, msg[at:at+1+int(msg[at])]...)
 			at += 1 + int(msg[at])
 		case 'S':
 			for first := true; first || at < len(msg); first = false {
 				if at >= len(msg) || at+1+int(msg[at]) > len(msg) {
-					return nil, ErrRecord
+					return nil, errRecord
 				}
 				out = append(out, msg[at:at+1+int(msg[at])]...)
 				at += 1 + int(msg[at])
@@ -100,17 +100,17 @@ func readData(msg []byte, at int, rrtype uint16) ([]byte, error) {
 				size = 16
 			}
 			if at+size > len(msg) {
-				return nil, ErrRecord
+				return nil, errRecord
 			}
 			out = append(out, msg[at:at+size]...)
 			at += size
 		}
 	}
 	if at != len(msg) {
-		return nil, fmt.Errorf("%w: %d octets too many", ErrRecord, len(msg)-at)
+		return nil, fmt.Errorf("%w: %d octets too many", errRecord, len(msg)-at)
 	}
 	if len(out) > 0xffff {
-		return nil, fmt.Errorf("%w: data of %d octets", ErrRecord, len(out))
+		return nil, fmt.Errorf("%w: data of %d octets", errRecord, len(out))
 	}
 	return out, nil
 }

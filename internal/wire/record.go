@@ -22,8 +22,8 @@ type Record struct {
 	Data []byte
 }
 
-// ErrRecord says that octets are no resource record, or no record of its type.
-var ErrRecord = errors.New("malformed resource record")
+// errRecord says that octets are no resource record, or no record of its type.
+var errRecord = errors.New("malformed resource record")
 
 // ReadRecord reads the record at an offset of a message and returns the offset
 // behind it. Its data is checked as far as its type is known, and copied. TTLs
@@ -33,7 +33,7 @@ func ReadRecord(msg []byte, at int) (r Record, next int, err error) {
 		return r, 0, err
 	}
 	if at+10 > len(msg) {
-		return r, 0, ErrRecord
+		return r, 0, errRecord
 	}
 	r.Type = binary.BigEndian.Uint16(msg[at:])
 	r.Class = binary.BigEndian.Uint16(msg[at+2:])
@@ -43,7 +43,7 @@ func ReadRecord(msg []byte, at int) (r Record, next int, err error) {
 	}
 	end := at + 10 + int(binary.BigEndian.Uint16(msg[at+8:]))
 	if end > len(msg) {
-		return r, 0, ErrRecord
+		return r, 0, errRecord
 	}
 	if r.Data, err = readData(msg[:end], at+10, r.Type); err != nil {
 		return r, 0, fmt.Errorf("%s %s: %w", r.Name, TypeString(r.Type), err)
@@ -122,7 +122,7 @@ func ParseSOA(data []byte) (s SOA, err error) {
 		return s, err
 	}
 	if len(data) != at+20 {
-		return s, ErrRecord
+		return s, errRecord
 	}
 	for i, v := range []*uint32{&s.Serial, &s.Refresh, &s.Retry, &s.Expire, &s.Minimum} {
 		*v = binary.BigEndian.Uint32(data[at+4*i:])

@@ -2,12 +2,12 @@ package wire
 
 import "fmt"
 
-// nameFault is an [ErrName] that says what is wrong.
+// nameFault is an [errName] that says what is wrong.
 type nameFault string
 
 func (f nameFault) Error() string { return string(f) }
 
-func (f nameFault) Is(target error) bool { return target == ErrName }
+func (f nameFault) Is(target error) bool { return target == errName }
 
 const (
 	errLongName   = nameFault("the name is longer than 253 octets")
@@ -17,7 +17,7 @@ const (
 
 // PackName returns the wire format of a name in presentation format (RFC 1035
 // section 5.1): escapes \DDD and \X, with or without final dot, case as it is.
-// The error is an [ErrName] and tells what keeps the text from being a name.
+// The error is an [errName] and tells what keeps the text from being a name.
 func PackName(text string) ([]byte, error) {
 	if text == "." {
 		return []byte{0}, nil
@@ -53,7 +53,7 @@ func PackName(text string) ([]byte, error) {
 }
 
 // AppendLabels appends the wire format of a name without final dot whose octets
-// stand for themselves, with dots between its labels. The error is an [ErrName].
+// stand for themselves, with dots between its labels. The error is an [errName].
 func AppendLabels[T ~string | ~[]byte](dst []byte, name T) ([]byte, error) {
 	if len(name) > MaxName-2 {
 		return nil, errLongName

@@ -23,7 +23,7 @@ func TestPackNameErrors(t *testing.T) {
 		{`\2x5.x`, "column 1"},
 	} {
 		packed, err := PackName(test.text)
-		if err == nil || !strings.Contains(err.Error(), test.want) || packed != nil || !errors.Is(err, ErrName) {
+		if err == nil || !strings.Contains(err.Error(), test.want) || packed != nil || !errors.Is(err, errName) {
 			t.Errorf("PackName(%.80q) = %q, %v; want error with %q", test.text, packed, err, test.want)
 		}
 	}
@@ -43,7 +43,7 @@ func TestAppendLabels(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", ".", ".a", "a.", "a..b", long + "a", "x." + long + "a.x", longest + "a"} {
-		if got, err := AppendLabels(nil, []byte(text)); !errors.Is(err, ErrName) || got != nil {
+		if got, err := AppendLabels(nil, []byte(text)); !errors.Is(err, errName) || got != nil {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}

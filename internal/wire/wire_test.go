@@ -3,8 +3,6 @@ package wire
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
@@ -46,42 +44,6 @@ func TestNames(t *testing.T) {
 	// The octets of one label look like two.
 	if name(t, `a\007example`).Within(name(t, "example")) {
 		t.Error("a label is taken for two")
-	}
-}
-
-// TestCompare sorts the names of RFC 4034 section 6.1, and random ones.
-func TestCompare(t *testing.T) {
-	sorted := []string{"example.", "a.example.", "yljkjljk.a.example.", "Z.a.example.", "zABC.a.EXAMPLE.", "z.example.", `\001.z.example.`, "*.z.example.", `\200.z.example.`}
-	var names []Name
-	for _, s := range sorted {
-		names = append(names, name(t, s))
-	}
-	random := rand.New(rand.NewPCG(1, 4034))
-	shuffled := slices.Clone(names)
-	random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-	slices.SortFunc(shuffled, Compare)
-	if !slices.Equal(names, shuffled) {
-		t.Errorf("sorted %v", shuffled)
-	}
-	naive := func(n Name) (labels []string) {
-		for ; len(n) > 1; n = n.Parent() {
-			labels = append([]string{string(n[1 : 1+n[0]])}, labels...)
-		}
-		return labels
-	}
-	for range 2000 {
-		pick := func() Name {
-			var text string
-			for range random.IntN(4) {
-				text += []string{"a", "b", "aa", "ab", `\000`, "*"}[random.IntN(6)] + "."
-			}
-			return name(t, text+"example.")
-		}
-		a, b := pick(), pick()
-		got, want := Compare(a, b), slices.Compare(naive(a), naive(b))
-		if got < 0 != (want < 0) || got > 0 != (want > 0) || got == 0 != (a == b) {
-			t.Fatalf("%s and %s: %d, want %d", a, b, got, want)
-		}
 	}
 }
 

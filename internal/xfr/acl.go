@@ -18,9 +18,9 @@ type Rule struct {
 // ACL are rules of which one must hold. Without any, nothing is allowed.
 type ACL []Rule
 
-// Allows reports whether a client may do something. signed is what was found of
+// allows reports whether a client may do something. signed is what was found of
 // its signature, nil for none.
-func (a ACL) Allows(client netip.Addr, signed *Signed) bool {
+func (a ACL) allows(client netip.Addr, signed *Signed) bool {
 	return slices.ContainsFunc(a, func(r Rule) bool {
 		if r.Key != "" && (signed == nil || signed.Key == nil || signed.Key.Name != r.Key) {
 			return false

@@ -96,7 +96,7 @@ func (s Served) Rcode() (rcode uint8, ok bool) {
 // Serve answers a request with messages, each of at most 65535 octets and valid
 // until write returns. An error of write ends the transfer.
 func (o *Out) Serve(q *Request, write func(msg []byte) error) Served {
-	if !o.acl.Allows(q.Client, q.Signed) {
+	if !o.acl.allows(q.Client, q.Signed) {
 		return ServedRefused
 	}
 	zone, end, err := wire.ReadName(q.Message, headerSize)

@@ -168,7 +168,7 @@ func TestACL(t *testing.T) {
 		{"192.0.2.1", &Signed{Key: &Key{Name: "\x05other\x00"}}, false}, {"2001:db8::1", signed, true}, {"2001:db9::1", signed, false},
 		{"198.51.100.7", nil, true}, {"198.51.100.7", signed, true}, {"198.51.100.8", signed, false},
 	} {
-		if got := acl.Allows(netip.MustParseAddr(c.client), c.signed); got != c.want {
+		if got := acl.allows(netip.MustParseAddr(c.client), c.signed); got != c.want {
 			t.Errorf("%s, %+v: %v", c.client, c.signed, got)
 		}
 	}

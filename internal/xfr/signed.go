@@ -23,7 +23,7 @@ type Signed struct {
 }
 
 // Verify verifies a request, which it changes, and returns it without its TSIG
-// record. signed is nil when it has none. The error is [ErrFormat]; a signature
+// record. signed is nil when it has none. The error is [errFormat]; a signature
 // that is not right is none.
 func (keys Keys) Verify(msg []byte, now time.Time) (plain []byte, signed *Signed, err error) {
 	t, at, err := findTSIG(msg)

@@ -15,10 +15,10 @@ import (
 
 // Errors of signed messages (RFC 8945).
 var (
-	// ErrTSIG: the signature is missing, wrong or out of time.
-	ErrTSIG = errors.New("TSIG")
-	// ErrFormat: the message is malformed.
-	ErrFormat = errors.New("malformed message")
+	// errTSIG: the signature is missing, wrong or out of time.
+	errTSIG = errors.New("TSIG")
+	// errFormat: the message is malformed.
+	errFormat = errors.New("malformed message")
 )
 
 // fudge is how far clocks may be apart, in seconds (RFC 8945 section 10).
@@ -42,12 +42,12 @@ type tsig struct {
 // 5.1).
 func findTSIG(msg []byte) (t *tsig, at int, err error) {
 	if len(msg) < headerSize {
-		return nil, 0, ErrFormat
+		return nil, 0, errFormat
 	}
 	at = headerSize
 	for range binary.BigEndian.Uint16(msg[4:]) {
 		if at, err = wire.SkipName(msg, at); err != nil || at+4 > len(msg) {
-			return nil, 0, ErrFormat
+			return nil, 0, errFormat
 		}
 		at += 4
 	}
@@ -59,18 +59,18 @@ func findTSIG(msg []byte) (t *tsig, at int, err error) {
 	for i := range records {
 		start := at
 		if at, err = wire.SkipName(msg, at); err != nil || at+10 > len(msg) {
-			return nil, 0, ErrFormat
+			return nil, 0, errFormat
 		}
 		rrtype := binary.BigEndian.Uint16(msg[at:])
 		at += 10 + int(binary.BigEndian.Uint16(msg[at+8:]))
 		if at > len(msg) {
-			return nil, 0, ErrFormat
+			return nil, 0, errFormat
 		}
 		if rrtype != dns.TypeTSIG {
 			continue
 		}
 		if i != records-1 || additional == 0 || at != len(msg) {
-			return nil, 0, ErrFormat
+			return nil, 0, errFormat
 		}
 		t, err := readTSIG(msg, start)
 		return t, start, err
@@ -81,29 +81,29 @@ func findTSIG(msg []byte) (t *tsig, at int, err error) {
 func readTSIG(msg []byte, at int) (*tsig, error) {
 	r, _, err := wire.ReadRecord(msg, at)
 	if err != nil || r.Class != dns.ClassANY || r.TTL != 0 {
-		return nil, ErrFormat
+		return nil, errFormat
 	}
 	t := &tsig{name: r.Name}
 	b := r.Data
 	var n int
 	if t.algorithm, n, err = wire.ReadName(b, 0); err != nil {
-		return nil, ErrFormat
+		return nil, errFormat
 	}
 	b = b[n:]
 	if len(b) < 10 {
-		return nil, ErrFormat
+		return nil, errFormat
 	}
 	t.time = uint64(binary.BigEndian.Uint16(b))<<32 | uint64(binary.BigEndian.Uint32(b[2:]))
 	t.fudge = binary.BigEndian.Uint16(b[6:])
 	size := int(binary.BigEndian.Uint16(b[8:]))
 	b = b[10:]
 	if len(b) < size+6 {
-		return nil, ErrFormat
+		return nil, errFormat
 	}
 	t.mac, b = b[:size], b[size:]
 	t.id, t.error = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
 	if t.other = b[6:]; int(binary.BigEndian.Uint16(b[4:])) != len(t.other) {
-		return nil, ErrFormat
+		return nil, errFormat
 	}
 	return t, nil
 }
@@ -213,7 +213,7 @@ func newVerifier(k *Key, requestMAC []byte) *verifier {
 }
 
 // next verifies a message and returns it without its TSIG record. The error
-// wraps [ErrTSIG] or [ErrFormat].
+// wraps [errTSIG] or [errFormat].
 func (v *verifier) next(msg []byte, now time.Time) (plain []byte, err error) {
 	t, at, err := findTSIG(msg)
 	if err != nil {
@@ -221,29 +221,29 @@ func (v *verifier) next(msg []byte, now time.Time) (plain []byte, err error) {
 	}
 	if t == nil {
 		if v.unsigned++; v.first || v.unsigned > maxUnsigned {
-			return nil, fmt.Errorf("%w: the message is not signed", ErrTSIG)
+			return nil, fmt.Errorf("%w: the message is not signed", errTSIG)
 		}
 		v.hash.Write(msg)
 		return msg, nil
 	}
 	if t.name != v.key.Name || t.algorithm != v.key.Algorithm {
-		return nil, fmt.Errorf("%w: the message is signed with another key, %s %s", ErrTSIG, t.name, t.algorithm)
+		return nil, fmt.Errorf("%w: the message is signed with another key, %s %s", errTSIG, t.name, t.algorithm)
 	}
 	if t.error != 0 && len(t.mac) == 0 {
-		return nil, fmt.Errorf("%w: the server says %s", ErrTSIG, dns.RcodeToString[int(t.error)])
+		return nil, fmt.Errorf("%w: the server says %s", errTSIG, dns.RcodeToString[int(t.error)])
 	}
 	plain = strip(msg, at)
 	t.message(v.hash, plain)
 	t.variables(v.hash, !v.first)
 	mac := v.hash.Sum(nil)
 	if !hmac.Equal(mac, t.mac) {
-		return nil, fmt.Errorf("%w: the signature is wrong", ErrTSIG)
+		return nil, fmt.Errorf("%w: the signature is wrong", errTSIG)
 	}
 	if t.error != 0 {
-		return nil, fmt.Errorf("%w: the server says %s", ErrTSIG, dns.RcodeToString[int(t.error)])
+		return nil, fmt.Errorf("%w: the server says %s", errTSIG, dns.RcodeToString[int(t.error)])
 	}
 	if !t.timely(now) {
-		return nil, fmt.Errorf("%w: signed at %s, which is not now", ErrTSIG, time.Unix(int64(t.time), 0).UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("%w: signed at %s, which is not now", errTSIG, time.Unix(int64(t.time), 0).UTC().Format(time.RFC3339))
 	}
 	v.first, v.unsigned = false, 0
 	v.hash = v.key.mac()
@@ -254,7 +254,7 @@ func (v *verifier) next(msg []byte, now time.Time) (plain []byte, err error) {
 // end checks that the last message was signed.
 func (v *verifier) end() error {
 	if v.first || v.unsigned > 0 {
-		return fmt.Errorf("%w: the last message is not signed", ErrTSIG)
+		return fmt.Errorf("%w: the last message is not signed", errTSIG)
 	}
 	return nil
 }

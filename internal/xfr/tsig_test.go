@@ -156,7 +156,7 @@ func TestTSIGRefused(t *testing.T) {
 	if _, s, err := keys.Verify(question(t), now); err != nil || s != nil {
 		t.Errorf("unsigned request: %+v, %v", s, err)
 	}
-	if _, _, err := keys.Verify(append(bytes.Clone(request), 0), now); !errors.Is(err, ErrFormat) {
+	if _, _, err := keys.Verify(append(bytes.Clone(request), 0), now); !errors.Is(err, errFormat) {
 		t.Errorf("octets behind the signature: %v", err)
 	}
 	for n := range request {
@@ -195,7 +195,7 @@ func TestTSIGStream(t *testing.T) {
 		"unsigned in between":   {first, question(t), second},
 		"too many are unsigned": append([][]byte{first}, slicesOf(question(t), 100)...),
 	} {
-		if err := verify(messages...); !errors.Is(err, ErrTSIG) {
+		if err := verify(messages...); !errors.Is(err, errTSIG) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -208,7 +208,7 @@ func TestTSIGStream(t *testing.T) {
 		t.Errorf("a signature for three messages: %v", err)
 	}
 	late := s.stream().next(question(t), now.Add(-time.Hour))
-	if err := verify(late); !errors.Is(err, ErrTSIG) {
+	if err := verify(late); !errors.Is(err, errTSIG) {
 		t.Errorf("signed an hour ago: %v", err)
 	}
 }

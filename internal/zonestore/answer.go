@@ -53,7 +53,7 @@ func (z *Zone) Answer(r *Reply, labels int) {
 	soa := z.rrsetAt(z.soa)
 	a.prove = r.DO && soa.sigs > 0
 	a.begin()
-	t := target{name: r.Name(), labels: &r.QName, at: headerSize}
+	t := target{name: r.name(), labels: &r.QName, at: headerSize}
 	a.follow(&t)
 	a.writeProofs()
 	if a.full {

@@ -18,13 +18,13 @@ import (
 var (
 	// ErrOutOfZone: the owner name is not in the zone.
 	ErrOutOfZone = errors.New("the record is out of the zone")
-	// ErrNoData: a record that no zone can have, such as OPT, or one of another
+	// errNoData: a record that no zone can have, such as OPT, or one of another
 	// class.
-	ErrNoData = errors.New("no data of a zone")
-	// ErrNotThere: the record that is to be removed is not there.
-	ErrNotThere = errors.New("the record to be removed is not there")
-	// ErrZone: the records make no zone.
-	ErrZone = errors.New("no valid zone")
+	errNoData = errors.New("no data of a zone")
+	// errNotThere: the record that is to be removed is not there.
+	errNotThere = errors.New("the record to be removed is not there")
+	// errZone: the records make no zone.
+	errZone = errors.New("no valid zone")
 )
 
 // maxIterations is the greatest number of iterations of NSEC3 that a zone may
@@ -94,7 +94,7 @@ func (b *Builder) entryOf(r *wire.Record) (e entry, err error) {
 	// Types 128 to 255 are QTYPEs and metatypes (RFC 6895 section 3.1), OPT is
 	// one too.
 	if r.Class != dns.ClassINET || r.Type == 0 || r.Type == dns.TypeOPT || r.Type >= 128 && r.Type <= 255 {
-		return e, fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), ErrNoData)
+		return e, fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), errNoData)
 	}
 	relative := r.Name[:len(r.Name)-len(b.apex)]
 	e = entry{labels: reverseLabels(string(relative)), rrtype: r.Type, ttl: r.TTL, data: string(r.Data)}
@@ -119,7 +119,7 @@ func reverseLabels(name string) string {
 }
 
 // Add adds a record, of which it takes a copy. One that is there already stays
-// as it is. The error wraps [ErrOutOfZone] or [ErrNoData]; then nothing was
+// as it is. The error wraps [ErrOutOfZone] or [errNoData]; then nothing was
 // added.
 func (b *Builder) Add(r wire.Record) error {
 	e, err := b.entryOf(&r)
@@ -134,7 +134,7 @@ func (b *Builder) Add(r wire.Record) error {
 	return nil
 }
 
-// Remove removes a record; neither TTLs nor the case of names are compared. The error wraps [ErrNotThere]
+// Remove removes a record; neither TTLs nor the case of names are compared. The error wraps [errNotThere]
 // when there is no such record.
 func (b *Builder) Remove(r wire.Record) error {
 	e, err := b.entryOf(&r)
@@ -144,7 +144,7 @@ func (b *Builder) Remove(r wire.Record) error {
 	if b.base == nil {
 		i := slices.IndexFunc(b.entries, func(o entry) bool { return o.compare(&e) == 0 })
 		if i < 0 {
-			return fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), ErrNotThere)
+			return fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), errNotThere)
 		}
 		b.entries = slices.Delete(b.entries, i, i+1)
 		return nil
@@ -153,7 +153,7 @@ func (b *Builder) Remove(r wire.Record) error {
 	_, wasAdded := b.added[id]
 	inBase := b.base.holds(&e) && !b.removed[id]
 	if !wasAdded && !inBase {
-		return fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), ErrNotThere)
+		return fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), errNotThere)
 	}
 	delete(b.added, id)
 	if inBase {
@@ -198,7 +198,7 @@ func (z *Zone) search(list []uint32, labels string) (i int, ok bool) {
 // maxBlob is the size of the largest zone, in octets.
 const maxBlob = 1<<32 - 1
 
-// Build returns the zone. The error wraps [ErrZone] and says what is wrong. The
+// Build returns the zone. The error wraps [errZone] and says what is wrong. The
 // builder is not to be used any more.
 func (b *Builder) Build() (*Zone, error) {
 	var z *Zone
@@ -268,7 +268,7 @@ func (z *Zone) encode(entries []entry) error {
 }
 
 func (z *Zone) fault(format string, args ...any) error {
-	return fmt.Errorf("%s: %w: %s", z.apex, ErrZone, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%s: %w: %s", z.apex, errZone, fmt.Sprintf(format, args...))
 }
 
 // encodeNode appends the node of entries with one owner name.

@@ -10,7 +10,7 @@ import (
 	"nullspf/internal/wire"
 )
 
-// Index finds, for a name, the longest of a set of names that it is or is
+// nameIndex finds, for a name, the longest of a set of names that it is or is
 // below, in a time that does not depend on how many there are. Names have the
 // numbers 0, 1, 2 in the order in which they were added. It is built by one
 // goroutine and then read by many.
@@ -18,7 +18,7 @@ import (
 //	names:  \x07example\x00 \x03www\x07example\x00 ...
 //	starts: 0               9                      ...
 //	slots:  a hash table of hash<<32 | number+1, 0 where empty
-type Index struct {
+type nameIndex struct {
 	names  []byte
 	starts []uint32
 	slots  []uint64
@@ -31,20 +31,17 @@ type Index struct {
 // errIndexFull: offsets have 32 bits.
 var errIndexFull = errors.New("names of more than 4 GiB")
 
-// NewIndex returns an index with room for a number of names.
-func NewIndex(names int) *Index {
-	x := &Index{starts: make([]uint32, 0, names), names: make([]byte, 0, 20*names)}
+// newIndex returns an index with room for a number of names.
+func newIndex(names int) *nameIndex {
+	x := &nameIndex{starts: make([]uint32, 0, names), names: make([]byte, 0, 20*names)}
 	x.grow(names)
 	return x
 }
 
-// Len returns the number of names.
-func (x *Index) Len() int { return len(x.starts) }
-
 // Name returns the name with a number.
-func (x *Index) Name(i int) wire.Name { return wire.Name(x.name(uint32(i))) }
+func (x *nameIndex) Name(i int) wire.Name { return wire.Name(x.name(uint32(i))) }
 
-func (x *Index) name(i uint32) []byte {
+func (x *nameIndex) name(i uint32) []byte {
 	end := len(x.names)
 	if int(i)+1 < len(x.starts) {
 		end = int(x.starts[i+1])
@@ -53,7 +50,7 @@ func (x *Index) name(i uint32) []byte {
 }
 
 // Add adds a name. It fails when the name is there already.
-func (x *Index) Add(name wire.Name) error {
+func (x *nameIndex) Add(name wire.Name) error {
 	if len(x.names)+len(name) > 1<<32-1 {
 		return errIndexFull
 	}
@@ -74,11 +71,11 @@ func (x *Index) Add(name wire.Name) error {
 }
 
 // Number returns the number of a name.
-func (x *Index) Number(name wire.Name) (int, bool) {
+func (x *nameIndex) Number(name wire.Name) (int, bool) {
 	return x.lookup(hashName([]byte(name)), name)
 }
 
-func (x *Index) lookup(h uint64, name wire.Name) (int, bool) {
+func (x *nameIndex) lookup(h uint64, name wire.Name) (int, bool) {
 	for at := h & x.mask; x.slots[at] != 0; at = (at + 1) & x.mask {
 		if slot := x.slots[at]; slot>>32 == h>>32 {
 			if i := uint32(slot) - 1; string(x.name(i)) == string(name) {
@@ -91,7 +88,7 @@ func (x *Index) lookup(h uint64, name wire.Name) (int, bool) {
 
 // Find returns the number of the longest name, of at most so many labels, that
 // QNAME is or is below, and how many labels that has.
-func (x *Index) Find(r *Reply, most int) (number, labels int, ok bool) {
+func (x *nameIndex) Find(r *Reply, most int) (number, labels int, ok bool) {
 	h := hashSeed
 	for n := 0; n <= min(r.QName.Count, x.deepest, most); n++ {
 		if n > 0 {
@@ -109,7 +106,7 @@ func (x *Index) Find(r *Reply, most int) (number, labels int, ok bool) {
 }
 
 // probe looks for the last labels of QNAME, whose hash is h.
-func (x *Index) probe(h uint64, r *Reply, labels int) (number int, ok bool) {
+func (x *nameIndex) probe(h uint64, r *Reply, labels int) (number int, ok bool) {
 	for at := h & x.mask; x.slots[at] != 0; at = (at + 1) & x.mask {
 		slot := x.slots[at]
 		if slot>>32 != h>>32 {
@@ -124,7 +121,7 @@ func (x *Index) probe(h uint64, r *Reply, labels int) (number int, ok bool) {
 }
 
 // grow makes room for a number of names, at most half of the slots in use.
-func (x *Index) grow(names int) {
+func (x *nameIndex) grow(names int) {
 	size := 1 << bits.Len(uint(max(2*names, 8)-1))
 	if size <= len(x.slots) {
 		return
@@ -136,7 +133,7 @@ func (x *Index) grow(names int) {
 	}
 }
 
-func (x *Index) put(h uint64, number uint32) {
+func (x *nameIndex) put(h uint64, number uint32) {
 	at := h & x.mask
 	for x.slots[at] != 0 {
 		at = (at + 1) & x.mask

@@ -169,7 +169,7 @@ func (m *model) records() (rrs []dns.RR) {
 		for name, types := range bitmaps {
 			bitmaps[name] = append(types, dns.TypeRRSIG, dns.TypeNSEC)
 		}
-		rrs = append(rrs, chain(bitmaps, wireCompare, func(h dns.RR_Header, next string, types []uint16) dns.RR {
+		rrs = append(rrs, chain(bitmaps, compareNames, func(h dns.RR_Header, next string, types []uint16) dns.RR {
 			h.Rrtype = dns.TypeNSEC
 			return &dns.NSEC{Hdr: h, NextDomain: next, TypeBitMap: types}
 		})...)
@@ -222,10 +222,17 @@ func chain(bitmaps map[string][]uint16, order func(a, b string) int, record func
 	return rrs
 }
 
-func wireCompare(a, b string) int {
-	x, _ := wire.ParseName(a)
-	y, _ := wire.ParseName(b)
-	return wire.Compare(x, y)
+// compareNames orders names canonically (RFC 4034 section 6.1).
+func compareNames(a, b string) int {
+	labels := func(text string) (labels []string) {
+		name, _ := wire.ParseName(text)
+		for ; len(name) > 1; name = name.Parent() {
+			labels = append(labels, string(name[1:1+name[0]]))
+		}
+		slices.Reverse(labels)
+		return labels
+	}
+	return slices.Compare(labels(a), labels(b))
 }
 
 // zone builds the zone, its records in any order.

@@ -22,7 +22,7 @@ import (
 // A zone takes some 50 octets: its name, its slots in the index, serial number
 // and variant.
 type Parked struct {
-	index    *Index
+	index    *nameIndex
 	zones    []parkedZone // by number in index, in byte order of their names
 	variants []parkedVariant
 	catalog  catalog
@@ -57,7 +57,7 @@ func LoadParked(dir string) (p *Parked, err error) {
 		}
 		templates = append(templates, t)
 	}
-	p = &Parked{index: NewIndex(folder.Zones), zones: make([]parkedZone, 0, folder.Zones)}
+	p = &Parked{index: newIndex(folder.Zones), zones: make([]parkedZone, 0, folder.Zones)}
 	numbers := make(map[zones.ParkedVariant]uint32)
 	var name [wire.MaxName]byte
 	err = folder.Each(func(text []byte, v zones.ParkedVariant, serial uint32) error {

@@ -435,7 +435,7 @@ func TestParkedAllocatesNothing(t *testing.T) {
 
 // TestIndex finds names among many.
 func TestIndex(t *testing.T) {
-	x := NewIndex(0)
+	x := newIndex(0)
 	var names []wire.Name
 	for i := range 5000 {
 		name, err := wire.ParseName(fmt.Sprintf("n%d.sub%d.example", i, i%7))
@@ -473,7 +473,7 @@ func TestIndex(t *testing.T) {
 			return false
 		})
 	}
-	root := NewIndex(1)
+	root := newIndex(1)
 	if err := root.Add(wire.Root); err != nil {
 		t.Fatal(err)
 	}

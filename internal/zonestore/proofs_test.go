@@ -55,8 +55,8 @@ func (p *proofs) match(name string) (types []uint16, ok bool) {
 // follows in the chain, optOut says that a delegation may be there.
 func (p *proofs) cover(name string) (next string, optOut, ok bool) {
 	for _, n := range p.nsecs {
-		owner, wraps := wireCompare(n.Hdr.Name, name), wireCompare(n.NextDomain, n.Hdr.Name) <= 0
-		if owner < 0 && (wraps || wireCompare(name, n.NextDomain) < 0) {
+		owner, wraps := compareNames(n.Hdr.Name, name), compareNames(n.NextDomain, n.Hdr.Name) <= 0
+		if owner < 0 && (wraps || compareNames(name, n.NextDomain) < 0) {
 			return n.NextDomain, false, true
 		}
 	}

@@ -44,8 +44,8 @@ type Reply struct {
 	aliasLabels wire.Labels
 }
 
-// Name returns QNAME as it was asked.
-func (r *Reply) Name() []byte {
+// name returns QNAME as it was asked.
+func (r *Reply) name() []byte {
 	return r.Buf[headerSize : headerSize+int(r.QName.At[r.QName.Count])+1]
 }
 

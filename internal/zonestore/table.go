@@ -17,7 +17,7 @@ type Table struct {
 
 // tableVersion is a set of zones; it never changes, its slots do.
 type tableVersion struct {
-	index *Index
+	index *nameIndex
 	slots []*Slot // by number in index
 }
 
@@ -40,7 +40,7 @@ func (t *Table) Set(names []wire.Name) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old := t.current.Load()
-	v := &tableVersion{index: NewIndex(len(names)), slots: make([]*Slot, 0, len(names))}
+	v := &tableVersion{index: newIndex(len(names)), slots: make([]*Slot, 0, len(names))}
 	for _, name := range names {
 		if v.index.Add(name) != nil {
 			continue
