@@ -13,7 +13,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz bench bench-dns bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz bench bench-apply bench-dns bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -67,6 +67,10 @@ fuzz: ## fuzz each target for FUZZTIME, print a table, fail on findings
 
 bench: build ## measure the generator at a million domains (takes minutes and 10 GB of disk)
 	$(GO) run ./internal/bench/zones -nullspf bin/nullspf
+
+bench-apply: build ## measure apply with BIND, NSD and Knot DNS at 950 and 100,000 domains
+	scripts/install-peers bind9 nsd knot
+	$(GO) run ./internal/bench/apply -nullspf bin/nullspf -n 950,100000
 
 bench-dns: build ## measure nullspfd beside an echo, NSD, Knot DNS and BIND (needs dnsperf, two processors)
 	scripts/install-peers bind9 nsd knot dnsperf

@@ -24,6 +24,7 @@ var update = flag.Bool("update", false, "write the floors of the house into CONT
 // import what they need. CONTRIBUTING.md shows it.
 const house = `
 workshop
+    internal/bench/apply  make bench-apply
     internal/bench/dns    make bench-dns
     internal/bench/xfr    make bench-xfr
     internal/bench/zones  make bench

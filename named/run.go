@@ -14,14 +14,19 @@ import (
 const stepTimeout = 10 * time.Minute
 
 // Run runs steps one after the other and writes each, before it runs, as a
-// line to w. It stops at the first that fails; the error then has the end of
-// the command's output, and how many steps were not run.
+// line to w; see [Show]. It stops at the first that fails; the error then has the
+// end of the command's output, and how many steps were not run.
 func Run(ctx context.Context, steps []Step, w io.Writer) error {
+	f := folded{w: w}
+	defer f.end()
 	for i, s := range steps {
-		if _, err := fmt.Fprintf(w, "%s  # %s\n", s, s.Why); err != nil {
+		if err := f.show(s); err != nil {
 			return err
 		}
 		err := s.run(ctx, stepTimeout)
+		if s.journals != nil {
+			err = s.journals.after(ctx, s, err, w)
+		}
 		if err == nil {
 			continue
 		}
@@ -31,6 +36,49 @@ func Run(ctx context.Context, steps []Step, w io.Writer) error {
 		return fmt.Errorf("%s: %w", s, err)
 	}
 	return nil
+}
+
+// Show writes steps as lines to w. Of many with the same purpose only the first
+// are shown.
+func Show(w io.Writer, steps []Step) error {
+	f := folded{w: w}
+	for _, s := range steps {
+		if err := f.show(s); err != nil {
+			return err
+		}
+	}
+	f.end()
+	return nil
+}
+
+// folded writes steps.
+type folded struct {
+	w     io.Writer
+	why   string
+	count int
+}
+
+// maxShown is how many steps with the same purpose are shown.
+const maxShown = 10
+
+func (f *folded) show(s Step) error {
+	if s.Why != f.why {
+		f.end()
+		f.why, f.count = s.Why, 0
+	}
+	if f.count++; f.count > maxShown {
+		return nil
+	}
+	_, err := fmt.Fprintf(f.w, "%s  # %s\n", s, s.Why)
+	return err
+}
+
+// end says how many steps were not shown.
+func (f *folded) end() {
+	if n := f.count - maxShown; n > 0 {
+		fmt.Fprintf(f.w, "and %d more\n", n)
+	}
+	f.count = 0
 }
 
 // run runs one step.

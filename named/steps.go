@@ -2,6 +2,7 @@ package named
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -38,14 +39,18 @@ type Step struct {
 	Argv []string
 	// Why says what the step is for.
 	Why string
+	// journals is set for a command by which BIND reads zone files.
+	journals *journals
 }
 
-// maxSingle is the greatest number of changed zones that are reloaded one by
-// one: beyond it, a reload of all zones that have changed is faster.
-const maxSingle = 1000
+// maxSingle is the greatest number of changed zones that are named to a primary.
+// Beyond it, one command for everything that has changed is faster: see
+// internal/bench/apply.
+const maxSingle = 30
 
-// knotZones is how many zones one command of knotc names.
-const knotZones = 100
+// maxRefresh is the greatest number of zones that a BIND secondary, which has no
+// command for several, is told to refresh one by one.
+const maxRefresh = 1000
 
 // Steps returns the commands that make a server apply a change, in order. There
 // are none when it has nothing to do, such as a secondary whose zones have
@@ -55,7 +60,7 @@ const knotZones = 100
 // load new zones after the command has ended: a BIND secondary that asks for
 // one too early asks again after a minute.
 func Steps(t Target, c Change, s Settings) []Step {
-	p := &stepper{command: t.Command}
+	p := &stepper{command: t.Command, dir: path.Join(s.Output, "zones")}
 	if p.command == nil {
 		p.command = defaultCommands[t.Server]
 	}
@@ -79,7 +84,9 @@ func Steps(t Target, c Change, s Settings) []Step {
 func (p *stepper) all(server Server) {
 	const why = "the state of the server is not known; reload everything"
 	switch server {
-	case BIND, Knot:
+	case BIND:
+		p.reload(why, "")
+	case Knot:
 		p.add(why, "reload")
 	case NSD:
 		p.add(why, "reconfig")
@@ -100,11 +107,22 @@ var defaultCommands = map[Server][]string{
 // stepper collects steps.
 type stepper struct {
 	command []string
+	dir     string // of the zone files
 	steps   []Step
 }
 
 func (p *stepper) add(why string, words ...string) {
-	p.steps = append(p.steps, Step{append(slices.Clone(p.command), words...), why})
+	p.steps = append(p.steps, Step{Argv: append(slices.Clone(p.command), words...), Why: why})
+}
+
+// reload lets BIND read the file of a zone, or with "" all files.
+func (p *stepper) reload(why, zone string) {
+	words := []string{"reload"}
+	if zone != "" {
+		words = append(words, zone)
+	}
+	p.add(why, words...)
+	p.steps[len(p.steps)-1].journals = &journals{command: p.command, dir: p.dir, zone: zone}
 }
 
 // what says how many zones have changed.
@@ -145,7 +163,7 @@ func (p *stepper) primary(server Server, config bool, catalog string, c Change) 
 // of the others, "reload" does all at once.
 func (p *stepper) bind(config bool, catalog string, c Change) {
 	if len(c.Changed) > maxSingle {
-		p.add(c.what()+"; reload what has changed", "reload")
+		p.reload(c.what()+"; reload what has changed", "")
 		return
 	}
 	if config {
@@ -154,7 +172,7 @@ func (p *stepper) bind(config bool, catalog string, c Change) {
 		p.add(c.what()+"; reload the configuration", "reconfig")
 	}
 	for _, zone := range c.Changed {
-		p.add("reload the changed zone", "reload", zone)
+		p.reload("reload the changed zone", zone)
 	}
 	if catalog != "" {
 		p.add("reload the catalog zone", "reload", catalog)
@@ -198,7 +216,7 @@ func (p *stepper) secondary(server Server, config bool, c Change) {
 	case Nullspfd:
 		p.add(c.what() + "; reload the configuration")
 	}
-	if server != BIND || len(changed) > maxSingle {
+	if server != BIND || len(changed) > maxRefresh {
 		return
 	}
 	for _, zone := range changed {
@@ -212,8 +230,8 @@ func (p *stepper) knot(config bool, c Change) {
 		p.add(c.what()+"; reload the configuration and the zone files that have changed", "reload")
 		return
 	}
-	for zones := range slices.Chunk(c.Changed, knotZones) {
-		p.add("reload the changed zones", append([]string{"-b", "zone-reload"}, zones...)...)
+	if len(c.Changed) > 0 {
+		p.add("reload the changed zones", append([]string{"-b", "zone-reload"}, c.Changed...)...)
 	}
 }
 

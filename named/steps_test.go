@@ -28,6 +28,7 @@ func TestSteps(t *testing.T) {
 	changed := Change{Changed: []string{"a.example", "b.example"}}
 	both := Change{Added: members.Added, Changed: changed.Changed}
 	many := Change{Changed: zoneNames(maxSingle + 1)}
+	mostBoth := Change{Removed: members.Removed, Changed: zoneNames(maxRefresh + 1)}
 	manyBoth := Change{Removed: members.Removed, Changed: many.Changed}
 	config := Change{Config: true}
 	for _, tt := range []struct {
@@ -54,7 +55,7 @@ func TestSteps(t *testing.T) {
 		{"changed at a secondary", Target{Server: BIND, Role: RoleSecondary}, many, nil},
 		{"both at a secondary", Target{Server: BIND, Role: RoleSecondary}, both,
 			[]string{"rndc reconfig", "rndc refresh a.example", "rndc refresh b.example"}},
-		{"many and members at a secondary", Target{Server: BIND, Role: RoleSecondary}, manyBoth, []string{"rndc reconfig"}},
+		{"many and members at a secondary", Target{Server: BIND, Role: RoleSecondary}, mostBoth, []string{"rndc reconfig"}},
 		{"both at a consumer", Target{Server: BIND, Role: RoleSecondary, Catalog: true}, both, nil},
 		{"members at a consumer", Target{Server: BIND, Role: RoleSecondary, Catalog: true}, members, nil},
 		{"configuration at a consumer", Target{Server: BIND, Role: RoleSecondary, Catalog: true}, config, []string{"rndc reconfig"}},
@@ -93,10 +94,16 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-func TestStepsNameManyZones(t *testing.T) {
-	steps := Steps(Target{Server: Knot, Role: RolePrimary}, Change{Changed: zoneNames(knotZones*2 + 1)}, testSettings())
-	if len(steps) != 3 || len(steps[2].Argv) != len([]string{"knotc", "-b", "zone-reload", "NAME"}) {
-		t.Errorf("%d steps: %v", len(steps), steps)
+// TestShow folds steps with the same purpose.
+func TestShow(t *testing.T) {
+	steps := Steps(Target{Server: BIND, Role: RolePrimary}, Change{Added: []string{"new.example"}, Changed: zoneNames(maxSingle)}, testSettings())
+	var out bytes.Buffer
+	if err := Show(&out, steps); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 1+maxShown+1+1 || lines[1+maxShown] != fmt.Sprintf("and %d more", maxSingle-maxShown) || !strings.Contains(lines[len(lines)-1], "catalog zone") {
+		t.Errorf("output:\n%s", out.String())
 	}
 }
 

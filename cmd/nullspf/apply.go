@@ -71,8 +71,8 @@ func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) 
 	if dryRun {
 		fmt.Fprintf(w, "%s: %s\n", b.Output, summary(b.plan, len(b.set.Entries)))
 		for _, s := range steps {
-			for _, step := range s.steps {
-				fmt.Fprintf(w, "%s  # %s\n", step, step.Why)
+			if err := named.Show(w, s.steps); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nullspf/internal/dnsname"
+	"nullspf/named"
 	"nullspf/zones"
 )
 
@@ -80,6 +81,15 @@ func (a *app) check(ctx context.Context, w io.Writer) error {
 	bar.done()
 	if err != nil {
 		return err
+	}
+	if slices.Contains(b.Named.Servers, named.BIND) {
+		stale, err := named.StaleJournals(b.Output)
+		if err != nil {
+			return err
+		}
+		for _, j := range stale {
+			faults = append(faults, j.String())
+		}
 	}
 	const most = 50
 	for i, f := range faults {
