@@ -29,6 +29,7 @@ const runAsProgram = "NULLSPFD_TEST_RUN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(runAsProgram) != "" {
+		limitMemory()
 		main()
 	}
 	os.Exit(m.Run())

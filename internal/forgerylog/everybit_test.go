@@ -133,7 +133,7 @@ func (d *bitFlips) pick(file string) (path string, stride int) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return path, map[string]int{"seg": 101, "journal": 101, "MANIFEST": 23}[file]
+	return path, map[string]int{"seg": 211, "journal": 211, "MANIFEST": 47}[file]
 }
 
 // try changes a bit of a copy.
