@@ -70,7 +70,10 @@ func (r *journalRecorder) Shared() eventWriter { return sharedWriter{r.journal} 
 
 func (r *journalRecorder) Stats() recorderStats {
 	stats := r.journal.Stats()
-	out := recorderStats{Stored: stats.Stored, Lost: make(map[string]uint64)}
+	out := recorderStats{
+		Stored: stats.Stored, Lost: make(map[string]uint64),
+		DamagedEvents: stats.Damaged, DamagedSegments: stats.DamagedSegments, Panics: stats.Panics,
+	}
 	for _, reason := range journal.Reasons {
 		out.Lost[reason.String()] = stats.Lost[reason]
 	}

@@ -35,6 +35,10 @@ var (
 		"Events stored in the journal.", nil, nil)
 	descLost = prometheus.NewDesc("nullspfd_events_lost_total",
 		"Events not stored, by reason.", []string{"reason"}, nil)
+	descJournalDamage = prometheus.NewDesc("nullspfd_journal_damage",
+		"What was found damaged in the journal since the start: events in journal files, and segments.", []string{"what"}, nil)
+	descJournalPanics = prometheus.NewDesc("nullspfd_journal_panics_total",
+		"Internal errors while events were written or sealed; it was tried again.", nil, nil)
 	descConnections = prometheus.NewDesc("nullspfd_tcp_connections",
 		"Open TCP connections.", nil, nil)
 	descOver = prometheus.NewDesc("nullspfd_tcp_refused_total",
@@ -94,7 +98,7 @@ type collector Server
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReceived, descAnswered, descDropped, descSendErrors, descSocketDrops,
-		descTracked, descStored, descLost, descConnections, descOver,
+		descTracked, descStored, descLost, descJournalDamage, descJournalPanics, descConnections, descOver,
 		descReloads, descConfigGood, descZones, descTransfersOut, descNotifies,
 		descSecondaryZones, descRefreshes, descRefreshFailures, descOutside, descRefreshing, descNotified,
 		descPanics, descStoreErrors, descUnsaved, descCatalogErrors,
@@ -135,6 +139,9 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	for reason, n := range stats.Lost {
 		counter(descLost, n, reason)
 	}
+	gauge(descJournalDamage, float64(stats.DamagedEvents), "events")
+	gauge(descJournalDamage, float64(stats.DamagedSegments), "segments")
+	counter(descJournalPanics, stats.Panics)
 	gauge(descConnections, float64(s.tcp.connections()))
 	counter(descOver, s.tcp.overTotal.Load(), "total")
 	counter(descOver, s.tcp.overClient.Load(), "client")

@@ -46,6 +46,11 @@ type recorderStats struct {
 	Stored uint64
 	// Lost is by reason; the reasons are few and fixed.
 	Lost map[string]uint64
+	// DamagedEvents were stored, and could not be read back when they were sealed;
+	// DamagedSegments is how many sealed files are damaged. Panics of background
+	// work were contained.
+	DamagedEvents, Panics uint64
+	DamagedSegments       int
 }
 
 // discard is the recorder of a configuration without journal.
