@@ -83,7 +83,7 @@ func (q *query) sendOne(message []byte) error {
 
 // noteRefusedNotify notes a message whose signature is not right, if it is a
 // NOTIFY.
-func (t *table) noteRefusedNotify(q *Query) {
+func (t *table) noteRefusedNotify(q *query) {
 	if n, ok := xfr.ReadNotify(q.buf[:q.size]); ok && t.notified != nil {
 		t.notified.NotifyRefused(n.Zone, q.client, "its signature is wrong: "+dns.RcodeToString[int(q.signed.Error)])
 	}

@@ -391,7 +391,7 @@ func TestSecondariesConnect(t *testing.T) {
 					r.Key = names("xfr")[0]
 				}
 				cfg.Transfer.To = []TransferRule{r}
-			}), Options{TCP: TCPLimits{Connections: 100, PerClient: 4, Idle: 10 * time.Second}})
+			}), Options{TCP: tcpLimits{Connections: 100, PerClient: 4, Idle: 10 * time.Second}})
 			answered := func(client transferring) (n int) {
 				for range 12 {
 					conn, err := net.Dial("tcp", s.address(t, false).String())

@@ -34,7 +34,7 @@ func NewOut(source Source, acl ACL) *Out {
 
 // Allows reports whether a client with a signature may transfer zones.
 func (o *Out) Allows(client netip.Addr, signed *Signed) bool {
-	return signed.Key != nil && o.acl.Allows(client, signed)
+	return signed.Key != nil && o.acl.allows(client, signed)
 }
 
 // Request is a request for a transfer.
