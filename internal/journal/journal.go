@@ -23,6 +23,8 @@ type Journal struct {
 	log      zerolog.Logger
 	lock     io.Closer
 	opened   time.Time
+	// openedWall is what the clock said when it was opened.
+	openedWall time.Time
 	// firstAge is the age of the folder when it was opened, in seconds.
 	firstAge int64
 	// lostBefore are the events lost by earlier runs.
@@ -121,7 +123,8 @@ func prepare(settings Settings, lock io.Closer) (*Journal, error) {
 		next = max(next, f.end)
 	}
 	j.wals.closed = wals
-	j.firstAge = ageAtOpen(m, settings.Clock())
+	j.openedWall = settings.Clock()
+	j.firstAge = ageAtOpen(m, j.openedWall)
 	j.lostBefore = m.Lost
 	for _, z := range settings.Zones {
 		j.zones.append(z)
@@ -189,6 +192,12 @@ func (j *Journal) SetLayouts(zone string, layouts []spftrack.Layout) {
 
 // elapsed is the time since Open by the monotonic clock.
 func (j *Journal) elapsed() time.Duration { return time.Since(j.opened) }
+
+// clockSteady reports whether the clock went as time has passed since Open.
+func (j *Journal) clockSteady() bool {
+	d := j.settings.Clock().Sub(j.openedWall) - j.elapsed()
+	return d.Abs() < time.Hour
+}
 
 // age is the age of the folder in seconds.
 func (j *Journal) age() int64 { return j.firstAge + int64(j.elapsed()/time.Second) }

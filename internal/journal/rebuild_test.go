@@ -238,3 +238,58 @@ func TestDamagedPart(t *testing.T) {
 	}
 	checkIDs(t, readAll(t, s.Dir), 1, 30)
 }
+
+// TestKeptAsideUntilRetention: files that were kept aside go by age, are named
+// when they do, and stay while the clock is not to be believed.
+func TestKeptAsideUntilRetention(t *testing.T) {
+	t.Parallel()
+	s, segments := sealedDir(t)
+	s.Retain = time.Hour
+	var log bytes.Buffer
+	s.Logger = zerolog.New(&log)
+	aside := []string{segments[0] + damagedSuffix, filepath.Join(s.Dir, walDir, "x"+damagedSuffix)}
+	for _, path := range aside {
+		if err := os.WriteFile(path, []byte("x"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ahead := false
+	j := &Journal{settings: s, log: s.Logger, opened: time.Now(), openedWall: time.Now()}
+	j.settings.Clock = func() time.Time {
+		if ahead {
+			return time.Now().AddDate(1, 0, 0)
+		}
+		return time.Now()
+	}
+	m, err := loadManifest(s.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer := newSealer(j, m)
+	ahead = true
+	if err := sealer.retain(); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := listAside(s.Dir); err != nil || len(list) != 2 {
+		t.Errorf("with a clock that jumped: %v, %v", list, err)
+	}
+	ahead = false
+	if err := sealer.retain(); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := listAside(s.Dir); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	for _, path := range aside {
+		if !strings.Contains(log.String(), path) {
+			t.Errorf("%s is not named: %s", path, &log)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(s.Dir, walDir)); err != nil {
+		t.Error(err)
+	}
+	checkIDs(t, readAll(t, s.Dir), 1, 30)
+}

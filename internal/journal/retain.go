@@ -37,7 +37,8 @@ func (s *sealer) retain() error {
 			return err
 		}
 		s.removeDamaged(func(f asideFile, _ int64) bool {
-			return s.j.settings.Clock().Sub(f.changed) > limit
+			// The file has no other age than that of its last change.
+			return s.j.clockSteady() && s.j.settings.Clock().Sub(f.changed) > limit
 		})
 	}
 	if s.j.settings.MaxSize > 0 {
@@ -149,7 +150,6 @@ func (s *sealer) removeDamaged(condition func(f asideFile, sum int64) bool) int6
 		s.aside = s.aside[1:]
 		s.j.log.Warn().Str("file", f.path).Msg("a file that was kept aside is removed from the journal, for its age or the journal's size")
 		removeQuietly(f.path)
-		removeQuietly(filepath.Dir(f.path))
 		sum -= f.size
 	}
 	return sum
