@@ -51,6 +51,10 @@ func CompileDomainSpec(s string) (*MacroString, error) {
 	return m, nil
 }
 
+// MaxExplanation is the length of an explanation that fits every answer at an
+// exp= name, in bytes.
+const MaxExplanation = 450
+
 // CompileExplanation compiles an explain-string (RFC 7208 section 6.2), the
 // text of the TXT record at an exp= name, in which spaces and the macros c, r
 // and t may stand too. The error, a [*MacroError], tells where the text is

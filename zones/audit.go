@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"nullspf/internal/value"
 )
 
 // Audit reads everything that an output directory holds and returns what is not
@@ -24,6 +26,9 @@ func Audit(ctx context.Context, dir string, progress func(done, total int)) ([]s
 		return nil, err
 	}
 	entries, err := parseManifest(text)
+	if errors.Is(err, ErrLaterVersion) {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, manifestFile), err)
+	}
 	if err != nil {
 		return []string{filepath.Join(dir, err.Error()) + "; `nullspf zones` makes a new manifest from the zone files"}, nil
 	}
@@ -49,7 +54,7 @@ func Audit(ctx context.Context, dir string, progress func(done, total int)) ([]s
 	}
 	for _, d := range found {
 		if name := zoneOfFile(withoutServerSuffix(d.Name())); m.find(name) == nil {
-			faults = append(faults, filepath.Join(dir, zonesDir, d.Name())+" belongs to no published zone; remove it")
+			faults = append(faults, value.Visible(filepath.Join(dir, zonesDir, d.Name()))+" belongs to no published zone; remove it")
 		}
 	}
 	return faults, nil

@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/files"
+	"nullspf/internal/value"
 )
 
 // maxLine is the longest list line, in bytes. The longest useful one is a
@@ -98,22 +100,19 @@ func (r *listReader) readFile(path string, group uint16) {
 
 // openList opens a regular file and words what else it may be.
 func openList(path string) (*os.File, error) {
-	info, err := os.Stat(path)
+	f, _, err := files.Open(path)
+	var perr *fs.PathError
 	switch {
+	case err == nil:
+		return f, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("there is no such file; name the list of the group with the key list")
-	case err != nil:
-		return nil, fmt.Errorf("cannot read the list: %w", errors.Unwrap(err))
-	case info.IsDir():
-		return nil, errors.New("this is a directory, not a list")
-	case !info.Mode().IsRegular():
+	case errors.Is(err, files.ErrNotRegular):
 		return nil, errors.New("this is not a regular file; write the list to a file first")
+	case errors.As(err, &perr):
+		err = perr.Err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the list: %w", errors.Unwrap(err))
-	}
-	return f, nil
+	return nil, fmt.Errorf("cannot read the list: %w", err)
 }
 
 // read reads one list. The error is one of the file as a whole.
@@ -263,7 +262,7 @@ func (r *listReader) finish() []Duplicate {
 
 // position returns the file:line where the lists name e.
 func (s *Set) position(e *Entry) string {
-	return fmt.Sprintf("%s:%d", s.lists[e.list], e.line)
+	return fmt.Sprintf("%s:%d", value.Visible(s.lists[e.list]), e.line)
 }
 
 func (o *Override) equal(p *Override) bool {

@@ -77,7 +77,7 @@ func TestListsThatAreNoFiles(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	checkBroken(t, filepath.Join(dir, "dir"), "dir: this is a directory, not a list")
+	checkBroken(t, filepath.Join(dir, "dir"), "dir: this is not a regular file; write the list to a file first")
 	checkBroken(t, filepath.Join(dir, "fifo"), "fifo: this is not a regular file; write the list to a file first")
 	checkBroken(t, filepath.Join(dir, "none"), "none: there is no such file; name the list of the group with the key list")
 	path := filepath.Join(dir, "secret")

@@ -3,6 +3,8 @@ package zones
 import (
 	"fmt"
 	"strings"
+
+	"nullspf/internal/value"
 )
 
 // maxErrors is how many faults of the lists are reported at once.
@@ -22,7 +24,7 @@ type ListError struct {
 // Error gives file:line:column, the quoted token and the reason.
 func (e *ListError) Error() string {
 	var b strings.Builder
-	b.WriteString(e.File)
+	b.WriteString(value.Visible(e.File))
 	if e.Line > 0 {
 		fmt.Fprintf(&b, ":%d", e.Line)
 		if e.Column > 0 {

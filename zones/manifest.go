@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,12 +17,16 @@ import (
 	"time"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/files"
 )
 
 // The directories and files of an output directory that this package owns.
 const (
 	zonesDir     = "zones"
 	manifestFile = "manifest"
+	// manifestMagic and a number begin a manifest in any other form than this
+	// one, which has no such line.
+	manifestMagic = "nullspf-manifest\t"
 )
 
 // manifestEntry is a line of the manifest: what a zone file holds.
@@ -71,13 +76,20 @@ func loadManifest(dir string) (*manifest, error) {
 		return nil, fmt.Errorf("cannot read the manifest: %w", err)
 	}
 	m := &manifest{written: info.ModTime()}
-	if m.entries, err = parseManifest(text); err != nil {
+	m.entries, err = parseManifest(text)
+	if errors.Is(err, ErrLaterVersion) {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err != nil {
 		return surveyZones(dir)
 	}
 	return m, nil
 }
 
 func parseManifest(text []byte) ([]manifestEntry, error) {
+	if err := checkVersion(text, manifestMagic, 0); err != nil {
+		return nil, err
+	}
 	entries := make([]manifestEntry, 0, bytes.Count(text, []byte{'\n'}))
 	groups := make(map[string]string)
 	rest := string(text)
@@ -206,14 +218,15 @@ func findStrays(dir string, set *Set, m *manifest) ([]string, error) {
 
 // readZoneFile reads a zone file of a bounded size.
 func readZoneFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	f, info, err := files.Open(path)
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
 	if info.Size() > maxZoneFile {
 		return nil, fmt.Errorf("%s: the file has %d bytes and was not written by nullspf; move it away", path, info.Size())
 	}
-	return os.ReadFile(path)
+	return io.ReadAll(io.LimitReader(f, maxZoneFile))
 }
 
 // ReadSerials returns the serial numbers of the manifest of an output directory.
@@ -225,7 +238,7 @@ func ReadSerials(dir string) (func(name string) (serial uint32, ok bool), error)
 	}
 	entries, err := parseManifest(text)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	m := &manifest{entries: entries}
 	return func(name string) (uint32, bool) {

@@ -34,7 +34,13 @@ import (
 // addresses of zones that no zone line names.
 const parkedFile = "parked"
 
-const parkedMagic = "nullspf-parked\t1\t"
+// parkedMagic and the version begin the file.
+const (
+	parkedMagic   = "nullspf-parked\t"
+	parkedVersion = 1
+)
+
+var parkedHead = parkedMagic + strconv.Itoa(parkedVersion) + "\t"
 
 // ParkedTemplate is the content of zones that are alike but for name, serial
 // number and addresses.
@@ -79,7 +85,7 @@ type parkedWriter struct {
 // writeParked writes the file that goes with a manifest.
 func writeParked(w *bufio.Writer, set *Set, manifest [sha256.Size]byte) error {
 	p := &parkedWriter{w: w, set: set, numbers: make(map[parkedKey]int)}
-	fmt.Fprintf(w, "%s%s\n", parkedMagic, hex.EncodeToString(manifest[:]))
+	fmt.Fprintf(w, "%s%s\n", parkedHead, hex.EncodeToString(manifest[:]))
 	for i, g := range set.Groups {
 		key := parkedKey{uint16(i), g.Mail, g.SPF, len(g.addresses()) > 0}
 		p.template(key)
@@ -197,7 +203,10 @@ func readParked(in io.Reader, path string) (*parked, error) {
 	lines.Buffer(nil, 1<<20)
 	n := 1
 	if lines.Scan() {
-		sum, ok := strings.CutPrefix(lines.Text(), parkedMagic)
+		if err := checkVersion(lines.Bytes(), parkedMagic, parkedVersion); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		sum, ok := strings.CutPrefix(lines.Text(), parkedHead)
 		if !ok || len(sum) != hex.EncodedLen(sha256.Size) {
 			return nil, fmt.Errorf("%s:1: not a file of parked zones of this version; run `nullspf zones` of the same version", path)
 		}

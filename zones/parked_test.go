@@ -85,8 +85,8 @@ func FuzzReadParked(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(parkedMagic + strings.Repeat("0", 64) + "\n" + string(text))
-	f.Add(parkedMagic)
+	f.Add(parkedHead + strings.Repeat("0", 64) + "\n" + string(text))
+	f.Add(parkedHead)
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := readParked(strings.NewReader(text), "parked")

@@ -82,6 +82,9 @@ func NewPlan(ctx context.Context, set *Set, dir string, opts Options) (*Plan, er
 	if err != nil {
 		return nil, err
 	}
+	if err := checkParkedVersion(dir); err != nil {
+		return nil, err
+	}
 	n := len(set.Entries)
 	p := &Plan{
 		set: set, dir: dir, opts: opts, old: old, retired: retired,
@@ -216,7 +219,7 @@ func (c *comparer) compare(i int) error {
 			return err
 		}
 	}
-	if known && old.hash == hash && found.size == int64(len(text)) && found.modified.Before(p.old.written) {
+	if known && old.hash == hash && !found.link && found.size == int64(len(text)) && found.modified.Before(p.old.written) {
 		p.serials[i] = oldSerial
 		return nil
 	}
@@ -237,17 +240,17 @@ func (c *comparer) settle(i int, e *Entry, old *manifestEntry, known bool, found
 	if same {
 		p.kinds[i] = Restored
 	}
-	touched := found.size >= 0 && (same || !known || !found.modified.Before(p.old.written))
+	touched := found.size >= 0 && (same || !known || found.link || !found.modified.Before(p.old.written))
 	if touched {
 		// Somebody wrote the file after the manifest, perhaps an earlier run
 		// that was killed: what it did is kept.
 		file, err := readZoneFile(c.zonePath(e.Name))
-		if err != nil {
+		if err != nil && !found.link {
 			return err
 		}
 		have, ok := readSerial(file, e.Name)
 		_, start, end, own := findSerial(file)
-		if own && contentHash(file, start, end) == p.hashes[i] && (!any || have == last || serial.Greater(have, last)) {
+		if own && !found.link && contentHash(file, start, end) == p.hashes[i] && (!any || have == last || serial.Greater(have, last)) {
 			p.serials[i] = have
 			p.adopted.Store(true)
 			if same && have == last || !known && old != nil {
@@ -276,6 +279,8 @@ func (c *comparer) settle(i int, e *Entry, old *manifestEntry, known bool, found
 type foundFile struct {
 	size     int64
 	modified time.Time
+	// link is set for a symbolic link, which is replaced.
+	link bool
 }
 
 func (c *comparer) zonePath(name string) string {
@@ -293,10 +298,11 @@ func (c *comparer) find(name string) (foundFile, error) {
 	if err != nil {
 		return foundFile{}, err
 	}
-	if !info.Mode().IsRegular() {
+	link := info.Mode().Type() == fs.ModeSymlink
+	if !info.Mode().IsRegular() && !link {
 		return foundFile{}, fmt.Errorf("%s is not a regular file; move it away", c.zonePath(name))
 	}
-	return foundFile{info.Size(), info.ModTime()}, nil
+	return foundFile{info.Size(), info.ModTime(), link}, nil
 }
 
 func holdsFiles(dir string) (bool, error) {

@@ -26,6 +26,9 @@ func loadRetired(dir string) (*manifest, error) {
 		return nil, fmt.Errorf("cannot read the serial numbers of removed zones: %w", err)
 	}
 	entries, err := parseManifest(text)
+	if errors.Is(err, ErrLaterVersion) {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, retiredFile), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; remove the file if no secondary still has removed zones", filepath.Join(dir, retiredFile), err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/value"
 	"nullspf/named"
 	"nullspf/zones"
 )
@@ -75,7 +76,7 @@ func (a *app) check(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer b.end()
-	fmt.Fprintf(w, "%s: %s, %s, no faults\n", b.File, count(len(b.Groups), "group"), count(len(b.set.Entries), "domain"))
+	fmt.Fprintf(w, "%s: %s, %s, no faults\n", value.Visible(b.File), count(len(b.Groups), "group"), count(len(b.set.Entries), "domain"))
 	bar := newProgress("zone files")
 	faults, err := zones.Audit(ctx, b.Output, bar.set)
 	bar.done()
@@ -103,7 +104,7 @@ func (a *app) check(ctx context.Context, w io.Writer) error {
 		return errors.New("there is no output to check; run nullspf zones first")
 	}
 	if !b.plan.Empty() {
-		fmt.Fprintf(w, "%s is not what the lists say (%s); see nullspf plan\n", b.Output, summary(b.plan, len(b.set.Entries)))
+		fmt.Fprintf(w, "%s differs from what the lists say (%s); see nullspf plan\n", b.Output, summary(b.plan, len(b.set.Entries)))
 	}
 	if err := checkServers(ctx, w, b.Named); err != nil {
 		return err
@@ -142,7 +143,7 @@ func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
 	if len(deviations) > 0 {
 		return fmt.Errorf("%s: %s; add what is missing with $INCLUDE %s/include/%s.inc", path, count(len(deviations), "deviation"), c.Output, g.Name)
 	}
-	fmt.Fprintf(w, "%s: holds all records of group %s\n", path, g.Name)
+	fmt.Fprintf(w, "%s: has all records of group %s\n", value.Visible(path), g.Name)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"nullspf/internal/config"
+	"nullspf/internal/value"
 	"nullspf/zones"
 )
 
@@ -56,7 +57,7 @@ func report(err error) int {
 		return exitError
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintln(os.Stderr, "nullspf: "+line)
+		fmt.Fprintln(os.Stderr, "nullspf: "+value.Visible(line))
 	}
 	var fault *config.Error
 	if errors.As(err, &fault) {

@@ -9,6 +9,7 @@ import (
 
 	"nullspf/internal/config"
 	"nullspf/internal/mailmaps"
+	"nullspf/internal/value"
 	"nullspf/internal/version"
 	"nullspf/named"
 	"nullspf/zones"
@@ -133,7 +134,7 @@ func (j *job) wholeFiles() ([]zones.File, error) {
 }
 
 func warn(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "nullspf: warning: "+format+"\n", args...)
+	fmt.Fprintln(os.Stderr, "nullspf: warning: "+value.Visible(fmt.Sprintf(format, args...)))
 }
 
 var errNoArguments = errors.New("this command takes no arguments")

@@ -3,11 +3,12 @@ package config
 import (
 	"encoding/base64"
 	"slices"
-	"strings"
 	"time"
 
+	"nullspf/internal/control"
 	"nullspf/internal/tsigkey"
 	"nullspf/named"
+	"nullspf/spftrack"
 	"nullspf/zones"
 )
 
@@ -97,8 +98,10 @@ func (l *loader) buildTrack(c *Config, r rawTrack, nameservers []string) {
 	if len(r.Nameservers) == 0 {
 		t.Nameservers = l.hostNames("nameservers", nameservers)
 	}
-	if strings.ContainsFunc(r.Explain, func(r rune) bool { return r < ' ' || r > '~' }) {
-		l.fail("track.explain", "the explanation must be ASCII text (RFC 7208 section 6.2)")
+	if _, err := spftrack.CompileExplanation(r.Explain); err != nil {
+		l.fail("track.explain", "%v (RFC 7208 section 6.2)", err)
+	} else if len(r.Explain) > spftrack.MaxExplanation {
+		l.fail("track.explain", "the explanation has %d bytes; it may have %d", len(r.Explain), spftrack.MaxExplanation)
 	}
 }
 
@@ -188,6 +191,9 @@ func (l *loader) buildNullspfd(dir string, c *Config, r rawNullspfd) {
 	}
 	if r.Control != "" {
 		n.Control = path(dir, r.Control)
+		if err := control.CheckPath(n.Control); err != nil {
+			l.fail("nullspfd.control", "%v", err)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/files"
 	"nullspf/internal/mailmaps"
 	"nullspf/named"
 	"nullspf/spftrack"
@@ -62,14 +64,33 @@ type Track struct {
 // Load reads and checks the file at path. The error joins all faults, each an
 // *Error.
 func Load(path string) (*Config, error) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: there is no such file; name another with -c, or let `nullspf init` write one", path)
+	}
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("%s: there is no such file; name another with -c, or let `nullspf init` write one", path)
-		}
 		return nil, err
 	}
 	return parseText(path, text)
+}
+
+// maxFile bounds the file, in bytes.
+const maxFile = 16 << 20
+
+// readFile reads a regular file of a bounded size.
+func readFile(path string) ([]byte, error) {
+	f, info, err := files.Open(path)
+	if errors.Is(err, files.ErrNotRegular) {
+		return nil, fmt.Errorf("%s: not a regular file; write the configuration to a file first", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%s: the file has %d bytes; a configuration may have %d", path, info.Size(), maxFile)
+	}
+	return io.ReadAll(io.LimitReader(f, maxFile))
 }
 
 // parseText is [Load] for a text that has been read.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"nullspf/internal/value"
 	"nullspf/zones"
 )
 
@@ -22,13 +23,13 @@ type Error struct {
 // Error gives file:line: key: reason.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.File)
+	b.WriteString(value.Visible(e.File))
 	if e.Line > 0 {
 		fmt.Fprintf(&b, ":%d", e.Line)
 	}
 	b.WriteString(": ")
 	if e.Key != "" {
-		b.WriteString(e.Key + ": ")
+		b.WriteString(value.Visible(e.Key) + ": ")
 	}
 	b.WriteString(e.Reason)
 	return b.String()

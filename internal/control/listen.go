@@ -41,7 +41,7 @@ func CheckPath(path string) error {
 		return errors.New("the path of the socket is empty")
 	}
 	if len(path) > maxPath {
-		return fmt.Errorf("%s has %d octets; the path of a socket may have %d", path, len(path), maxPath)
+		return fmt.Errorf("%s has %d bytes; the path of a socket may have %d", path, len(path), maxPath)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ type Track struct {
 const (
 	MaxNameservers = 13
 	// MaxExplain and MaxApexTXT are in bytes.
-	MaxExplain = 450
+	MaxExplain = spftrack.MaxExplanation
 	MaxApexTXT = 1024
 	MaxTTL     = 7 * 24 * time.Hour
 )
