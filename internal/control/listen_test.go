@@ -117,7 +117,7 @@ func TestListenRefusals(t *testing.T) {
 		"":                             "is empty",
 		filepath.Join(dir, "no", "s"):  "its folder does not exist",
 		file:                           "is no socket",
-		"/" + strings.Repeat("x", 200): "201 octets",
+		"/" + strings.Repeat("x", 200): "201 bytes",
 	} {
 		if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
