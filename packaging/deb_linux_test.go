@@ -299,6 +299,7 @@ func (s *system) checkUpgrade(t *testing.T, upgrade func()) {
 			if r, err := ask(conn, name+".", dns.TypeA); err == nil && r.Rcode == dns.RcodeSuccess {
 				answered = append(answered, domain)
 			}
+			time.Sleep(time.Millisecond)
 		}
 	}()
 	upgrade()
