@@ -19,6 +19,7 @@ const (
 	CheckOK    Verdict = "ok"
 	CheckFault Verdict = "failed"
 	NotChecked Verdict = "not checked"
+	CheckWarn  Verdict = "warning"
 )
 
 // CheckResult is the outcome of the check of a file with a server's own program.

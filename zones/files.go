@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"nullspf/internal/files"
 )
 
 // inputsFile tells from what the files of the whole set were made: first the
@@ -98,14 +100,13 @@ func (w *wholeFiles) stage(stage string, opts Options) error {
 	}
 	var inputs bytes.Buffer
 	fmt.Fprintln(&inputs, hex.EncodeToString(w.inputs[:]))
-	group := handsDownGroup(w.dir)
 	for i, f := range w.files {
-		secret := f.Mode&0o077 == 0
-		if secret && group {
-			f.Mode |= 0o040
-		}
 		from, to := filepath.Join(stage, "file"+strconv.Itoa(i)), filepath.Join(w.dir, filepath.FromSlash(f.Path))
 		if err := stageFile(f, from, to, opts); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
+		attributes, err := w.attributes(f, from, to)
+		if err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)
 		}
 		info, err := os.Stat(from)
@@ -113,7 +114,7 @@ func (w *wholeFiles) stage(stage string, opts Options) error {
 			return err
 		}
 		fmt.Fprintf(&inputs, "%s\t%d\n", f.Path, info.Size())
-		if equalFiles(from, to) && !(secret && permissions(to) != f.Mode) {
+		if equalFiles(from, to) && !attributes {
 			if err := os.Remove(from); err != nil {
 				return err
 			}
@@ -125,20 +126,38 @@ func (w *wholeFiles) stage(stage string, opts Options) error {
 	return os.WriteFile(w.record.from, inputs.Bytes(), 0o644)
 }
 
+// attributes gives a staged file owner, group and mode of the file that it is to
+// replace, if there is one, and reports whether the mode differs from that of the
+// old file. Nobody but owner and group may read a secret.
+func (w *wholeFiles) attributes(f File, from, to string) (changed bool, err error) {
+	secret := f.Mode&0o077 == 0
+	old, err := os.Lstat(to)
+	replaces := err == nil && old.Mode().IsRegular()
+	if replaces {
+		if err := files.Inherit(from, old); errors.Is(err, fs.ErrPermission) && secret {
+			return false, fmt.Errorf("the file belongs to another user or group, which the new one cannot be given: run nullspf as root, or change the owner: %w", err)
+		} else if err != nil && !errors.Is(err, fs.ErrPermission) {
+			return false, err
+		}
+	}
+	if !secret {
+		return false, nil
+	}
+	mode := f.Mode
+	if replaces {
+		mode |= old.Mode().Perm() & 0o040
+	}
+	if handsDownGroup(w.dir) {
+		mode |= 0o040
+	}
+	return replaces && mode != old.Mode().Perm(), os.Chmod(from, mode)
+}
+
 // handsDownGroup reports whether the files in a directory get its group, because
 // it has the setgid bit. Whoever set it has chosen who reads the secrets.
 func handsDownGroup(dir string) bool {
 	info, err := os.Stat(dir)
 	return err == nil && info.Mode()&fs.ModeSetgid != 0
-}
-
-// permissions returns those of a file, 0 when there is none.
-func permissions(path string) fs.FileMode {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return info.Mode().Perm()
 }
 
 // stageFile writes one file. A zone keeps the serial number of the file at to

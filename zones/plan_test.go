@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nullspf/internal/files"
+	"nullspf/internal/peers"
 )
 
 func TestBuildFollowsTheList(t *testing.T) {
@@ -94,12 +97,33 @@ func TestSecretsOfTheGroup(t *testing.T) {
 			t.Errorf("run %d: mode %o, want 640", i, mode)
 		}
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
+}
+
+// TestOwnersAreKept gives files to other users: a new version stays theirs, as a
+// nameserver that has dropped its privileges needs it, and a secret stays one.
+func TestOwnersAreKept(t *testing.T) {
+	peers.RequireRoot(t, "giving files away")
+	dir := t.TempDir()
+	text := "one\n"
+	write := func(w *bufio.Writer, _ uint32) error {
+		_, err := w.WriteString(text)
+		return err
 	}
-	build(t, readSet(t, "c.example\n"), dir, Options{}, secret)
-	if mode := readInfo(t, dir, "sub/key").Mode().Perm(); mode != 0o600 {
-		t.Errorf("without the setgid bit: mode %o, want 600", mode)
+	list := []File{{Path: "sub/key", Mode: 0o600, Write: write}, {Path: "sub/wide.key", Mode: 0o600, Write: write}, {Path: "public.conf", Mode: 0o644, Write: write}}
+	build(t, readSet(t, "a.example\n"), dir, Options{}, list...)
+	for path, mode := range map[string]os.FileMode{"sub/key": 0o640, "sub/wide.key": 0o644, "public.conf": 0o640} {
+		if err := errors.Join(os.Chown(filepath.Join(dir, path), 4001, 4002), os.Chmod(filepath.Join(dir, path), mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text = "two\n"
+	build(t, readSet(t, "a.example\nb.example\n"), dir, Options{}, list...)
+	for _, f := range list {
+		info := readInfo(t, dir, f.Path)
+		owner, _ := files.OwnerOf(info)
+		if owner != (files.Owner{User: 4001, Group: 4002}) || info.Mode() != 0o640 || info.Size() != 4 {
+			t.Errorf("%s belongs to %+v and has mode %v", f.Path, owner, info.Mode())
+		}
 	}
 }
 

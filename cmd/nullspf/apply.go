@@ -149,11 +149,7 @@ var errCheck = errors.New("a server rejects its configuration")
 func checkServers(ctx context.Context, w io.Writer, s named.Settings) error {
 	failed := false
 	for _, r := range named.Check(ctx, s, s.Output) {
-		line := fmt.Sprintf("%-9s %-34s %s", r.Server, r.File, r.Verdict)
-		if r.Reason != "" {
-			line += ": " + r.Reason
-		}
-		fmt.Fprintln(w, line)
+		printCheck(w, r)
 		if r.Verdict == named.CheckFault {
 			failed = true
 			fmt.Fprintln(w, r.Output)
@@ -163,4 +159,12 @@ func checkServers(ctx context.Context, w io.Writer, s named.Settings) error {
 		return errCheck
 	}
 	return nil
+}
+
+func printCheck(w io.Writer, r named.CheckResult) {
+	line := fmt.Sprintf("%-9s %-34s %s", r.Server, r.File, r.Verdict)
+	if r.Reason != "" {
+		line += ": " + r.Reason
+	}
+	fmt.Fprintln(w, line)
 }

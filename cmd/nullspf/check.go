@@ -109,6 +109,11 @@ func (a *app) check(ctx context.Context, w io.Writer) error {
 	if err := checkServers(ctx, w, b.Named); err != nil {
 		return err
 	}
+	for _, t := range b.Apply {
+		for _, r := range named.CheckAccess(b.Named, t, b.Output) {
+			printCheck(w, r)
+		}
+	}
 	if len(faults) > 0 {
 		return errFaults
 	}

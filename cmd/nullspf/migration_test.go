@@ -35,6 +35,12 @@ func TestMigration(t *testing.T) {
 	// 2026-11-20 12:00 UTC
 	t.Setenv("SOURCE_DATE_EPOCH", "1795176000")
 	top := t.TempDir()
+	for dir := top; dir != os.TempDir(); dir = filepath.Dir(dir) {
+		// The user of named is to read what is below.
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	real := func(path string) string { return filepath.Join(top, path) }
 	for _, dir := range []string{"etc/nullspf", "etc/bind/parked", "lib/bind", "ns2/etc/bind", "ns2/old", "bin"} {
 		if err := os.MkdirAll(real(dir), 0o755); err != nil {
