@@ -146,7 +146,7 @@ func (v *validator) tsig(t *TSIG) {
 	case algorithm != t.Algorithm:
 		v.fault("tsig.algorithm", "%q: write %s", t.Algorithm, algorithm)
 	}
-	const remedy = `make one with "tsig-keygen" or "openssl rand -base64 32"`
+	const remedy = `"tsig-keygen" and "openssl rand -base64 32" print one`
 	switch secret, err := tsigkey.ParseSecret(t.Secret); {
 	case err != nil:
 		v.fault("tsig.secret_file", "%v; "+remedy, err)

@@ -77,6 +77,9 @@ func (a *app) begin(ctx context.Context, lookOnly bool) (*building, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := j.ReadSecret(); err != nil {
+		return nil, err
+	}
 	b := &building{job: j, fingerprint: j.Fingerprint(version.String()), bar: newProgress("zones"), unlock: func() {}}
 	if b.files, err = j.wholeFiles(); err != nil {
 		return nil, err

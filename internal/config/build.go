@@ -1,12 +1,10 @@
 package config
 
 import (
-	"encoding/base64"
 	"slices"
 	"time"
 
 	"nullspf/internal/control"
-	"nullspf/internal/tsigkey"
 	"nullspf/named"
 	"nullspf/spftrack"
 	"nullspf/zones"
@@ -136,7 +134,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	case len(s.Primary.AllowTransfer) > 0:
 		s.Catalog = defaultCatalog
 	}
-	s.TSIG = l.buildTSIG(dir, r.TSIG)
+	l.buildTSIG(dir, c, r.TSIG)
 	s.Store = r.Secondary.Store
 	l.buildNullspfd(dir, c, r.Nullspfd)
 	if c.Track.Zone != "" {
@@ -149,7 +147,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 		}
 	}
 	if len(l.faults) == 0 {
-		l.failKeys(s.Validate())
+		l.failKeys(slices.DeleteFunc(s.Validate(), ofSecret))
 	}
 	for i, t := range r.Apply {
 		key := item("apply", i)
@@ -204,32 +202,6 @@ func (c *Config) ReloadCommand() []string {
 		return nil
 	}
 	return []string{"nullspf", "server", "reload", "--socket", c.Named.Nullspfd.Control}
-}
-
-func (l *loader) buildTSIG(dir string, r rawTSIG) *named.TSIG {
-	if r.Name == "" && r.SecretFile == "" {
-		return nil
-	}
-	name := l.zoneName("tsig.name", r.Name)
-	switch {
-	case r.SecretFile == "":
-		l.fail("tsig.secret_file", "the file with the secret is missing; `(umask 077; tsig-keygen %s >tsig.key)` makes one", name)
-		return nil
-	case name == "":
-		return nil
-	}
-	if r.Algorithm != "" {
-		if _, err := tsigkey.ParseAlgorithm(r.Algorithm); err != nil {
-			l.fail("tsig.algorithm", "%v", err)
-			return nil
-		}
-	}
-	k, err := tsigkey.ReadFile(path(dir, r.SecretFile), string(name), r.Algorithm)
-	if err != nil {
-		l.fail("tsig.secret_file", "%v", err)
-		return nil
-	}
-	return &named.TSIG{Name: name, Algorithm: k.Algorithm, Secret: base64.StdEncoding.EncodeToString(k.Secret)}
 }
 
 func (l *loader) buildMail(c *Config, r *raw) {

@@ -26,6 +26,8 @@ import (
 
 // Config is a configuration without faults.
 type Config struct {
+	secret secretFile
+
 	// File is the path of the file; Text its content.
 	File string
 	Text []byte
@@ -61,8 +63,8 @@ type Track struct {
 	TTL     time.Duration
 }
 
-// Load reads and checks the file at path. The error joins all faults, each an
-// *Error.
+// Load reads and checks the file at path, and no file that it names; see
+// [Config.ReadSecret]. The error joins all faults, each an *Error.
 func Load(path string) (*Config, error) {
 	text, err := readFile(path)
 	if errors.Is(err, os.ErrNotExist) {

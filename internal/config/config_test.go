@@ -33,7 +33,10 @@ func TestBroken(t *testing.T) {
 				}
 			}
 			path := filepath.Join(dir, "nullspf.yaml")
-			_, err := Load(path)
+			c, err := Load(path)
+			if err == nil {
+				err = c.ReadSecret()
+			}
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -200,7 +203,8 @@ func TestTSIGFile(t *testing.T) {
 		if c.algorithm != "" {
 			text += ", algorithm: " + c.algorithm
 		}
-		got, err := parseText("/etc/nullspf/nullspf.yaml", []byte(text+"}\n"))
+		got := parse(t, text+"}\n")
+		err := got.ReadSecret()
 		switch {
 		case c.fault != "":
 			if err == nil || !strings.Contains(err.Error(), c.fault) {

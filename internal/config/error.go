@@ -60,19 +60,22 @@ func (l *loader) told(key string) bool {
 
 // fail notes a fault at a key; a key that the file lacks counts as its parent.
 func (l *loader) fail(key, format string, args ...any) {
-	line := 0
-	for k := key; ; {
-		if n, ok := l.lines[k]; ok && k != "" {
-			line = n
-			break
+	l.failAt(l.line(key), key, format, args...)
+}
+
+// line returns the line of a key, or of its nearest parent that the file has; 0
+// for none.
+func (l *loader) line(key string) int {
+	for {
+		if n, ok := l.lines[key]; ok && key != "" {
+			return n
 		}
-		i := strings.LastIndexAny(k, ".[")
+		i := strings.LastIndexAny(key, ".[")
 		if i < 0 {
-			break
+			return 0
 		}
-		k = k[:i]
+		key = key[:i]
 	}
-	l.failAt(line, key, format, args...)
 }
 
 // failKeys notes faults of settings.

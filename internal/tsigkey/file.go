@@ -28,7 +28,7 @@ func ReadFile(path, name, algorithm string) (Key, error) {
 	}
 	text, err := readPrivate(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Key{}, fmt.Errorf("%s: there is no such file; to make a key: (umask 077; tsig-keygen %s >%s)", path, name, path)
+		return Key{}, fmt.Errorf("%s: there is no such file; to make a key: (umask 077; set -C; tsig-keygen %s >%s)", path, name, path)
 	}
 	if err != nil {
 		return Key{}, err

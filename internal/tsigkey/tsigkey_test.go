@@ -167,7 +167,7 @@ func TestReadFile(t *testing.T) {
 		{large, "a.example", large + ": not a regular file of at most 65536 bytes"},
 		{fifo, "a.example", fifo + ": not a regular file of at most 65536 bytes"},
 		{dir, "a.example", dir + ": not a regular file of at most 65536 bytes"},
-		{path + "2", "a.example", path + "2: there is no such file; to make a key: (umask 077; tsig-keygen a.example >" + path + "2)"},
+		{path + "2", "a.example", path + "2: there is no such file; to make a key: (umask 077; set -C; tsig-keygen a.example >" + path + "2)"},
 	} {
 		done := make(chan error, 1)
 		go func() {
