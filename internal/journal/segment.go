@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -48,14 +47,6 @@ func (s *SegmentFile) load() (err error) {
 }
 
 func (s *SegmentFile) close() error { return s.f.Close() }
-
-// contentError tells damage from an error of the disk.
-func contentError(err error) error {
-	if errors.As(err, new(*fs.PathError)) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", errDamaged, err)
-}
 
 // recoverParquet turns a panic of the Parquet reader on a damaged file into an
 // error.
@@ -164,3 +155,10 @@ func (s *SegmentFile) surveyGroup(group parquet.RowGroup, yield func(i int64, ro
 		}
 	}
 }
+
+// Load reads the footer, after which the methods of [parquet.File] can be
+// called.
+func (s *SegmentFile) Load() error { return s.load() }
+
+// FilePath is the path of the file.
+func (s *SegmentFile) FilePath() string { return s.f.Name() }

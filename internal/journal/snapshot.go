@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"nullspf/internal/attempt"
@@ -247,53 +246,6 @@ func (v *View) unsealedOf(w *walReader, next *uint64, yield func(*spftrack.Event
 		}
 	}
 }
-
-// Damage is a damaged piece of a wal file, the error of what is missing for it.
-type Damage struct {
-	Path          string
-	Offset, Bytes int64
-	// First and Last are the numbers of the events in it. At the end of a file
-	// there may have been fewer, or none.
-	First, Last uint64
-}
-
-// Damages are pieces of files.
-type Damages []*Damage
-
-// Error names all, a line each.
-func (d Damages) Error() string {
-	lines := make([]string, len(d))
-	for i := range d {
-		lines[i] = d[i].Error()
-	}
-	return strings.Join(lines, "\n")
-}
-
-func (d Damages) err() error {
-	if len(d) == 0 {
-		return nil
-	}
-	return d
-}
-
-// Events is how many are lost, at most.
-func (d *Damage) Events() uint64 { return d.Last + 1 - d.First }
-
-// Error names file and range.
-func (d *Damage) Error() string {
-	text := fmt.Sprintf("%s: damaged: bytes %d to %d", d.Path, d.Offset, d.Offset+d.Bytes-1)
-	if d.Events() > 0 {
-		text += fmt.Sprintf(", with the events %s", Gap{First: d.First, Last: d.Last})
-	}
-	return text
-}
-
-// Load reads the footer, after which the methods of [parquet.File] can be
-// called.
-func (s *SegmentFile) Load() error { return s.load() }
-
-// FilePath is the path of the file.
-func (s *SegmentFile) FilePath() string { return s.f.Name() }
 
 // WALBytes is the size of the wal files together, in octets.
 func (v *View) WALBytes() int64 {

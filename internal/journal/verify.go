@@ -3,7 +3,6 @@ package journal
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,10 +10,6 @@ import (
 	"syscall"
 	"time"
 )
-
-// errDamaged is wrapped by the errors about a file whose content is not what it
-// was when it was written. Errors of the disk do not wrap it.
-var errDamaged = errors.New("damaged")
 
 // verify compares the file with MANIFEST before anything of it is decoded: size,
 // sum, and then whether its metadata is such as nullspfd writes. Of files that
