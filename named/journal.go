@@ -170,7 +170,7 @@ func (j *journals) heal(ctx context.Context, zone string, w io.Writer) error {
 
 func (j *journals) run(ctx context.Context, w io.Writer, words ...string) error {
 	s := Step{Argv: append(slices.Clone(j.command), words...), Why: whyJournal}
-	if err := Show(w, []Step{s}); err != nil {
+	if err := Show(w, []Step{s}, ""); err != nil {
 		return err
 	}
 	return s.run(ctx, stepTimeout)

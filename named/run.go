@@ -38,10 +38,10 @@ func Run(ctx context.Context, steps []Step, w io.Writer) error {
 	return nil
 }
 
-// Show writes steps as lines to w. Of many with the same purpose only the first
-// are shown.
-func Show(w io.Writer, steps []Step) error {
-	f := folded{w: w}
+// Show writes steps as lines to w, each after a prefix. Of many with the same
+// purpose only the first are shown.
+func Show(w io.Writer, steps []Step, prefix string) error {
+	f := folded{w: w, prefix: prefix}
 	for _, s := range steps {
 		if err := f.show(s); err != nil {
 			return err
@@ -53,9 +53,10 @@ func Show(w io.Writer, steps []Step) error {
 
 // folded writes steps.
 type folded struct {
-	w     io.Writer
-	why   string
-	count int
+	w      io.Writer
+	prefix string
+	why    string
+	count  int
 }
 
 // maxShown is how many steps with the same purpose are shown.
@@ -69,7 +70,7 @@ func (f *folded) show(s Step) error {
 	if f.count++; f.count > maxShown {
 		return nil
 	}
-	_, err := fmt.Fprintf(f.w, "%s  # %s\n", s, s.Why)
+	_, err := fmt.Fprintf(f.w, "%s%s  # %s\n", f.prefix, s, s.Why)
 	return err
 }
 

@@ -98,7 +98,7 @@ func TestSteps(t *testing.T) {
 func TestShow(t *testing.T) {
 	steps := Steps(Target{Server: BIND, Role: RolePrimary}, Change{Added: []string{"new.example"}, Changed: zoneNames(maxSingle)}, testSettings())
 	var out bytes.Buffer
-	if err := Show(&out, steps); err != nil {
+	if err := Show(&out, steps, ""); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

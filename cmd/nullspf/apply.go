@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) applyCommand() *cobra.Command {
-	var dryRun bool
+	var dryRun, asJSON bool
 	var allowed int
 	c := &cobra.Command{
 		Use:   "apply",
@@ -32,8 +32,8 @@ makes up for one that failed. If a check fails, nothing is reloaded.`,
 		Example: `  # Add a domain. Which commands would follow?
   $ echo brand-new.example >>generic.txt
   $ nullspf apply --dry-run
-  /etc/nullspf/build: 4 zones, 1 added
-  nullspf server reload --socket /etc/nullspf/control.sock  # zones: 1 added; reload the configuration and the zones
+  would write /etc/nullspf/build: 4 zones, 1 added
+  would run: nullspf server reload --socket /etc/nullspf/control.sock  # zones: 1 added; reload the configuration and the zones
 
   # Write, check and reload.
   $ nullspf apply
@@ -46,16 +46,38 @@ makes up for one that failed. If a check fails, nothing is reloaded.`,
   nullspf server reload --socket /etc/nullspf/control.sock  # zones: 1 added; reload the configuration and the zones`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.apply(c.Context(), c.OutOrStdout(), allowed, dryRun)
+			return a.apply(c.Context(), c.OutOrStdout(), allowed, dryRun, asJSON)
 		},
 	}
 	a.addOutputFlags(c)
 	addAllowRemovals(c, &allowed)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the commands; write nothing and run nothing")
 	return c
 }
 
-func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) error {
+// applyReport is what apply does, in JSON.
+type applyReport struct {
+	*buildReport
+	DryRun  bool          `json:"dry_run"`
+	Checks  []checkResult `json:"checks"`
+	Servers []applyServer `json:"servers"`
+}
+
+// applyServer is a server that has to reload something.
+type applyServer struct {
+	Server string      `json:"server"`
+	Role   string      `json:"role"`
+	Steps  []applyStep `json:"steps"`
+	Done   bool        `json:"done"`
+}
+
+type applyStep struct {
+	Command []string `json:"command"`
+	Why     string   `json:"why"`
+}
+
+func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun, asJSON bool) error {
 	b, err := a.begin(ctx, dryRun)
 	if err != nil {
 		return err
@@ -68,32 +90,67 @@ func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) 
 	if err != nil {
 		return err
 	}
-	if dryRun {
-		fmt.Fprintf(w, "%s: %s\n", b.Output, summary(b.plan, len(b.set.Entries)))
-		for _, s := range steps {
-			if err := named.Show(w, s.steps); err != nil {
-				return err
-			}
+	r := &applyReport{DryRun: dryRun, Checks: []checkResult{}, Servers: []applyServer{}}
+	for _, s := range steps {
+		server := applyServer{Server: string(s.target.Server), Role: s.target.Role, Steps: []applyStep{}}
+		for _, step := range s.steps {
+			server.Steps = append(server.Steps, applyStep{step.Argv, step.Why})
 		}
-		return nil
+		r.Servers = append(r.Servers, server)
 	}
-	if err := b.write(ctx, w); err != nil {
+	out := w
+	if asJSON {
+		out = io.Discard
+	}
+	if dryRun {
+		err = b.dryRun(out, r, steps)
+	} else {
+		err = b.apply(ctx, out, r, steps)
+	}
+	if asJSON && r.buildReport != nil {
+		err = errors.Join(writeJSON(w, r), err)
+	}
+	return err
+}
+
+// dryRun tells what apply would do.
+func (b *building) dryRun(w io.Writer, r *applyReport, steps []serverSteps) (err error) {
+	if r.buildReport, err = b.report(); err != nil {
+		return err
+	}
+	if err := b.printReport(w, r.buildReport, "would write "); err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if err := named.Show(w, s.steps, "would run: "); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *building) apply(ctx context.Context, w io.Writer, r *applyReport, steps []serverSteps) (err error) {
+	if r.buildReport, err = b.write(ctx); err != nil {
+		return err
+	}
+	if err := b.printReport(w, r.buildReport, ""); err != nil {
 		return err
 	}
 	if len(steps) == 0 {
 		fmt.Fprintln(w, "the servers are up to date")
 		return nil
 	}
-	if err := checkServers(ctx, w, b.Named); err != nil {
+	if r.Checks, err = checkServers(ctx, w, b.Named); err != nil {
 		return fmt.Errorf("%w; nothing was reloaded", err)
 	}
-	for _, s := range steps {
+	for i, s := range steps {
 		if err := named.Run(ctx, s.steps, w); err != nil {
 			return fmt.Errorf("%w\n%s is not up to date; correct the cause and run apply again", err, s.what)
 		}
 		if err := zones.MarkApplied(b.Output, s.id, s.settings); err != nil {
 			return err
 		}
+		r.Servers[i].Done = true
 	}
 	return nil
 }
@@ -102,6 +159,7 @@ func (a *app) apply(ctx context.Context, w io.Writer, allowed int, dryRun bool) 
 type serverSteps struct {
 	id       string // a file name
 	what     string // for messages
+	target   named.Target
 	settings zones.Hash
 	steps    []named.Step
 }
@@ -127,7 +185,7 @@ func (b *building) steps() ([]serverSteps, error) {
 		}
 		change := named.Change{Added: lag.Added, Removed: lag.Removed, Changed: lag.Changed, Config: lag.Settings, All: lag.Unknown}
 		what := fmt.Sprintf("the %s %s (apply[%d])", t.Server, t.Role, i)
-		all = append(all, serverSteps{id, what, settings, named.Steps(t, change, b.Named)})
+		all = append(all, serverSteps{id, what, t, settings, named.Steps(t, change, b.Named)})
 	}
 	return all, nil
 }
@@ -144,27 +202,35 @@ func startsBySystemd(socket string) bool {
 
 var errCheck = errors.New("a server rejects its configuration")
 
+// checkResult is the outcome of a check, in JSON.
+type checkResult struct {
+	Server  string `json:"server"`
+	File    string `json:"file"`
+	Verdict string `json:"verdict"`
+	Reason  string `json:"reason,omitempty"`
+	Output  string `json:"output,omitempty"`
+}
+
 // checkServers checks the output with the servers' programs and prints the
 // results. The error is errCheck when one of them found a fault.
-func checkServers(ctx context.Context, w io.Writer, s named.Settings) error {
-	failed := false
+func checkServers(ctx context.Context, w io.Writer, s named.Settings) ([]checkResult, error) {
+	var err error
+	results := []checkResult{}
 	for _, r := range named.Check(ctx, s, s.Output) {
-		printCheck(w, r)
+		results = append(results, printCheck(w, r))
 		if r.Verdict == named.CheckFault {
-			failed = true
+			err = errCheck
 			fmt.Fprintln(w, r.Output)
 		}
 	}
-	if failed {
-		return errCheck
-	}
-	return nil
+	return results, err
 }
 
-func printCheck(w io.Writer, r named.CheckResult) {
+func printCheck(w io.Writer, r named.CheckResult) checkResult {
 	line := fmt.Sprintf("%-9s %-34s %s", r.Server, r.File, r.Verdict)
 	if r.Reason != "" {
 		line += ": " + r.Reason
 	}
 	fmt.Fprintln(w, line)
+	return checkResult{string(r.Server), r.File, string(r.Verdict), r.Reason, r.Output}
 }

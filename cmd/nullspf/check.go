@@ -17,6 +17,7 @@ import (
 
 func (a *app) checkCommand() *cobra.Command {
 	var zone, group string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check [--zone NAME FILE]",
 		Short: "Check configuration, lists and output, or a zone kept by hand",
@@ -58,11 +59,13 @@ records of a domain that sends no mail does it lack or contradict?`,
 			case len(args) > 0:
 				return fmt.Errorf("to check a zone kept by hand, give its name: nullspf check --zone NAME %s", args[0])
 			}
-			return a.check(c.Context(), c.OutOrStdout())
+			return a.check(c.Context(), c.OutOrStdout(), asJSON)
 		},
 	}
 	a.addOutputFlags(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().StringVar(&zone, "zone", "", "`NAME` of a zone kept by hand")
+	c.MarkFlagsMutuallyExclusive("json", "zone")
 	c.Flags().StringVar(&group, "group", "", "`GROUP` whose records it should hold, when there are several")
 	completeFlag(c, "group", a.configured(groupsOf))
 	return c
@@ -70,13 +73,38 @@ records of a domain that sends no mail does it lack or contradict?`,
 
 var errFaults = errors.New("faults were found")
 
-func (a *app) check(ctx context.Context, w io.Writer) error {
+// checkReport is what check finds, in JSON.
+type checkReport struct {
+	File    string        `json:"file"`
+	Groups  int           `json:"groups"`
+	Domains int           `json:"domains"`
+	Output  string        `json:"output"`
+	Current bool          `json:"current"` // the output is what the lists say
+	Faults  []string      `json:"faults"`
+	Servers []checkResult `json:"servers"`
+}
+
+func (a *app) check(ctx context.Context, w io.Writer, asJSON bool) error {
 	b, err := a.begin(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer b.end()
-	fmt.Fprintf(w, "%s: %s, %s, no faults\n", value.Visible(b.File), count(len(b.Groups), "group"), count(len(b.set.Entries), "domain"))
+	r := &checkReport{File: b.File, Groups: len(b.Groups), Domains: len(b.set.Entries), Output: b.Output,
+		Current: b.plan.Empty(), Faults: []string{}, Servers: []checkResult{}}
+	out := w
+	if asJSON {
+		out = io.Discard
+	}
+	if err = b.check(ctx, out, r); asJSON && r.Faults != nil {
+		err = errors.Join(writeJSON(w, r), err)
+	}
+	return err
+}
+
+// check checks the output, reports what it finds, and writes it to w.
+func (b *building) check(ctx context.Context, w io.Writer, r *checkReport) error {
+	fmt.Fprintf(w, "%s: %s, %s, no faults\n", value.Visible(b.File), count(r.Groups, "group"), count(r.Domains, "domain"))
 	bar := newProgress("zone files")
 	faults, err := zones.Audit(ctx, b.Output, bar.set)
 	bar.done()
@@ -92,6 +120,7 @@ func (a *app) check(ctx context.Context, w io.Writer) error {
 			faults = append(faults, j.String())
 		}
 	}
+	r.Faults = append(r.Faults, faults...)
 	const most = 50
 	for i, f := range faults {
 		if i == most {
@@ -104,14 +133,14 @@ func (a *app) check(ctx context.Context, w io.Writer) error {
 		return errors.New("there is no output to check; run nullspf zones first")
 	}
 	if !b.plan.Empty() {
-		fmt.Fprintf(w, "%s differs from what the lists say (%s); see nullspf plan\n", b.Output, summary(b.plan, len(b.set.Entries)))
+		fmt.Fprintf(w, "%s differs from what the lists say (%s); see nullspf plan\n", b.Output, b.summary(nil))
 	}
-	if err := checkServers(ctx, w, b.Named); err != nil {
+	if r.Servers, err = checkServers(ctx, w, b.Named); err != nil {
 		return err
 	}
 	for _, t := range b.Apply {
-		for _, r := range named.CheckAccess(b.Named, t, b.Output) {
-			printCheck(w, r)
+		for _, c := range named.CheckAccess(b.Named, t, b.Output) {
+			r.Servers = append(r.Servers, printCheck(w, c))
 		}
 	}
 	if len(faults) > 0 {

@@ -17,11 +17,14 @@ import (
 func (a *app) planCommand() *cobra.Command {
 	var asJSON, all bool
 	c := &cobra.Command{
-		Use:   "plan",
+		Use:   "plan [NAME|GROUP...]",
 		Short: "Show what would change",
 		Long: `Shows which zones would be added, changed and removed and how their records would
-change, and changes nothing. Zones that change alike are shown together. The
-exit status is 2 when there are changes, 0 when there are none.`,
+change, and changes nothing. Zones that change alike are shown together. Files that
+are made from all zones, such as server configurations, are shown with the lines that
+change, apart from those of added and removed zones. With arguments, shows only these
+domains and the domains of these groups. The exit status is 2 when there are
+changes, 0 when there are none.`,
 		Example: `  # What would another DMARC policy change?
   $ sed -i 's/policy: reject/policy: quarantine/' nullspf.yaml
   $ nullspf plan; echo $?
@@ -31,29 +34,41 @@ exit status is 2 when there are changes, 0 when there are none.`,
       changed, group generic
       - _dmarc TXT "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:dmarc@example.net"
       + _dmarc TXT "v=DMARC1; p=quarantine; sp=quarantine; np=quarantine; adkim=s; aspf=s; rua=mailto:dmarc@example.net"
-  The files made from all zones would be rewritten: includes, server configurations, mail tables.
-  3 zones, 3 changed
+  ~ include/generic.inc
+      - _dmarc          3600 IN TXT   "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:dmarc@example.net"
+      + _dmarc          3600 IN TXT   "v=DMARC1; p=quarantine; sp=quarantine; np=quarantine; adkim=s; aspf=s; rua=mailto:dmarc@example.net"
+  3 zones, 3 changed; 1 other file changed
   2
 
   # Keep all changes as JSON. Exit status 2 says that there are some.
   $ nullspf plan --json >plan.json || test $? = 2`,
-		Args: noArguments,
-		RunE: func(c *cobra.Command, _ []string) error {
+		ValidArgsFunction: a.selectable,
+		RunE: func(c *cobra.Command, args []string) error {
 			b, err := a.begin(c.Context(), true)
 			if err != nil {
 				return err
 			}
 			defer b.end()
-			current, err := b.plan.FilesCurrent(b.files, b.fingerprint)
+			only, err := newSelection(b.set, b.Groups, b.removes, args)
 			if err != nil {
 				return err
 			}
+			var files []zones.FileChange
+			if only == nil {
+				if files, err = b.fileChanges(); err != nil {
+					return err
+				}
+			}
 			b.bar.done()
 			out := bufio.NewWriter(c.OutOrStdout())
+			changed := len(files) > 0
+			for change := range b.plan.Changes {
+				changed = changed || only.has(change.Name, change.Group)
+			}
 			if asJSON {
-				err = planJSON(out, b.plan, !current)
+				err = planJSON(out, b.plan, only, files)
 			} else {
-				err = newPlanPrinter(out, all).print(b.plan, len(b.set.Entries), !current)
+				err = newPlanPrinter(out, all).print(b, only, files)
 			}
 			if err != nil {
 				return err
@@ -64,7 +79,7 @@ exit status is 2 when there are changes, 0 when there are none.`,
 			if err := b.plan.CheckRemovals(0); err != nil {
 				warn("%v", err)
 			}
-			if !b.plan.Empty() || !current {
+			if changed {
 				return statusError(exitChanges)
 			}
 			return nil
@@ -86,12 +101,50 @@ type zoneChange struct {
 	zones.RecordDiff
 }
 
+// planCounts counts the zones of a plan, in JSON.
+type planCounts struct {
+	Added     int `json:"added"`
+	Changed   int `json:"changed"`
+	Restored  int `json:"restored"`
+	Removed   int `json:"removed"`
+	Unchanged int `json:"unchanged"`
+}
+
+func countsOf(p *zones.Plan) planCounts {
+	return planCounts{p.Count(zones.Added), p.Count(zones.Changed), p.Count(zones.Restored), p.Count(zones.Removed), p.Count(zones.Unchanged)}
+}
+
+// fileChange is a change of a file that is made from all zones, in JSON.
+type fileChange struct {
+	Path string `json:"path"`
+	Kind string `json:"kind"`
+	zones.RecordDiff
+	// More counts lines that are left out.
+	More int `json:"more,omitempty"`
+}
+
+func fileChangesJSON(files []zones.FileChange) []fileChange {
+	list := make([]fileChange, 0, len(files))
+	for _, f := range files {
+		list = append(list, fileChange{f.Path, f.Kind.String(), f.RecordDiff, f.More})
+	}
+	return list
+}
+
 // planJSON writes one JSON document, a zone at a time.
-func planJSON(w *bufio.Writer, p *zones.Plan, files bool) error {
-	fmt.Fprintf(w, `{"added":%d,"changed":%d,"restored":%d,"removed":%d,"unchanged":%d,"files_change":%t,"zones":[`,
-		p.Count(zones.Added), p.Count(zones.Changed), p.Count(zones.Restored), p.Count(zones.Removed), p.Count(zones.Unchanged), files)
+func planJSON(w *bufio.Writer, p *zones.Plan, only *selection, files []zones.FileChange) error {
+	head, err := json.Marshal(struct {
+		planCounts
+		FilesChange bool         `json:"files_change"`
+		Files       []fileChange `json:"files"`
+	}{countsOf(p), len(files) > 0, fileChangesJSON(files)})
+	if err != nil {
+		return err
+	}
+	_, _ = w.Write(head[:len(head)-1])
+	_, _ = w.WriteString(`,"zones":[`)
 	first := true
-	err := eachChange(p, func(c zones.Change, d zones.RecordDiff) error {
+	err = eachChange(p, only, func(c zones.Change, d zones.RecordDiff) error {
 		text, err := json.Marshal(zoneChange{c.Name, c.Group, c.Kind.String(), c.OldSerial, c.Serial, d})
 		if err != nil {
 			return err
@@ -111,10 +164,13 @@ func planJSON(w *bufio.Writer, p *zones.Plan, files bool) error {
 	return err
 }
 
-// eachChange calls f for every change with its record differences.
-func eachChange(p *zones.Plan, f func(zones.Change, zones.RecordDiff) error) error {
+// eachChange calls f for every selected change with its record differences.
+func eachChange(p *zones.Plan, only *selection, f func(zones.Change, zones.RecordDiff) error) error {
 	var err error
 	p.Changes(func(c zones.Change) bool {
+		if !only.has(c.Name, c.Group) {
+			return true
+		}
 		var before, after []byte
 		if before, after, err = p.Texts(c); err == nil {
 			err = f(c, zones.DiffZone(before, after))
@@ -150,10 +206,10 @@ type alike struct {
 	names []string
 }
 
-func (p *planPrinter) print(plan *zones.Plan, total int, files bool) error {
+func (p *planPrinter) print(b *building, only *selection, files []zones.FileChange) error {
 	var order []*alike
 	byKey := make(map[string]*alike)
-	err := eachChange(plan, func(c zones.Change, d zones.RecordDiff) error {
+	err := eachChange(b.plan, only, func(c zones.Change, d zones.RecordDiff) error {
 		if c.Kind == zones.Removed {
 			d = zones.RecordDiff{}
 		}
@@ -180,10 +236,16 @@ func (p *planPrinter) print(plan *zones.Plan, total int, files bool) error {
 	for _, a := range order {
 		p.printAlike(a)
 	}
-	if files {
-		fmt.Fprintln(p.w, "The files made from all zones would be rewritten: includes, server configurations, mail tables.")
+	p.printFiles(files)
+	text := b.summary(files)
+	if only != nil {
+		n := 0
+		for _, a := range order {
+			n += a.count
+		}
+		text = fmt.Sprintf("%s of the selection would change; in all: %s", count(n, "zone"), text)
 	}
-	_, err = fmt.Fprintln(p.w, summary(plan, total))
+	_, err = fmt.Fprintln(p.w, text)
 	return err
 }
 
@@ -211,6 +273,33 @@ func (p *planPrinter) printAlike(a *alike) {
 	for _, l := range a.diff.Added {
 		p.line("32", "    + "+p.generic(l, first, a.count))
 	}
+}
+
+// printFiles shows changes of files that are made from all zones.
+func (p *planPrinter) printFiles(files []zones.FileChange) {
+	for _, f := range files {
+		s := planSigns[f.Kind]
+		p.line(s.color, s.sign+" "+f.Path)
+		for _, l := range f.Removed[:min(p.most, len(f.Removed))] {
+			p.line("31", "    - "+cut(l))
+		}
+		for _, l := range f.Added[:min(p.most, len(f.Added))] {
+			p.line("32", "    + "+cut(l))
+		}
+		if n := f.More + max(0, len(f.Removed)-p.most) + max(0, len(f.Added)-p.most); n > 0 {
+			fmt.Fprintf(p.w, "    and %d more lines\n", n)
+		}
+	}
+}
+
+// cut shortens a line of a file.
+func cut(line string) string {
+	const most = 200
+	line = strings.ReplaceAll(line, "\t", "    ")
+	if len(line) > most {
+		return line[:most] + "..."
+	}
+	return line
 }
 
 // generic shows a record of several zones with {domain} for their names.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 func (a *app) zonesCommand() *cobra.Command {
 	var allowed int
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "zones",
 		Short: "Write zone files, server configurations and mail tables",
@@ -48,10 +50,18 @@ refused with exit status 3 unless --allow-removals gives their number.`,
 			if err := b.plan.CheckRemovals(allowed); err != nil {
 				return err
 			}
-			return b.write(c.Context(), c.OutOrStdout())
+			r, err := b.write(c.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(c.OutOrStdout(), r)
+			}
+			return b.printReport(c.OutOrStdout(), r, "")
 		},
 	}
 	a.addOutputFlags(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	addAllowRemovals(c, &allowed)
 	return c
 }
@@ -105,25 +115,83 @@ func (b *building) end() {
 	b.unlock()
 }
 
-// write writes the output directory and tells what changed.
-func (b *building) write(ctx context.Context, w io.Writer) error {
+// fileChanges are the changes of files that are made from all zones. In the first
+// run there are none: everything is new.
+func (b *building) fileChanges() ([]zones.FileChange, error) {
+	if b.plan.Previous() == 0 {
+		return nil, nil
+	}
+	return b.plan.FileChanges(b.files, b.fingerprint)
+}
+
+// removes reports whether a name is that of a zone that is to be removed.
+func (b *building) removes(name string) bool {
+	for c := range b.plan.Changes {
+		if c.Kind == zones.Removed && c.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// buildReport is what a run does to the output directory, in JSON.
+type buildReport struct {
+	Output string `json:"output"`
+	Zones  int    `json:"zones"`
+	planCounts
+	Files []fileChange `json:"files"`
+
+	files []zones.FileChange
+}
+
+// report is what a run would do.
+func (b *building) report() (*buildReport, error) {
+	var files []zones.FileChange
+	// With zones added or removed, the files change anyway, and are large.
+	if b.plan.Count(zones.Added)+b.plan.Count(zones.Removed) == 0 {
+		var err error
+		if files, err = b.fileChanges(); err != nil {
+			return nil, err
+		}
+	}
+	return &buildReport{b.Output, len(b.set.Entries), countsOf(b.plan), fileChangesJSON(files), files}, nil
+}
+
+// write writes the output directory.
+func (b *building) write(ctx context.Context) (*buildReport, error) {
+	r, err := b.report()
+	if err != nil {
+		return nil, err
+	}
 	if err := b.plan.Write(ctx, b.files, b.fingerprint); err != nil {
-		return fmt.Errorf("cannot write %s: %w", b.Output, err)
+		return nil, fmt.Errorf("cannot write %s: %w", b.Output, err)
 	}
 	b.bar.done()
-	_, err := fmt.Fprintf(w, "%s: %s\n", b.Output, summary(b.plan, len(b.set.Entries)))
-	return err
+	return r, nil
+}
+
+// printReport tells what changed, or with "would write" what would.
+func (b *building) printReport(w io.Writer, r *buildReport, would string) error {
+	out := bufio.NewWriter(w)
+	newPlanPrinter(out, false).printFiles(r.files)
+	fmt.Fprintf(out, "%s%s: %s\n", would, b.Output, b.summary(r.files))
+	return out.Flush()
 }
 
 // summary is a line of counts.
-func summary(p *zones.Plan, total int) string {
-	text := count(total, "zone")
+func (b *building) summary(files []zones.FileChange) string {
+	text := count(len(b.set.Entries), "zone")
 	for _, k := range []zones.Kind{zones.Added, zones.Changed, zones.Restored, zones.Removed} {
-		if n := p.Count(k); n > 0 {
+		if n := b.plan.Count(k); n > 0 {
 			text += fmt.Sprintf(", %d %s", n, k)
 		}
 	}
-	if p.Empty() {
+	switch {
+	case len(files) > 0 && b.plan.Empty():
+		text += ", unchanged; " + count(len(files), "other file") + " changed"
+	case len(files) > 0:
+		text += "; " + count(len(files), "other file") + " changed"
+	case b.plan.Empty():
 		text += ", nothing changed"
 	}
 	return text

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -101,6 +102,9 @@ func (c *client) exchange(ctx context.Context, qs []query) {
 
 func (c *client) noAnswer() error {
 	const times = "no answer within %v, tried %s"
+	if errors.Is(c.fault, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w, tried %s", c.fault, count(1+c.retries, "time"))
+	}
 	if c.fault != nil {
 		return fmt.Errorf(times+" (%w)", c.timeout, count(1+c.retries, "time"), c.fault)
 	}
@@ -142,6 +146,11 @@ func (c *client) receive(qs []query) bool {
 		n, err := c.conn.Read(c.in)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed):
+			return false
+		case errors.Is(err, syscall.ECONNREFUSED):
+			// Nothing listens there. If this was about an earlier query, the next
+			// try tells.
+			c.fault = plainError(err)
 			return false
 		case err != nil:
 			c.fault = plainError(err)

@@ -44,7 +44,7 @@ func TestSilentServers(t *testing.T) {
 		want    string
 	}{
 		{"mute", mute.address, 1, "no answer within 200ms, tried 2 times, for 5 zones in a row; 50 of 50 zones were not checked"},
-		{"closed port", closed, 0, "no answer within 200ms, tried 1 time (connection refused), for 5 zones in a row; 50 of 50 zones were not checked"},
+		{"closed port", closed, 0, "connection refused, tried 1 time, for 5 zones in a row; 50 of 50 zones were not checked"},
 		{"no way", netip.MustParseAddrPort("[fe80::1%nowhere]:53"), 1, "cannot send queries to the server: "},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -161,5 +161,21 @@ func TestCancel(t *testing.T) {
 		p.set, p.serial, func(f Finding) { t.Errorf("finding %+v", f) })
 	if !errors.Is(err, context.DeadlineExceeded) || sum.Unanswered != 10 || time.Since(start) > 30*time.Second {
 		t.Errorf("%v after %v, summary %+v", err, time.Since(start), sum)
+	}
+}
+
+// TestRefusedAtOnce: an address at which nobody listens costs no time, whatever the
+// timeout.
+func TestRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	p := publish(t, nil, manyRows(20)...)
+	closed, err := peers.FreePort(loopback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	lines, _, _ := p.run(t, Settings{Servers: []netip.AddrPort{closed}, Timeout: time.Minute, Retries: 2})
+	if took := time.Since(start); took > 20*time.Second || len(lines) != 1 || !strings.Contains(lines[0], "connection refused, tried 3 times") {
+		t.Errorf("after %v: %q", took, lines)
 	}
 }

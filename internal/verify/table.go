@@ -27,27 +27,89 @@ const (
 //	  192.0.2.2:53  mx      www.brand.example: the record is missing
 //	                        want 0 .
 //
-// color is for terminals. Whatever the findings hold, no other control
-// character is written.
-func WriteTable(w io.Writer, findings []Finding, color bool) error {
+// Zones with equal deviations, apart from their names, share an entry, in which at
+// most the given number of them is named and {domain} stands for the name. color is
+// for terminals. Whatever the findings hold, no other control character is written.
+func WriteTable(w io.Writer, findings []Finding, most int, color bool) error {
 	t := table{w: bufio.NewWriter(w), color: color}
 	for i := range findings {
 		t.server = max(t.server, len(escape(findings[i].Server)))
 		t.check = max(t.check, len(escape(findings[i].Check)))
 	}
-	last := "\x00"
-	for _, f := range sorted(findings) {
-		if f.Zone != last {
-			heading := f.Zone
-			if heading == "" {
-				heading = "(all zones)"
-			}
-			t.line("", bold, heading)
-			last = f.Zone
+	for _, e := range entries(findings) {
+		t.entry(e, max(most, 1))
+	}
+	return t.w.Flush()
+}
+
+// entry is what zones with equal deviations have in common.
+type entry struct {
+	zones    []string
+	findings []Finding // of the first zone
+}
+
+// entries puts zones with equal deviations together.
+func entries(findings []Finding) []*entry {
+	all := sorted(findings)
+	var list []*entry
+	byKey := make(map[string]*entry)
+	for len(all) > 0 {
+		zone := all[0].Zone
+		n := slices.IndexFunc(all, func(f Finding) bool { return f.Zone != zone })
+		if n < 0 {
+			n = len(all)
+		}
+		key := entryKey(all[:n])
+		e := byKey[key]
+		if e == nil {
+			e = &entry{findings: all[:n]}
+			byKey[key] = e
+			list = append(list, e)
+		}
+		e.zones = append(e.zones, zone)
+		all = all[n:]
+	}
+	return list
+}
+
+// entryKey is the same for equal deviations of different zones.
+func entryKey(findings []Finding) string {
+	var b strings.Builder
+	for _, f := range findings {
+		for _, s := range []string{f.Server, f.Check, f.Name, f.Want, f.Have, f.Reason} {
+			b.WriteString(generic(s, f.Zone))
+			b.WriteByte(0)
+		}
+	}
+	return b.String()
+}
+
+// generic writes {domain} for the name of a zone.
+func generic(s, zone string) string {
+	if zone == "" {
+		return s
+	}
+	return strings.ReplaceAll(s, zone, "{domain}")
+}
+
+func (t *table) entry(e *entry, most int) {
+	for _, zone := range e.zones[:min(most, len(e.zones))] {
+		if zone == "" {
+			zone = "(all zones)"
+		}
+		t.line("", bold, zone)
+	}
+	if n := len(e.zones) - most; n > 0 {
+		t.line("", bold, fmt.Sprintf("and %d more", n))
+	}
+	for _, f := range e.findings {
+		if len(e.zones) > 1 {
+			zone := f.Zone
+			f.Reason, f.Want, f.Have = generic(f.Reason, zone), generic(f.Want, zone), generic(f.Have, zone)
+			f.Name, f.Zone = generic(f.Name, zone), "{domain}"
 		}
 		t.finding(&f)
 	}
-	return t.w.Flush()
 }
 
 // sorted returns the findings in the order of reports.

@@ -33,14 +33,14 @@ b.example
 func TestWriteTable(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	if err := WriteTable(&b, someFindings, false); err != nil {
+	if err := WriteTable(&b, someFindings, 10, false); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(someTable, b.String()); diff != "" {
 		t.Error(diff)
 	}
 	b.Reset()
-	if err := WriteTable(&b, someFindings, true); err != nil {
+	if err := WriteTable(&b, someFindings, 10, true); err != nil {
 		t.Fatal(err)
 	}
 	text := b.String()
@@ -51,6 +51,32 @@ func TestWriteTable(t *testing.T) {
 		text = strings.ReplaceAll(text, color, "")
 	}
 	if diff := cmp.Diff(someTable, text); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestTableFoldsZones: zones with equal deviations share an entry.
+func TestTableFoldsZones(t *testing.T) {
+	t.Parallel()
+	var findings []Finding
+	for i := range 12 {
+		zone := fmt.Sprintf("z%02d.example", i)
+		findings = append(findings, Finding{Zone: zone, Server: "192.0.2.1:53", Check: CheckMX, Name: "www." + zone, Want: "0 mail." + zone + ".", Reason: "the record is missing"})
+	}
+	findings = append(findings, Finding{Zone: "y.example", Server: "192.0.2.1:53", Check: CheckServed, Name: "y.example", Reason: "no answer"})
+	var b strings.Builder
+	if err := WriteTable(&b, findings, 2, false); err != nil {
+		t.Fatal(err)
+	}
+	const want = `y.example
+  192.0.2.1:53  served  no answer
+z00.example
+z01.example
+and 10 more
+  192.0.2.1:53  mx      www.{domain}: the record is missing
+                        want 0 mail.{domain}.
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -70,7 +96,7 @@ func FuzzWriteTable(f *testing.F) {
 	f.Add("b.example", "mx", "\x1b[2J", "\u009b\n")
 	f.Fuzz(func(t *testing.T, zone, check, have, reason string) {
 		var b strings.Builder
-		if err := WriteTable(&b, []Finding{{Zone: zone, Server: zone, Check: check, Name: reason, Want: have, Have: have, Reason: reason}}, false); err != nil {
+		if err := WriteTable(&b, []Finding{{Zone: zone, Server: zone, Check: check, Name: reason, Want: have, Have: have, Reason: reason}}, 10, false); err != nil {
 			t.Fatal(err)
 		}
 		wantPrintable(t, b.String())

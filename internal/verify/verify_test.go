@@ -274,7 +274,7 @@ func testDeviations(t *testing.T, kind, right peers.Kind) {
 		}
 	}
 	var table strings.Builder
-	if err := WriteTable(&table, findings, false); err != nil {
+	if err := WriteTable(&table, findings, 10, false); err != nil {
 		t.Fatal(err)
 	}
 	wantPrintable(t, table.String())
