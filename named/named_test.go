@@ -59,7 +59,7 @@ func testSet(t testing.TB, lists ...[]string) *zones.Set {
 			t.Fatal(err)
 		}
 		groups = append(groups, &zones.Group{
-			Name: fmt.Sprintf("group%d", i+1), Lists: []string{path},
+			Name: fmt.Sprintf("group%d", i+1), Lists: []zones.List{{File: path}},
 			SOA: zones.SOA{MName: "ns1.example.net", RName: "hostmaster.example.net",
 				Refresh: time.Hour, Retry: time.Minute, Expire: 24 * time.Hour, Minimum: time.Minute},
 			Nameservers: []dnsname.Name{"ns1.example.net", "ns2.example.net"}, TTL: time.Hour,

@@ -48,9 +48,8 @@ type SOA struct {
 // placeholders {domain} and {group}.
 type Group struct {
 	Name string
-	// Lists are the paths of the list files, in the order of the
-	// configuration.
-	Lists []string
+	// Lists are in the order of the configuration.
+	Lists []List
 
 	SOA         SOA
 	Nameservers []dnsname.Name

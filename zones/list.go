@@ -33,8 +33,8 @@ type Duplicate struct {
 
 // ReadLists reads the lists of all groups into a set.
 //
-// A list is UTF-8 text with one domain a line, or CSV when its name ends in
-// ".csv"; in both, "#" starts a comment at the start of a line, in text also
+// A list is UTF-8 text with one domain a line, or a table, which is CSV when
+// its name ends in ".csv"; in both, "#" starts a comment at the start of a line, in text also
 // after a blank. A byte order mark, CRLF, blanks around the name, a final dot
 // and upper case are accepted, names in other scripts are turned into
 // A-labels. See [csvColumns] for the CSV columns.
@@ -48,8 +48,8 @@ func ReadLists(groups []*Group) (*Set, []Duplicate, error) {
 	}
 	r := &listReader{set: &Set{Groups: groups}}
 	for i, g := range groups {
-		for _, path := range g.Lists {
-			r.readFile(path, uint16(i))
+		for _, list := range g.Lists {
+			r.readFile(list, uint16(i))
 		}
 	}
 	duplicates := r.finish()
@@ -65,21 +65,22 @@ type listReader struct {
 	errs ListErrors
 
 	// Of the list being read:
-	path  string
-	list  uint16
-	group uint16
-	line  int
+	list   List
+	number uint16 // of the list
+	group  uint16
+	line   int
+	eol    byte
 }
 
 func (r *listReader) fault(column int, token, reason string) {
-	r.errs.add(&ListError{File: r.path, Line: r.line, Column: column, Token: token, Reason: reason})
+	r.errs.add(&ListError{File: r.list.File, Line: r.line, Column: column, Token: token, Reason: reason})
 }
 
-func (r *listReader) readFile(path string, group uint16) {
-	r.path, r.group, r.line = path, group, 0
-	r.list = uint16(len(r.set.lists))
-	r.set.lists = append(r.set.lists, path)
-	f, err := openList(path)
+func (r *listReader) readFile(list List, group uint16) {
+	r.list, r.group, r.line = list, group, 0
+	r.number = uint16(len(r.set.lists))
+	r.set.lists = append(r.set.lists, list.File)
+	f, err := openList(list.File)
 	if err != nil {
 		r.fault(0, "", err.Error())
 		return
@@ -87,7 +88,7 @@ func (r *listReader) readFile(path string, group uint16) {
 	defer f.Close()
 	before := len(r.set.Entries)
 	faults := len(r.errs.Faults)
-	if err := r.read(f, strings.HasSuffix(strings.ToLower(path), ".csv")); err != nil {
+	if err := r.read(f); err != nil {
 		r.line = 0
 		r.fault(0, "", err.Error())
 		return
@@ -116,17 +117,30 @@ func openList(path string) (*os.File, error) {
 }
 
 // read reads one list. The error is one of the file as a whole.
-func (r *listReader) read(in io.Reader, isCSV bool) error {
+func (r *listReader) read(in io.Reader) error {
 	br := bufio.NewReaderSize(in, 64<<10)
-	if head, _ := br.Peek(4); bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
+	head, _ := br.Peek(br.Size())
+	switch {
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
 		_, _ = br.Discard(3)
-	} else if utf16Text(head) {
+	case utf16Text(head):
 		return errors.New("the list is UTF-16 text; save it as UTF-8")
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
+		return errors.New("the list is a spreadsheet or an archive; save it as CSV in UTF-8")
 	}
+	// Old Macs end lines with CR alone.
+	r.eol = '\n'
+	if bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
+		r.eol = '\r'
+	}
+	header := &headerReader{list: r.list, separator: r.list.Separator}
 	var columns *csvColumns
 	for {
 		line, err := r.nextLine(br)
 		if err == io.EOF {
+			if header.lines > 0 && columns == nil {
+				return header.missing()
+			}
 			return nil
 		}
 		if errors.Is(err, errLineTooLong) {
@@ -144,15 +158,25 @@ func (r *listReader) read(in io.Reader, isCSV bool) error {
 			return errors.New("the list looks like HTML or XML (its first line begins with \"<\"), not like names")
 		}
 		switch {
-		case !isCSV:
+		case !r.list.Table():
 			r.readName(line)
 		case columns == nil:
-			if columns, err = r.readHeader(line); err != nil {
+			var ignored []string
+			if columns, ignored, err = header.read(line, r.line); err != nil {
 				return err
 			}
+			r.warnIgnored(ignored)
 		default:
 			r.readRow(line, columns)
 		}
+	}
+}
+
+// warnIgnored notes, once a list, the columns that are not read.
+func (r *listReader) warnIgnored(columns []string) {
+	columns = slices.DeleteFunc(columns, func(c string) bool { return c == "" })
+	if len(columns) > 0 {
+		r.set.Warnings = append(r.set.Warnings, fmt.Sprintf("%s: ignored columns: %s", value.Visible(r.list.File), quoteAll(columns)))
 	}
 }
 
@@ -161,14 +185,14 @@ var errLineTooLong = errors.New("line too long")
 // nextLine returns a line without its end, and a final one without newline.
 // What exceeds maxLine is skipped without being stored.
 func (r *listReader) nextLine(br *bufio.Reader) ([]byte, error) {
-	line, err := br.ReadSlice('\n')
+	line, err := br.ReadSlice(r.eol)
 	if err == io.EOF && len(line) == 0 {
 		return nil, io.EOF
 	}
 	r.line++
 	if err == bufio.ErrBufferFull {
 		for err == bufio.ErrBufferFull {
-			_, err = br.ReadSlice('\n')
+			_, err = br.ReadSlice(r.eol)
 		}
 		if err != nil && err != io.EOF {
 			return nil, err
@@ -178,7 +202,7 @@ func (r *listReader) nextLine(br *bufio.Reader) ([]byte, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	line = bytes.TrimSuffix(line, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte{r.eol})
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	if len(line) > maxLine {
 		return nil, errLineTooLong
@@ -196,13 +220,21 @@ func (r *listReader) readName(line []byte) {
 	start := bytes.Index(line, text)
 	for i, c := range text {
 		if blank(c) {
-			r.fault(column(line, start+i), string(text), "write one domain on each line; a comment begins with #")
+			r.fault(column(line, start+i), string(text), "write one domain on each line; a comment begins with #"+tableHint(c, r.list.File))
 			return
 		}
 	}
 	if name, ok := r.parseName(line, start, string(text), r.set.Groups[r.group]); ok {
 		r.add(name, r.group, nil)
 	}
+}
+
+// tableHint is for a line with tabs, as tables have them.
+func tableHint(c byte, file string) string {
+	if c != '\t' {
+		return ""
+	}
+	return "; for a table, write list: {file: " + value.Visible(file) + ", column: NAME}"
 }
 
 // parseName parses the name that begins at an offset of the line and reports
@@ -228,7 +260,7 @@ func (r *listReader) parseName(line []byte, offset int, text string, g *Group) (
 
 func (r *listReader) add(name string, group uint16, o *Override) {
 	r.set.Entries = append(r.set.Entries, Entry{
-		Name: name, Override: o, group: group, list: r.list, line: int32(min(r.line, math.MaxInt32)),
+		Name: name, Override: o, group: group, list: r.number, line: int32(min(r.line, math.MaxInt32)),
 	})
 }
 
@@ -253,7 +285,7 @@ func (r *listReader) finish() []Duplicate {
 			duplicates = append(duplicates, Duplicate{e.Name, r.set.position(first), r.set.position(&e)})
 			continue
 		}
-		r.path, r.line = r.set.lists[e.list], int(e.line)
+		r.list.File, r.line = r.set.lists[e.list], int(e.line)
 		r.fault(0, e.Name, "already listed at "+r.set.position(first)+", with another group or other columns; remove one of the two lines")
 	}
 	r.set.Entries = kept

@@ -183,14 +183,20 @@ func TestInfrastructureInsideAZone(t *testing.T) {
 }
 
 func FuzzReadList(f *testing.F) {
-	f.Add("a.example\n", false)
-	f.Add("domain,mail\na.example,nullmx\n", true)
-	f.Add("\ufeffdomain,a\n\"a.example\",\"192.0.2.1\n", true)
-	f.Add("<html>\n", false)
-	f.Add("a\x00b\n;{}\"\n", false)
-	f.Fuzz(func(t *testing.T, text string, isCSV bool) {
-		r := &listReader{set: &Set{Groups: []*Group{testGroup("generic")}, lists: []string{"list"}}, path: "list"}
-		err := r.read(strings.NewReader(text), isCSV)
+	f.Add("a.example\n", false, "")
+	f.Add("domain,mail\na.example,nullmx\n", true, "")
+	f.Add("\ufeffdomain,a\n\"a.example\",\"192.0.2.1\n", true, "")
+	f.Add("<html>\n", false, "")
+	f.Add("a\x00b\n;{}\"\n", false, "")
+	f.Add("sep=;\r\n\"Domain Name\";Mail\r\n\"a.example\";nullmx\r\n", true, "domain name")
+	f.Add("Domain\tMail\ra.example\t\r", false, "Domain")
+	f.Fuzz(func(t *testing.T, text string, isCSV bool, column string) {
+		list := List{File: "list", Column: column}
+		if isCSV {
+			list.File = "list.csv"
+		}
+		r := &listReader{set: &Set{Groups: []*Group{testGroup("generic")}, lists: []string{list.File}}, list: list}
+		err := r.read(strings.NewReader(text))
 		r.finish()
 		if err != nil || r.errs.orNil() != nil {
 			return

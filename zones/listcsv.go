@@ -11,8 +11,8 @@ import (
 	"nullspf/internal/value"
 )
 
-// csvColumns are the places of the columns of a CSV list, -1 for one that is
-// missing. The first line that is no comment names them:
+// csvColumns are the places of the columns of a table, -1 for one that is
+// missing. The header names them:
 //
 //	domain   the name; required
 //	mail     mail mode of this domain: nullmx, postmaster, nolisting
@@ -20,45 +20,30 @@ import (
 //	a        addresses of this domain, IPv4 and IPv6, blanks between them
 //	group    the group of this domain
 //
-// An empty cell leaves the group's value.
+// An empty cell leaves the group's value. [List.Column] gives another name to
+// the first, and has columns that are not in this list ignored.
 type csvColumns struct {
+	separator                   byte
 	count                       int
 	domain, mail, spf, a, group int
 }
 
 var csvNames = []string{"domain", "mail", "spf", "a", "group"}
 
-// readHeader reads the line that names the columns.
-func (r *listReader) readHeader(line []byte) (*csvColumns, error) {
-	cells, err := splitRow(line)
-	if err != nil {
-		return nil, fmt.Errorf("line %d: %w", r.line, err)
-	}
-	c := &csvColumns{count: len(cells), domain: -1, mail: -1, spf: -1, a: -1, group: -1}
-	places := []*int{&c.domain, &c.mail, &c.spf, &c.a, &c.group}
-	for i, cell := range cells {
-		k := slices.Index(csvNames, strings.ToLower(cell.text))
-		if k < 0 {
-			return nil, fmt.Errorf("line %d: unknown CSV column %q; the columns are %s", r.line, shorten(cell.text), strings.Join(csvNames, ", "))
-		}
-		if *places[k] >= 0 {
-			return nil, fmt.Errorf("line %d: the CSV column %q appears twice", r.line, csvNames[k])
-		}
-		*places[k] = i
-	}
-	if c.domain < 0 {
-		return nil, fmt.Errorf("line %d: a CSV list needs a header with the column %q; the others are %s",
-			r.line, csvNames[0], strings.Join(csvNames[1:], ", "))
-	}
-	return c, nil
-}
-
 // readRow reads a line of values.
 func (r *listReader) readRow(line []byte, c *csvColumns) {
-	cells, err := splitRow(line)
+	cells, err := splitRow(line, c.separator, r.list.Column != "")
 	if err != nil {
 		r.fault(0, "", err.Error())
 		return
+	}
+	if r.list.Column != "" {
+		for len(cells) > 0 && cells[len(cells)-1].text == "" {
+			cells = cells[:len(cells)-1]
+		}
+		if len(cells) == 0 {
+			return // as spreadsheets have them below a table
+		}
 	}
 	if len(cells) > c.count || len(cells) <= c.domain {
 		r.fault(0, "", fmt.Sprintf("the line has %d columns, the header %d", len(cells), c.count))
@@ -140,26 +125,29 @@ type csvCell struct {
 	offset int
 }
 
-// splitRow splits a line at its commas (RFC 4180); a quoted value must end on
-// its line.
-func splitRow(line []byte) ([]csvCell, error) {
+// splitRow splits a line at a separator (RFC 4180); a quoted value must end on its
+// line. Lazy takes a quotation mark inside of a value as it is.
+func splitRow(line []byte, separator byte, lazy bool) ([]csvCell, error) {
 	if bytes.IndexByte(line, '"') < 0 {
 		var cells []csvCell
 		at := 0
-		for field := range strings.SplitSeq(string(line), ",") {
+		for field := range strings.SplitSeq(string(line), string(separator)) {
 			cells = append(cells, csvCell{strings.TrimSpace(field), at + len(field) - len(strings.TrimLeft(field, " \t"))})
 			at += len(field) + 1
 		}
 		return cells, nil
 	}
 	reader := csv.NewReader(strings.NewReader(string(line)))
+	reader.Comma = rune(separator)
 	reader.FieldsPerRecord = -1
-	reader.TrimLeadingSpace = true
+	reader.LazyQuotes = lazy
+	// A tab is a blank: it would skip empty cells.
+	reader.TrimLeadingSpace = separator != '\t'
 	fields, err := reader.Read()
 	if err != nil {
 		var perr *csv.ParseError
 		if errors.As(err, &perr) {
-			return nil, fmt.Errorf("not valid CSV: %w", perr.Err)
+			err = perr.Err
 		}
 		return nil, fmt.Errorf("not valid CSV: %w", err)
 	}

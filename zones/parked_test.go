@@ -14,8 +14,8 @@ func TestParkedFile(t *testing.T) {
 	g, plain := testGroup("generic"), testGroup("plain")
 	plain.A, plain.AAAA, plain.WWW, plain.DMARC, plain.TXT = nil, nil, false, "", nil
 	plain.Mail, plain.SPF = NullMX, "plain"
-	g.Lists = []string{writeList(t, "list.csv", "domain,mail,spf,a\na.example\nb.example,postmaster\nc.example,,plain,192.0.2.7 2001:db8::7\n")}
-	plain.Lists = []string{writeList(t, "list.txt", "d.example\n")}
+	g.Lists = []List{{File: writeList(t, "list.csv", "domain,mail,spf,a\na.example\nb.example,postmaster\nc.example,,plain,192.0.2.7 2001:db8::7\n")}}
+	plain.Lists = []List{{File: writeList(t, "list.txt", "d.example\n")}}
 	set, _, err := ReadLists([]*Group{g, plain})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,8 @@ type Entry struct {
 type Set struct {
 	Groups  []*Group
 	Entries []Entry
+	// Warnings are about the lists.
+	Warnings []string
 	// lists are the paths of the list files, by Entry.list.
 	lists []string
 }

@@ -15,7 +15,11 @@ import (
 )
 
 // testGroup is a group that uses every kind of record.
-func testGroup(name string, lists ...string) *Group {
+func testGroup(name string, paths ...string) *Group {
+	var lists []List
+	for _, path := range paths {
+		lists = append(lists, List{File: path})
+	}
 	return &Group{
 		Name:  name,
 		Lists: lists,

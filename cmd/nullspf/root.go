@@ -104,6 +104,9 @@ func (a *app) read() (*job, error) {
 	if err := set.CheckInfrastructure(c.Infrastructure); err != nil {
 		return nil, err
 	}
+	for _, w := range set.Warnings {
+		warn("%s", w)
+	}
 	const most = 50
 	for i, d := range duplicates {
 		if i == most {

@@ -117,7 +117,11 @@ func parseText(path string, text []byte) (*Config, error) {
 
 // reads reports whether a group that was built reads a list.
 func (c *Config) reads(path string) bool {
-	return slices.ContainsFunc(c.Groups, func(g *zones.Group) bool { return slices.Contains(g.Lists, path) })
+	return slices.ContainsFunc(c.Groups, func(g *zones.Group) bool { return readsList(g, path) })
+}
+
+func readsList(g *zones.Group, path string) bool {
+	return slices.ContainsFunc(g.Lists, func(l zones.List) bool { return l.File == path })
 }
 
 // defaults are the values of keys that a file may lack.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,7 +89,7 @@ func TestDefaults(t *testing.T) {
 		{"output", c.Output, "/etc/nullspf/build"},
 		{"scheme", c.Scheme, zones.DateSerial},
 		{"group", g.Name, "generic"},
-		{"list", g.Lists[0], "/etc/nullspf/list.txt"},
+		{"list", g.Lists[0], zones.List{File: "/etc/nullspf/list.txt"}},
 		{"primary's name", g.SOA.MName, dnsname.Name("ns1.example.net")},
 		{"mailbox", g.SOA.RName, dnsname.Mailbox(`host\.master.example.net`)},
 		{"refresh", g.SOA.Refresh, 2 * time.Hour},
@@ -116,6 +117,19 @@ func TestTrackingIsTheDefaultLayout(t *testing.T) {
 	}
 	if ns := c.Track.Nameservers; len(ns) != 2 || ns[0] != "ns1.example.net" {
 		t.Errorf("the tracking zone has the nameservers %v", ns)
+	}
+}
+
+func TestListFiles(t *testing.T) {
+	c := parse(t, strings.Replace(small, "list: list.txt", `list: [a.txt, {file: b.csv, column: " Domain Name ", separator: semicolon}, {file: c.txt, separator: "\t"}, {file: d.csv, separator: auto}]`, 1))
+	got := fmt.Sprintf("%q", c.Groups[0].Lists)
+	want := `[{"/etc/nullspf/a.txt" "" '\x00'} {"/etc/nullspf/b.csv" "Domain Name" ';'} {"/etc/nullspf/c.txt" "" '\t'} {"/etc/nullspf/d.csv" "" '\x00'}]`
+	if got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	c = parse(t, strings.Replace(small, "list: list.txt", "list: {file: b.csv, column: Domain}", 1))
+	if l := c.Groups[0].Lists; len(l) != 1 || l[0].Column != "Domain" {
+		t.Errorf("%q", l)
 	}
 }
 

@@ -29,13 +29,8 @@ func (b *groupBuilder) build(dir, name string) *zones.Group {
 	}) {
 		b.fail(b.key, "the name of a group may contain a-z, 0-9, - and _ only: files are named after it")
 	}
-	for i, p := range r.List {
-		p = path(dir, p)
-		if b.config.reads(p) || slices.Contains(g.Lists, p) {
-			b.fail(item(b.key+".list", i), "%s is already the list of a group", p)
-			continue
-		}
-		g.Lists = append(g.Lists, p)
+	for i, l := range r.List {
+		b.list(item(b.key+".list", i), dir, l)
 	}
 	if len(r.List) == 0 {
 		b.fail(b.key+".list", "name the file with the domains")
@@ -70,6 +65,29 @@ func (b *groupBuilder) build(dir, name string) *zones.Group {
 	return g
 }
 
+// list adds a list.
+func (b *groupBuilder) list(key, dir string, r rawList) {
+	if r.File == "" {
+		b.fail(key, "name the file with the domains")
+		return
+	}
+	l := zones.List{File: path(dir, r.File), Column: strings.TrimSpace(r.Column)}
+	if b.config.reads(l.File) || readsList(&b.group, l.File) {
+		b.fail(key, "%s is already the list of a group", l.File)
+		return
+	}
+	switch words := map[string]byte{"comma": ',', "semicolon": ';', "tab": '\t', "pipe": '|'}; {
+	case r.Separator == "" || strings.EqualFold(r.Separator, "auto"):
+	case words[strings.ToLower(r.Separator)] != 0:
+		l.Separator = words[strings.ToLower(r.Separator)]
+	case len(r.Separator) == 1 && strings.Contains(zones.Separators, r.Separator):
+		l.Separator = r.Separator[0]
+	default:
+		b.fail(key+".separator", "%q is not one of auto, comma, semicolon, tab, pipe", r.Separator)
+	}
+	b.group.Lists = append(b.group.Lists, l)
+}
+
 // mail sets the MX RRset of every mode that the group's hosts make possible.
 func (b *groupBuilder) mail() {
 	g, r := &b.group, &b.raw
@@ -99,7 +117,7 @@ func (b *groupBuilder) mail() {
 			b.fail(b.key+".mx", "nolisting needs hosts with roles: {host: mx1.example.net, preference: 10, role: dead, addresses: [...]}")
 			g.MX[zones.Nolisting] = nil
 		}
-	case g.Mail == zones.NullMX && r.Mail != "" && !hasCSV(r.List):
+	case g.Mail == zones.NullMX && r.Mail != "" && !hasTable(g.Lists):
 		b.fail(b.key+".mail", "mail: nullmx says that no host accepts mail, but mx names some; the modes exclude each other (RFC 7505 section 3): remove mx or set mail: postmaster")
 	case g.Mail == zones.NullMX && r.Mail == "":
 		b.fail(b.key+".mx", "mx names hosts, but mail is nullmx, the default; set mail: postmaster or mail: nolisting")
@@ -110,8 +128,9 @@ func (b *groupBuilder) mail() {
 	}
 }
 
-func hasCSV(lists []string) bool {
-	return slices.ContainsFunc(lists, func(p string) bool { return strings.HasSuffix(strings.ToLower(p), ".csv") })
+// hasTable reports whether a list may have a mail mode for each domain.
+func hasTable(lists []zones.List) bool {
+	return slices.ContainsFunc(lists, func(l zones.List) bool { return l.Table() })
 }
 
 func (b *groupBuilder) host(key string, m rawMX) (nolisting.Host, bool) {

@@ -41,7 +41,7 @@ type rawTrack struct {
 }
 
 type rawGroup struct {
-	List              []string     `mapstructure:"list"`
+	List              []rawList    `mapstructure:"list"`
 	Nameservers       []string     `mapstructure:"nameservers"`
 	TTL               string       `mapstructure:"ttl"`
 	A                 []string     `mapstructure:"a"`
@@ -58,6 +58,13 @@ type rawGroup struct {
 	WildcardMX        string       `mapstructure:"wildcard_mx"`
 	AllowPublicSuffix string       `mapstructure:"allow_public_suffix"`
 	AllowSingleLabel  string       `mapstructure:"allow_single_label"`
+}
+
+// rawList is the path of a list, or a mapping.
+type rawList struct {
+	File      string `mapstructure:"file"`
+	Column    string `mapstructure:"column"`
+	Separator string `mapstructure:"separator"`
 }
 
 type rawMX struct {

@@ -50,10 +50,14 @@ func (l *loader) decode(text []byte, out any) {
 	}
 }
 
-// wordsToList lets one value stand where a list may.
+// wordsToList lets one value stand where a list may, and a path where a list
+// file with its settings may.
 func wordsToList(from, to reflect.Type, value any) (any, error) {
 	if from.Kind() != reflect.Slice && to.Kind() == reflect.Slice {
 		return []any{value}, nil
+	}
+	if from.Kind() != reflect.Map && to == reflect.TypeFor[rawList]() {
+		return map[string]any{"file": value}, nil
 	}
 	return value, nil
 }
@@ -86,6 +90,9 @@ func (l *loader) index(key string, node *yaml.Node, t reflect.Type) {
 	}
 	switch t.Kind() {
 	case reflect.Struct, reflect.Map:
+		if t == reflect.TypeFor[rawList]() && node.Kind == yaml.ScalarNode {
+			return
+		}
 		if node.Kind != yaml.MappingNode {
 			l.fail(key, "write keys and values here, such as %s", example(t))
 			return

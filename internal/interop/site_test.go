@@ -143,7 +143,7 @@ func (s *site) zoneSet(t *testing.T, domains map[*policy][]string) *zones.Set {
 		layout := string(p.layout)
 		groups = append(groups, &zones.Group{
 			Name:  p.name,
-			Lists: []string{s.write(t, p.name+".txt", strings.Join(domains[p], "\n")+"\n")},
+			Lists: []zones.List{{File: s.write(t, p.name+".txt", strings.Join(domains[p], "\n")+"\n")}},
 			SOA: zones.SOA{MName: "ns1.example.net", RName: "hostmaster.example.net",
 				Refresh: time.Hour, Retry: time.Minute, Expire: 24 * time.Hour, Minimum: time.Minute},
 			Nameservers: []dnsname.Name{"ns1.example.net", "ns2.example.net"}, TTL: time.Hour,

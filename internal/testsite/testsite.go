@@ -47,7 +47,7 @@ func (s *Site) Build(ctx context.Context) error {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return err
 		}
-		g.Lists = []string{path}
+		g.Lists = []zones.List{{File: path}}
 		groups = append(groups, g)
 	}
 	set, _, err := zones.ReadLists(groups)

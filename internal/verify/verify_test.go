@@ -30,7 +30,7 @@ type published struct {
 func testGroup(list string) *zones.Group {
 	return &zones.Group{
 		Name:  "generic",
-		Lists: []string{list},
+		Lists: []zones.List{{File: list}},
 		SOA: zones.SOA{
 			MName: "ns1.example.net", RName: "hostmaster.example.net",
 			Refresh: 2 * time.Hour, Retry: 15 * time.Minute, Expire: 28 * 24 * time.Hour, Minimum: 5 * time.Minute,
