@@ -15,7 +15,7 @@ type Kind uint8
 const (
 	// KindOther is a question that no check asks, such as for the apex.
 	KindOther Kind = 0
-	// KindExists is a whole exists: name of the layout Track.
+	// KindExists is a whole exists: name of the layouts Track and Exists.
 	KindExists Kind = 1
 	// KindExp is a whole exp= name of the layouts Beacon and Track.
 	KindExp Kind = 2
@@ -169,12 +169,12 @@ type Parsed struct {
 	// arrives as "postmaster" (RFC 7208 section 2.4).
 	SenderLocal string
 	// SenderDomain is the domain of MAIL FROM, no final dot. The names of
-	// Track and Beacon carry the checked domain only, so there it equals
+	// Track, Exists and Beacon carry the checked domain only, so there it equals
 	// Forged; that is the sender's domain, or the HELO name of a null
 	// reverse-path, unless a foreign record includes or redirects to ours.
 	SenderDomain string
 	// Forged is the domain that was claimed without right, no final dot: the
-	// checked domain (Track, Beacon) or the sender's (Classic).
+	// checked domain (Track, Exists, Beacon) or the sender's (Classic).
 	Forged string
 	// HELO is the argument of HELO or EHLO: a name, an address literal such as
 	// "[192.0.2.1]", or anything else.

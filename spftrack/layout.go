@@ -18,12 +18,15 @@ const (
 	Beacon Layout = "beacon"
 	// Track reports address and domain in exists:, and all of it in exp=.
 	Track Layout = "track"
+	// Exists is Track without exp=, which some receivers take for an error when
+	// it holds macros: address and domain are reported, sender and HELO are not.
+	Exists Layout = "exists"
 	// Classic reports address, sender and HELO in one exists: name.
 	Classic Layout = "classic"
 )
 
 // Layouts lists the layouts in the order in which messages name them.
-var Layouts = []Layout{Plain, Beacon, Track, Classic}
+var Layouts = []Layout{Plain, Beacon, Track, Exists, Classic}
 
 // Settings are what a record needs beside its layout.
 type Settings struct {
@@ -48,7 +51,7 @@ func ParseLayout(s string) (Layout, error) {
 			return l, nil
 		}
 	}
-	return "", fmt.Errorf("unknown layout %q: use one of plain, beacon, track, classic", s)
+	return "", fmt.Errorf("unknown layout %q: use one of plain, beacon, track, exists, classic", s)
 }
 
 // Policy is a compiled layout: its record, and the names that the record makes
@@ -80,6 +83,9 @@ func Compile(layout Layout, s Settings) (*Policy, error) {
 	case Track:
 		exists, exp = existsSpec+zone, expSpec+zone
 		record = "v=spf1 -exists:" + exists + " -all exp=" + exp
+	case Exists:
+		exists = existsSpec + zone
+		record = "v=spf1 -exists:" + exists + " -all"
 	case Classic:
 		qualifier := s.Qualifier
 		switch qualifier {
@@ -129,7 +135,7 @@ const roomForDomain = 64
 func Warnings(layout Layout, s Settings) []string {
 	var w []string
 	switch layout {
-	case Beacon, Track:
+	case Beacon, Track, Exists:
 		// 32 nibbles with their dots, "ip6.CL.", ".FD.1." around the domain.
 		const around = 64 + len("ip6.CL.") + len(".FD.1.")
 		if room := max(maxText-around-len(s.Zone), 0); room < roomForDomain {

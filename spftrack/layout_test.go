@@ -19,6 +19,7 @@ func TestRecord(t *testing.T) {
 		{Beacon, Settings{Zone: zone}, "v=spf1 -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net"},
 		{Track, Settings{Zone: zone}, "v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net"},
 		{Track, Settings{Zone: zone, Qualifier: "+"}, "v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net"},
+		{Exists, Settings{Zone: zone}, "v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all"},
 		{Classic, Settings{Zone: zone}, "v=spf1 -exists:CL.%{i}.FR.%{s}.HE.%{h}._spf.example.net -all"},
 		{Classic, Settings{Zone: zone, Qualifier: "-"}, "v=spf1 -exists:CL.%{i}.FR.%{s}.HE.%{h}._spf.example.net -all"},
 		{Classic, Settings{Zone: zone, Qualifier: "+"}, "v=spf1 +exists:CL.%{i}.FR.%{s}.HE.%{h}._spf.example.net -all"},
@@ -37,9 +38,10 @@ func TestRecordErrors(t *testing.T) {
 		settings Settings
 		want     string
 	}{
-		{"fancy", Settings{Zone: "a.example"}, `unknown layout "fancy": use one of plain, beacon, track, classic`},
+		{"fancy", Settings{Zone: "a.example"}, `unknown layout "fancy": use one of plain, beacon, track, exists, classic`},
 		{Beacon, Settings{}, "layout beacon needs a tracking zone"},
 		{Track, Settings{}, "layout track needs a tracking zone, such as _spf.example.net; layout plain needs none"},
+		{Exists, Settings{}, "layout exists needs a tracking zone"},
 		{Classic, Settings{}, "layout classic needs a tracking zone"},
 		{Track, Settings{Zone: "a.example."}, "without final dot: a.example"},
 		{Track, Settings{Zone: "A.example"}, "lower case"},
@@ -85,6 +87,7 @@ func TestWarnings(t *testing.T) {
 		{Plain, Settings{}, nil},
 		{Beacon, Settings{Zone: "_spf.example.net"}, nil},
 		{Track, Settings{Zone: "_spf.example.net", Qualifier: "+"}, nil},
+		{Exists, Settings{Zone: long}, []string{"domains of more than 55 octets lose part of an IPv6"}},
 		{Track, Settings{Zone: long}, []string{"domains of more than 55 octets lose part of an IPv6"}},
 		{Track, Settings{Zone: dnsname.Name(strings.Repeat("a.", 120) + "example")}, []string{"more than 0 octets"}},
 		{Classic, Settings{Zone: "_spf.example.net"}, []string{"never send a name that holds @"}},

@@ -55,6 +55,10 @@ func CompileDomainSpec(s string) (*MacroString, error) {
 // exp= name, in bytes.
 const MaxExplanation = 450
 
+// DefaultExplanation is the explanation where no other is set. Its spaces are
+// macros, because libspf2 takes a space for the beginning of one.
+const DefaultExplanation = "Mail%_from%_%{d}%_is%_forged:%_this%_domain%_sends%_no%_email"
+
 // CompileExplanation compiles an explain-string (RFC 7208 section 6.2), the
 // text of the TXT record at an exp= name, in which spaces and the macros c, r
 // and t may stand too. The error, a [*MacroError], tells where the text is

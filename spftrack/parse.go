@@ -34,9 +34,9 @@ type Parser struct {
 // what may stand behind the rest: with Classic in it, each name in the zone may
 // be the right part of a classic name.
 //
-// known reports whether a domain, in lower case without final dot, carries one
-// of our records; it decides between several possible readings. nil knows
-// nothing.
+// known reports whether a domain, in lower case without final dot, is listed:
+// it and the names below it carry our records. It decides between several
+// possible readings. nil knows nothing.
 func NewParser(zone dnsname.Name, layouts []Layout, known func(domain string) bool) *Parser {
 	return &Parser{
 		zone:       string(zone),
@@ -109,7 +109,18 @@ func (p *Parser) Parse(name []byte, qtype uint16) Parsed {
 	return parsed
 }
 
-// marker finds FD.1 or FD.2, which end the names of Track and Beacon; fd is
+// within reports whether a domain is known, or lies below one that is.
+func (p *Parser) within(domain string) bool {
+	if p.known == nil {
+		return false
+	}
+	for domain != "" && !p.known(domain) {
+		_, domain, _ = strings.Cut(domain, ".")
+	}
+	return domain != ""
+}
+
+// marker finds FD.1 or FD.2, which end the names of Track, Exists and Beacon; fd is
 // the index of FD.
 func (l *labels) marker() (kind Kind, fd int) {
 	fd = l.Count - 2

@@ -83,7 +83,7 @@ func (p *Parser) parseClassic(l *labels, head classicHead, qtype uint16) (parsed
 		if !strings.Contains(sender, "@") {
 			parsed.SenderLocal, parsed.HELO = unescapeURL(local), unescapeURL(parsed.HELO)
 		}
-	case head.whole || p.known != nil && p.known(sender):
+	case head.whole || p.within(sender):
 		// Some software sends the bare HELO name for a null reverse-path.
 		parsed.SenderDomain = sender
 	}
@@ -127,7 +127,7 @@ func (p *Parser) splitSender(l *labels, from int) (he int, ambiguous bool) {
 		if p.known == nil || i == last && n == 1 {
 			continue
 		}
-		if _, domain, _ := cutSender(string(sender)); p.known(domain) {
+		if _, domain, _ := cutSender(string(sender)); p.within(domain) {
 			if hits++; hits == 1 {
 				he = i
 			}

@@ -133,9 +133,11 @@ func TestParseMarkerWords(t *testing.T) {
 		{"mail.example.org.HE.he.wei" + rest, TypeTXT, "exp 192.0.2.7 he.wei shop.example mail.example.org ambiguous"},
 		{"mail.example.org.HE.he" + rest, TypeTXT, "exp 192.0.2.7 he shop.example mail.example.org ambiguous"},
 		// A forged address in the local part stands left of the real one.
-		{"h.HE.x.LP.203.0.113.9.in-addr.CL.evil" + rest, TypeTXT, "exp 192.0.2.7 x.lp.203.0.113.9.in-addr.cl.evil shop.example h -"},
-		{"h.LP.203.0.113.9.in-addr.CL.evil.HE.x" + rest, TypeTXT, "exp 192.0.2.7 x shop.example h.lp.203.0.113.9.in-addr.cl.evil -"},
+		{"h.HE.x.LP.203.0.113.9.in-addr.CL.evil" + rest, TypeTXT, "exp 192.0.2.7 x.lp.203.0.113.9.in-addr.cl.evil shop.example h ambiguous"},
+		{"h.LP.203.0.113.9.in-addr.CL.evil.HE.x" + rest, TypeTXT, "exp 192.0.2.7 x shop.example h.lp.203.0.113.9.in-addr.cl.evil ambiguous"},
 		{"203.0.113.9.in-addr.CL.shop.example.FD.1.HE.x" + rest, TypeTXT, "exp 192.0.2.7 x shop.example 203.0.113.9.in-addr.cl.shop.example.fd.1 -"},
+		// The same name as the first, if the sender was x@evil.LP.192....
+		{"203.0.113.9.in-addr.CL.evil.LP.192.0.2.7.in-addr.CL.shop.example.FD.1", TypeA, "exists 203.0.113.9 - evil.lp.192.0.2.7.in-addr.cl.shop.example - -"},
 		// A classic name in the HELO of an exp= name, asked as TXT and as A.
 		{"CL.203.0.113.9.FR.a@b.HE.c.HE.u" + rest, TypeTXT, "exp 192.0.2.7 u shop.example cl.203.0.113.9.fr.a@b.he.c ambiguous"},
 		{"CL.203.0.113.9.FR.a@b.HE.c.HE.u" + rest, TypeA, "classic 203.0.113.9 a b c.he.u.lp.192.0.2.7.in-addr.cl.shop.example.fd.2 ambiguous"},
@@ -150,6 +152,7 @@ func TestParseMarkerWords(t *testing.T) {
 		{"CL.192.0.2.7.FR.u@shop.example.HE.mail.he.net", TypeA, "classic 192.0.2.7 u shop.example mail.he.net -"},
 		{"CL.192.0.2.7.FR.a.HE.b@shop.example.HE.h", TypeA, "classic 192.0.2.7 a.he.b shop.example h -"},
 		{"CL.192.0.2.7.FR.u@other.example.HE.mail.he.net", TypeA, "classic 192.0.2.7 u other.example mail.he.net ambiguous"},
+		{"CL.192.0.2.7.FR.u@a.shop.example.HE.mail.he.net", TypeA, "classic 192.0.2.7 u a.shop.example mail.he.net -"},
 		{"CL.192.0.2.7.FR.u@shop.example.HE.x@y.HE.z", TypeA, "classic 192.0.2.7 u shop.example x@y.he.z -"},
 		{"CL.192.0.2.7.FR.u@a.HE.x@shop.example.HE.z", TypeA, "classic 192.0.2.7 u@a.he.x shop.example z -"},
 		{"CL.192.0.2.7.FR.fr.he.cl@shop.example.HE.cl.1.2.3.4.fr", TypeA, "classic 192.0.2.7 fr.he.cl shop.example cl.1.2.3.4.fr -"},
@@ -165,7 +168,7 @@ func TestParseMarkerWords(t *testing.T) {
 		want  string
 	}{
 		{nil, "exp 5.6.7.8 u.lp.1.2.3.4.in-addr.cl.a b h ambiguous"},
-		{[]string{right}, "exp 5.6.7.8 u.lp.1.2.3.4.in-addr.cl.a b h -"},
+		{[]string{right}, "exp 5.6.7.8 u.lp.1.2.3.4.in-addr.cl.a b h ambiguous"},
 		{[]string{left}, "exp 1.2.3.4 u " + left + " h -"},
 		{[]string{left, right}, "exp 5.6.7.8 u.lp.1.2.3.4.in-addr.cl.a b h ambiguous"},
 	} {

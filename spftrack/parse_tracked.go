@@ -72,7 +72,8 @@ type reading struct {
 // locate finds CL, left of which stands a whole address, or what is left of
 // one at the beginning of the name. The rightmost is taken, because the domain
 // is ours while local part and HELO are a stranger's, unless known tells that
-// another yields one of our domains and the rightmost does not.
+// another yields one of our domains and the rightmost does not. A domain below
+// one of ours is a stranger's as much as a local part.
 func (p *Parser) locate(l *labels, kind Kind, fd int) (best reading, ambiguous, ok bool) {
 	var buf [8]reading
 	found := buf[:0]
@@ -102,16 +103,20 @@ func (p *Parser) locate(l *labels, kind Kind, fd int) (best reading, ambiguous, 
 		return best, false, true
 	}
 	hits := 0
-	if p.known != nil {
-		for _, r := range found {
-			if p.known(string(l.between(r.cl+1, fd))) {
-				if hits++; hits == 1 {
-					best = r
-				}
+	// A sender below one of our domains can hold a whole address, too.
+	below := false
+	for _, r := range found {
+		domain := string(l.between(r.cl+1, fd))
+		switch {
+		case p.known != nil && p.known(domain):
+			if hits++; hits == 1 {
+				best = r
 			}
+		case r.first > 0 && p.within(domain):
+			below = true
 		}
 	}
-	return best, hits != 1, true
+	return best, hits != 1 || below, true
 }
 
 // address reads %{i}.%{v} to the left of the label at end. It fails unless the

@@ -44,6 +44,10 @@ type SOA struct {
 	Refresh, Retry, Expire, Minimum time.Duration
 }
 
+// SPFOfDomain is the layout, for names below a domain, that the domain itself
+// has.
+const SPFOfDomain = "domain"
+
 // Group holds what every domain of one list gets. All texts in it may hold the
 // placeholders {domain} and {group}.
 type Group struct {
@@ -84,8 +88,9 @@ type Group struct {
 	// DKIM publishes the empty key "v=DKIM1; p=" at *._domainkey
 	// (RFC 6376 section 3.6.1: every key is revoked).
 	DKIM bool
-	// WildcardSPF publishes "v=spf1 -all" for every other name below the apex.
-	WildcardSPF bool
+	// WildcardSPF is the layout of every other name below the apex: one of
+	// SPFRecords, or SPFOfDomain; "" publishes none.
+	WildcardSPF string
 	// WildcardMX publishes the MX RRset of the apex for every other name below
 	// it.
 	WildcardMX bool

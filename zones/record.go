@@ -29,10 +29,7 @@ const (
 	ownerDMARC    = "_dmarc"
 )
 
-const (
-	dkimRevoked = "v=DKIM1; p="
-	spfNone     = "v=spf1 -all"
-)
+const dkimRevoked = "v=DKIM1; p="
 
 // mailRecords gives the records that tell receivers that a domain sends no
 // mail, at the apex and below: all that a hand-kept zone includes.
@@ -49,8 +46,8 @@ func (g *Group) mailRecords(mail MailMode, layout string) []record {
 	if g.WildcardMX {
 		rs = append(rs, mxRecords(ownerWildcard, g.MX[mail])...)
 	}
-	if g.WildcardSPF {
-		rs = append(rs, record{ownerWildcard, "TXT", spfNone})
+	if spf := g.wildcardSPF(layout); spf != "" {
+		rs = append(rs, record{ownerWildcard, "TXT", spf})
 	}
 	if g.DKIM {
 		rs = append(rs, record{ownerDKIM, "TXT", dkimRevoked})
@@ -59,6 +56,15 @@ func (g *Group) mailRecords(mail MailMode, layout string) []record {
 		rs = append(rs, record{ownerDMARC, "TXT", g.DMARC})
 	}
 	return rs
+}
+
+// wildcardSPF is the record of names below a domain that has this layout, ""
+// for none.
+func (g *Group) wildcardSPF(layout string) string {
+	if g.WildcardSPF == SPFOfDomain {
+		return g.SPFRecords[layout]
+	}
+	return g.SPFRecords[g.WildcardSPF]
 }
 
 // zoneRecords gives all records of a zone but its SOA.

@@ -67,6 +67,9 @@ func (g *Group) Validate() []*KeyError {
 	if _, ok := g.SPFRecords[g.SPF]; !ok {
 		fault("spf", "layout %q cannot be published; the tracking layouts need track: {zone: ...}", g.SPF)
 	}
+	if _, ok := g.SPFRecords[g.WildcardSPF]; !ok && g.WildcardSPF != "" && g.WildcardSPF != SPFOfDomain {
+		fault("wildcard_spf", "layout %q cannot be published; the tracking layouts need track: {zone: ...}", g.WildcardSPF)
+	}
 	for _, text := range g.SPFRecords {
 		if text != "" && !isSPF(text) {
 			fault("spf", "%q is not an SPF record of version 1 (RFC 7208 section 4.5)", text)

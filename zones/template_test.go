@@ -28,7 +28,7 @@ func TestGoldenZones(t *testing.T) {
 		{"nolisting", "brand.example", func(g *Group) { g.Mail = Nolisting }},
 		{"bare", "brand.example", func(g *Group) {
 			g.A, g.AAAA, g.WWW, g.TXT, g.DMARC = nil, nil, false, nil, ""
-			g.DKIM, g.WildcardMX, g.WildcardSPF, g.SPF = false, false, false, "plain"
+			g.DKIM, g.WildcardMX, g.WildcardSPF, g.SPF = false, false, "", "plain"
 		}},
 		{"idn", "xn--bcher-kva.example", func(g *Group) { g.AAAA = nil }},
 		{"long-texts", strings.Repeat("a", 60) + ".example", func(g *Group) {

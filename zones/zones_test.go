@@ -40,7 +40,7 @@ func testGroup(name string, paths ...string) *Group {
 		},
 		SPF: "track",
 		SPFRecords: map[string]string{
-			"plain": spfNone,
+			"plain": "v=spf1 -all",
 			"track": "v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net",
 		},
 		TXT: []string{
@@ -50,7 +50,7 @@ func testGroup(name string, paths ...string) *Group {
 		DMARC:              "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:dmarc@example.net",
 		DMARCReportDomains: []dnsname.Name{"example.net"},
 		DKIM:               true,
-		WildcardSPF:        true,
+		WildcardSPF:        SPFOfDomain,
 		WildcardMX:         true,
 	}
 }

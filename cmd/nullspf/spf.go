@@ -76,11 +76,13 @@ func (a *app) spfShowCommand() *cobra.Command {
   plain     refuses all mail and reports nothing
   beacon    receivers report the client and the sender in exp= names
   track     receivers report the client in exists: names, the sender in exp= names
+  exists    receivers report the client in exists: names, and nothing else
   classic   receivers report client and sender in one exists: name`,
 		Example: `  $ nullspf spf show --zone _spf.example.net
   plain    v=spf1 -all
   beacon   v=spf1 -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net
   track    v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net
+  exists   v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all
   classic  v=spf1 -exists:CL.%{i}.FR.%{s}.HE.%{h}._spf.example.net -all`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: argument(0, layoutValues),
@@ -236,7 +238,7 @@ record of a layout (RFC 7208), in order.`,
 	}
 	f.addZone(a, c)
 	f.addQualifier(c)
-	c.Flags().StringVar(&f.layout, "layout", string(spftrack.Track), "`LAYOUT` of the record: plain, beacon, track, classic")
+	c.Flags().StringVar(&f.layout, "layout", string(spftrack.Track), "`LAYOUT` of the record: plain, beacon, track, exists, classic")
 	completeFlag(c, "layout", layoutValues)
 	c.Flags().StringVar(&ip, "ip", "", "`IP` address of the sending host")
 	c.Flags().StringVar(&from, "from", "", "envelope `SENDER`; empty for a bounce")

@@ -132,7 +132,7 @@ func defaults() raw {
 		TTL:    "1h",
 		Serial: string(zones.DateSerial),
 		Track: rawTrack{
-			Explain: "Mail from %{d} is forged: this domain sends no email",
+			Explain: spftrack.DefaultExplanation,
 			TTL:     "60s",
 		},
 		Servers:   []string{string(named.BIND)},

@@ -98,7 +98,7 @@ func TestDefaults(t *testing.T) {
 		{"mail", g.Mail, zones.NullMX},
 		{"layout", g.SPF, "plain"},
 		{"dkim", g.DKIM, false},
-		{"wildcard SPF", g.WildcardSPF, true},
+		{"wildcard SPF", g.WildcardSPF, zones.SPFOfDomain},
 		{"wildcard MX", g.WildcardMX, true},
 		{"DMARC", g.DMARC, "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s"},
 		{"journal", c.Journals[0], "/etc/nullspf/var"},
@@ -230,6 +230,17 @@ func TestTSIGFile(t *testing.T) {
 			if k := got.Named.TSIG; k.Name != "xfr.example.net" || k.Algorithm != c.want || k.Secret != secret {
 				t.Errorf("%+v, want %s", k, c.want)
 			}
+		}
+	}
+}
+
+func TestWildcardSPF(t *testing.T) {
+	for text, want := range map[string]string{
+		"true": zones.SPFOfDomain, "no": "", "plain": "plain", "Exists": "exists",
+	} {
+		c := parse(t, small+"    wildcard_spf: "+text+"\ntrack: {zone: _spf.example.net}\n")
+		if got := c.Groups[0].WildcardSPF; got != want {
+			t.Errorf("%s: the wildcard has the layout %q, want %q", text, got, want)
 		}
 	}
 }

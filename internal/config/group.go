@@ -49,7 +49,7 @@ func (b *groupBuilder) build(dir, name string) *zones.Group {
 	g.WWW = b.flag(b.key+".www", r.WWW, false)
 	g.TXT = r.TXT
 	g.DKIM = b.flag(b.key+".dkim", r.DKIM, true)
-	g.WildcardSPF = b.flag(b.key+".wildcard_spf", r.WildcardSPF, true)
+	g.WildcardSPF = b.wildcardSPF(r.WildcardSPF)
 	g.WildcardMX = b.flag(b.key+".wildcard_mx", r.WildcardMX, true)
 	g.AllowPublicSuffix = b.flag(b.key+".allow_public_suffix", r.AllowPublicSuffix, false)
 	g.AllowSingleLabel = b.flag(b.key+".allow_single_label", r.AllowSingleLabel, false)
@@ -210,9 +210,33 @@ func (b *groupBuilder) spf() {
 	if layout != spftrack.Classic && r.Qualifier != "" {
 		b.fail(b.key+".spf.qualifier", "only layout classic has a qualifier")
 	}
-	for _, w := range spftrack.Warnings(layout, s) {
-		b.config.Warnings = append(b.config.Warnings, b.key+".spf: "+w)
+	b.warn(".spf", layout, s)
+	if below := g.WildcardSPF; below != g.SPF && below != zones.SPFOfDomain {
+		b.warn(".wildcard_spf", spftrack.Layout(below), s)
 	}
+}
+
+// warn says what an operator should know of a layout before it is published.
+func (b *groupBuilder) warn(key string, layout spftrack.Layout, s spftrack.Settings) {
+	for _, w := range spftrack.Warnings(layout, s) {
+		b.config.Warnings = append(b.config.Warnings, b.key+key+": "+w)
+	}
+}
+
+// wildcardSPF reads the layout of the names below a domain, or a flag: true is
+// that of the domain.
+func (b *groupBuilder) wildcardSPF(text string) string {
+	switch on, ok := parseFlag(text); {
+	case text == "", on:
+		return zones.SPFOfDomain
+	case ok:
+		return ""
+	}
+	layout, err := spftrack.ParseLayout(strings.ToLower(text))
+	if err != nil {
+		b.fail(b.key+".wildcard_spf", "%v, or true for the layout of the domain, or false for no record", err)
+	}
+	return string(layout)
 }
 
 // dmarc sets the text of the _dmarc record (RFC 9989).

@@ -82,16 +82,26 @@ func (l *loader) duration(key, text string) time.Duration {
 
 // flag reads a boolean; "" gives the default.
 func (l *loader) flag(key, text string, fallback bool) bool {
-	switch strings.ToLower(text) {
-	case "":
+	if text == "" {
 		return fallback
-	case "true", "1", "yes", "on":
-		return true
-	case "false", "0", "no", "off":
-		return false
 	}
-	l.fail(key, "%q is neither true nor false", text)
-	return fallback
+	on, ok := parseFlag(text)
+	if !ok {
+		l.fail(key, "%q is neither true nor false", text)
+		return fallback
+	}
+	return on
+}
+
+// parseFlag reads true or false; ok is false when the text is neither.
+func parseFlag(text string) (on, ok bool) {
+	switch strings.ToLower(text) {
+	case "true", "1", "yes", "on":
+		return true, true
+	case "false", "0", "no", "off":
+		return false, true
+	}
+	return false, false
 }
 
 // choose reads one of several words; "" when it is none of them.

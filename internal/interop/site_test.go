@@ -38,6 +38,7 @@ var policies = []*policy{
 	{"beacon", spftrack.Beacon, "_spf.beacon.example", []spftrack.Layout{spftrack.Beacon}},
 	{"track", spftrack.Track, "_spf.track.example", []spftrack.Layout{spftrack.Track}},
 	{"mixed", spftrack.Track, "_spf.mixed.example", []spftrack.Layout{spftrack.Track, spftrack.Classic}},
+	{"exists", spftrack.Exists, "_spf.exists.example", []spftrack.Layout{spftrack.Exists}},
 	{"classic", spftrack.Classic, "_spf.classic.example", []spftrack.Layout{spftrack.Track, spftrack.Classic}},
 }
 

@@ -29,8 +29,8 @@ type Zone struct {
 	Name string
 	// Layouts are those that the zone serves; see [spftrack.NewParser].
 	Layouts []spftrack.Layout
-	// Known reports whether a domain carries one of our records; nil knows
-	// nothing. It is called by the sealer, at any time until Close, and must
+	// Known reports whether a domain is listed, so that it and the names
+	// below it carry our records; nil knows nothing. It is called by the sealer, at any time until Close, and must
 	// be safe for concurrent use.
 	Known func(domain string) bool
 }

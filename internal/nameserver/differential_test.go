@@ -124,7 +124,7 @@ func differentialSite(t *testing.T) (*testsite.Site, []string) {
 		names = append(names, name)
 	}
 	noWWW := testsite.Group("nowww")
-	noWWW.WWW, noWWW.WildcardSPF = false, false
+	noWWW.WWW, noWWW.WildcardSPF = false, ""
 	noWWW.TXT = append(noWWW.TXT, strings.Repeat("long text about {domain}, ", 20), `a "quoted" \ text`)
 	s := &testsite.Site{
 		Dir: t.TempDir(), Now: time.Unix(1_800_000_000, 0), Servers: []named.Server{named.BIND, named.NSD, named.Knot},

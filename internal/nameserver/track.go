@@ -45,7 +45,7 @@ const (
 func DefaultTrack() Track {
 	return Track{
 		Layouts: []spftrack.Layout{spftrack.Track},
-		Explain: "Mail from %{d} is forged: this domain sends no email",
+		Explain: spftrack.DefaultExplanation,
 		TTL:     time.Minute,
 		ApexTTL: time.Hour,
 	}

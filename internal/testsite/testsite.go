@@ -115,7 +115,7 @@ func Group(name string) *zones.Group {
 		},
 		DMARC:       "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:dmarc@example.net",
 		DKIM:        true,
-		WildcardSPF: true,
+		WildcardSPF: "plain",
 		WildcardMX:  true,
 	}
 }
@@ -125,6 +125,6 @@ func Plain(name string) *zones.Group {
 	g := Group(name)
 	g.A, g.AAAA, g.WWW = nil, nil, false
 	g.Mail, g.SPF, g.DMARC = zones.NullMX, "plain", ""
-	g.TXT, g.DKIM, g.WildcardSPF, g.WildcardMX = nil, false, false, false
+	g.TXT, g.DKIM, g.WildcardSPF, g.WildcardMX = nil, false, "", false
 	return g
 }

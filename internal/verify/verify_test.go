@@ -52,7 +52,7 @@ func testGroup(list string) *zones.Group {
 		TXT:         []string{"This domain sends no email", `All "mail" from {domain} is \forged`},
 		DMARC:       "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:{domain}@example.net",
 		DKIM:        true,
-		WildcardSPF: true,
+		WildcardSPF: zones.SPFOfDomain,
 		WildcardMX:  true,
 	}
 }
@@ -253,7 +253,7 @@ func testDeviations(t *testing.T, kind, right peers.Kind) {
 	wantLines(t, lines, []string{
 		"cname.example 0 mx www.cname.example [CNAME other.example.net.]: the records are not as planned",
 		"cname.example 0 spf www.cname.example []: the record is missing",
-		`dmarc.example 0 dmarc _dmarc.dmarc.example ["v=spf1 -all"]: the records are not as planned`,
+		`dmarc.example 0 dmarc _dmarc.dmarc.example ["v=spf1` + spf + `"]: the records are not as planned`,
 		"lame.sub.example 0 served lame.sub.example []: the answer is not authoritative: AA is not set",
 		"missing.example 0 served missing.example []: the server answers REFUSED",
 		"mx.example 0 mx mx.example [10 mail.example.net.]: the records are not as planned",
