@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"nullspf/internal/control"
 	"nullspf/internal/wire"
@@ -175,14 +174,6 @@ func (s *servedTransfers) status() control.Transfers {
 // errNotTransferred refuses a transfer of what has no primary.
 func errNotTransferred(kind control.Kind) error {
 	return fmt.Errorf("%w: this is a %s zone, which has no primary; reload reads it again", control.ErrNotApplicable, kind)
-}
-
-// zoneText gives a name as the operator writes it.
-func zoneText(name wire.Name) string {
-	if name == wire.Root {
-		return "."
-	}
-	return strings.TrimSuffix(name.String(), ".")
 }
 
 // countRecords counts what records yields.

@@ -66,14 +66,14 @@ func (z secondaryZone) apex() wire.Name { return z.Name }
 
 func (z secondaryZone) detail() *control.ZoneDetail {
 	d := &control.ZoneDetail{Zone: control.Zone{
-		Name: zoneText(z.Name), Kind: control.Secondary, State: secondaryStates[z.State],
+		Name: z.Name.Text(), Kind: control.Secondary, State: secondaryStates[z.State],
 		Primary: z.Primary.String(), Refreshed: z.Refreshed, Next: z.Next, Expires: z.Expires,
 	}}
 	if z.IsCatalog {
 		d.Kind = control.Catalog
 	}
 	if z.Catalog != "" {
-		d.Catalog = zoneText(z.Catalog)
+		d.Catalog = z.Catalog.Text()
 	}
 	if z.Problem != nil {
 		d.Error = z.Problem.Error()

@@ -75,13 +75,13 @@ func (p parkedZones) count() []control.ZoneCount {
 func (p parkedZones) each(yield func(*control.Zone) error) error {
 	z := control.Zone{Kind: control.Parked, State: control.Serving}
 	for i := range p.Len() {
-		z.Name, z.Serial = zoneText(p.Name(i)), p.Serial(i)
+		z.Name, z.Serial = p.Name(i).Text(), p.Serial(i)
 		if err := yield(&z); err != nil {
 			return err
 		}
 	}
 	if catalog := p.CatalogName(); catalog != "" {
-		z.Name, z.Kind, z.Serial = zoneText(catalog), control.Catalog, p.CatalogSerial()
+		z.Name, z.Kind, z.Serial = catalog.Text(), control.Catalog, p.CatalogSerial()
 		return yield(&z)
 	}
 	return nil
@@ -111,7 +111,7 @@ func (z parkedZone) apex() wire.Name { return z.name }
 
 func (z parkedZone) detail() *control.ZoneDetail {
 	return &control.ZoneDetail{
-		Zone:    control.Zone{Name: zoneText(z.name), Kind: z.kind, State: control.Serving, Serial: z.version.Serial()},
+		Zone:    control.Zone{Name: z.name.Text(), Kind: z.kind, State: control.Serving, Serial: z.version.Serial()},
 		Records: countRecords(z.version.Records),
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // errNotSecondary says that a zone is none of a secondary's.
-var errNotSecondary = errors.New("the zone has no primary here")
+var errNotSecondary = errors.New("this server is not a secondary of the zone")
 
 // Notified handles a NOTIFY and returns the RCODE of the answer; key is the one
 // that the message was signed with, nil for none. It is accepted when it is signed
@@ -40,7 +40,7 @@ func (e *Engine) notified(zone wire.Name, client netip.AddrPort, key *xfr.Key, n
 	defer s.mu.Unlock()
 	z := s.zones[zone]
 	if z == nil {
-		return dns.RcodeNotAuth, "it is no secondary zone of this server"
+		return dns.RcodeNotAuth, "this server is not a secondary of the zone"
 	}
 	from, trust := z.group.primaries.find(client.Addr(), key)
 	switch {

@@ -52,7 +52,7 @@ func TestNotify(t *testing.T) {
 		for _, want := range []string{
 			`"zone":"a.test","client":"192.0.2.54:53","reason":"no primary of the zone has this address, and the message is not signed"`,
 			`"zone":"a.test","client":"192.0.2.54:53","reason":"no primary of the zone has this address or signs with the key other"`,
-			`"zone":"b.test","client":"192.0.2.53:53","reason":"it is no secondary zone of this server"`,
+			`"zone":"b.test","client":"192.0.2.53:53","reason":"this server is not a secondary of the zone"`,
 		} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("not logged: %s\n%s", want, log.String())

@@ -141,11 +141,11 @@ func (c *consumer) members(k catalog, before int) (list []xfr.Member, ok bool) {
 	}
 	list, err := xfr.ReadCatalog(k.version, c.most)
 	if err == nil && len(list) == 0 && before > maxEmptied {
-		err = fmt.Errorf("%w: it lists no zone, but has listed %d; to give them all up, remove the catalog zone from the configuration", xfr.ErrCatalog, before)
+		err = fmt.Errorf("%w: it lists no zone, but has listed %d; to remove them all, remove the catalog zone from the configuration", xfr.ErrCatalog, before)
 	}
 	if err != nil {
 		c.counts.catalogErrors.Add(1)
-		c.log.Error().Err(err).Str("catalog", k.zone.name.Text()).Uint32("serial", k.version.Serial()).Msg("the zones stay as they are")
+		c.log.Error().Err(err).Str("catalog", k.zone.name.Text()).Uint32("serial", k.version.Serial()).Msg("the catalog zone is not followed; its zones stay as they are")
 		return nil, false
 	}
 	return list, true

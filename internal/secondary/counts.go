@@ -1,7 +1,6 @@
 package secondary
 
 import (
-	"errors"
 	"sync/atomic"
 
 	"nullspf/internal/xfr"
@@ -17,10 +16,5 @@ type counts struct {
 }
 
 func (c *counts) failed(err error) {
-	reason := xfr.ReasonOther
-	var t *xfr.TransferError
-	if errors.As(err, &t) && t.Reason < xfr.NumReasons {
-		reason = t.Reason
-	}
-	c.failures[reason].Add(1)
+	c.failures[reasonOf(err)].Add(1)
 }

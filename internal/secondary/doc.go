@@ -1,5 +1,5 @@
-// Package secondary serves zones of primaries (RFC 1034 section 4.3.5): it says
-// when they are refreshed and when they expire, keeps them in files, and follows
+// Package secondary serves secondary zones (RFC 1034 section 4.3.5): it decides
+// when they are refreshed and when they expire, keeps copies in files, and follows
 // catalog zones (RFC 9432). Package xfr speaks with the primaries.
 //
 //	       catalog zones --> places

@@ -32,7 +32,7 @@ type Options struct {
 // defaultMaxMembers is the number of zones that a catalog zone may list.
 const defaultMaxMembers = 2_000_000
 
-// Engine serves zones of primaries.
+// Engine serves secondary zones.
 type Engine struct {
 	options Options
 	log     zerolog.Logger

@@ -23,7 +23,7 @@ type Group struct {
 	// same.
 	Store  string
 	Limits xfr.Limits
-	// Transfers is the number of zones that are brought up to date at a time.
+	// Transfers is the number of zones that are refreshed at a time.
 	Transfers int
 }
 
@@ -61,15 +61,15 @@ func CheckGroups(groups []Group) error {
 func (g *Group) check(zones map[wire.Name]bool, stores map[string]bool) error {
 	switch {
 	case len(g.Zones)+len(g.Catalogs) == 0:
-		return errors.New("a group has neither zones nor catalog zones")
+		return errors.New("no zones; name some in zones or catalog")
 	case len(g.Primaries) == 0 || len(g.Primaries) > 255:
-		return errors.New("a group has from 1 to 255 primaries")
+		return errors.New("a directive has from 1 to 255 primaries")
 	case g.Store == "":
-		return errors.New("a group has no directory for its zones")
+		return errors.New("no store; name the directory in which copies of the zones are kept")
 	case stores[g.Store]:
-		return fmt.Errorf("two groups have the store %s; give each its own", g.Store)
+		return fmt.Errorf("two directives have the store %s; give each a directory of its own", g.Store)
 	case g.Transfers < 1:
-		return errors.New("a group is to have at least one transfer at a time")
+		return errors.New("transfers is to be at least 1")
 	}
 	stores[g.Store] = true
 	for _, list := range [][]wire.Name{g.Zones, g.Catalogs} {

@@ -16,12 +16,12 @@ func TestCheckGroups(t *testing.T) {
 	}
 	for want, change := range map[string]func(*Group){
 		"":                              func(*Group) {},
-		"neither zones nor":             func(g *Group) { g.Zones = nil },
+		"no zones; name":                func(g *Group) { g.Zones = nil },
 		"from 1 to 255 primaries":       func(g *Group) { g.Primaries = make([]xfr.Primary, 256) },
 		"has from 1 to":                 func(g *Group) { g.Primaries = nil },
-		"no directory":                  func(g *Group) { g.Store = "" },
+		"no store; name":                func(g *Group) { g.Store = "" },
 		"the store one":                 func(g *Group) { g.Store = "one" },
-		"at least one transfer":         func(g *Group) { g.Transfers = 0 },
+		"transfers is to be":            func(g *Group) { g.Transfers = 0 },
 		"zone a.test is named twice":    func(g *Group) { g.Catalogs = []wire.Name{mustName(t, "A.test")} },
 		"zone a.test is named twice; 2": func(g *Group) { g.Zones = append(g.Zones, mustName(t, "a.test")) },
 	} {

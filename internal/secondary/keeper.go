@@ -109,7 +109,7 @@ func (k *keeper) retry(now instant) {
 func (k *keeper) sync(groups []*group) {
 	for _, g := range groups {
 		if err := g.store.sync(); err != nil {
-			k.log.Error().Err(err).Str("store", g.Store).Msg("zones could not be written to the disk")
+			k.log.Error().Err(err).Str("store", g.Store).Msg("copies of zones could not be synced to disk; it is tried again")
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (k *keeper) sync(groups []*group) {
 func (k *keeper) forget(st *store, name wire.Name) {
 	if err := st.remove(name); err != nil {
 		k.counts.storeErrors.Add(1)
-		k.log.Error().Err(err).Str("zone", name.Text()).Msg("the file of a zone that is no longer ours could not be removed")
+		k.log.Error().Err(err).Str("zone", name.Text()).Msg("the copy of a removed zone could not be deleted; delete it by hand")
 	}
 }
 
@@ -174,7 +174,7 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 			z.lost = z.isCatalog
 			k.counts.storeErrors.Add(1)
 			if bad++; bad <= loadMost {
-				k.log.Warn().Err(err).Str("zone", z.name.Text()).Msg("a stored zone cannot be used; it is transferred again")
+				k.log.Warn().Err(err).Str("zone", z.name.Text()).Msg("the stored copy of a zone cannot be used; the zone is transferred again")
 			}
 		case have != nil:
 			loaded++
@@ -191,9 +191,9 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 	}
 	work.Wait()
 	if bad > loadMost {
-		k.log.Warn().Int("zones", bad-loadMost).Msg("further stored zones cannot be used; they are transferred again")
+		k.log.Warn().Int("zones", bad-loadMost).Msg("further stored copies cannot be used; the zones are transferred again")
 	}
 	if loaded > 0 {
-		k.log.Info().Int("zones", loaded).Stringer("time", k.clock.now().sub(start).Round(time.Millisecond)).Msg("zones loaded from disk")
+		k.log.Info().Int("zones", loaded).Stringer("time", k.clock.now().sub(start).Round(time.Millisecond)).Msg("zones loaded from their stored copies")
 	}
 }

@@ -29,17 +29,19 @@ const (
 	logTransferred
 	logOutside
 	logRefused
+	logRecovered
 
 	numLogKinds
 )
 
 var logSummaries = [numLogKinds]string{
-	"further zones could not be refreshed",
+	"further refreshes failed",
 	"further zones have expired",
-	"further zones could not be written to the disk",
+	"further zones are served, but not stored",
 	"further zones transferred",
-	"further zones were sent with records that are not in them",
+	"further transfers had records that are not in their zone",
 	"further NOTIFY messages were refused",
+	"further zones are refreshed again",
 }
 
 // groupLog writes what happens to the zones of a group, one line each, but no
@@ -78,7 +80,7 @@ func (l *groupLog) flush(now instant) {
 			continue
 		}
 		line := l.log.Info()
-		if logKind(k) != logTransferred {
+		if logKind(k) != logTransferred && logKind(k) != logRecovered {
 			line = l.log.Warn()
 			if l.last[k] != nil {
 				line = line.AnErr("last", l.last[k])
@@ -91,29 +93,40 @@ func (l *groupLog) flush(now instant) {
 	clear(l.last[:])
 }
 
-// failed: no primary has sent the zone. The lock of the schedule is held.
-func (l *groupLog) failed(z *zone, err error, now instant) {
-	if !l.allow(logFailed, err, now) {
+// failed: no primary has sent the zone, again for the same reason or for the first
+// time. The lock of the schedule is held.
+func (l *groupLog) failed(z *zone, err error, again bool, now instant) {
+	level := zerolog.WarnLevel
+	if again {
+		level = zerolog.DebugLevel
+	} else if !l.allow(logFailed, err, now) {
 		return
 	}
-	line := l.log.Warn().Err(err).Str("zone", z.name.Text()).Stringer("retry", z.next.sub(now).Round(time.Second))
+	line := l.log.WithLevel(level).Err(err).Str("zone", z.name.Text()).Stringer("retry", z.next.sub(now).Round(time.Second))
 	if z.have != nil && !z.expired {
 		line = line.Time("expires", l.clock.day(z.expires))
 	}
-	line.Msg("the zone could not be refreshed")
+	line.Msg("refresh failed")
+}
+
+// recovered: a primary has sent the zone, or confirmed it, after failures.
+func (l *groupLog) recovered(name wire.Name, from netip.AddrPort, now instant) {
+	if l.allow(logRecovered, nil, now) {
+		l.log.Info().Str("zone", name.Text()).Stringer("primary", from).Msg("refreshes succeed again")
+	}
 }
 
 // expired: the zone is no longer served. The lock of the schedule is held.
 func (l *groupLog) expired(z *zone, now instant) {
 	if l.allow(logExpired, z.problem, now) {
 		l.log.Error().AnErr("last", z.problem).Str("zone", z.name.Text()).
-			Stringer("unrefreshed", now.sub(z.refreshed).Round(time.Second)).Msg("the zone has expired; it is answered with SERVFAIL until a primary answers")
+			Stringer("unrefreshed", now.sub(z.refreshed).Round(time.Second)).Msg("the zone has expired: queries are answered with SERVFAIL until a primary answers")
 	}
 }
 
 func (l *groupLog) notSaved(name wire.Name, err error, now instant) {
 	if l.allow(logNotSaved, err, now) {
-		l.log.Error().Err(err).Str("zone", name.Text()).Msg("the zone is served, but could not be written to the disk")
+		l.log.Error().Err(err).Str("zone", name.Text()).Msg("the zone is served, but its copy could not be written; it is tried again")
 	}
 }
 
@@ -131,7 +144,7 @@ func (l *groupLog) transferred(name wire.Name, old, z *zonestore.Zone, from neti
 func (l *groupLog) outside(name wire.Name, got *xfr.Got, from netip.AddrPort, now instant) {
 	if l.allow(logOutside, nil, now) {
 		l.log.Warn().Str("zone", name.Text()).Stringer("primary", from).Int("records", got.Outside).Str("first", got.Example).
-			Msg("records that are not in the zone were left out")
+			Msg("the primary sent records that are not in the zone; they are left out")
 	}
 }
 
@@ -144,5 +157,5 @@ func (l *groupLog) refused(zone wire.Name, from netip.AddrPort, why string, now 
 
 func (l *groupLog) unreachable(primary netip.AddrPort, waiting int, err error) {
 	l.log.Warn().Err(err).Stringer("primary", primary).Int("waiting", waiting).
-		Msg("the primary cannot be reached; until it can, it is only asked now and then")
+		Msg("the primary does not answer; it is asked again from time to time")
 }

@@ -9,7 +9,7 @@ import (
 	"nullspf/internal/xfr"
 )
 
-// Refresher brings zones of one primary up to date; [xfr.Client] is one. It is
+// Refresher refreshes zones of one primary; [xfr.Client] is one. It is
 // used by many goroutines at once.
 type Refresher interface {
 	// Refresh returns the version that the primary has: the one at hand when it

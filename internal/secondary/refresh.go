@@ -22,7 +22,7 @@ type refresher struct {
 	relist func()
 }
 
-// work brings zones of a group up to date until none waits.
+// work refreshes zones of a group until none waits.
 func (r *refresher) work(ctx context.Context, g *group) {
 	s := r.schedule
 	for {
@@ -61,7 +61,7 @@ func (r *refresher) refresh(ctx context.Context, j job) {
 		}
 		got, err := j.group.primaries.clients[i].Refresh(ctx, xfr.Want{Zone: j.zone.name, Have: j.base, Any: j.any})
 		if err == nil && got.Zone == nil {
-			err = errors.New("the primary has sent nothing")
+			err = errors.New("the primary has sent no zone")
 		}
 		now := r.clock.now()
 		if ctx.Err() != nil {
@@ -93,8 +93,16 @@ func (r *refresher) refresh(ctx context.Context, j job) {
 // behind reports whether a primary has an older version than ours, which is no
 // failure where another has a newer one.
 func behind(err error) bool {
+	return reasonOf(err) == xfr.ReasonBackwards
+}
+
+// reasonOf returns the reason of the first of the errors of several primaries.
+func reasonOf(err error) xfr.Reason {
 	var t *xfr.TransferError
-	return errors.As(err, &t) && t.Reason == xfr.ReasonBackwards
+	if errors.As(err, &t) {
+		return t.Reason
+	}
+	return xfr.ReasonOther
 }
 
 // claim reports whether a primary is to be asked beside another.
@@ -118,8 +126,9 @@ func (r *refresher) tried(g *group, primary int, err error, now instant) {
 func (r *refresher) succeed(j *job, primary int, got *xfr.Got, now instant) bool {
 	s, z := r.schedule, j.zone
 	var before *zonestore.Zone
-	var gone, changed bool
+	var gone, changed, recovered bool
 	s.locked(func() {
+		recovered = z.problem != nil
 		if gone = z.removed || j.base != nil && z.have != j.base; !gone {
 			before = z.have
 			changed = z.renew(got.Zone, primary, now, r.bounds)
@@ -129,6 +138,9 @@ func (r *refresher) succeed(j *job, primary int, got *xfr.Got, now instant) bool
 		return false
 	}
 
+	if recovered {
+		j.group.log.recovered(z.name, j.group.Primaries[primary].Addr, now)
+	}
 	fresh := got.Zone != j.base
 	r.keeper.keep(z, got.Zone, now, fresh)
 	if fresh {
@@ -155,8 +167,9 @@ func (r *refresher) fail(ctx context.Context, j job, problem error, now instant)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !z.removed && ctx.Err() == nil {
+		again := z.problem != nil && reasonOf(z.problem) == reasonOf(problem)
 		z.fail(problem, now, r.bounds)
-		j.group.log.failed(z, problem, now)
+		j.group.log.failed(z, problem, again, now)
 	}
 }
 

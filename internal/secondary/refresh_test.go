@@ -189,8 +189,36 @@ func TestOutsideRecords(t *testing.T) {
 		defer stop(t, s)
 		configure(t, s, Group{Zones: []wire.Name{mustName(t, "a.test")}, Primaries: primaries, Store: dir})
 		synctest.Wait()
-		if n := strings.Count(log.String(), "records that are not in the zone were left out"); n != 1 || s.Status().Outside != 3 || served(t, s, "a.test") != 7 {
+		if n := strings.Count(log.String(), "the primary sent records that are not in the zone; they are left out"); n != 1 || s.Status().Outside != 3 || served(t, s, "a.test") != 7 {
 			t.Errorf("%d lines, %+v\n%s", n, s.Status(), log.String())
+		}
+	})
+}
+
+// TestRefusalIsLoggedOnce: a primary that refuses a zone is a warning once, not a
+// line for each try, until it is something else.
+func TestRefusalIsLoggedOnce(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		var log safeBuffer
+		var p fakePrimary
+		p.set(smallZone(t, "a.test.", 7))
+		s, primaries := secondaryOf(t, &log, &p)
+		defer stop(t, s)
+		configure(t, s, Group{Zones: []wire.Name{mustName(t, "a.test")}, Primaries: primaries, Store: dir})
+		synctest.Wait()
+		p.mu.Lock()
+		p.zones = nil
+		p.mu.Unlock()
+		time.Sleep(12 * time.Hour)
+		count := func(text string) int { return strings.Count(log.String(), text) }
+		if n := count(`"level":"warn"`); n != 1 || count("REFUSED") < 10 || count(`"retry":"`) == 0 {
+			t.Errorf("%d warnings\n%s", n, log.String())
+		}
+		p.set(smallZone(t, "a.test.", 7))
+		time.Sleep(time.Hour)
+		if n := count("refreshes succeed again"); n != 1 {
+			t.Errorf("%d lines about the end\n%s", n, log.String())
 		}
 	})
 }

@@ -93,7 +93,7 @@ func (s *schedule) clockSet(ahead time.Duration, now instant, b *Bounds) {
 	}
 	if len(s.zones) > 0 {
 		s.log.Warn().Stringer("ahead", ahead.Round(time.Second)).Int("zones", len(s.zones)).Int("served_again", back).
-			Msg("the time of day has jumped; all secondary zones are refreshed, none expires because of it")
+			Msg("the clock was set; all secondary zones are refreshed, and none expires because of it")
 	}
 }
 
@@ -173,7 +173,7 @@ func (s *schedule) reset(z *zone, now instant) {
 	s.watch(z)
 }
 
-// ask has a zone brought up to date soon.
+// ask has a zone refreshed soon.
 func (s *schedule) ask(z *zone, u urgency) {
 	if z.running {
 		z.again = true
@@ -190,7 +190,7 @@ const (
 	hintEvery = 5 * time.Millisecond
 )
 
-// hint has a zone brought up to date soon because of a message that anybody may
+// hint has a zone refreshed soon because of a message that anybody may
 // have sent: no sooner than hints may cost, and no later than otherwise.
 func (s *schedule) hint(z *zone, now instant) {
 	if z.running {

@@ -115,7 +115,7 @@ func (e *Engine) set(wanted places) {
 		e.keeper.forget(z.group.store, z.name)
 	}
 	if len(added)+len(gone)+len(reset) > 0 {
-		e.log.Info().Int("added", len(added)).Int("removed", len(gone)).Int("reset", len(reset)).Int("zones", len(wanted)).Msg("zones of primaries")
+		e.log.Info().Int("added", len(added)).Int("removed", len(gone)).Int("reset", len(reset)).Int("zones", len(wanted)).Msg("the set of secondary zones has changed")
 	}
 }
 

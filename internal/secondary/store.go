@@ -207,7 +207,7 @@ func openStored(path string) (*os.File, fs.FileInfo, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: %w: it is no regular file", path, errStored)
+		err = fmt.Errorf("%s: %w: it is not a regular file", path, errStored)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())

@@ -206,7 +206,7 @@ func TestStoreLater(t *testing.T) {
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, later) {
 		t.Errorf("the file is now %q, %v", got, err)
 	}
-	if n := strings.Count(log.String(), "a later version of nullspfd has written it"); n < 1 || n > 2 {
+	if n := strings.Count(log.String(), "written by a later version of nullspfd"); n < 1 || n > 2 {
 		t.Errorf("%d lines about it:\n%s", n, log.String())
 	}
 }

@@ -33,10 +33,10 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // errStored is wrapped with what is wrong with a file.
-var errStored = errors.New("no whole zone")
+var errStored = errors.New("damaged copy of a zone")
 
 // errLater: a later version of this program has written the file.
-var errLater = errors.New("a later version of nullspfd has written it, so it is left alone; run that version, or remove the file")
+var errLater = errors.New("written by a later version of nullspfd, so it is left alone; run that version, or remove the file")
 
 // appendStored appends a zone as it stands in a file.
 func appendStored(dst []byte, z *zonestore.Zone) []byte {
@@ -99,7 +99,7 @@ func readStored(file []byte, name wire.Name) (*zonestore.Zone, error) {
 	count := binary.LittleEndian.Uint32(file[16:])
 	stored, at, err := wire.ReadName(file, storeHeader)
 	if err != nil || stored != name {
-		return nil, fmt.Errorf("%w: it is of another zone", errStored)
+		return nil, fmt.Errorf("%w: it has another zone", errStored)
 	}
 	b := zonestore.NewBuilder(name)
 	for range count {
@@ -112,7 +112,7 @@ func readStored(file []byte, name wire.Name) (*zonestore.Zone, error) {
 		}
 	}
 	if at != len(file) {
-		return nil, fmt.Errorf("%w: something follows its records", errStored)
+		return nil, fmt.Errorf("%w: more follows its last record", errStored)
 	}
 	return b.Build()
 }

@@ -14,12 +14,12 @@ import (
 type Member struct {
 	Zone wire.Name
 	// Label is the unique label of its node. When it changes, what is known of
-	// the zone is to be forgotten (RFC 9432 section 5.4).
+	// the zone is to be reset (RFC 9432 section 5.4).
 	Label string
 }
 
 // ErrCatalog is wrapped with what is wrong with a catalog zone.
-var ErrCatalog = errors.New("the catalog zone is not processed")
+var ErrCatalog = errors.New("invalid catalog zone")
 
 const (
 	catalogVersionLabel = "\x07version"
@@ -53,11 +53,11 @@ func ReadCatalog(z *zonestore.Zone, most int) ([]Member, error) {
 			name, _, err := wire.ReadName(r.Data, 0)
 			switch {
 			case err != nil:
-				fault = fmt.Errorf("the PTR record at %s has no name", r.Name)
+				fault = fmt.Errorf("the PTR record at %s has no name", r.Name.Text())
 			case r.Name == node:
-				fault = fmt.Errorf("there are several PTR records at %s", r.Name)
+				fault = fmt.Errorf("there are several PTR records at %s", r.Name.Text())
 			case seen[name]:
-				fault = fmt.Errorf("%s is listed twice", name)
+				fault = fmt.Errorf("%s is listed twice", name.Text())
 			case len(members) == most:
 				fault = fmt.Errorf("it lists more than %d zones", most)
 			}
@@ -70,7 +70,7 @@ func ReadCatalog(z *zonestore.Zone, most int) ([]Member, error) {
 		}
 	}
 	if versions != 1 {
-		return nil, fmt.Errorf("%w: there are %d TXT records with its version at %s, not 1", ErrCatalog, versions, versionName)
+		return nil, fmt.Errorf("%w: there are %d TXT records with its version at %s, not 1", ErrCatalog, versions, versionName.Text())
 	}
 	return members, nil
 }

@@ -26,7 +26,7 @@ type Primary struct {
 
 // Limits bound what one zone of a primary may cost.
 type Limits struct {
-	// Records and Octets are those of a zone.
+	// Records is their number in a zone, Octets their size in bytes.
 	Records int
 	Octets  int64
 	// Time is that of a transfer, Idle that between two messages.
@@ -36,7 +36,7 @@ type Limits struct {
 // DefaultLimits are those of a configuration that says nothing.
 var DefaultLimits = Limits{Records: 4_000_000, Octets: 256 << 20, Time: 30 * time.Minute, Idle: 30 * time.Second}
 
-// Client brings zones of one primary up to date, over a bounded number of TCP
+// Client refreshes zones of one primary, over a bounded number of TCP
 // connections that it uses again (RFC 7766 section 6.2.1). Many goroutines may
 // use it.
 type Client struct {
@@ -69,9 +69,9 @@ const (
 
 // errSingleSOA: a newer SOA record is all that has come. NSD answers so when it
 // has no differences.
-var errSingleSOA = errors.New("the primary has no differences")
+var errSingleSOA = errors.New("the primary has no differences (IXFR)")
 
-// Want says what a zone is to be brought up to.
+// Want says what is wanted of a primary.
 type Want struct {
 	Zone wire.Name
 	// Have is the version that there is; nil asks for the whole zone.
@@ -97,7 +97,7 @@ func NewClient(p Primary, l Limits, connections int) *Client {
 	return &Client{primary: p, limits: l, slots: make(chan struct{}, connections), now: time.Now}
 }
 
-// Refresh brings a zone up to date. Without a version at hand it is transferred
+// Refresh gets the newest version of a zone. Without a version at hand it is transferred
 // whole. Otherwise the SOA record is asked for first, and then for differences
 // (IXFR), or for the whole zone (AXFR) where that fails. The error is a
 // [*TransferError]; then the version at hand stays what it is.
@@ -134,7 +134,7 @@ func (c *Client) refresh(ctx context.Context, w Want) (Got, error) {
 	case theirs == have.Serial():
 		return Got{Zone: have}, nil
 	case !newer && !w.Any:
-		return Got{}, fault(ReasonBackwards, "the primary has serial number %d, which is before ours, %d", theirs, have.Serial())
+		return Got{}, fault(ReasonBackwards, "the primary has serial number %d, older than ours, %d", theirs, have.Serial())
 	case newer && !c.wholeOnly():
 		got, err := c.transfer(ctx, w.Zone, have)
 		if err == nil {
@@ -208,7 +208,7 @@ func (c *Client) wholeOnly() bool {
 func (c *Client) serial(ctx context.Context, zone wire.Name) (serial uint32, err error) {
 	err = c.exchange(ctx, zone, dns.TypeSOA, nil, func(m *message) (bool, error) {
 		if m.flags&0x0400 == 0 {
-			return false, fault(ReasonRefused, "the primary has no authority for the zone")
+			return false, fault(ReasonRefused, "the primary is not authoritative for the zone")
 		}
 		for r, err := range m.records {
 			if err != nil {
@@ -224,7 +224,7 @@ func (c *Client) serial(ctx context.Context, zone wire.Name) (serial uint32, err
 			serial = soa.Serial
 			return true, nil
 		}
-		return false, fault(ReasonRefused, "the primary has no SOA record of the zone")
+		return false, fault(ReasonRefused, "the primary has no SOA record for the zone")
 	}, func() time.Duration { return c.limits.Idle })
 	return serial, err
 }

@@ -218,7 +218,7 @@ func (conn *clientConn) read(ctx context.Context, memory *clientMemory, first bo
 	}
 	size := int(binary.BigEndian.Uint16(memory.buf[:]))
 	if size < headerSize {
-		return nil, fault(ReasonFormat, "a message of %d octets", size)
+		return nil, fault(ReasonFormat, "a message of %d bytes, too short for a header", size)
 	}
 	msg := memory.buf[2 : 2+size]
 	if _, err := io.ReadFull(conn.reader, msg); err != nil {
@@ -232,11 +232,11 @@ func (conn *clientConn) read(ctx context.Context, memory *clientMemory, first bo
 func (conn *clientConn) fault(ctx context.Context, err error, first bool) error {
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fault(ReasonTimeout, "the time for the transfer is over")
+		return fault(ReasonTimeout, "the transfer takes longer than max_time allows")
 	case ctx.Err() != nil:
 		return fault(ReasonOther, "%v", ctx.Err())
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fault(ReasonIdle, "the primary has stopped sending")
+		return fault(ReasonIdle, "the primary has sent nothing for longer than idle_time allows")
 	case first && conn.used:
 		return errStale
 	case first:

@@ -561,7 +561,7 @@ func TestOutsideIsCounted(t *testing.T) {
 	client := NewClient(Primary{Addr: at}, testLimits, 1)
 	defer client.Close()
 	got, err := client.Refresh(t.Context(), Want{Zone: "\x07example\x00"})
-	if err != nil || got.Outside != 2 || got.Example != "x.other. TXT" || got.Zone.Count() != 2 {
+	if err != nil || got.Outside != 2 || got.Example != "x.other TXT" || got.Zone.Count() != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

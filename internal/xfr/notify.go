@@ -38,7 +38,7 @@ const (
 	notifyTries = 5
 	notifyFirst = 2 * time.Second
 	// After notifyDead zones in a row without any answer, what waits is
-	// forgotten.
+	// dropped.
 	notifyDead = 100
 	// After a panic, messages wait for notifyPause.
 	notifyPause = time.Second
@@ -228,7 +228,7 @@ func (s *notifying) work() bool {
 	defer s.mu.Unlock()
 	if s.conn == nil {
 		if err := s.open(); err != nil {
-			s.log.Warn().Err(err).Int("zones", len(s.queue)).Msg("cannot notify the secondary")
+			s.log.Warn().Err(err).Int("zones", len(s.queue)).Msg("the secondary cannot be notified; it learns of the changes at its next refresh")
 			s.notifier.counts.failed.Add(uint64(len(s.queue)))
 			s.queue = nil
 			return false
@@ -311,10 +311,10 @@ func (s *notifying) fail() {
 	s.notifier.counts.failed.Add(1)
 	s.failing++
 	if s.failing == 1 {
-		s.log.Warn().Msg("the secondary does not answer NOTIFY; it learns of changes when the SOA's refresh time is over")
+		s.log.Warn().Msg("the secondary does not answer NOTIFY; it learns of changes at its next refresh")
 	}
 	if s.failing == notifyDead && len(s.queue) > 0 {
-		s.log.Warn().Int("zones", len(s.queue)).Msg("the secondary does not answer NOTIFY; what waits for it is forgotten")
+		s.log.Warn().Int("zones", len(s.queue)).Msg("the secondary does not answer NOTIFY; the remaining notifications are dropped, and it learns of the changes at its next refresh")
 		s.notifier.counts.failed.Add(uint64(len(s.queue)))
 		s.queue = nil
 	}
@@ -360,6 +360,6 @@ func (s *notifying) answer(msg []byte, now time.Time) {
 	}
 	s.notifier.counts.refused.Add(1)
 	if s.failing++; s.failing == 1 {
-		s.log.Warn().Str("zone", f.zone.String()).Str("rcode", dns.RcodeToString[int(rcode)]).Msg("the secondary refuses NOTIFY")
+		s.log.Warn().Str("zone", f.zone.Text()).Str("rcode", dns.RcodeToString[int(rcode)]).Msg("the secondary refuses NOTIFY; allow it there from this address and with this key")
 	}
 }

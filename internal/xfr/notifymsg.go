@@ -8,7 +8,7 @@ import (
 	"nullspf/internal/wire"
 )
 
-// opcodeBits is where OPCODE stands in octet 2 of the header.
+// opcodeBits is where OPCODE stands in byte 2 of the header.
 const opcodeBits = 0x78
 
 // Notify is what a NOTIFY message says (RFC 1996).

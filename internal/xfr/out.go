@@ -93,7 +93,7 @@ func (s Served) Rcode() (rcode uint8, ok bool) {
 	return 0, false
 }
 
-// Serve answers a request with messages, each of at most 65535 octets and valid
+// Serve answers a request with messages, each of at most 65535 bytes and valid
 // until write returns. An error of write ends the transfer.
 func (o *Out) Serve(q *Request, write func(msg []byte) error) Served {
 	if !o.acl.allows(q.Client, q.Signed) {

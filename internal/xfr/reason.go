@@ -36,7 +36,7 @@ const (
 	ReasonBackwards
 	// ReasonIXFR: differences do not fit our version.
 	ReasonIXFR
-	// ReasonLimit: too many records or octets.
+	// ReasonLimit: too many records or bytes.
 	ReasonLimit
 	// ReasonZone: the records make no zone.
 	ReasonZone
@@ -55,7 +55,7 @@ var reasonNames = [NumReasons]string{
 // String returns the label of the reason.
 func (r Reason) String() string { return reasonNames[r] }
 
-// TransferError says why a zone could not be brought up to date.
+// TransferError says why a zone could not be refreshed.
 type TransferError struct {
 	Zone    wire.Name
 	Primary netip.AddrPort

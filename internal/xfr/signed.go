@@ -56,7 +56,7 @@ func (keys Keys) Verify(msg []byte, now time.Time) (plain []byte, signed *Signed
 	return plain, s, nil
 }
 
-// Room returns how many octets the TSIG record of an answer takes at most.
+// Room returns how many bytes the TSIG record of an answer takes at most.
 func (s *Signed) Room() int {
 	n := len(s.record.name) + 10 + len(s.record.algorithm) + 16 + 6
 	if s.known != nil {

@@ -13,7 +13,7 @@ import (
 // message is a message of an answer.
 type message struct {
 	msg []byte
-	// flags are octets 2 and 3 of the header.
+	// flags are bytes 2 and 3 of the header.
 	flags uint16
 	// start is the offset of the first record.
 	start int
@@ -28,28 +28,28 @@ func parseMessage(msg []byte, id uint16, zone wire.Name, qtype uint16, first boo
 	questions := binary.BigEndian.Uint16(msg[4:])
 	switch {
 	case binary.BigEndian.Uint16(msg) != id:
-		return nil, fault(ReasonQuestion, "the answer has another ID")
+		return nil, fault(ReasonQuestion, "the response has another ID")
 	case m.flags&0x8000 == 0:
-		return nil, fault(ReasonFormat, "the message is no answer")
+		return nil, fault(ReasonFormat, "the message is not a response")
 	case m.flags>>11&0x0f != dns.OpcodeQuery:
-		return nil, fault(ReasonFormat, "the answer has the opcode %d", m.flags>>11&0x0f)
+		return nil, fault(ReasonFormat, "the response has the opcode %d", m.flags>>11&0x0f)
 	}
 	if rcode := int(m.flags & 0x0f); rcode != dns.RcodeSuccess {
 		return m, fault(ReasonRefused, "the primary answers %s", dns.RcodeToString[rcode])
 	}
 	switch {
 	case m.flags&0x0200 != 0:
-		return nil, fault(ReasonFormat, "the answer is truncated")
+		return nil, fault(ReasonFormat, "the response is truncated")
 	case questions > 1 || first && questions == 0:
-		return nil, fault(ReasonQuestion, "the answer has %d questions", questions)
+		return nil, fault(ReasonQuestion, "the response has %d questions", questions)
 	case questions == 1:
 		name, next, err := wire.ReadName(msg, headerSize)
 		if err != nil || next+4 > len(msg) {
-			return nil, fault(ReasonFormat, "the question is malformed")
+			return nil, fault(ReasonFormat, "the question section is malformed")
 		}
 		asked := binary.BigEndian.Uint16(msg[next:])
 		if name != zone || asked != qtype || binary.BigEndian.Uint16(msg[next+2:]) != dns.ClassINET {
-			return nil, fault(ReasonQuestion, "the answer is one to the question %s %s", name, wire.TypeString(asked))
+			return nil, fault(ReasonQuestion, "the response is to another query, %s %s", name.Text(), wire.TypeString(asked))
 		}
 		m.start = next + 4
 	}
@@ -141,7 +141,7 @@ func (s *stream) message(m *message) (done bool, err error) {
 		case s.last == s.have.Serial():
 			s.same, s.state = true, streamEnd
 		case !serial.Greater(s.last, s.have.Serial()):
-			return false, fault(ReasonBackwards, "the primary has serial number %d, which is before ours, %d", s.last, s.have.Serial())
+			return false, fault(ReasonBackwards, "the primary has serial number %d, older than ours, %d", s.last, s.have.Serial())
 		}
 	}
 	return s.state == streamEnd, nil
@@ -159,7 +159,7 @@ func (s *stream) record(r *wire.Record) error {
 	soa := r.Type == dns.TypeSOA
 	if !soa && !r.Name.Within(s.apex) {
 		if s.outside++; s.outside == 1 {
-			s.example = r.Name.String() + " " + wire.TypeString(r.Type)
+			s.example = r.Name.Text() + " " + wire.TypeString(r.Type)
 		}
 		return nil
 	}
@@ -172,14 +172,14 @@ func (s *stream) record(r *wire.Record) error {
 		case err != nil:
 			return fault(ReasonFormat, "SOA record: %w", err)
 		case r.Name != s.apex:
-			return fault(ReasonScope, "a SOA record at %s", r.Name)
+			return fault(ReasonScope, "a SOA record at %s", r.Name.Text())
 		}
 		number = parsed.Serial
 	}
 	switch s.state {
 	case streamBegin:
 		if !soa {
-			return fault(ReasonFormat, "the answer begins with %s %s instead of the SOA record", r.Name, wire.TypeString(r.Type))
+			return fault(ReasonFormat, "the response begins with %s %s, not with the SOA record", r.Name.Text(), wire.TypeString(r.Type))
 		}
 		s.first, s.soa, s.last = *r, parsed, number
 		s.state = streamKind
@@ -226,16 +226,16 @@ func (s *stream) record(r *wire.Record) error {
 		s.state = streamRemove
 		return s.remove(r)
 	}
-	return fault(ReasonFormat, "there are records behind the last SOA record")
+	return fault(ReasonFormat, "records follow the last SOA record")
 }
 
 // count counts a record against the limits.
 func (s *stream) count(r *wire.Record) error {
 	if s.records++; s.records > s.limits.Records {
-		return fault(ReasonLimit, "more than %d records; max_records allows more", s.limits.Records)
+		return fault(ReasonLimit, "more than %d records; a larger max_records allows more", s.limits.Records)
 	}
 	if s.octets += int64(len(r.Name) + 10 + len(r.Data)); s.octets > s.limits.Octets {
-		return fault(ReasonLimit, "more than %d octets; max_size allows more", s.limits.Octets)
+		return fault(ReasonLimit, "more than %d bytes; a larger max_size allows more", s.limits.Octets)
 	}
 	return nil
 }
@@ -262,7 +262,7 @@ func (s *stream) whole() error {
 // without regard to case (RFC 4343).
 func (s *stream) end(soa *wire.SOA) error {
 	if *soa != s.soa {
-		return fault(ReasonIncomplete, "the last SOA record is not the first one")
+		return fault(ReasonIncomplete, "the last SOA record differs from the first")
 	}
 	s.state = streamEnd
 	return nil

@@ -227,7 +227,7 @@ func (v *verifier) next(msg []byte, now time.Time) (plain []byte, err error) {
 		return msg, nil
 	}
 	if t.name != v.key.Name || t.algorithm != v.key.Algorithm {
-		return nil, fmt.Errorf("%w: the message is signed with another key, %s %s", errTSIG, t.name, t.algorithm)
+		return nil, fmt.Errorf("%w: the message is signed with another key, %s %s", errTSIG, t.name.Text(), t.algorithm.Text())
 	}
 	if t.error != 0 && len(t.mac) == 0 {
 		return nil, fmt.Errorf("%w: the server says %s", errTSIG, dns.RcodeToString[int(t.error)])
@@ -243,7 +243,7 @@ func (v *verifier) next(msg []byte, now time.Time) (plain []byte, err error) {
 		return nil, fmt.Errorf("%w: the server says %s", errTSIG, dns.RcodeToString[int(t.error)])
 	}
 	if !t.timely(now) {
-		return nil, fmt.Errorf("%w: signed at %s, which is not now", errTSIG, time.Unix(int64(t.time), 0).UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("%w: signed at %s, more than five minutes from now by our clock", errTSIG, time.Unix(int64(t.time), 0).UTC().Format(time.RFC3339))
 	}
 	v.first, v.unsigned = false, 0
 	v.hash = v.key.mac()

@@ -17,14 +17,14 @@ import (
 // Errors of [Builder], wrapped with the record at fault.
 var (
 	// ErrOutOfZone: the owner name is not in the zone.
-	ErrOutOfZone = errors.New("the record is out of the zone")
+	ErrOutOfZone = errors.New("the record is not in the zone")
 	// errNoData: a record that no zone can have, such as OPT, or one of another
 	// class.
-	errNoData = errors.New("no data of a zone")
+	errNoData = errors.New("a record that no zone can have")
 	// errNotThere: the record that is to be removed is not there.
 	errNotThere = errors.New("the record to be removed is not there")
 	// errZone: the records make no zone.
-	errZone = errors.New("no valid zone")
+	errZone = errors.New("invalid zone")
 )
 
 // maxIterations is the greatest number of iterations of NSEC3 that a zone may
@@ -89,12 +89,12 @@ func Edit(z *Zone) *Builder {
 // entryOf checks a record and returns it as an entry.
 func (b *Builder) entryOf(r *wire.Record) (e entry, err error) {
 	if !r.Name.Within(b.apex) {
-		return e, fmt.Errorf("%s %s: %w %s", r.Name, wire.TypeString(r.Type), ErrOutOfZone, b.apex)
+		return e, fmt.Errorf("%s %s: %w %s", r.Name.Text(), wire.TypeString(r.Type), ErrOutOfZone, b.apex.Text())
 	}
 	// Types 128 to 255 are QTYPEs and metatypes (RFC 6895 section 3.1), OPT is
 	// one too.
 	if r.Class != dns.ClassINET || r.Type == 0 || r.Type == dns.TypeOPT || r.Type >= 128 && r.Type <= 255 {
-		return e, fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), errNoData)
+		return e, fmt.Errorf("%s %s: %w", r.Name.Text(), wire.TypeString(r.Type), errNoData)
 	}
 	relative := r.Name[:len(r.Name)-len(b.apex)]
 	e = entry{labels: reverseLabels(string(relative)), rrtype: r.Type, ttl: r.TTL, data: string(r.Data)}
@@ -144,7 +144,7 @@ func (b *Builder) Remove(r wire.Record) error {
 	if b.base == nil {
 		i := slices.IndexFunc(b.entries, func(o entry) bool { return o.compare(&e) == 0 })
 		if i < 0 {
-			return fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), errNotThere)
+			return fmt.Errorf("%s %s: %w", r.Name.Text(), wire.TypeString(r.Type), errNotThere)
 		}
 		b.entries = slices.Delete(b.entries, i, i+1)
 		return nil
@@ -153,7 +153,7 @@ func (b *Builder) Remove(r wire.Record) error {
 	_, wasAdded := b.added[id]
 	inBase := b.base.holds(&e) && !b.removed[id]
 	if !wasAdded && !inBase {
-		return fmt.Errorf("%s %s: %w", r.Name, wire.TypeString(r.Type), errNotThere)
+		return fmt.Errorf("%s %s: %w", r.Name.Text(), wire.TypeString(r.Type), errNotThere)
 	}
 	delete(b.added, id)
 	if inBase {
@@ -195,7 +195,7 @@ func (z *Zone) search(list []uint32, labels string) (i int, ok bool) {
 	})
 }
 
-// maxBlob is the size of the largest zone, in octets.
+// maxBlob is the size of the largest zone, in bytes.
 const maxBlob = 1<<32 - 1
 
 // Build returns the zone. The error wraps [errZone] and says what is wrong. The
@@ -268,7 +268,7 @@ func (z *Zone) encode(entries []entry) error {
 }
 
 func (z *Zone) fault(format string, args ...any) error {
-	return fmt.Errorf("%s: %w: %s", z.apex, errZone, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%s: %w: %s", z.apex.Text(), errZone, fmt.Sprintf(format, args...))
 }
 
 // encodeNode appends the node of entries with one owner name.
@@ -311,7 +311,7 @@ func (z *Zone) encodeNode(entries []entry) error {
 			last++
 		}
 		if n > 0xffff || last-first > 0xffff {
-			return z.fault("%s has more than 65535 records of type %s", z.owner([]byte(labels)), wire.TypeString(rrtype))
+			return z.fault("%s has more than 65535 records of type %s", z.owner([]byte(labels)).Text(), wire.TypeString(rrtype))
 		}
 		z.encodeRRset(rrtype, entries[:n], sigs[first:last])
 		sigs = slices.Concat(sigs[:first], sigs[last:])
@@ -324,10 +324,10 @@ func (z *Zone) encodeNode(entries []entry) error {
 		count++
 	}
 	if hashed && plain {
-		return z.fault("%s has NSEC3 records beside others", z.owner([]byte(labels)))
+		return z.fault("%s has NSEC3 records beside others", z.owner([]byte(labels)).Text())
 	}
 	if count > 0xffff {
-		return z.fault("%s has more than 65535 RRsets", z.owner([]byte(labels)))
+		return z.fault("%s has more than 65535 RRsets", z.owner([]byte(labels)).Text())
 	}
 	binary.LittleEndian.PutUint16(z.blob[counter:], uint16(count))
 	if hashed {
@@ -387,11 +387,11 @@ func (z *Zone) check() error {
 		z.cuts = z.cuts || hasDNAME || ns && i > 0
 		switch {
 		case again && i > 0:
-			return z.fault("there is a SOA record at %s", z.owner(n.labels))
+			return z.fault("there is a SOA record at %s", z.owner(n.labels).Text())
 		case hasCNAME && (cname.count > 1 || hasOthers(&n)):
-			return z.fault("%s has a CNAME record beside others", z.owner(n.labels))
+			return z.fault("%s has a CNAME record beside others", z.owner(n.labels).Text())
 		case hasDNAME && dname.count > 1:
-			return z.fault("%s has several DNAME records", z.owner(n.labels))
+			return z.fault("%s has several DNAME records", z.owner(n.labels).Text())
 		}
 	}
 	if params, ok := apex.find(dns.TypeNSEC3PARAM); ok && len(z.hashed) > 0 {

@@ -6,6 +6,6 @@
 // from a transfer. The zones of a [Parked] set follow from a few templates: what
 // is the same in many of them is held once.
 //
-// Answers are built in the buffer of the question and allocate nothing. Zones
+// Answers are built in the buffer of the query and allocate nothing. Zones
 // never change; a new version replaces the old one as a whole.
 package zonestore

@@ -59,7 +59,7 @@ func (x *nameIndex) Add(name wire.Name) error {
 	}
 	h := hashName([]byte(name))
 	if _, ok := x.lookup(h, name); ok {
-		return fmt.Errorf("zone %s is there twice", name)
+		return fmt.Errorf("zone %s is there twice", name.Text())
 	}
 	depth := name.Labels()
 	x.depths[depth>>6] |= 1 << (depth & 63)
@@ -157,7 +157,7 @@ func hashName(name []byte) uint64 {
 	return finish(h)
 }
 
-// lowerMask sets the bit that makes letters lower case. Other octets may
+// lowerMask sets the bit that makes letters lower case. Other bytes may
 // collide, which the comparison sorts out.
 const lowerMask = 0x2020202020202020
 

@@ -19,7 +19,7 @@ import (
 //	QNAME -> index -> zones[number] -> variants[...] -> template, addresses
 //	                  serial           (few)            (few)
 //
-// A zone takes some 50 octets: its name, its slots in the index, serial number
+// A zone takes some 50 bytes: its name, its slots in the index, serial number
 // and variant.
 type Parked struct {
 	index    *nameIndex
@@ -42,25 +42,25 @@ type parkedVariant struct {
 	v4, v6 []byte
 }
 
-// LoadParked reads the output folder of "nullspf zones".
+// LoadParked reads the output directory of "nullspf zones".
 func LoadParked(dir string) (p *Parked, err error) {
-	folder, err := zones.OpenParked(dir)
+	output, err := zones.OpenParked(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, folder.Close()) }()
+	defer func() { err = errors.Join(err, output.Close()) }()
 	var templates []*template
-	for i := range folder.Templates {
-		t, err := compileTemplate(&folder.Templates[i])
+	for i := range output.Templates {
+		t, err := compileTemplate(&output.Templates[i])
 		if err != nil {
-			return nil, fmt.Errorf("%s: group %s: %w", dir, folder.Templates[i].Group, err)
+			return nil, fmt.Errorf("%s: group %s: %w", dir, output.Templates[i].Group, err)
 		}
 		templates = append(templates, t)
 	}
-	p = &Parked{index: newIndex(folder.Zones), zones: make([]parkedZone, 0, folder.Zones)}
+	p = &Parked{index: newIndex(output.Zones), zones: make([]parkedZone, 0, output.Zones)}
 	numbers := make(map[zones.ParkedVariant]uint32)
 	var name [wire.MaxName]byte
-	err = folder.Each(func(text []byte, v zones.ParkedVariant, serial uint32) error {
+	err = output.Each(func(text []byte, v zones.ParkedVariant, serial uint32) error {
 		variant, ok := numbers[v]
 		if !ok {
 			made, err := newParkedVariant(templates, v)
@@ -81,7 +81,7 @@ func LoadParked(dir string) (p *Parked, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	if p.catalog, err = newCatalog(folder); err != nil {
+	if p.catalog, err = newCatalog(output); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return p, nil

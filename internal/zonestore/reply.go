@@ -5,7 +5,7 @@ import "nullspf/internal/wire"
 // headerSize is that of a message (RFC 1035 section 4.1.1): QNAME stands there.
 const headerSize = 12
 
-// Reply is a message on its way from question to answer. Who asks fills in the
+// Reply is a message on its way from query to response. Who asks fills in the
 // first part, a zone the second; the header is not written here.
 //
 //	0        12              at                       Limit
@@ -13,7 +13,7 @@ const headerSize = 12
 //	| header | question      | records of the answer  |
 //	+--------+---------------+------------------------+
 type Reply struct {
-	// Buf is the message. QNAME begins at octet 12, uncompressed and well
+	// Buf is the message. QNAME begins at byte 12, uncompressed and well
 	// formed, case as it was asked.
 	Buf []byte
 	// At is the offset behind the question, where the records begin; later

@@ -8,7 +8,7 @@ import (
 )
 
 // Table holds zones that come, go and get new versions while they are served,
-// such as those of a secondary. Questions are answered without a lock.
+// such as those of a secondary. Queries are answered without a lock.
 type Table struct {
 	// mu is held while the set of zones changes.
 	mu      sync.Mutex
@@ -29,7 +29,7 @@ type Slot struct {
 // Zone returns the version that is served, nil when there is none.
 func (s *Slot) Zone() *Zone { return s.zone.Load() }
 
-// Serve makes a version the one that is served from now on. With nil, questions
+// Serve makes a version the one that is served from now on. With nil, queries
 // are answered with SERVFAIL.
 func (s *Slot) Serve(z *Zone) { s.zone.Store(z) }
 

@@ -178,7 +178,7 @@ func compileRecord(owner string, r *zones.ParkedRecord) (out templateRecord, err
 	}
 	rr, err := dns.NewRR(". IN " + r.Type + " " + r.Data)
 	if err != nil || rr == nil {
-		return out, fmt.Errorf("%q is no data of this type", r.Data)
+		return out, fmt.Errorf("%q is not data of this type", r.Data)
 	}
 	record, err := wire.FromRR(rr)
 	out.rrtype, out.data = record.Type, record.Data

@@ -18,7 +18,7 @@ type parkedRRset struct {
 	count  uint16
 	ttl    uint32
 	// fixed are the records that are the same in all zones, as they stand
-	// behind the question. At the offsets in pointers there are compression
+	// behind the question section. At the offsets in pointers there are compression
 	// pointers, whose targets count from the first record.
 	fixed    []byte
 	pointers []uint16

@@ -12,7 +12,7 @@ import (
 // maxKnown is how many names of a message later ones are compressed against.
 const maxKnown = 48
 
-// writer puts records behind the question of a reply.
+// writer puts records behind the question section of a reply.
 type writer struct {
 	*Reply
 	// section counts the records of the section that is written.
@@ -53,7 +53,7 @@ func (w *writer) know(at int) {
 	}
 }
 
-// put writes octets unless they do not fit.
+// put writes bytes unless they do not fit.
 func (w *writer) put(b []byte) {
 	if w.full || w.At+len(b) > w.Limit {
 		w.full = true

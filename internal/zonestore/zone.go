@@ -19,7 +19,7 @@ import (
 //	RRset: type | TTL | records | signatures | size | length, RDATA ... | length, RRSIG ...
 //
 // Since the labels of a name stand in the order in which names are compared,
-// names are compared octet by octet, and a name is below another when it begins
+// names are compared byte by byte, and a name is below another when it begins
 // with it.
 type Zone struct {
 	apex wire.Name
@@ -62,7 +62,7 @@ func (z *Zone) Serial() uint32 { return z.serial }
 // Count returns the number of records.
 func (z *Zone) Count() int { return z.count }
 
-// Size returns about how many octets of memory the zone takes.
+// Size returns about how many bytes of memory the zone takes.
 func (z *Zone) Size() int {
 	return 160 + len(z.apex) + cap(z.blob) + 4*cap(z.nodes) + 4*cap(z.hashed)
 }
