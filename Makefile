@@ -4,6 +4,9 @@ GO      ?= go
 CONFIG  ?= nullspf.yaml
 OUT     ?=
 FUZZTIME ?= 20s
+TORTURE ?= 10m
+TORTURE_SEED ?=
+SCENARIO ?=
 DIST    ?= dist
 DESTDIR ?=
 PREFIX  ?= /usr/local
@@ -13,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz bench bench-apply bench-dns bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture bench bench-apply bench-dns bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -37,7 +40,7 @@ demo: build ## serve the example domains with BIND and nullspfd, record forged m
 test: toolchain root peers lint unit ## install what the tests need, then lint and run all tests
 
 root:
-	@test "$$(id -u)" -eq 0 || { echo 'make test needs root: tests mount file systems and start mail servers. Without those: go test ./...'; exit 1; }
+	@test "$$(id -u)" -eq 0 || { echo 'this needs root: tests mount file systems and start mail servers. Without those: go test ./...'; exit 1; }
 
 # The load tests run by themselves: they measure.
 unit:
@@ -64,6 +67,9 @@ fmt: ## format the source
 
 fuzz: ## fuzz each target for FUZZTIME, print a table, fail on findings
 	FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+torture: toolchain root peers ## hostile clients, primaries, disks, clocks: make torture TORTURE=10m SCENARIO= TORTURE_SEED=
+	NULLSPF_REQUIRE_PEERS=1 $(GO) run ./internal/torture/run -time '$(TORTURE)' -scenario '$(SCENARIO)' -seed '$(TORTURE_SEED)'
 
 bench: build ## measure the generator at a million domains (takes minutes and 10 GB of disk)
 	$(GO) run ./internal/bench/zones -nullspf bin/nullspf

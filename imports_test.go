@@ -31,10 +31,12 @@ workshop
     internal/demo         make demo: the main jobs on the examples
     internal/interop      tests: SPF implementations and resolvers of others
     internal/loadtest     tests: the daemon under load, faults and floods
+    internal/torture/run  make torture
     packaging             make install, make deb, make dist
 tools: for tests and the workshop
     internal/peers        servers of others, and what tests need of a machine
     internal/testsite     published zones to serve
+    internal/torture      long tests: time, seed, counts, figures
 programs
     cmd/nullspf           the operator's tool
     cmd/nullspfd          the nameserver

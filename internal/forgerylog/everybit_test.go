@@ -19,25 +19,27 @@ import (
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
+	"nullspf/internal/torture"
 )
 
 const (
-	// everyBit is the variable that asks for every bit instead of a sample; about
-	// ten minutes.
-	everyBit = "NULLSPF_EVERY_BIT"
 	// bitsOf tells the child which file to damage.
 	bitsOf = "NULLSPF_TEST_BITS_OF"
 	// memoryLimit is what the child may have.
 	memoryLimit = 1 << 30
 )
 
+// bitFiles are the kinds of files, by directory or name.
+var bitFiles = []string{"seg", "journal", "MANIFEST"}
+
 // TestEveryBit changes bits of a segment, a wal file and MANIFEST, one at a time,
 // in a process that may have 1 GB of memory. Each time a journal must open, take
 // events and close; before and after, queries must not show a row that is wrong,
-// and whatever is lacking must be named.
+// and whatever is lacking must be named. "make torture" goes on until its time is
+// over or every bit was changed, which takes some ten minutes.
 func TestEveryBit(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"seg", "journal", "MANIFEST"} {
+	for _, file := range bitFiles {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBitsChild$", "-test.v", "-test.timeout=2h")
 		cmd.Env = append(os.Environ(), bitsOf+"="+file)
 		out, err := cmd.CombinedOutput()
@@ -64,6 +66,7 @@ func TestBitsChild(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	r := torture.Start(t, 0).Part(t, len(bitFiles))
 	s := testSettings(t.TempDir())
 	write(t, sealSoon(s), tenChecks()[:4]...)
 	write(t, s, tenChecks()[4:7]...)
@@ -75,34 +78,39 @@ func TestBitsChild(t *testing.T) {
 		d.rows[r.Seq] = r
 	}
 	path, stride := d.pick(file)
-	if os.Getenv(everyBit) != "" {
-		stride = 1
-	}
 	data, err := os.ReadFile(filepath.Join(s.Dir, path))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var bits []int
-	for bit := 0; bit < 8*len(data); bit += stride {
-		if file == "journal" && data[bit/8] == 0 && bit/8 < 2*4096 && bit/8%512 != 0 {
-			// The rest of a header's slot is not read.
-			continue
-		}
-		bits = append(bits, bit)
+	// Each pass takes other bits; one is a sample of the file.
+	passes := r.Rand.Perm(stride)
+	if !torture.Asked() {
+		passes = passes[:1]
 	}
-	began, n := time.Now(), len(bits)
+	var bits []int
+	for _, pass := range passes {
+		for bit := pass; bit < 8*len(data); bit += stride {
+			if file == "journal" && data[bit/8] == 0 && bit/8 < 2*4096 && bit/8%512 != 0 {
+				// The rest of a header's slot is not read.
+				continue
+			}
+			bits = append(bits, bit)
+		}
+	}
 	var workers sync.WaitGroup
-	var next atomic.Int64
+	var next, tried atomic.Int64
 	for range 4 {
 		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n) && !t.Failed(); i = next.Add(1) - 1 {
+			for i := next.Add(1) - 1; i < int64(len(bits)) && !t.Failed() && (!torture.Asked() || r.Left() > 0); i = next.Add(1) - 1 {
 				d.try(path, data, bits[i])
+				tried.Add(1)
 			}
 		})
 	}
 	workers.Wait()
-	t.Logf("%d bits of %s, %d of %d queries lacked events, in %s, %s at most",
-		n, path, d.lacking.Load(), 2*n, time.Since(began).Round(time.Second), peakMemory(t))
+	r.Count("bits of "+file, int(tried.Load()))
+	r.Count("queries that lacked events", int(d.lacking.Load()))
+	r.Figure("most memory", "%s", peakMemory(t))
 }
 
 func peakMemory(t *testing.T) string {

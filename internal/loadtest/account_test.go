@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/torture"
 	"nullspf/spftrack"
 )
 
@@ -99,18 +100,19 @@ func (m metrics) reconcile(t *testing.T, book *ledger, oddUDP, oddTCP *oddCounts
 // metrics and journal say. While that goes on, everything that was answered a
 // second ago can be read.
 func TestAccounting(t *testing.T) {
+	r := torture.Start(t, 0)
 	s := newSite(t)
 	d := s.start(t)
 	book := new(ledger)
 	oddUDP, oddTCP := newOddCounts(t), newOddCounts(t)
 	l := newLoad(t)
 	rate := slower(12000)
-	l.mixedLoad(t, s, book, rate, 20*rate)
+	l.mixedLoad(t, s, book, rate, 20*rate+int(r.Left().Seconds())*rate/4)
 	for range 2 {
 		l.oddUDP(s.at, rate/8, oddUDP)
 	}
 	l.oddTCP(s.at, slower(500), oddTCP)
-	for range rounds(3, 30) {
+	for r.More(3) {
 		time.Sleep(1200 * time.Millisecond)
 		visible := now() - int64(time.Second)
 		has := book.read(t, s.journal)
@@ -136,5 +138,9 @@ func TestAccounting(t *testing.T) {
 		t.Errorf("%d answered questions are not stored", n)
 	}
 	checkDir(t, s.journal)
+	r.Count("queries received", int(m.received()))
+	r.Count("answered", int(m.answered()))
+	r.Count("dropped", int(m.dropped()))
+	r.Count("events stored", int(m.stored()))
 	t.Logf("\n%s", m.text())
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"nullspf/internal/peers"
+	"nullspf/internal/torture"
 )
 
 // run runs a command.
@@ -63,7 +64,15 @@ func TestDiskFull(t *testing.T) {
 			}
 		}},
 	}
-	bearFaults(t, siteOn(t, dir), slower(faultRate), faults[:rounds(1, 2)]...)
+	bearFaults(t, siteOn(t, dir), slower(faultRate), someOf(faults)...)
+}
+
+// someOf returns the first of the faults, or all when "make torture" asks.
+func someOf(faults []fault) []fault {
+	if torture.Asked() {
+		return faults
+	}
+	return faults[:1]
 }
 
 // TestFrozenAndReadOnly freezes the file system, which makes the writer wait in
@@ -126,7 +135,7 @@ func TestInputOutputErrors(t *testing.T) {
 			detach = trace(t, d, "-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO")
 		}, end},
 	}
-	bearFaults(t, newSite(t), slower(tracedRate), faults[:rounds(1, 2)]...)
+	bearFaults(t, newSite(t), slower(tracedRate), someOf(faults)...)
 }
 
 // tracedRate is lower, because tracing stops the daemon at each system call.

@@ -4,6 +4,6 @@
 //
 // There is no code beside the tests. They send questions with names that are
 // all different, note when each was answered, and compare that with the
-// metrics and with every event in the journal. With NULLSPF_LONG=1 in the
-// environment they go through more rounds. Faults of disks need root.
+// metrics and with every event in the journal. They are scenarios of
+// "make torture", where they take longer.
 package loadtest

@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/torture"
 	"nullspf/spftrack"
 )
 
@@ -53,6 +54,7 @@ func faultLoad(t *testing.T, s *site, book *ledger, rate int) *load {
 // counts what it loses by the right reason, says so, stores again as soon as
 // it can, and everything is accounted for in the end.
 func bearFaults(t *testing.T, s *site, rate int, faults ...fault) {
+	run := torture.Start(t, 0)
 	s.procs = 1
 	d := s.start(t)
 	book := new(ledger)
@@ -72,7 +74,9 @@ func bearFaults(t *testing.T, s *site, rate int, faults ...fault) {
 		if f.damages {
 			kept = now() - int64(2*time.Second)
 		}
-		d.bear(t, f, book, &before)
+		worst := d.bear(t, f, book, &before)
+		run.Count("faults", 1)
+		run.Figure(f.name+": slowest answer", "%s", worst.Round(time.Millisecond))
 		reasons[f.reason] = true
 	}
 	began = now()
@@ -84,6 +88,9 @@ func bearFaults(t *testing.T, s *site, rate int, faults ...fault) {
 	after.fullSpeed(t, &before)
 
 	m := d.settled(t)
+	run.Count("queries answered", int(m.answered()))
+	run.Count("events stored", int(m.stored()))
+	run.Count("lost and counted", int(m.lost("")))
 	none := newOddCounts(t)
 	m.reconcile(t, book, none, none, drops)
 	explained := uint64(0)
@@ -120,8 +127,8 @@ func bearFaults(t *testing.T, s *site, rate int, faults ...fault) {
 	t.Logf("%d events damaged", damaged)
 }
 
-// bear takes a daemon through a fault.
-func (d *daemon) bear(t *testing.T, f fault, book *ledger, before *measurement) {
+// bear takes a daemon through a fault, and returns the slowest answer over UDP.
+func (d *daemon) bear(t *testing.T, f fault, book *ledger, before *measurement) (worst time.Duration) {
 	start := d.metrics(t)
 	f.begin(t, d)
 	began := now()
@@ -160,7 +167,9 @@ func (d *daemon) bear(t *testing.T, f fault, book *ledger, before *measurement) 
 		t.Logf("during, %s: %s", transport, &during)
 		if transport == spftrack.TransportUDP {
 			during.fullSpeed(t, before)
+			worst = during.worst
 		}
 	}
 	t.Logf("%d events lost, all well %s after the fault", lost, again.Round(time.Millisecond))
+	return worst
 }

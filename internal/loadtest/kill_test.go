@@ -7,29 +7,35 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/torture"
 )
 
 // TestKill kills the daemon at random moments while it answers, writes, seals
 // and reloads, and starts it anew on the same folder. What was answered 100 ms
 // before is in the journal, in strict mode all that was answered.
 func TestKill(t *testing.T) {
-	for _, mode := range []struct {
+	r := torture.Start(t, 0)
+	modes := []struct {
 		sync   string
 		margin time.Duration
 		rounds int
 		rate   int
 	}{
-		{"interval", 100 * time.Millisecond, rounds(12, 50), slower(8000)},
-		{"strict", 0, rounds(3, 50), slower(2000)},
-	} {
+		{"interval", 100 * time.Millisecond, 12, slower(8000)},
+		{"strict", 0, 3, slower(2000)},
+	}
+	for i, mode := range modes {
 		t.Run(mode.sync, func(t *testing.T) {
+			r := r.Part(t, len(modes)-i)
 			s := newSite(t)
 			s.journalOptions = "sync " + mode.sync
 			l := new(ledger)
 			var before *stored
-			for round := range mode.rounds {
+			round := 0
+			for ; r.More(mode.rounds); round++ {
 				first := len(l.streams)
-				killed := killedRound(t, s, l, mode.rate)
+				killed := killedRound(t, s, l, mode.rate, r.Rand)
 				has := l.read(t, s.journal)
 				if n, oldest := has.missing(l.streams[first:], sinceEpoch(killed)-int64(mode.margin)); n > 0 {
 					t.Errorf("round %d: %d events are missing that were answered up to %s before the kill", round, n, mode.margin+oldest)
@@ -54,17 +60,20 @@ func TestKill(t *testing.T) {
 				sent += uint64(st.sent.Load())
 				answered += uint64(st.answered.Load())
 			}
-			if answered < uint64(20*mode.rounds) {
+			if answered < uint64(20*round) {
 				t.Errorf("only %d questions were answered", answered)
 			}
-			t.Logf("%d rounds: %d questions, %d answered, %d events stored", mode.rounds, sent, answered, has.events)
+			r.Count("kills, "+mode.sync, round)
+			r.Count("queries answered", int(answered))
+			r.Count("events stored", int(has.events))
+			t.Logf("%d rounds: %d questions, %d answered, %d events stored", round, sent, answered, has.events)
 		})
 	}
 }
 
 // killedRound runs a daemon under load for a random time, and returns when it
 // was killed.
-func killedRound(t *testing.T, s *site, l *ledger, rate int) (at time.Time) {
+func killedRound(t *testing.T, s *site, l *ledger, rate int, random *rand.Rand) (at time.Time) {
 	t.Helper()
 	s.layouts = "track classic"
 	d := s.start(t)
@@ -81,12 +90,12 @@ func killedRound(t *testing.T, s *site, l *ledger, rate int) (at time.Time) {
 		m.Extra = append(m.Extra, &dns.A{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeA, Class: dns.ClassINET}, A: []byte{192, 0, 2, 1}})
 	}}))
 	load.tcp(s.at, rate/6, l.add(t, limit, shape{pattern: barePattern}))
-	time.Sleep(50*time.Millisecond + rand.N(life/2))
+	time.Sleep(50*time.Millisecond + time.Duration(random.Int64N(int64(life/2))))
 	// A change of layouts makes the journal begin another file.
 	s.layouts = "track"
 	s.configure(t, s.corefile())
 	d.signal(t, syscall.SIGHUP)
-	time.Sleep(rand.N(life / 2))
+	time.Sleep(time.Duration(random.Int64N(int64(life / 2))))
 	at = d.kill(t)
 	load.end()
 	return at

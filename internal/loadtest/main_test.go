@@ -10,11 +10,6 @@ import (
 	"nullspf/internal/peers"
 )
 
-// longVariable asks for the long run.
-const longVariable = "NULLSPF_LONG"
-
-func long() bool { return os.Getenv(longVariable) == "1" }
-
 // program is the path of nullspfd.
 var program string
 
@@ -36,14 +31,6 @@ func TestMain(m *testing.M) {
 		}
 		return m.Run()
 	}))
-}
-
-// rounds is the number of rounds of a test in the ordinary and the long run.
-func rounds(ordinary, many int) int {
-	if long() {
-		return many
-	}
-	return ordinary
 }
 
 // slower divides a rate of queries by what the race detector costs.

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/torture"
 )
 
 // memory returns the resident memory of a process in MiB, now and at most.
@@ -55,12 +57,12 @@ func (d *daemon) resetPeak(t *testing.T) {
 
 // connect opens TCP connections from many addresses, more than the daemon
 // takes, and leaves each in the middle of a question.
-func connect(t *testing.T, s *site) (opened []net.Conn) {
+func connect(t *testing.T, random *rand.Rand, s *site) (opened []net.Conn) {
 	t.Helper()
 	for range 1200 {
 		dialer := net.Dialer{
 			Timeout:   5 * time.Second,
-			LocalAddr: &net.TCPAddr{IP: net.IPv4(127, byte(rand.N(256)), byte(rand.N(256)), byte(1+rand.N(254)))},
+			LocalAddr: &net.TCPAddr{IP: net.IPv4(127, byte(random.IntN(256)), byte(random.IntN(256)), byte(1+random.IntN(254)))},
 		}
 		conn, err := dialer.Dial("tcp4", s.at.String())
 		if err != nil {
@@ -77,35 +79,38 @@ func connect(t *testing.T, s *site) (opened []net.Conn) {
 // connections that stay open. Its memory is bounded, and what it has after some
 // floods is enough for further ones.
 func TestMemoryUnderFlood(t *testing.T) {
-	for _, c := range []struct {
+	r := torture.Start(t, 0)
+	cases := []struct {
 		name  string
 		shape shape
 		// bound is in MiB.
 		bound int
-		// floods is how many there are, flood how many questions each has at
-		// least. From all but the last one, memory is as full as it gets.
-		floods, flood int
+		// flood is how many questions each of two and more floods has at least.
+		// From all but the last one, memory is as full as it gets.
+		flood int
 	}{
 		// The daemon begins with some 20 MiB. Each worker has a table of rates
 		// of 1 MiB, the slow path room for 512 messages of 4 KiB, and 1000 TCP
 		// connections have 16 KiB each and the kernel's memory is not ours. The
 		// garbage collector may take as much again.
-		{"no events", shape{pattern: barePattern, change: func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }}, 120, 2, rounds(80_000, 1_000_000)},
+		{"no events", shape{pattern: barePattern, change: func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }}, 120, longer(80_000, 1_000_000)},
 		// Each worker, and one more, has a ring of 8 MiB. The sealer remembers
 		// a million attempts in each of two tables, some 200 MiB, after millions
 		// of events; 65,536 events that wait for their pairs, some 50 MiB; and a
 		// row group of 122,880 rows with its dictionaries, some 100 MiB. The
 		// garbage collector may take as much again.
-		{"events", shape{}, rounds(300, 1000), rounds(2, 4), rounds(150_000, 1_500_000)},
-	} {
+		{"events", shape{}, longer(300, 1000), longer(150_000, 1_000_000)},
+	}
+	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			r := r.Part(t, len(cases)-i)
 			s := newSite(t)
 			d := s.start(t)
 			began, _ := d.memory(t)
 			var peaks []int
-			for range c.floods {
+			for r.More(2) || len(peaks) < 2 {
 				d.resetPeak(t)
-				d.flood(t, c.shape, c.flood)
+				r.Count("queries", int(d.flood(t, r, c.shape, c.flood)))
 				rss, peak := d.memory(t)
 				t.Logf("%d MiB at most, %d MiB after the flood", peak, rss)
 				peaks = append(peaks, peak)
@@ -115,8 +120,9 @@ func TestMemoryUnderFlood(t *testing.T) {
 				t.Errorf("%d MiB, more than %d", worst, c.bound)
 			}
 			// Short floods of events do not fill the sealer's tables.
-			full := c.shape.change != nil || long()
-			if last, before := peaks[c.floods-1], peaks[c.floods-2]; full && last > before+before/5+10 {
+			r.Figure(c.name+": most memory", "%d MiB", slices.Max(peaks))
+			full := c.shape.change != nil || len(peaks) > 3
+			if last, before := peaks[len(peaks)-1], peaks[len(peaks)-2]; full && last > before+before/5+10 {
 				t.Errorf("the last flood took more memory than the one before: %d MiB", peaks)
 			}
 			d.stop(t)
@@ -125,15 +131,23 @@ func TestMemoryUnderFlood(t *testing.T) {
 	}
 }
 
+// longer is a number for "make test" and one for "make torture".
+func longer(short, long int) int {
+	if torture.Asked() {
+		return long
+	}
+	return short
+}
+
 // flood floods a daemon until it has received a number of questions, and
 // accounts for all of them.
-func (d *daemon) flood(t *testing.T, shape shape, questions int) {
+func (d *daemon) flood(t *testing.T, r *torture.Run, shape shape, questions int) (arrived uint64) {
 	t.Helper()
 	before := d.metrics(t)
 	l := newLoad(t)
 	book := new(ledger)
 	sent := []*atomic.Int64{l.flood(d.at, book.add(t, 0, shape)), l.flood(d.at, book.add(t, 0, shape))}
-	connections := connect(t, d.site)
+	connections := connect(t, r.Rand, d.site)
 	if n := d.metrics(t).sum("nullspfd_tcp_connections"); n < 500 || n > 1000 {
 		t.Errorf("%d connections are open", n)
 	}
@@ -147,10 +161,11 @@ func (d *daemon) flood(t *testing.T, shape shape, questions int) {
 	}
 	l.end()
 	m = d.settled(t)
-	arrived := m.received(udp) + m.socketDrops() - before.received(udp) - before.socketDrops()
+	arrived = m.received(udp) + m.socketDrops() - before.received(udp) - before.socketDrops()
 	if total := sent[0].Load() + sent[1].Load(); arrived != uint64(total) {
 		t.Errorf("%d messages were sent, %d have arrived", total, arrived)
 	}
 	t.Logf("%d messages, %d of them dropped by the kernel, %d by the daemon; %d events lost", arrived,
 		m.socketDrops()-before.socketDrops(), m.dropped()-before.dropped(), m.lost("")-before.lost(""))
+	return arrived
 }

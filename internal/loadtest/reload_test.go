@@ -11,19 +11,21 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/peers"
+	"nullspf/internal/torture"
 )
 
 // TestReloadUnderLoad changes the configuration again and again, with both
 // signals: no question and no event is lost, and a broken file changes
 // nothing.
 func TestReloadUnderLoad(t *testing.T) {
+	r := torture.Start(t, 0)
 	s := newSite(t)
 	d := s.start(t)
 	book := new(ledger)
 	oddUDP, oddTCP := newOddCounts(t), newOddCounts(t)
 	l := newLoad(t)
 	rate := slower(9000)
-	l.mixedLoad(t, s, book, rate, 60*rate)
+	l.mixedLoad(t, s, book, rate, 60*rate+int(r.Left().Seconds())*rate/4)
 	l.oddUDP(s.at, rate/10, oddUDP)
 	l.oddTCP(s.at, slower(300), oddTCP)
 	changes := []func(*site){
@@ -45,7 +47,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	signals := []os.Signal{syscall.SIGHUP, syscall.SIGUSR1}
 	var done, failed uint64
-	for i := range rounds(20, 100) {
+	for i := 0; r.More(20); i++ {
 		changed := *s
 		changes[i%len(changes)](&changed)
 		changed.explain += fmt.Sprintf(" %d", i)
@@ -82,6 +84,9 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	d.stop(t)
 	checkDir(t, s.journal)
+	r.Count("reloads", int(done))
+	r.Count("refused", int(failed))
+	r.Count("events stored", int(m.stored()))
 	t.Logf("%d reloads, %d refused; %d events", done, failed, m.stored())
 }
 

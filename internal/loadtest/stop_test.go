@@ -8,16 +8,19 @@ import (
 	"time"
 
 	"nullspf/internal/peers"
+	"nullspf/internal/torture"
 	"nullspf/spftrack"
 )
 
 // TestStopUnderLoad stops the daemon in order while it answers: what was
 // answered is stored, and nothing else.
 func TestStopUnderLoad(t *testing.T) {
+	r := torture.Start(t, 0)
 	s := newSite(t)
 	book := new(ledger)
 	rate := slower(12000)
-	for range rounds(3, 20) {
+	slowest := time.Duration(0)
+	for r.More(3) {
 		d := s.start(t)
 		first := len(book.streams)
 		l := newLoad(t)
@@ -35,8 +38,11 @@ func TestStopUnderLoad(t *testing.T) {
 			t.Errorf("%d answered questions are not stored, answered up to %s ago", n, oldest)
 		}
 		checkDir(t, s.journal)
+		r.Count("stops", 1)
+		slowest = max(slowest, took)
 		t.Logf("stopped in %s; the journal has %d events", took.Round(time.Millisecond), has.events)
 	}
+	r.Figure("slowest stop", "%s", slowest.Round(time.Millisecond))
 }
 
 // TestStopAmongReloads: the signal to stop is not lost among many to reload,

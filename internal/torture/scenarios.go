@@ -1,0 +1,21 @@
+package torture
+
+// Scenario is a subject of "make torture".
+type Scenario struct {
+	Name string
+	// Package and Tests are what runs: one test after the other, in one process.
+	Package string
+	Tests   []string
+	// Weight is the share of the time. Scenarios without any run only on request.
+	Weight int
+}
+
+// Scenarios are what "make torture" runs, in this order.
+var Scenarios = []Scenario{
+	{"kill", "internal/loadtest", []string{"TestKill"}, 3},
+	{"stop", "internal/loadtest", []string{"TestStopUnderLoad", "TestReloadUnderLoad"}, 2},
+	{"account", "internal/loadtest", []string{"TestAccounting"}, 2},
+	{"flood", "internal/loadtest", []string{"TestMemoryUnderFlood"}, 3},
+	{"disk", "internal/loadtest", []string{"TestDiskFull", "TestFrozenAndReadOnly", "TestFailingDisk", "TestInputOutputErrors"}, 3},
+	{"bits", "internal/forgerylog", []string{"TestEveryBit"}, 4},
+}
