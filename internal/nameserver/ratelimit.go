@@ -43,6 +43,9 @@ const (
 // new prefix takes the one that was idle longest. Its size does not depend on
 // the traffic. It is for one goroutine at a time.
 type rateTable struct {
+	// now is the time, in ns since the process began: it does not follow the time
+	// of day, which may jump and stand still.
+	now  int64
 	seed [2]uint64
 	sets [][rateWays]rateBucket
 }
@@ -65,9 +68,10 @@ func newRateTable() *rateTable {
 	return t
 }
 
-// allow counts one answer to the client at a time in ns, and reports whether
-// it stays within an answer per interval.
-func (t *rateTable) allow(client netip.Addr, interval time.Duration, now int64) bool {
+// allow counts one answer to the client, and reports whether it stays within an
+// answer per interval.
+func (t *rateTable) allow(client netip.Addr, interval time.Duration) bool {
+	now := t.now
 	prefix := ratePrefix(client)
 	hi, lo := bits.Mul64(prefix^t.seed[0], t.seed[1])
 	set := &t.sets[(hi^lo)%rateSets]
@@ -84,10 +88,7 @@ func (t *rateTable) allow(client netip.Addr, interval time.Duration, now int64) 
 	if b.prefix != prefix {
 		*b = rateBucket{prefix: prefix, full: now}
 	}
-	// A clock that jumped back must not limit for as long as it jumped.
-	if b.full < now || b.full > now+2*int64(time.Second) {
-		b.full = now
-	}
+	b.full = max(b.full, now)
 	if b.full-now >= int64(time.Second) {
 		return false
 	}

@@ -185,7 +185,7 @@ func (t *table) isSecondary(a netip.Addr) bool {
 func (t *table) answer(q *query, rates *rateTable, now int64) outcome {
 	t.applyCookie(q, now)
 	result, limit := t.respond(q)
-	if rates != nil && limit.exceeded(q, rates, now) {
+	if rates != nil && limit.exceeded(q, rates) {
 		q.truncate()
 		q.tracked = false
 		return limited
@@ -220,7 +220,7 @@ func (t *table) applyCookie(q *query, now int64) {
 }
 
 // exceeded counts an answer and reports whether it exceeds the limit.
-func (l *compiledLimit) exceeded(q *query, rates *rateTable, now int64) bool {
+func (l *compiledLimit) exceeded(q *query, rates *rateTable) bool {
 	return l.interval > 0 && !q.verified &&
-		!rates.allow(q.client.Addr(), l.interval, now) && !l.exempt(q.client.Addr())
+		!rates.allow(q.client.Addr(), l.interval) && !l.exempt(q.client.Addr())
 }

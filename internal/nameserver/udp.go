@@ -24,6 +24,9 @@ type shard struct {
 	counters
 }
 
+// began is when the process began.
+var began = time.Now()
+
 // udpWorker answers what arrives at one socket.
 type udpWorker struct {
 	*shard
@@ -37,9 +40,11 @@ type udpWorker struct {
 	event event
 	// next is the message of the batch that is answered.
 	next int
-	// now is the time of the batch, scheduled that of the last visit to the
-	// scheduler; ns since 1970.
-	now, scheduled int64
+	// now is the time of the batch, ns since 1970.
+	now int64
+	// elapsed is the same time since the process began, scheduled that of the last
+	// visit to the scheduler, in ns. Nobody can set this clock.
+	elapsed, scheduled int64
 	// tally and newEvents count for one batch.
 	tally     tally
 	newEvents uint64
@@ -73,8 +78,8 @@ const yieldEvery = 8 * int64(time.Millisecond)
 // for 10 ms in system calls for one that holds up others: it then wakes every
 // 20 us to take the processor away, which costs more than the visit.
 func (w *udpWorker) yield() {
-	if w.now-w.scheduled > yieldEvery || w.now < w.scheduled {
-		w.scheduled = w.now
+	if w.elapsed-w.scheduled > yieldEvery {
+		w.scheduled = w.elapsed
 		runtime.Gosched()
 	}
 }
@@ -107,7 +112,9 @@ func (w *udpWorker) answer(n int) {
 		}
 	}()
 	t := w.table.Load()
-	w.now = time.Now().UnixNano()
+	now := time.Now()
+	w.now, w.elapsed = now.UnixNano(), int64(now.Sub(began))
+	w.rates.now = w.elapsed
 	q := &w.query
 	for ; w.next < n; w.next++ {
 		p := &w.batch.packets[w.next]
@@ -145,7 +152,7 @@ func (w *udpWorker) answerOne(t *table, q *query, p *packet) outcome {
 	case muteResponse:
 		return dropResponse
 	}
-	if t.limit.exceeded(q, w.rates, w.now) {
+	if t.limit.exceeded(q, w.rates) {
 		return dropLimited
 	}
 	if !w.slow.take(w, t, p) {
