@@ -97,7 +97,9 @@ type Group struct {
 
 	// AllowPublicSuffix and AllowSingleLabel accept such names in the lists.
 	AllowPublicSuffix bool
-	AllowSingleLabel  bool
+	// AllowIDNA2003 accepts names that IDNA2008 refuses, emoji for one.
+	AllowIDNA2003    bool
+	AllowSingleLabel bool
 }
 
 // Override is what a CSV line says about its domain instead of the group.

@@ -70,6 +70,10 @@ type listReader struct {
 	group  uint16
 	line   int
 	eol    byte
+	// old counts the names that IDNA2008 refuses; oldName is the first of them.
+	old     int
+	oldName string
+	oldLine int
 }
 
 func (r *listReader) fault(column int, token, reason string) {
@@ -77,7 +81,7 @@ func (r *listReader) fault(column int, token, reason string) {
 }
 
 func (r *listReader) readFile(list List, group uint16) {
-	r.list, r.group, r.line = list, group, 0
+	r.list, r.group, r.line, r.old = list, group, 0, 0
 	r.number = uint16(len(r.set.lists))
 	r.set.lists = append(r.set.lists, list.File)
 	f, err := openList(list.File)
@@ -93,6 +97,7 @@ func (r *listReader) readFile(list List, group uint16) {
 		r.fault(0, "", err.Error())
 		return
 	}
+	r.warnOld()
 	if len(r.set.Entries) == before && len(r.errs.Faults) == faults {
 		r.line = 0
 		r.fault(0, "", "the list is empty; an empty list would remove all domains")
@@ -180,6 +185,25 @@ func (r *listReader) warnIgnored(columns []string) {
 	}
 }
 
+// countOld counts a name that is allowed although IDNA2008 refuses it.
+func (r *listReader) countOld(name string) {
+	if r.old++; r.old == 1 {
+		r.oldName, r.oldLine = name, r.line
+	}
+}
+
+// warnOld notes, once a list, that there are such names.
+func (r *listReader) warnOld() {
+	switch {
+	case r.old == 1:
+		r.set.Warnings = append(r.set.Warnings, fmt.Sprintf("%s:%d: IDNA2008 does not allow %s; it is published because of allow_idna2003",
+			value.Visible(r.list.File), r.oldLine, r.oldName))
+	case r.old > 1:
+		r.set.Warnings = append(r.set.Warnings, fmt.Sprintf("%s:%d: IDNA2008 does not allow %s and %d more names; they are published because of allow_idna2003",
+			value.Visible(r.list.File), r.oldLine, r.oldName, r.old-1))
+	}
+}
+
 var errLineTooLong = errors.New("line too long")
 
 // nextLine returns a line without its end, and a final one without newline.
@@ -241,6 +265,12 @@ func tableHint(c byte, file string) string {
 // its fault.
 func (r *listReader) parseName(line []byte, offset int, text string, g *Group) (string, bool) {
 	name, err := dnsname.ParseHost(text)
+	if err != nil && g.AllowIDNA2003 {
+		var old bool
+		if name, old, err = dnsname.ParseIDNA2003(text); old {
+			r.countOld(string(name))
+		}
+	}
 	if err == nil {
 		err = checkRegistrable(name, g)
 	}

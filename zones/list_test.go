@@ -1,6 +1,7 @@
 package zones
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -171,6 +172,36 @@ func TestSuffixesCanBeAllowed(t *testing.T) {
 	}
 }
 
+// TestIDNA2003 publishes names that IDNA2008 refuses, when the group allows it,
+// and knows them again.
+func TestIDNA2003(t *testing.T) {
+	path := writeList(t, "list.txt", "☃.example\nI❤.example\nfaß.example\nxn--1ug1855pcha.example\n")
+	g := testGroup("generic", path)
+	if _, _, err := ReadLists([]*Group{g}); err == nil || !strings.Contains(err.Error(), `list.txt:1:1: "☃.example": character '☃' (U+2603) is not allowed`) {
+		t.Errorf("by default: %v", err)
+	}
+	g.AllowIDNA2003 = true
+	set, _, err := ReadLists([]*Group{g})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(set.Warnings), "["+path+":1: IDNA2008 does not allow xn--n3h.example and 2 more names; they are published because of allow_idna2003]"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	dir := t.TempDir()
+	if n := len(build(t, set, dir, Options{})); n != 4 {
+		t.Errorf("%d zones", n)
+	}
+	wantChanges(t, build(t, set, dir, Options{Now: day("2030-01-01")}), nil)
+	if faults, err := Audit(context.Background(), dir, nil); err != nil || len(faults) > 0 {
+		t.Errorf("%v, %v", faults, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "manifest")); err != nil {
+		t.Fatal(err)
+	}
+	wantChanges(t, build(t, set, dir, Options{Now: day("2030-01-01")}), nil)
+}
+
 func TestInfrastructureInsideAZone(t *testing.T) {
 	set := readSet(t, "example.net\nb.example\n")
 	err := set.CheckInfrastructure([]Infrastructure{{"ns1.example.net", "nameserver"}, {"_spf.example.org", "tracking zone"}})
@@ -203,7 +234,7 @@ func FuzzReadList(f *testing.F) {
 		}
 		for i := range r.set.Entries {
 			e := &r.set.Entries[i]
-			if !dnsname.IsHost(e.Name) {
+			if !dnsname.IsLDH(e.Name) {
 				t.Errorf("accepted %q", e.Name)
 			}
 			if _, err := r.set.Template(e).Records(e.Name, 1); err != nil {

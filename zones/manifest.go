@@ -119,7 +119,7 @@ func parseManifestLine(line string, groups map[string]string) (e manifestEntry, 
 		return e, errManifestLine
 	}
 	// Files are removed by these names.
-	if !dnsname.IsHost(name) {
+	if !dnsname.IsLDH(name) {
 		return e, errManifestLine
 	}
 	for i := range e.hash {
@@ -180,7 +180,7 @@ func surveyZones(dir string) (*manifest, error) {
 	}
 	for _, d := range found {
 		name := zoneOfFile(d.Name())
-		if !dnsname.IsHost(name) || !d.Type().IsRegular() || ZoneFile(name) != d.Name() {
+		if !dnsname.IsLDH(name) || !d.Type().IsRegular() || ZoneFile(name) != d.Name() {
 			continue
 		}
 		file, err := readZoneFile(filepath.Join(dir, zonesDir, d.Name()))

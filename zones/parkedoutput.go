@@ -143,7 +143,7 @@ func (f *ParkedOutput) Each(zone func(name []byte, v ParkedVariant, serial uint3
 		text, _, ok := bytes.Cut(rest, []byte{'\t'})
 		serial, numeric := parseSerial(text)
 		v, known := f.parked.groups[string(group)]
-		if !ok || !numeric || !known || !dnsname.IsHost(name) {
+		if !ok || !numeric || !known || !dnsname.IsLDH(name) {
 			return fmt.Errorf("manifest:%d: not a line of a manifest: %q", n, shorten(string(line)))
 		}
 		if len(special) > 0 && special[0].name == string(name) {

@@ -155,7 +155,7 @@ func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
 	if err != nil {
 		return err
 	}
-	name, err := dnsname.ParseHost(zone)
+	name, _, err := dnsname.ParseIDNA2003(zone)
 	if err != nil {
 		return fmt.Errorf("--zone: %q: %w", zone, err)
 	}

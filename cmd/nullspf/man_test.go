@@ -90,7 +90,7 @@ func TestKeysAreDocumented(t *testing.T) {
 	keys := configKeys(t)
 	page := readDocument(t, "docs/man/nullspf.yaml.5.md")
 	var documented []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-zA-Z_.\\[\\]]+)` \\|.*\\|.*\\|.*\\|$").FindAllStringSubmatch(page, -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-zA-Z0-9_.\\[\\]]+)` \\|.*\\|.*\\|.*\\|$").FindAllStringSubmatch(page, -1) {
 		documented = append(documented, m[1])
 	}
 	for _, k := range keys {

@@ -27,7 +27,7 @@ func newSelection(set *zones.Set, groups []*zones.Group, published func(name str
 			s.groups[arg] = true
 			continue
 		}
-		name, err := dnsname.ParseHost(arg)
+		name, _, err := dnsname.ParseIDNA2003(arg)
 		if err != nil || set.Find(string(name)) == nil && (published == nil || !published(string(name))) {
 			return nil, fmt.Errorf("%q is neither a group nor a domain on a list", arg)
 		}

@@ -53,6 +53,7 @@ func (b *groupBuilder) build(dir, name string) *zones.Group {
 	g.WildcardMX = b.flag(b.key+".wildcard_mx", r.WildcardMX, true)
 	g.AllowPublicSuffix = b.flag(b.key+".allow_public_suffix", r.AllowPublicSuffix, false)
 	g.AllowSingleLabel = b.flag(b.key+".allow_single_label", r.AllowSingleLabel, false)
+	g.AllowIDNA2003 = b.flag(b.key+".allow_idna2003", r.AllowIDNA2003, false)
 	b.mail()
 	b.spf()
 	b.dmarc()

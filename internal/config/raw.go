@@ -58,6 +58,7 @@ type rawGroup struct {
 	WildcardMX        string       `mapstructure:"wildcard_mx"`
 	AllowPublicSuffix string       `mapstructure:"allow_public_suffix"`
 	AllowSingleLabel  string       `mapstructure:"allow_single_label"`
+	AllowIDNA2003     string       `mapstructure:"allow_idna2003"`
 }
 
 // rawList is the path of a list, or a mapping.

@@ -36,17 +36,8 @@ func ParseHost(text string) (Name, error) {
 	case size > 0:
 		return Name(text[:size]), nil
 	}
-	if err := checkBytes(text); err != nil {
-		return "", err
-	}
-	trimmed := trimFinalDot(text)
-	if i := strings.Index(trimmed, ".."); i >= 0 {
-		return "", &Error{i, `the name has an empty label ("..")`}
-	}
-	if trimmed == "" || trimmed[0] == '.' {
-		return "", &Error{0, "the name begins with a dot"}
-	}
-	if err := checkHyphens(trimmed); err != nil {
+	trimmed, err := checkText(text)
+	if err != nil {
 		return "", err
 	}
 	name, err := idnaProfile.ToASCII(trimmed)
@@ -61,6 +52,22 @@ func ParseHost(text string) (Name, error) {
 		return "", err
 	}
 	return Name(name), nil
+}
+
+// checkText returns a text without its final dot, and finds what no host name
+// may have.
+func checkText(text string) (string, error) {
+	if err := checkBytes(text); err != nil {
+		return "", err
+	}
+	trimmed := trimFinalDot(text)
+	if i := strings.Index(trimmed, ".."); i >= 0 {
+		return "", &Error{i, `the name has an empty label ("..")`}
+	}
+	if trimmed == "" || trimmed[0] == '.' {
+		return "", &Error{0, "the name begins with a dot"}
+	}
+	return trimmed, checkHyphens(trimmed)
 }
 
 // scanHost handles nearly all names without a detour through IDNA. It returns
