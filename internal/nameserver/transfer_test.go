@@ -424,3 +424,42 @@ func TestSecondariesConnect(t *testing.T) {
 		})
 	}
 }
+
+// TestNotifyWithWrongSignature: it is refused, counted and logged like any other
+// NOTIFY that is not believed.
+func TestNotifyWithWrongSignature(t *testing.T) {
+	key := transferKey(t, "xfr", "hmac-sha256", transferSecret)
+	s := startServer(t, secondaryConfig(listenAt("127.0.0.1"), secondaryOf(t.TempDir(), []string{"192.0.2.9:53"}, "a.example"), func(c *Config) {
+		c.Keys = xfr.Keys{key.Name: key}
+	}), Options{})
+	for secret, want := range map[string]int{otherSecret: dns.RcodeNotAuth, transferSecret: dns.RcodeRefused} {
+		m := new(dns.Msg).SetNotify("a.example.")
+		m.SetTsig("xfr.", dns.HmacSHA256, 300, time.Now().Unix())
+		b, _, err := dns.TsigGenerate(m, secret, "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("udp", s.address(t, false).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		if _, err := conn.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		answer := make([]byte, 512)
+		n, err := conn.Read(answer)
+		if err != nil || int(answer[3]&0x0f) != want {
+			t.Errorf("%d octets, RCODE %d, want %d, %v", n, answer[3]&0x0f, want, err)
+		}
+	}
+	if n := s.secondary.Status().NotifyRefused; n != 2 {
+		t.Errorf("%d refused", n)
+	}
+	for _, want := range []string{`"reason":"its signature is wrong: BADSIG"`, `"reason":"no primary of the zone has this address or signs with the key xfr"`, `"zone":"a.example"`} {
+		if !strings.Contains(s.log.String(), want) {
+			t.Errorf("not logged: %s\n%s", want, s.log.String())
+		}
+	}
+}
