@@ -77,9 +77,16 @@ const (
 	// FlagAmbiguous: the name can be split in several ways, because a field
 	// holds layout words; the fields are the likeliest reading.
 	FlagAmbiguous Flags = 1 << 3
+	// FlagUnexpanded: the name holds macros of the record as they stand there,
+	// which some software does not expand; FlagUnparsed is set too.
+	FlagUnexpanded Flags = 1 << 4
+	// FlagHELOCheck: the question belongs to a check of HELO (RFC 7208 section
+	// 2.3) of a message whose MAIL FROM was checked as well, and counts there;
+	// FlagRetry is set too. A parser never sets it.
+	FlagHELOCheck Flags = 1 << 5
 )
 
-var flagNames = []string{"truncated", "unparsed", "retry", "ambiguous"}
+var flagNames = []string{"truncated", "unparsed", "retry", "ambiguous", "unexpanded", "helo"}
 
 // String returns the names of the flags with commas between, "" for none.
 func (f Flags) String() string {

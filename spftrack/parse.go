@@ -15,6 +15,7 @@ const (
 	nextNone   = 0
 	nextNibble = 1
 	nextMarker = 2 // LP
+	nextByte   = 2
 	nextOctet  = 3
 	nextFamily = 7 // in-addr
 	nextText   = 64
@@ -84,6 +85,10 @@ func (p *Parser) Parse(name []byte, qtype uint16) Parsed {
 		qtype = TypeNS
 	}
 	kind, fd := l.marker()
+	if l.unexpanded(fd) {
+		unparsed.Flags |= FlagUnexpanded
+		return unparsed
+	}
 	classic := l.head()
 	classic.whole = classic.whole && l.lastWord("he") > classic.fr
 	switch {
@@ -134,6 +139,13 @@ func (l *labels) marker() (kind Kind, fd int) {
 		return KindExp, fd
 	}
 	return KindOther, 0
+}
+
+// unexpanded reports whether a name holds a macro where the domain ends, or
+// where a classic name has its address. What a stranger chooses may look like a
+// macro, but does not stand there.
+func (l *labels) unexpanded(fd int) bool {
+	return fd > 0 && l.is(fd-1, "%{d}") || l.Count > 2 && l.is(1, "%{i}") && l.is(0, "cl") && l.is(2, "fr")
 }
 
 // lastWord returns the index of the rightmost label equal to word, -1 for

@@ -26,7 +26,14 @@ func (l *labels) head() classicHead {
 		first = 1
 	}
 	fr := first
-	for fr < l.Count && fr-first <= 32 && len(l.at(fr)) <= len("255") && !l.is(fr, "fr") {
+	colons, isColons := netip.Addr{}, false
+	if first < l.Count {
+		colons, isColons = l.colons(first)
+	}
+	if isColons {
+		fr++
+	}
+	for !isColons && fr < l.Count && fr-first <= 32 && len(l.at(fr)) <= len("255") && !l.is(fr, "fr") {
 		fr++
 	}
 	if fr == l.Count || !l.is(fr, "fr") {
@@ -36,12 +43,17 @@ func (l *labels) head() classicHead {
 	n := fr - first
 	v4, is4 := l.octets(first, n)
 	v6, is6 := l.nibbles(first, n)
+	bytes, isBytes := l.bytes(first, n)
 	switch {
+	case isColons:
+		h.ip = colons.Unmap()
 	case v6.IsValid():
 		h.ip = v6.Unmap()
+	case bytes.IsValid() && !is6:
+		h.ip = bytes.Unmap()
 	case v4.IsValid() && (first == 1 || !is6):
 		h.ip = v4
-	case !is4 && !is6:
+	case !is4 && !is6 && !isBytes:
 		return none
 	}
 	if first == 1 && !h.ip.IsValid() {
@@ -74,7 +86,7 @@ func (p *Parser) parseClassic(l *labels, head classicHead, qtype uint16) (parsed
 		return parsed
 	}
 	parsed.settle(l, KindClassic, head.whole, nextText, qtype)
-	parsed.HELO = l.part(text, he+1, l.Count)
+	parsed.HELO = heloLiteral(l.part(text, he+1, l.Count))
 	sender := l.part(text, from, he)
 	local, domain, found := cutSender(sender)
 	switch {

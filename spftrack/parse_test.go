@@ -121,6 +121,47 @@ func TestParseSeen(t *testing.T) {
 	})
 }
 
+// What other implementations make of macros.
+func TestParseForms(t *testing.T) {
+	const (
+		redsift = "20.1.d.b8.0.0.0.0.0.0.0.0.0.0.0.7"
+		exp     = ".CL.shop.example.FD.2"
+	)
+	track := NewParser(testZone, []Layout{Track}, nil)
+	both := NewParser(testZone, []Layout{Track, Classic}, nil)
+	for _, p := range []*Parser{track, both} {
+		testParse(t, p, []parseTest{
+			// redsift/spf: bytes in hexadecimal.
+			{redsift + ".ip6.CL.shop.example.FD.1", TypeA, "exists 2001:db8::7 - shop.example - -"},
+			{redsift + ".ip6.CL.shop.example.FD.1", TypeAAAA, "exists 2001:db8::7 - shop.example - -"},
+			{"h.HE.u.LP." + redsift + ".ip6" + exp, TypeTXT, "exp 2001:db8::7 u shop.example h -"},
+			{"CL." + redsift + ".FR.u@shop.example.HE.h", TypeA, "classic 2001:db8::7 u shop.example h -"},
+			{"b8.0.0.0.0.0.0.0.0.0.0.0.7.ip6.CL.shop.example.FD.1", TypeA, "minimised - - shop.example - -"},
+			// zaccone/spf and mileusna/spf: one label.
+			{"2001:db8::7.ip6.CL.shop.example.FD.1", TypeA, "exists 2001:db8::7 - shop.example - -"},
+			{"h.HE.u.LP.2001:DB8::7.ip6" + exp, TypeTXT, "exp 2001:db8::7 u shop.example h -"},
+			{"CL.2001:db8::7.FR.u@shop.example.HE.h", TypeA, "classic 2001:db8::7 u shop.example h -"},
+			// SpamAssassin: an address literal.
+			{"!203.0.113.7!.HE.u.LP.192.0.2.7.in-addr" + exp, TypeTXT, "exp 192.0.2.7 u shop.example [203.0.113.7] -"},
+			{"!ipv6:2001:db8::1!.HE.u.LP.192.0.2.7.in-addr" + exp, TypeTXT, "exp 192.0.2.7 u shop.example [ipv6:2001:db8::1] -"},
+			{"!.HE.u.LP.192.0.2.7.in-addr" + exp, TypeTXT, "exp 192.0.2.7 u shop.example ! -"},
+			{"!x!.HE.u.LP.192.0.2.7.in-addr" + exp, TypeTXT, "exp 192.0.2.7 u shop.example !x! -"},
+			{"CL.192.0.2.7.FR.u@shop.example.HE.!203.0.113.7!", TypeA, "classic 192.0.2.7 u shop.example [203.0.113.7] -"},
+			// Courier: macros that are not expanded.
+			{"%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2", TypeTXT, "other - - - - unparsed,unexpanded"},
+			{"%{i}.%{v}.CL.%{d}.FD.1", TypeA, "other - - - - unparsed,unexpanded"},
+			{"%{d}.FD.2", TypeNS, "other - - - - unparsed,unexpanded"},
+			{"CL.%{i}.FR.%{s}.HE.%{h}", TypeA, "other - - - - unparsed,unexpanded"},
+			{"%{h}.HE.%{l}.LP.192.0.2.7.in-addr" + exp, TypeTXT, "exp 192.0.2.7 %{l} shop.example %{h} -"},
+		})
+	}
+	testParse(t, track, []parseTest{{"fe80::1%eth0.ip6.CL.shop.example.FD.1", TypeA, "other - - - - unparsed"}})
+	testParse(t, both, []parseTest{
+		// The other way round, it is a HELO that a client sent.
+		{"CL.192.0.2.7.FR.u@shop.example.HE.%{d}.x", TypeA, "classic 192.0.2.7 u shop.example %{d}.x -"},
+	})
+}
+
 // Layout words inside of what a stranger chooses.
 func TestParseMarkerWords(t *testing.T) {
 	const rest = ".LP.192.0.2.7.in-addr.CL.shop.example.FD.2"

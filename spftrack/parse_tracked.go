@@ -1,6 +1,7 @@
 package spftrack
 
 import (
+	"bytes"
 	"net/netip"
 	"strings"
 )
@@ -41,7 +42,7 @@ func (p *Parser) tracked(l *labels, kind Kind, fd int, qtype uint16) (parsed Par
 		parsed.Flags |= FlagAmbiguous
 	}
 	parsed.SenderLocal = l.part(text, he+1, lp)
-	parsed.HELO = l.part(text, 0, he)
+	parsed.HELO = heloLiteral(l.part(text, 0, he))
 	next := nextText
 	if strings.HasPrefix(parsed.HELO, "[") {
 		next = nextNone // an address literal is whole
@@ -119,6 +120,48 @@ func (p *Parser) locate(l *labels, kind Kind, fd int) (best reading, ambiguous, 
 	return best, hits != 1 || below, true
 }
 
+// Three forms of an IPv6 address are known: 32 nibbles, as RFC 7208 section 7.3
+// has it; 16 bytes in hexadecimal without leading zeros, by redsift/spf; and one
+// label with colons, by zaccone/spf and mileusna/spf.
+
+// bytes reads n labels from i as bytes in hexadecimal; 16 make an address.
+func (l *labels) bytes(i, n int) (ip netip.Addr, ok bool) {
+	var a [16]byte
+	if n > len(a) {
+		return ip, false
+	}
+	for k := range n {
+		label := l.at(i + k)
+		if len(label) == 0 || len(label) > 2 || len(label) == 2 && label[0] == '0' {
+			return ip, false
+		}
+		for _, c := range label {
+			v, ok := hexDigit(c)
+			if !ok {
+				return ip, false
+			}
+			a[k] = a[k]<<4 | v
+		}
+	}
+	if n < len(a) {
+		return ip, true
+	}
+	return netip.AddrFrom16(a), true
+}
+
+// maxColons is the length of the longest IPv6 address as text.
+const maxColons = len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+
+// colons reads a label as an IPv6 address with colons (RFC 4291 section 2.2).
+func (l *labels) colons(i int) (ip netip.Addr, ok bool) {
+	label := l.at(i)
+	if len(label) > maxColons || bytes.IndexByte(label, ':') < 0 || bytes.IndexByte(label, '%') >= 0 {
+		return ip, false
+	}
+	ip, err := netip.ParseAddr(string(label))
+	return ip, err == nil
+}
+
 // address reads %{i}.%{v} to the left of the label at end. It fails unless the
 // address is whole or reaches the beginning of the name.
 func (l *labels) address(end int) (r reading, ok bool) {
@@ -126,21 +169,30 @@ func (l *labels) address(end int) (r reading, ok bool) {
 	if end == 0 {
 		return r, true
 	}
-	want := 0
+	from := func(labels int) (first, n int) {
+		first = max(end-1-labels, 0)
+		return first, end - 1 - first
+	}
+	n := 0
 	switch {
 	case l.is(end-1, "in-addr"):
-		want, r.next = 4, nextOctet
-	case l.is(end-1, "ip6"):
-		want, r.next = 32, nextNibble
-	default:
-		return r, false
-	}
-	r.first = max(end-1-want, 0)
-	n := end - 1 - r.first
-	if want == 4 {
+		r.next = nextOctet
+		r.first, n = from(4)
 		r.ip, ok = l.octets(r.first, n)
-	} else {
-		r.ip, ok = l.nibbles(r.first, n)
+	case l.is(end-1, "ip6"):
+		r.next = nextNibble
+		r.first, n = from(32)
+		if r.ip, ok = l.nibbles(r.first, n); ok {
+			break
+		}
+		if r.first, n = from(1); n == 1 {
+			if r.ip, ok = l.colons(r.first); ok {
+				break
+			}
+		}
+		r.next = nextByte
+		r.first, n = from(16)
+		r.ip, ok = l.bytes(r.first, n)
 	}
 	if r.ip.IsValid() {
 		r.next = nextNone
@@ -188,21 +240,29 @@ func (l *labels) nibbles(i, n int) (ip netip.Addr, ok bool) {
 		if len(label) != 1 {
 			return ip, false
 		}
-		c := label[0]
-		switch {
-		case isDigit(c):
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		default:
+		v, ok := hexDigit(label[0])
+		if !ok {
 			return ip, false
 		}
-		a[k/2] = a[k/2]<<4 | c
+		a[k/2] = a[k/2]<<4 | v
 	}
 	if n < 2*len(a) {
 		return ip, true
 	}
 	return netip.AddrFrom16(a), true
+}
+
+// heloLiteral gives an address literal its brackets, for which SpamAssassin
+// writes "!".
+func heloLiteral(helo string) string {
+	if len(helo) < 3 || helo[0] != '!' || helo[len(helo)-1] != '!' {
+		return helo
+	}
+	inner := helo[1 : len(helo)-1]
+	if _, err := netip.ParseAddr(strings.TrimPrefix(inner, "ipv6:")); err != nil {
+		return helo
+	}
+	return "[" + inner + "]"
 }
 
 // splitHELO finds HE in %{h}.HE.%{l}, which ends before lp; -1 when there is
