@@ -23,7 +23,6 @@
 // this package that come out of a name hold raw octets: use [Printable] before
 // they reach a terminal.
 //
-// RFC 7208 is SPF; its section 7 is the macro language, all of which
-// [CompileDomainSpec] and [CompileExplanation] know. The evaluation of a
-// record (check_host) is not part of this package.
+// RFC 7208 is SPF; its section 7 is the macro language, all of which this
+// package knows. The evaluation of a record (check_host) is not part of it.
 package spftrack

@@ -54,22 +54,22 @@ func ParseLayout(s string) (Layout, error) {
 	return "", fmt.Errorf("unknown layout %q: use one of plain, beacon, track, exists, classic", s)
 }
 
-// Policy is a compiled layout: its record, and the names that the record makes
+// policy is a compiled layout: its record, and the names that the record makes
 // receivers ask for. It is safe for concurrent use.
-type Policy struct {
+type policy struct {
 	record string
 	// exists and exp are nil where the layout has none.
 	exists, exp *MacroString
 }
 
-// Compile checks the settings of a layout and compiles its record. The error
+// compile checks the settings of a layout and compiles its record. The error
 // names the setting and what to write instead.
-func Compile(layout Layout, s Settings) (*Policy, error) {
+func compile(layout Layout, s Settings) (*policy, error) {
 	if _, err := ParseLayout(string(layout)); err != nil {
 		return nil, err
 	}
 	if layout == Plain {
-		return &Policy{record: "v=spf1 -all"}, nil
+		return &policy{record: "v=spf1 -all"}, nil
 	}
 	if err := checkZone(layout, s.Zone); err != nil {
 		return nil, err
@@ -98,32 +98,29 @@ func Compile(layout Layout, s Settings) (*Policy, error) {
 		exists = classicSpec + zone
 		record = "v=spf1 " + qualifier + "exists:" + exists + " -all"
 	}
-	p := &Policy{record: record}
+	p := &policy{record: record}
 	var err error
 	if exists != "" {
-		if p.exists, err = CompileDomainSpec(exists); err != nil {
+		if p.exists, err = compileDomainSpec(exists); err != nil {
 			return nil, err
 		}
 	}
 	if exp != "" {
-		if p.exp, err = CompileDomainSpec(exp); err != nil {
+		if p.exp, err = compileDomainSpec(exp); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
 }
 
-// Record returns the text of the TXT record, which may exceed the 255 octets
-// of one string.
-func (p *Policy) Record() string { return p.record }
-
-// Record returns the record text of a layout; see [Compile] for the errors.
+// Record returns the text of the TXT record of a layout, which may exceed the
+// 255 bytes of one string. The error names the setting and what to write instead.
 func Record(layout Layout, s Settings) (string, error) {
-	p, err := Compile(layout, s)
+	p, err := compile(layout, s)
 	if err != nil {
 		return "", err
 	}
-	return p.Record(), nil
+	return p.record, nil
 }
 
 // roomForDomain is the length of a domain that must fit into an exists: name

@@ -29,9 +29,9 @@ type macroTerm struct {
 	delimiters string
 }
 
-// CompileDomainSpec compiles a domain-spec, the text after "exists:" or
+// compileDomainSpec compiles a domain-spec, the text after "exists:" or
 // "exp=". The error, a [*MacroError], tells where the text is wrong.
-func CompileDomainSpec(s string) (*MacroString, error) {
+func compileDomainSpec(s string) (*MacroString, error) {
 	m, err := compileMacro(s, "slodiphv", func(c byte) bool { return '!' <= c && c <= '~' })
 	if err != nil {
 		return nil, err

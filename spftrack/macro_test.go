@@ -71,7 +71,7 @@ func TestExpandRFC7208(t *testing.T) {
 		{Check{IP: netip.MustParseAddr("::ffff:192.0.2.7"), Sender: "u@x.example"}, "%{i}.%{v}", "192.0.2.7.in-addr"},
 		{Check{IP: netip.MustParseAddr("fe80::1%eth0"), Sender: "u@x.example"}, "%{i1}.%{v}", "1.ip6"},
 	} {
-		m, err := CompileDomainSpec(test.text)
+		m, err := compileDomainSpec(test.text)
 		if err != nil {
 			t.Errorf("CompileDomainSpec(%q): %v", test.text, err)
 			continue
@@ -126,7 +126,7 @@ func TestCompileErrors(t *testing.T) {
 		{"%{d}.example.123", 16, "must end in"},
 		{"%{d}.example.-a", 15, "must end in"},
 	} {
-		_, err := CompileDomainSpec(test.text)
+		_, err := compileDomainSpec(test.text)
 		var e *MacroError
 		if !errors.As(err, &e) || e.Column != test.column || !strings.Contains(e.Reason, test.reason) || e.Text != test.text {
 			t.Errorf("CompileDomainSpec(%q): %v; want column %d, %q", test.text, err, test.column, test.reason)
@@ -145,7 +145,7 @@ func TestCompileErrors(t *testing.T) {
 }
 
 func TestCheckErrors(t *testing.T) {
-	m, err := CompileDomainSpec("%{d}")
+	m, err := compileDomainSpec("%{d}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func FuzzExpand(f *testing.F) {
 	f.Add("%{H}.%{i1}", "<>", "[ipv6:2001:db8::1]", make([]byte, 16))
 	f.Fuzz(func(t *testing.T, text, sender, helo string, ip []byte) {
 		m, err := CompileExplanation(text)
-		spec, specErr := CompileDomainSpec(text)
+		spec, specErr := compileDomainSpec(text)
 		if specErr == nil && err != nil {
 			t.Fatalf("%q is a domain-spec and no explanation: %v", text, err)
 		}

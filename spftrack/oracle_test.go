@@ -78,17 +78,17 @@ func (r *recorder) LookupAddr(context.Context, string) ([]string, error) { retur
 func TestBlitiri(t *testing.T) {
 	compared := 0
 	for _, layout := range Layouts {
-		policy, err := Compile(layout, Settings{Zone: testZone})
+		policy, err := compile(layout, Settings{Zone: testZone})
 		if err != nil {
 			t.Fatal(err)
 		}
 		p := NewParser(testZone, []Layout{layout}, func(d string) bool { return d == "shop.example" })
 		for _, c := range oracleChecks() {
-			queries, err := policy.Queries(c)
+			queries, err := policy.queries(c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := &recorder{domain: "shop.example", record: policy.Record()}
+			r := &recorder{domain: "shop.example", record: policy.record}
 			result, err := spf.CheckHostWithSender(c.IP.AsSlice(), c.HELO, c.Sender, spf.WithResolver(r))
 			if result != spf.Fail {
 				t.Errorf("%s: %+v: %s, %v", layout, c, result, err)
@@ -158,7 +158,7 @@ func TestBlitiriMacros(t *testing.T) {
 		spec.WriteString("example")
 		rec := &recorder{domain: c.Domain, record: "v=spf1 exists:" + spec.String() + " -all"}
 		result, _ := spf.CheckHostWithSender(c.IP.AsSlice(), c.HELO, c.Sender, spf.WithResolver(rec))
-		m, err := CompileDomainSpec(spec.String())
+		m, err := compileDomainSpec(spec.String())
 		if (result == spf.PermError) != (err != nil) {
 			t.Errorf("%s: %s, %v", &spec, result, err)
 			continue
@@ -193,18 +193,18 @@ func TestPyspf(t *testing.T) {
 	var input bytes.Buffer
 	enc := json.NewEncoder(&input)
 	for _, layout := range Layouts {
-		policy, err := Compile(layout, Settings{Zone: testZone})
+		policy, err := compile(layout, Settings{Zone: testZone})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range oracleChecks() {
-			queries, err := policy.Queries(c)
+			queries, err := policy.queries(c)
 			if err != nil {
 				t.Fatal(err)
 			}
 			cases = append(cases, testCase{layout, c, queries})
 			if err := enc.Encode(map[string]string{
-				"domain": "shop.example", "record": policy.Record(),
+				"domain": "shop.example", "record": policy.record,
 				"ip": c.IP.String(), "sender": c.Sender, "helo": c.HELO,
 			}); err != nil {
 				t.Fatal(err)

@@ -61,18 +61,19 @@ func (q Query) Wire() ([]byte, error) { return wire.AppendLabels(nil, q.Name) }
 
 // Queries returns the questions that a receiver asks while it checks a message
 // against the record of a layout, in order, when every answer below the
-// tracking zone is empty. See [Compile] and [Policy.Queries] for the errors.
+// tracking zone is empty. The error names the setting to correct, or says what the
+// check lacks.
 func Queries(layout Layout, s Settings, c Check) ([]Query, error) {
-	p, err := Compile(layout, s)
+	p, err := compile(layout, s)
 	if err != nil {
 		return nil, err
 	}
-	return p.Queries(c)
+	return p.queries(c)
 }
 
-// Queries is the function [Queries] for a compiled layout. The error says what
-// the check lacks.
-func (p *Policy) Queries(c Check) ([]Query, error) {
+// queries is [Queries] for a compiled layout. The error says what the check
+// lacks.
+func (p *policy) queries(c Check) ([]Query, error) {
 	v, err := c.values()
 	if err != nil {
 		return nil, err

@@ -204,7 +204,7 @@ func TestRoundTrip(t *testing.T) {
 // Software that escapes without being asked to (upper-case macros).
 func TestRoundTripEscaped(t *testing.T) {
 	r := nasty{rand.New(rand.NewPCG(3986, 1))}
-	m, err := CompileDomainSpec("CL.%{i}.FR.%{S}.HE.%{H}." + testZone)
+	m, err := compileDomainSpec("CL.%{i}.FR.%{S}.HE.%{H}." + testZone)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func Audit(ctx context.Context, dir string, progress func(done, total int)) ([]s
 		return nil, err
 	}
 	entries, err := parseManifest(text)
-	if errors.Is(err, ErrLaterVersion) {
+	if errors.Is(err, errLaterVersion) {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, manifestFile), err)
 	}
 	if err != nil {

@@ -3,8 +3,8 @@
 // A list is text, one domain a line, or CSV with a header; a [Group] says
 // which records every domain of a list gets. Reading lists against groups
 // gives a [Set]: the names in order, each with its group and its overrides.
-// [Plan] compares a set with what an output directory holds, [Write] makes the
-// directory follow, and the directory's manifest remembers each zone's serial
+// A [Plan] compares a set with what an output directory holds, [Plan.Write] makes
+// the directory follow, and the directory's manifest remembers each zone's serial
 // number and content hash, so that a serial number rises when, and only when,
 // a zone's content changes.
 //

@@ -77,7 +77,7 @@ func loadManifest(dir string) (*manifest, error) {
 	}
 	m := &manifest{written: info.ModTime()}
 	m.entries, err = parseManifest(text)
-	if errors.Is(err, ErrLaterVersion) {
+	if errors.Is(err, errLaterVersion) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if err != nil {

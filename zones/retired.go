@@ -26,7 +26,7 @@ func loadRetired(dir string) (*manifest, error) {
 		return nil, fmt.Errorf("cannot read the serial numbers of removed zones: %w", err)
 	}
 	entries, err := parseManifest(text)
-	if errors.Is(err, ErrLaterVersion) {
+	if errors.Is(err, errLaterVersion) {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, retiredFile), err)
 	}
 	if err != nil {

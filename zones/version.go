@@ -13,10 +13,10 @@ import (
 	"nullspf/internal/files"
 )
 
-// ErrLaterVersion says that a file of the output directory was written by a
+// errLaterVersion says that a file of the output directory was written by a
 // later version of nullspf, which knows more than this one: it is neither read
 // nor replaced.
-var ErrLaterVersion = errors.New("use that version of nullspf, or move the file away")
+var errLaterVersion = errors.New("use that version of nullspf, or move the file away")
 
 // checkVersion refuses a text that begins with a magic word and a version above
 // the one that this program writes.
@@ -30,7 +30,7 @@ func checkVersion(text []byte, magic string, version int) error {
 		end = len(rest)
 	}
 	if n, err := strconv.Atoi(string(rest[:end])); err == nil && n > version {
-		return fmt.Errorf("written by a later version of nullspf, in version %d of the format; %w", n, ErrLaterVersion)
+		return fmt.Errorf("written by a later version of nullspf, in version %d of the format; %w", n, errLaterVersion)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func TestLaterVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := NewPlan(context.Background(), set, dir, Options{Scheme: DateSerial, Now: day("2026-11-20")})
-		if !errors.Is(err, ErrLaterVersion) || !strings.HasPrefix(err.Error(), path+": written by a later version of nullspf, in version ") {
+		if !errors.Is(err, errLaterVersion) || !strings.HasPrefix(err.Error(), path+": written by a later version of nullspf, in version ") {
 			t.Errorf("%s: %v", file, err)
 		}
 		if got := readFile(t, dir, file); got != text {

@@ -104,7 +104,7 @@ func (r *Report) checkSegment(v *View, s *SegmentFile) {
 		err = s.compare(info.Size())
 	}
 	if err != nil {
-		r.problem(path, "%s", strings.TrimPrefix(err.Error(), path+": "))
+		r.problem(path, "%v", err)
 		return
 	}
 	s.verified = true

@@ -45,6 +45,6 @@
 // where a clock jumped, a segment may hold events of another day: MANIFEST
 // has the least and the greatest time of each.
 //
-// Readers in other processes use [Snapshot] and [Follow]. They go by MANIFEST,
+// Readers in other processes use [Snapshot] and [View.Follow]. They go by MANIFEST,
 // never by a glob, and add what the wal files hold beyond it.
 package journal

@@ -26,7 +26,7 @@ func (s *SegmentFile) verify() error {
 	id := identify(info, s.SHA256)
 	if !goodFiles.has(id) {
 		if err := s.compare(info.Size()); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", s.f.Name(), err)
 		}
 		// A file that was written a moment ago may be written again without
 		// another time of change.
@@ -38,26 +38,23 @@ func (s *SegmentFile) verify() error {
 	return nil
 }
 
-// compare reads the whole file.
+// compare reads the whole file. The error does not name it.
 func (s *SegmentFile) compare(size int64) error {
 	if size != s.Bytes {
-		return fmt.Errorf("%s: %w: it has %d bytes, MANIFEST says %d; copy the directory again, or restore the file", s.f.Name(), errDamaged, size, s.Bytes)
+		return fmt.Errorf("%w: it has %d bytes, MANIFEST says %d; copy the directory again, or restore the file", errDamaged, size, s.Bytes)
 	}
 	hash := sha256.New()
 	if _, err := io.Copy(hash, io.NewSectionReader(s.f, 0, size)); err != nil {
-		return fmt.Errorf("%s: %w", s.f.Name(), err)
+		return err
 	}
 	if hex.EncodeToString(hash.Sum(nil)) != s.SHA256 {
-		return fmt.Errorf("%s: %w: its SHA-256 sum is not that of MANIFEST; restore it from a copy of the directory, the disk may be failing", s.f.Name(), errDamaged)
+		return fmt.Errorf("%w: its SHA-256 sum is not that of MANIFEST; restore it from a copy of the directory, the disk may be failing", errDamaged)
 	}
 	f, err := readFooter(s.f, size)
 	if err == nil && uint64(f.rows) != s.Rows {
 		err = refuse("it has %d events, MANIFEST says %d", f.rows, s.Rows)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.f.Name(), err)
-	}
-	return nil
+	return err
 }
 
 // fileID is a file as it is at present, and the sum it must have.

@@ -16,8 +16,8 @@ import (
 
 // Errors of [Builder], wrapped with the record at fault.
 var (
-	// ErrOutOfZone: the owner name is not in the zone.
-	ErrOutOfZone = errors.New("the record is not in the zone")
+	// errOutOfZone: the owner name is not in the zone.
+	errOutOfZone = errors.New("the record is not in the zone")
 	// errNoData: a record that no zone can have, such as OPT, or one of another
 	// class.
 	errNoData = errors.New("a record that no zone can have")
@@ -89,7 +89,7 @@ func Edit(z *Zone) *Builder {
 // entryOf checks a record and returns it as an entry.
 func (b *Builder) entryOf(r *wire.Record) (e entry, err error) {
 	if !r.Name.Within(b.apex) {
-		return e, fmt.Errorf("%s %s: %w %s", r.Name.Text(), wire.TypeString(r.Type), ErrOutOfZone, b.apex.Text())
+		return e, fmt.Errorf("%s %s: %w %s", r.Name.Text(), wire.TypeString(r.Type), errOutOfZone, b.apex.Text())
 	}
 	// Types 128 to 255 are QTYPEs and metatypes (RFC 6895 section 3.1), OPT is
 	// one too.
@@ -119,7 +119,7 @@ func reverseLabels(name string) string {
 }
 
 // Add adds a record, of which it takes a copy. One that is there already stays
-// as it is. The error wraps [ErrOutOfZone] or [errNoData]; then nothing was
+// as it is. The error wraps [errOutOfZone] or [errNoData]; then nothing was
 // added.
 func (b *Builder) Add(r wire.Record) error {
 	e, err := b.entryOf(&r)
