@@ -118,15 +118,20 @@ func startOddPrimary(t *testing.T, zones map[string]oddZone) (*oddPrimary, netip
 	return p, at
 }
 
-// runPeerSecondary starts a real server as secondary of zones.
-func runPeerSecondary(t *testing.T, kind peers.Kind, primary netip.AddrPort, zones map[string]oddZone) netip.AddrPort {
+// runPeerSecondary starts a real server as secondary of zones; only BIND is given
+// more primaries than the first.
+func runPeerSecondary(t *testing.T, kind peers.Kind, primaries []netip.AddrPort, zones map[string]oddZone) netip.AddrPort {
 	t.Helper()
 	dir := t.TempDir()
 	at, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b strings.Builder
+	var b, list strings.Builder
+	for _, p := range primaries {
+		fmt.Fprintf(&list, " %s port %d;", p.Addr(), p.Port())
+	}
+	primary := primaries[0]
 	if kind == peers.Knot {
 		fmt.Fprintf(&b, "remote:\n  - id: primary\n    address: %s@%d\nzone:\n", primary.Addr(), primary.Port())
 	}
@@ -134,8 +139,8 @@ func runPeerSecondary(t *testing.T, kind peers.Kind, primary netip.AddrPort, zon
 		file := filepath.Join(dir, zone)
 		switch kind {
 		case peers.BIND:
-			fmt.Fprintf(&b, "zone %q { type secondary; primaries { %s port %d; }; file %q; max-refresh-time 1; min-refresh-time 1; max-retry-time 1; min-retry-time 1; notify no; };\n",
-				zone, primary.Addr(), primary.Port(), file)
+			fmt.Fprintf(&b, "zone %q { type secondary; primaries {%s }; file %q; max-refresh-time 1; min-refresh-time 1; max-retry-time 1; min-retry-time 1; notify no; };\n",
+				zone, list.String(), file)
 		case peers.NSD:
 			fmt.Fprintf(&b, "zone:\n  name: %s\n  zonefile: %s\n  request-xfr: %s@%d NOKEY\n  min-refresh-time: 1\n  min-retry-time: 1\n  min-expire-time: 5\n", zone, file, primary.Addr(), primary.Port())
 		case peers.Knot:
@@ -184,7 +189,7 @@ func TestOddPrimaries(t *testing.T) {
 	p, at := startOddPrimary(t, zones)
 	servers := make(map[peers.Kind]netip.AddrPort)
 	for _, k := range all {
-		servers[k] = runPeerSecondary(t, k, at, zones)
+		servers[k] = runPeerSecondary(t, k, []netip.AddrPort{at}, zones)
 	}
 	var names []wire.Name
 	for zone := range zones {
@@ -216,4 +221,33 @@ func TestOddPrimaries(t *testing.T) {
 	if n := s.Status().Outside; n < 2 {
 		t.Errorf("%d records outside of their zone are counted", n)
 	}
+}
+
+// TestStalePrimaryFirst: of two primaries, of which the first is stale, BIND and
+// ours serve the newer version.
+func TestStalePrimaryFirst(t *testing.T) {
+	peers.Require(t, peers.BIND.Programs()...)
+	zones := func(first, second uint32) map[string]oddZone {
+		return map[string]oddZone{"pair.test": {first: first, second: second, axfr: (*oddQuery).whole}}
+	}
+	stale, staleAt := startOddPrimary(t, zones(3, 6))
+	newer, newerAt := startOddPrimary(t, zones(5, 8))
+	bind := runPeerSecondary(t, peers.BIND, []netip.AddrPort{staleAt, newerAt}, stale.zones)
+	s := New(Options{Bounds: short})
+	defer stop(t, s)
+	configure(t, s, Group{Zones: []wire.Name{mustName(t, "pair.test")}, Primaries: []xfr.Primary{{Addr: staleAt}, {Addr: newerAt}}, Store: t.TempDir()})
+	both := func(want uint32) {
+		t.Helper()
+		await(t, fmt.Sprintf("serial %d", want), func() bool { return served(t, s, "pair.test") == want })
+		await(t, fmt.Sprintf("serial %d at BIND", want), func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			n, _ := peers.Serial(ctx, bind, "pair.test")
+			return n == want
+		})
+	}
+	both(5)
+	stale.second.Store(true)
+	newer.second.Store(true)
+	both(8)
 }
