@@ -192,7 +192,7 @@ func (c *checker) zones() {
 	case c.zonesChecked:
 	case c.has(Knot):
 		c.run(Knot, "zones", "", nil, "knotc", "-c", c.file("knot/primary.conf"), "zone-check")
-	default:
+	case c.has(NSD):
 		c.notChecked(NSD, "zones", "zone files are checked with named-checkconf or knotc; add bind or knot to servers")
 	}
 }

@@ -97,6 +97,8 @@ type Group struct {
 
 	// AllowPublicSuffix and AllowSingleLabel accept such names in the lists.
 	AllowPublicSuffix bool
+	// AllowEmpty accepts lists without a domain: the last one is unpublished.
+	AllowEmpty bool
 	// AllowIDNA2003 accepts names that IDNA2008 refuses, emoji for one.
 	AllowIDNA2003    bool
 	AllowSingleLabel bool

@@ -98,9 +98,9 @@ func (r *listReader) readFile(list List, group uint16) {
 		return
 	}
 	r.warnOld()
-	if len(r.set.Entries) == before && len(r.errs.Faults) == faults {
+	if len(r.set.Entries) == before && len(r.errs.Faults) == faults && !r.set.Groups[group].AllowEmpty {
 		r.line = 0
-		r.fault(0, "", "the list is empty; an empty list would remove all domains")
+		r.fault(0, "", "the list is empty, which would remove all its domains; set allow_empty: true in the group if that is meant")
 	}
 }
 

@@ -172,6 +172,30 @@ func TestSuffixesCanBeAllowed(t *testing.T) {
 	}
 }
 
+// TestLastDomain unpublishes the last domain of a group, and of all groups.
+func TestLastDomain(t *testing.T) {
+	path, dir := writeList(t, "list.txt", "a.example\n"), t.TempDir()
+	g := testGroup("generic", path)
+	read := func() *Set {
+		set, _, err := ReadLists([]*Group{g})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set
+	}
+	build(t, read(), dir, Options{})
+	if err := os.WriteFile(path, []byte("# none\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	checkBroken(t, path, "list.txt: the list is empty, which would remove all its domains; set allow_empty: true in the group if that is meant")
+	g.AllowEmpty = true
+	wantChanges(t, build(t, read(), dir, Options{}), []Change{{"a.example", "generic", Removed, 2026112000, 0}})
+	if text := readFile(t, dir, "manifest"); text != "" {
+		t.Errorf("manifest: %q", text)
+	}
+	wantChanges(t, build(t, read(), dir, Options{}), nil)
+}
+
 // TestIDNA2003 publishes names that IDNA2008 refuses, when the group allows it,
 // and knows them again.
 func TestIDNA2003(t *testing.T) {

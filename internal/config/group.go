@@ -53,6 +53,7 @@ func (b *groupBuilder) build(dir, name string) *zones.Group {
 	g.WildcardMX = b.flag(b.key+".wildcard_mx", r.WildcardMX, true)
 	g.AllowPublicSuffix = b.flag(b.key+".allow_public_suffix", r.AllowPublicSuffix, false)
 	g.AllowSingleLabel = b.flag(b.key+".allow_single_label", r.AllowSingleLabel, false)
+	g.AllowEmpty = b.flag(b.key+".allow_empty", r.AllowEmpty, false)
 	g.AllowIDNA2003 = b.flag(b.key+".allow_idna2003", r.AllowIDNA2003, false)
 	b.mail()
 	b.spf()
@@ -94,7 +95,9 @@ func (b *groupBuilder) mail() {
 	g, r := &b.group, &b.raw
 	g.Mail = zones.NullMX
 	if r.Mail != "" {
-		g.Mail = choose(b.loader, b.key+".mail", r.Mail, zones.MailModes)
+		if mode := choose(b.loader, b.key+".mail", r.Mail, zones.MailModes); mode != "" {
+			g.Mail = mode
+		}
 	}
 	g.MX = map[zones.MailMode][]zones.MX{zones.NullMX: {{Host: "", Preference: 0}}}
 	tiers := nolisting.Tiers{AllowTestAddresses: b.flag(b.key+".nolisting.allow_test_addresses", r.Nolisting.AllowTestAddresses, false)}
@@ -112,7 +115,7 @@ func (b *groupBuilder) mail() {
 		b.config.Infrastructure = append(b.config.Infrastructure, zones.Infrastructure{Name: host.Name, What: "mail host"})
 	}
 	switch {
-	case b.told(b.key + ".mx"):
+	case b.told(b.key + ".mx"), b.told(b.key + ".mail"):
 	case len(r.MX) == 0:
 		if r.Mail == string(zones.Nolisting) || r.Nolisting.Layout != "" {
 			b.fail(b.key+".mx", "nolisting needs hosts with roles: {host: mx1.example.net, preference: 10, role: dead, addresses: [...]}")
@@ -166,7 +169,10 @@ func (b *groupBuilder) postmaster(t nolisting.Tiers) {
 func (b *groupBuilder) nolisting(t nolisting.Tiers) {
 	t.Layout = nolisting.Nolisting
 	if l := b.raw.Nolisting.Layout; l != "" {
-		t.Layout = choose(b.loader, b.key+".nolisting.layout", l, nolisting.Layouts)
+		if t.Layout = choose(b.loader, b.key+".nolisting.layout", l, nolisting.Layouts); t.Layout == "" {
+			b.group.MX[zones.Nolisting] = nil
+			return
+		}
 	}
 	mx, violations := t.MX()
 	if len(violations) > 0 {

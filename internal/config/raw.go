@@ -58,6 +58,7 @@ type rawGroup struct {
 	WildcardMX        string       `mapstructure:"wildcard_mx"`
 	AllowPublicSuffix string       `mapstructure:"allow_public_suffix"`
 	AllowSingleLabel  string       `mapstructure:"allow_single_label"`
+	AllowEmpty        string       `mapstructure:"allow_empty"`
 	AllowIDNA2003     string       `mapstructure:"allow_idna2003"`
 }
 

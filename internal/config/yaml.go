@@ -25,14 +25,14 @@ func (l *loader) decode(text []byte, out any) {
 			l.fail("", "the file is empty; `nullspf init` writes one to start from")
 			return
 		}
-		l.failSyntax(err)
+		l.failSyntax(text, err)
 		return
 	}
 	if err := decoder.Decode(&second); err == nil {
 		l.failAt(second.Line, "", "a second YAML document; one file holds one configuration")
 		return
 	} else if err != io.EOF {
-		l.failSyntax(err)
+		l.failSyntax(text, err)
 		return
 	}
 	l.index("", doc.Content[0], reflect.TypeOf(out).Elem())
@@ -42,7 +42,7 @@ func (l *loader) decode(text []byte, out any) {
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"))
 	v.SetConfigType("yaml")
 	if err := v.ReadConfig(bytes.NewReader(text)); err != nil {
-		l.failSyntax(err)
+		l.failSyntax(text, err)
 		return
 	}
 	if err := v.Unmarshal(out, func(c *mapstructure.DecoderConfig) { c.DecodeHook = wordsToList }); err != nil {
@@ -62,10 +62,29 @@ func wordsToList(from, to reflect.Type, value any) (any, error) {
 	return value, nil
 }
 
+// mistakes are what people write that is no YAML, and for which its library has
+// words of its own.
+var mistakes = []struct {
+	line   *regexp.Regexp
+	reason string
+}{
+	{regexp.MustCompile(`^ *\t\s*[^\s#]`), "the line is indented with a tab; indent with blanks"},
+	{regexp.MustCompile(`^\s*(- +|[\w-]+: +)*\{\w+\} *[^\s#]|[\[,] *\{\w+\} *[^\s,\]]`), `write a text that begins with { in quotes: "{domain} ..."`},
+	{regexp.MustCompile("^\\s*(- +|[\\w-]+: +)+[@%`*]"), "write a text that begins with @, %, * or ` in quotes"},
+}
+
 var yamlLine = regexp.MustCompile(`line (\d+): `)
 
 // failSyntax words an error of the YAML library, which names the line.
-func (l *loader) failSyntax(err error) {
+func (l *loader) failSyntax(file []byte, err error) {
+	for n, line := range bytes.Split(file, []byte("\n")) {
+		for _, m := range mistakes {
+			if m.line.Match(line) {
+				l.failAt(n+1, "", "not valid YAML: %s", m.reason)
+				return
+			}
+		}
+	}
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 0
 	if m := yamlLine.FindStringSubmatchIndex(text); m != nil {
@@ -108,7 +127,7 @@ func (l *loader) index(key string, node *yaml.Node, t reflect.Type) {
 		}
 	default:
 		if node.Kind != yaml.ScalarNode {
-			l.fail(key, "write a single value here")
+			l.fail(key, "write a single value here; a text that contains \": \" or begins with { needs quotes")
 		}
 	}
 }
