@@ -42,7 +42,7 @@ var (
 	descConnections = prometheus.NewDesc("nullspfd_tcp_connections",
 		"Open TCP connections.", nil, nil)
 	descOver = prometheus.NewDesc("nullspfd_tcp_refused_total",
-		"TCP connections closed because of a limit: of all, or of one client.", []string{"limit"}, nil)
+		"TCP connections closed because of a limit: that of all, for which the longest idle one goes, or that of one client.", []string{"limit"}, nil)
 	descReloads = prometheus.NewDesc("nullspfd_reloads_total",
 		"Reloads of the configuration.", []string{"result"}, nil)
 	descConfigGood = prometheus.NewDesc("nullspfd_config_good",
@@ -143,8 +143,8 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(descJournalDamage, float64(stats.DamagedSegments), "segments")
 	counter(descJournalPanics, stats.Panics)
 	gauge(descConnections, float64(s.tcp.connections()))
-	counter(descOver, s.tcp.overTotal.Load(), "total")
-	counter(descOver, s.tcp.overClient.Load(), "client")
+	counter(descOver, s.tcp.evicted.Load(), "total")
+	counter(descOver, s.tcp.refused.Load(), "client")
 	counter(descReloads, s.reloads.Load(), "done")
 	counter(descReloads, s.failedReloads.Load(), "failed")
 	good := 1.0

@@ -15,45 +15,16 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// tcpLimits bound what TCP clients can hold.
-type tcpLimits struct {
-	// Connections is the number of all, PerClient that of one IPv4 address or
-	// IPv6 /64. Further ones are closed at once. PerClient does not hold for
-	// secondaries, some of which open a connection for each zone.
-	Connections, PerClient int
-	// Idle is the time in which the next query must have arrived whole, and
-	// in which the client must take its answers (RFC 7766 section 6.2.3). It is
-	// a fifth of that when three quarters of all connections are in use.
-	Idle time.Duration
-}
-
-// defaultTCPLimits are those of [Options] without any.
-var defaultTCPLimits = tcpLimits{Connections: 1000, PerClient: 32, Idle: 10 * time.Second}
-
 // tcpServer serves the connections of all addresses.
 type tcpServer struct {
-	limits tcpLimits
+	tcpConns
 	events eventWriter
 	log    zerolog.Logger
 	counters
-	// Connections that were closed because of a limit.
-	overTotal, overClient atomic.Uint64
-
-	mu      sync.Mutex
-	closing bool
-	open    map[*tcpConn]struct{}
-	clients map[netip.Addr]int
-	serving sync.WaitGroup
 }
 
 func newTCPServer(limits tcpLimits, events eventWriter, log zerolog.Logger) *tcpServer {
-	return &tcpServer{
-		limits:  limits,
-		events:  events,
-		log:     log,
-		open:    make(map[*tcpConn]struct{}),
-		clients: make(map[netip.Addr]int),
-	}
+	return &tcpServer{tcpConns: newTCPConns(limits), events: events, log: log}
 }
 
 // tcpConn is one connection.
@@ -66,9 +37,11 @@ type tcpConn struct {
 	memory *tcpMemory
 	// broken: the client does not take what is sent.
 	broken bool
-	// secondary: the client has proved to be one, so that PerClient does not count
-	// the connection.
+	// secondary: the client is one, by its address or because it has proved to be.
+	// It and waiting, the time since which a query is waited for or a message of a
+	// transfer sent, are guarded by the server's mu.
 	secondary bool
+	waiting   time.Time
 }
 
 // tcpMemory is what a connection needs; it is used again by later ones.
@@ -107,97 +80,12 @@ func (s *tcpServer) accept(l *net.TCPListener, t *atomic.Pointer[table]) {
 			ap := a.AddrPort()
 			c.client = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 		}
-		if !s.add(c) {
+		if !s.admit(c) {
 			_ = conn.Close()
 			continue
 		}
 		go c.serve()
 	}
-}
-
-// tcpClient is what PerClient counts.
-func tcpClient(a netip.Addr) netip.Addr {
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a
-}
-
-// add counts a connection, and reports whether the limits allow it.
-func (s *tcpServer) add(c *tcpConn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	client := tcpClient(c.client.Addr())
-	switch {
-	case s.closing:
-		return false
-	case len(s.open) >= s.limits.Connections:
-		s.overTotal.Add(1)
-		return false
-	case s.clients[client] >= s.limits.PerClient && !c.table.Load().isSecondary(c.client.Addr()):
-		s.overClient.Add(1)
-		return false
-	}
-	s.open[c] = struct{}{}
-	s.clients[client]++
-	s.serving.Add(1)
-	return true
-}
-
-func (s *tcpServer) remove(c *tcpConn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.open, c)
-	if !c.secondary {
-		s.uncount(c)
-	}
-	s.serving.Done()
-}
-
-// uncount takes a connection off those of its client. mu is held.
-func (s *tcpServer) uncount(c *tcpConn) {
-	client := tcpClient(c.client.Addr())
-	if s.clients[client]--; s.clients[client] == 0 {
-		delete(s.clients, client)
-	}
-}
-
-// prove notes that the client of a connection has proved to be a secondary.
-func (s *tcpServer) prove(c *tcpConn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.secondary = true
-	s.uncount(c)
-}
-
-// connections returns how many are open.
-func (s *tcpServer) connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.open)
-}
-
-// patience is the time that a client gets.
-func (s *tcpServer) patience() time.Duration {
-	if s.connections() > s.limits.Connections*3/4 {
-		return s.limits.Idle / 5
-	}
-	return s.limits.Idle
-}
-
-// close lets every connection answer what it is at, and ends it. Those that
-// take longer than the grace are cut.
-func (s *tcpServer) close(grace time.Duration) {
-	s.mu.Lock()
-	s.closing = true
-	for c := range s.open {
-		_ = c.SetDeadline(time.Now().Add(grace))
-		_ = c.SetReadDeadline(time.Now())
-	}
-	s.mu.Unlock()
-	s.serving.Wait()
 }
 
 // serve answers the queries of a connection, one after the other.
@@ -260,13 +148,14 @@ func (c *tcpConn) read() (size int, err error) {
 
 // extend gives the client time for its next query.
 func (c *tcpConn) extend() error {
-	deadline := time.Now().Add(c.server.patience())
-	c.server.mu.Lock()
-	defer c.server.mu.Unlock()
-	if c.server.closing {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
 		return net.ErrClosed
 	}
-	return c.SetDeadline(deadline)
+	c.waiting = time.Now()
+	return c.SetDeadline(c.waiting.Add(s.patience()))
 }
 
 // nextIsHere reports whether a whole message waits in the reader.
@@ -295,7 +184,7 @@ func (c *tcpConn) answer(size int) bool {
 		o = t.answer(q, nil, now)
 	case odd:
 		o = t.answerOdd(q, now)
-		if !c.secondary && q.signed != nil && t.out != nil && t.out.Allows(q.client.Addr(), q.signed) {
+		if q.signed != nil && t.out != nil && t.out.Allows(q.client.Addr(), q.signed) {
 			s.prove(c)
 		}
 	case muteShort:

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -188,41 +190,111 @@ func TestTCPIdleAndSlowClients(t *testing.T) {
 	}
 }
 
+// dialFrom connects from an address of loopback.
+func dialFrom(t testing.TB, s *testServer, local string) *net.TCPConn {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
+	conn, err := d.Dial("tcp", s.address(t, false).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// askOver reports whether a query over a connection is answered.
+func askOver(t testing.TB, conn net.Conn) bool {
+	t.Helper()
+	if _, err := conn.Write(frame(t, 1, exampleName, dns.TypeA)); err != nil {
+		return false
+	}
+	_, err := readFrame(conn)
+	return err == nil
+}
+
 func TestTCPLimits(t *testing.T) {
 	s := startServer(t, testConfig(), Options{TCP: tcpLimits{Connections: 8, PerClient: 5, Idle: 10 * time.Second}})
-	answered := func(local string) bool {
+	conns := make(map[string][]*net.TCPConn)
+	open := func(local string, want bool) {
 		t.Helper()
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(local)}}
-		conn, err := d.Dial("tcp", s.address(t, false).String())
-		if err != nil {
-			t.Fatal(err)
+		conn := dialFrom(t, s, local)
+		if askOver(t, conn) != want {
+			t.Errorf("connection %d of %s: answered %v", len(conns[local])+1, local, !want)
 		}
-		t.Cleanup(func() { _ = conn.Close() })
-		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := conn.Write(frame(t, 1, exampleName, dns.TypeA)); err != nil {
-			return false
-		}
-		_, err = readFrame(conn)
-		return err == nil
+		conns[local] = append(conns[local], conn)
 	}
 	for i := range 7 {
-		if got := answered("127.0.0.1"); got != (i < 5) {
-			t.Errorf("connection %d of one address: answered %v", i+1, got)
+		open("127.0.0.1", i < 5)
+	}
+	for range 3 {
+		open("127.0.1.1", true)
+	}
+	// All are used. The first has just asked, so that the second goes.
+	if !askOver(t, conns["127.0.0.1"][0]) {
+		t.Error("the first connection is closed")
+	}
+	open("127.0.1.1", true)
+	for i, conn := range conns["127.0.0.1"][:5] {
+		if askOver(t, conn) != (i != 1) {
+			t.Errorf("connection %d of the network with the most: answered %v", i+1, i == 1)
 		}
 	}
-	for i := range 5 {
-		if got := answered("127.0.0.2"); got != (i < 3) {
-			t.Errorf("connection %d of another address: answered %v", i+1, got)
+	for i, conn := range conns["127.0.1.1"] {
+		if !askOver(t, conn) {
+			t.Errorf("connection %d of the other network is closed", i+1)
 		}
 	}
-	if total, client := s.tcp.overTotal.Load(), s.tcp.overClient.Load(); total != 2 || client != 2 {
-		t.Errorf("%d refused because of all, %d because of one client, want 2 and 2", total, client)
+	if evicted, refused := s.tcp.evicted.Load(), s.tcp.refused.Load(); evicted != 1 || refused != 2 {
+		t.Errorf("%d evicted, %d refused because of one client, want 1 and 2", evicted, refused)
 	}
 	// Of the last quarter each client gets a fifth of the time.
+	s.tcp.mu.Lock()
+	defer s.tcp.mu.Unlock()
 	if got := s.tcp.patience(); got != 2*time.Second {
 		t.Errorf("patience %v", got)
+	}
+	if len(s.tcp.open) != 8 || s.tcp.networks[netip.MustParseAddr("127.0.0.0")] != 4 {
+		t.Errorf("%d connections, networks %v", len(s.tcp.open), s.tcp.networks)
+	}
+}
+
+// Of all that some networks do with as many connections as they may have,
+// nothing shuts others out.
+func TestTCPOccupied(t *testing.T) {
+	for name, keep := range map[string]func(net.Conn){
+		"idle": func(net.Conn) {},
+		"one byte": func(c net.Conn) {
+			_, _ = c.Write([]byte{0})
+		},
+		"polite": func(c net.Conn) { askOver(t, c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, testConfig(), Options{})
+			var held []net.Conn
+			for address := range 33 {
+				for range 32 {
+					conn := dialFrom(t, s, fmt.Sprintf("127.0.%d.1", address))
+					keep(conn)
+					held = append(held, conn)
+				}
+			}
+			for i := range 28 {
+				// Of the same networks and of others.
+				conn := dialFrom(t, s, fmt.Sprintf("127.0.%d.2", 10+i))
+				for j := range 40 {
+					keep(held[(40*i+j)%len(held)])
+				}
+				if !askOver(t, conn) || !askOver(t, conn) {
+					t.Errorf("client %d is not served", i+1)
+				}
+			}
+			if n := s.tcp.connections(); n > defaultTCPLimits.Connections {
+				t.Errorf("%d connections", n)
+			}
+		})
 	}
 }
 
