@@ -70,7 +70,7 @@ func (g *generator) bindPrimary() {
 	if len(g.Primary.AlsoNotify) > 0 {
 		notify = "notify explicit; also-notify { nullspf-notify; };"
 		t.WriteString(terms.list + " nullspf-notify {\n")
-		g.bindServers(&t, g.Primary.AlsoNotify)
+		g.bindServers(&t, g.Primary.AlsoNotify, g.keyFor)
 		t.WriteString("};\n")
 	}
 	t.WriteByte('\n')
@@ -131,29 +131,40 @@ func (g *generator) bindIncludeKey(t *text) {
 // of a list are alternatives, so that "address and key" needs the negation:
 // clients with another address are refused, all others need the key.
 func (g *generator) bindTransferACL(t *text) {
-	name := "nullspf-transfer"
-	if g.TSIG != nil {
-		name = "nullspf-secondaries"
+	list := func(name string, prefixes []netip.Prefix) {
+		t.WriteString("acl " + name + " {\n")
+		for _, p := range prefixes {
+			t.WriteString("\t" + prefix(p) + ";\n")
+		}
+		t.WriteString("};\n")
 	}
-	t.WriteString("acl " + name + " {\n")
-	for _, p := range g.Primary.AllowTransfer {
-		t.WriteString("\t" + prefix(p) + ";\n")
+	if g.TSIG == nil {
+		list("nullspf-transfer", g.Primary.AllowTransfer)
+		return
 	}
-	t.WriteString("};\n")
-	if g.TSIG != nil {
-		t.WriteString("acl nullspf-transfer { !{ !nullspf-secondaries; any; }; key " + quote(string(g.TSIG.Name)) + "; };\n")
+	unsigned := ""
+	if prefixes := g.signed(false); len(prefixes) > 0 {
+		list("nullspf-unsigned", prefixes)
+		unsigned = "nullspf-unsigned; "
 	}
+	signed := g.signed(true)
+	if len(signed) == 0 {
+		t.WriteString("acl nullspf-transfer { nullspf-unsigned; };\n")
+		return
+	}
+	list("nullspf-secondaries", signed)
+	t.WriteString("acl nullspf-transfer { " + unsigned + "!{ !nullspf-secondaries; any; }; key " + quote(string(g.TSIG.Name)) + "; };\n")
 }
 
-// bindServers writes the elements of a list of servers.
-func (g *generator) bindServers(t *text, servers []netip.AddrPort) {
+// bindServers writes the elements of a list of servers, each with its key.
+func (g *generator) bindServers(t *text, servers []netip.AddrPort, key func(netip.Addr) string) {
 	for _, a := range servers {
 		t.WriteString("\t" + a.Addr().String())
 		if a.Port() != 53 {
 			t.WriteString(" port " + portString(a))
 		}
-		if g.TSIG != nil {
-			t.WriteString(" key " + quote(string(g.TSIG.Name)))
+		if k := key(a.Addr()); k != "" {
+			t.WriteString(" key " + quote(k))
 		}
 		t.WriteString(";\n")
 	}
@@ -192,7 +203,7 @@ func (g *generator) bindSecondaryNotes() []string {
 
 func (g *generator) bindPrimaryList(t *text) {
 	t.WriteString(g.bindTerms().list + " nullspf-primary {\n")
-	g.bindServers(t, g.Primary.Addresses)
+	g.bindServers(t, g.Primary.Addresses, g.ownKey)
 	t.WriteString("};\n")
 }
 

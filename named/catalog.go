@@ -27,13 +27,18 @@ const maxCatalogName = 253 - zones.MemberLength - len(".zones.")
 //
 // The allow-transfer property is BIND's own (under ext, as section 4.5 asks
 // for). Without it anybody could transfer the members from a BIND secondary,
-// because that is BIND's default.
+// because that is BIND's default. It is left out where no secondary is a BIND:
+// YADIFA, for one, does not load it.
 func (g *generator) catalog() {
 	catalog, set := string(g.Catalog), g.set
+	property := ""
+	if g.bindConsumes() {
+		property = "allow-transfer.ext IN APL !1:0.0.0.0/0 !2:::/0\n"
+	}
 	g.files = append(g.files, zones.File{
 		Path: catalogFile, Mode: modePublic, Zone: catalog,
 		Write: func(w *bufio.Writer, serial uint32) error {
-			if _, err := fmt.Fprintf(w, catalogHead, catalog, serial); err != nil {
+			if _, err := fmt.Fprintf(w, catalogHead, catalog, serial, property); err != nil {
 				return err
 			}
 			var b []byte
@@ -61,5 +66,4 @@ $TTL 0
 @ IN SOA invalid. invalid. %[2]d 3600 600 2147483646 0
 @ IN NS invalid.
 version IN TXT "2"
-allow-transfer.ext IN APL !1:0.0.0.0/0 !2:::/0
-` + zones.CatalogMembers + "%[1]s.\n"
+%[3]s` + zones.CatalogMembers + "%[1]s.\n"

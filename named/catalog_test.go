@@ -19,7 +19,7 @@ import (
 func catalogText(t *testing.T, lists ...[]string) string {
 	t.Helper()
 	s := testSettings()
-	s.Servers = nil
+	s.Servers, s.Primary.Secondaries = nil, []Secondary{{Address: s.Primary.AlsoNotify[0], Software: BIND}}
 	files, err := Files(s, testSet(t, lists...))
 	if err != nil {
 		t.Fatal(err)

@@ -152,11 +152,31 @@ func (g *generator) coreTransfer(t *text) {
 	if len(g.Primary.AllowTransfer) == 0 {
 		return
 	}
-	t.lines("    ", "transfer {", "    to "+joined(g.Primary.AllowTransfer, " ", prefix)+g.coreSigned())
-	if len(g.Primary.AlsoNotify) > 0 {
-		t.lines("        ", "notify "+joined(g.Primary.AlsoNotify, " ", coreEndpoint)+g.coreSigned())
+	t.lines("    ", "transfer {")
+	for _, signed := range []bool{true, false} {
+		if list := g.signed(signed); len(list) > 0 {
+			t.lines("        ", "to "+joined(list, " ", prefix)+g.coreKeyIf(signed))
+		}
+	}
+	for _, signed := range []bool{true, false} {
+		var list []netip.AddrPort
+		for _, a := range g.Primary.AlsoNotify {
+			if (g.keyFor(a.Addr()) != "") == signed {
+				list = append(list, a)
+			}
+		}
+		if len(list) > 0 {
+			t.lines("        ", "notify "+joined(list, " ", coreEndpoint)+g.coreKeyIf(signed))
+		}
 	}
 	t.lines("    ", "}")
+}
+
+func (g *generator) coreKeyIf(signed bool) string {
+	if !signed {
+		return ""
+	}
+	return g.coreSigned()
 }
 
 // coreSigned ends a line about other servers.

@@ -194,8 +194,13 @@ func (j *journals) healAll(ctx context.Context, w io.Writer) error {
 	if err != nil || len(stale) == 0 {
 		return err
 	}
-	if len(stale) <= maxSingle {
-		for _, s := range stale {
+	if len(stale) <= maxRefresh {
+		// One by one, because only then BIND tells whether it loads a zone.
+		for i, s := range stale {
+			if i == maxShown {
+				fmt.Fprintf(w, "and %d more\n", len(stale)-i)
+				w = io.Discard
+			}
 			if err := j.heal(ctx, s.Zone, w); err != nil {
 				return err
 			}

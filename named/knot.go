@@ -63,27 +63,27 @@ func (g *generator) knotIncludeKey(t *text) {
 
 // knotRemotes writes a remote for each server and returns the list of their
 // names.
-func (g *generator) knotRemotes(t *text, name string, servers []netip.AddrPort) string {
+func (g *generator) knotRemotes(t *text, name string, servers []netip.AddrPort, key func(netip.Addr) string) string {
 	t.section("remote:")
 	ids := make([]string, len(servers))
 	for i, a := range servers {
 		ids[i] = name + "-" + strconv.Itoa(i+1)
 		t.lines("", "  - id: "+ids[i], "    address: "+quote(at(a)))
-		g.knotUseKey(t)
+		knotUseKey(t, key(a.Addr()))
 	}
 	return "[" + strings.Join(ids, ", ") + "]"
 }
 
-func (g *generator) knotUseKey(t *text) {
-	if g.TSIG != nil {
-		t.lines("    ", "key: "+string(g.TSIG.Name))
+func knotUseKey(t *text, key string) {
+	if key != "" {
+		t.lines("    ", "key: "+key)
 	}
 }
 
-// knotACL writes a rule for some addresses, together with the key.
-func (g *generator) knotACL(t *text, name, addresses, action string) {
+// knotACL writes a rule for some addresses, together with a key or "".
+func knotACL(t *text, name, addresses, key, action string) {
 	t.section("acl:", "  - id: "+name, "    address: ["+addresses+"]")
-	g.knotUseKey(t)
+	knotUseKey(t, key)
 	t.lines("    ", "action: "+action)
 }
 
@@ -103,12 +103,27 @@ func (g *generator) knotPrimary() {
 
 	var shared []string // what the catalog zone and the published ones share
 	if len(g.Primary.AlsoNotify) > 0 {
-		shared = append(shared, "notify: "+g.knotRemotes(&t, "nullspf-notify", g.Primary.AlsoNotify))
+		shared = append(shared, "notify: "+g.knotRemotes(&t, "nullspf-notify", g.Primary.AlsoNotify, g.keyFor))
 	}
 	if len(g.Primary.AllowTransfer) > 0 {
-		addresses := joined(g.Primary.AllowTransfer, ", ", func(p netip.Prefix) string { return quote(prefix(p)) })
-		g.knotACL(&t, "nullspf-transfer", addresses, "transfer")
-		shared = append(shared, "acl: nullspf-transfer")
+		var rules []string
+		for _, rule := range []struct {
+			name string
+			list []netip.Prefix
+			key  string
+		}{{"nullspf-transfer", g.signed(g.TSIG != nil), g.keyOr("")}, {"nullspf-unsigned", g.signed(false), ""}} {
+			if len(rule.list) == 0 || rule.key == "" && len(rules) > 0 && g.TSIG == nil {
+				continue
+			}
+			addresses := joined(rule.list, ", ", func(p netip.Prefix) string { return quote(prefix(p)) })
+			knotACL(&t, rule.name, addresses, rule.key, "transfer")
+			rules = append(rules, rule.name)
+		}
+		if len(rules) == 1 {
+			shared = append(shared, "acl: "+rules[0])
+		} else {
+			shared = append(shared, "acl: ["+strings.Join(rules, ", ")+"]")
+		}
 	}
 	if g.DNSSEC {
 		t.section("policy:", "  - id: nullspf", "    algorithm: ecdsap256sha256", "    single-type-signing: on")
@@ -158,8 +173,8 @@ func (g *generator) knotZones(path, head, template string, file func(name string
 // secondary and begins the section of zones.
 func (g *generator) knotSecondaryTemplate(t *text) {
 	g.knotIncludeKey(t)
-	primaries := g.knotRemotes(t, "nullspf-primary", g.Primary.Addresses)
-	g.knotACL(t, "nullspf-notify", joined(g.Primary.Addresses, ", ", func(a netip.AddrPort) string { return quote(a.Addr().String()) }), "notify")
+	primaries := g.knotRemotes(t, "nullspf-primary", g.Primary.Addresses, g.ownKey)
+	knotACL(t, "nullspf-notify", joined(g.Primary.Addresses, ", ", func(a netip.AddrPort) string { return quote(a.Addr().String()) }), g.keyOr(""), "notify")
 	t.section("template:", "  - id: nullspf-secondary", "    storage: "+quote(g.store()), "    file: \"%s\"",
 		"    master: "+primaries, "    acl: nullspf-notify", "", "zone:")
 }

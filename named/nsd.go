@@ -64,18 +64,17 @@ func (g *generator) nsdPrimary() {
 	t.header("#", "The published zones, for an NSD primary.", g.nsdIncludeNotes("primary.conf")...)
 	g.nsdIncludeKey(&t)
 	t.section("pattern:", "\tname: nullspf-transfer")
-	key := g.keyOr("NOKEY")
 	for _, p := range g.Primary.AllowTransfer {
-		t.lines("\tprovide-xfr: ", prefix(p)+" "+key)
+		t.lines("\tprovide-xfr: ", prefix(p)+" "+or(g.keyForAll(p), "NOKEY"))
 	}
 	for _, a := range g.Primary.AlsoNotify {
-		t.lines("\tnotify: ", at(a)+" "+key)
+		t.lines("\tnotify: ", at(a)+" "+or(g.keyFor(a.Addr()), "NOKEY"))
 	}
 	t.section("pattern:", "\tname: nullspf-primary", "\tinclude-pattern: nullspf-transfer", "\tzonefile: "+quote(g.path("zones/%s.zone")))
 	if g.Catalog != "" {
 		t.section("zone:", "\tname: "+quote(string(g.Catalog)), "\tinclude-pattern: nullspf-transfer", "\tzonefile: "+quote(g.path(catalogFile)))
 		for _, p := range g.Primary.AllowTransfer {
-			t.lines("\tallow-query: ", prefix(p)+" "+key)
+			t.lines("\tallow-query: ", prefix(p)+" "+or(g.keyForAll(p), "NOKEY"))
 		}
 	}
 	g.nsdZones("nsd/primary.conf", t.String(), "nullspf-primary", func(name string) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"time"
 )
@@ -91,7 +92,11 @@ func (s Step) run(ctx context.Context, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var out tail
-	err = execute(ctx, exec.CommandContext(ctx, program, s.Argv[1:]...), &out)
+	cmd := exec.CommandContext(ctx, program, s.Argv[1:]...)
+	if s.Env != nil {
+		cmd.Env = append(os.Environ(), s.Env...)
+	}
+	err = execute(ctx, cmd, &out)
 	if err == nil {
 		return nil
 	}

@@ -95,7 +95,33 @@ type Primary struct {
 	// AlsoNotify are the addresses, with port, to which NOTIFY (RFC 1996) is
 	// sent when a zone changes. It is sent to no others.
 	AlsoNotify []netip.AddrPort
+	// Secondaries are those of the above of which more is known.
+	Secondaries []Secondary
 }
+
+// Secondary is a server that transfers the zones.
+type Secondary struct {
+	Address netip.AddrPort
+	// Unsigned is set for one that transfers without the TSIG key.
+	Unsigned bool
+	// Software is "" when it is not known.
+	Software Server
+}
+
+// Software of secondaries for which nothing is written, but of which it is known
+// what they can do.
+const (
+	PowerDNS Server = "powerdns"
+	CoreDNS  Server = "coredns"
+	YADIFA   Server = "yadifa"
+	Unbound  Server = "unbound"
+)
+
+// SecondarySoftware lists what a secondary may be.
+var SecondarySoftware = []Server{BIND, NSD, Knot, Nullspfd, PowerDNS, CoreDNS, YADIFA, Unbound}
+
+// Unsigned reports whether a software cannot sign zone transfers.
+func (s Server) Unsigned() bool { return s == CoreDNS || s == Unbound }
 
 // TSIG is a shared secret (RFC 8945).
 type TSIG struct {
@@ -129,6 +155,48 @@ type Track struct {
 }
 
 func (s *Settings) has(server Server) bool { return slices.Contains(s.Servers, server) }
+
+// keyFor returns the name of the key that protects transfers to an address and
+// notifications, "" for none.
+func (s *Settings) keyFor(a netip.Addr) string {
+	if s.TSIG == nil || slices.ContainsFunc(s.Primary.Secondaries, func(x Secondary) bool { return x.Unsigned && x.Address.Addr() == a }) {
+		return ""
+	}
+	return string(s.TSIG.Name)
+}
+
+// ownKey is that of a secondary for which a configuration is written.
+func (s *Settings) ownKey(netip.Addr) string { return s.keyOr("") }
+
+// keyForAll is keyFor a network.
+func (s *Settings) keyForAll(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return s.keyFor(p.Addr())
+	}
+	return s.keyOr("")
+}
+
+// signed returns those who may transfer the zones with the key or, with false,
+// without one.
+func (s *Settings) signed(signed bool) []netip.Prefix {
+	var list []netip.Prefix
+	for _, p := range s.Primary.AllowTransfer {
+		if (s.keyForAll(p) != "") == signed {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// bindConsumes reports whether a BIND may be among the consumers of the catalog zone.
+func (s *Settings) bindConsumes() bool {
+	if len(s.Primary.Secondaries) == 0 {
+		return s.has(BIND)
+	}
+	return slices.ContainsFunc(s.Primary.Secondaries, func(x Secondary) bool {
+		return x.Software == BIND || x.Software == "" && s.has(BIND)
+	})
+}
 
 // secondaries reports whether configurations of secondaries are written.
 func (s *Settings) secondaries() bool { return len(s.Primary.Addresses) > 0 }

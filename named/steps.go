@@ -39,6 +39,8 @@ type Step struct {
 	Argv []string
 	// Why says what the step is for.
 	Why string
+	// Env is added to the environment, KEY=VALUE.
+	Env []string
 	// journals is set for a command by which BIND reads zone files.
 	journals *journals
 }

@@ -220,7 +220,19 @@ func (s *Settings) checkSet(set *zones.Set) *zones.KeyError {
 	if len(s.Catalog) > maxCatalogName {
 		return fault("catalog.zone", "%s is too long: a catalog zone can have a name of at most %d bytes", s.Catalog, maxCatalogName)
 	}
-	if !s.DNSSEC || !s.has(BIND) {
+	if !s.DNSSEC {
+		return nil
+	}
+	for i := range set.Entries {
+		name := set.Entries[i].Name
+		for _, parent, _ := strings.Cut(name, "."); parent != ""; _, parent, _ = strings.Cut(parent, ".") {
+			if set.Find(parent) != nil {
+				return fault("dnssec", "%s and %s are both on a list: the signed zone of the latter has no delegation for the former, which validating resolvers answer with SERVFAIL; "+
+					"remove one of them from the lists, or set dnssec: false", name, parent)
+			}
+		}
+	}
+	if !s.has(BIND) {
 		return nil
 	}
 	longest := maxSigned - len(s.keys())

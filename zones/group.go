@@ -59,6 +59,8 @@ type Group struct {
 	Nameservers []dnsname.Name
 	// TTL of every record, whole seconds.
 	TTL time.Duration
+	// TXTTTL is the TTL of TXT records, whole seconds; 0 means TTL.
+	TXTTTL time.Duration
 
 	A    []netip.Addr
 	AAAA []netip.Addr

@@ -42,14 +42,13 @@ func (g *Group) include() string {
 	fmt.Fprintf(&b, "; Records of group %s, written by nullspf: change the configuration, not this file.\n", g.Name)
 	b.WriteString("; At the end of a zone kept by hand:  $INCLUDE /path/to/this/file\n")
 	fmt.Fprintf(&b, "; nullspf check --zone NAME FILE says what that zone lacks or contradicts.\n")
-	ttl := int64(g.TTL.Seconds())
 	for _, r := range g.mailRecords(g.Mail, g.SPF) {
 		data := r.data
 		if r.rrtype == "TXT" {
 			text := strings.NewReplacer("{domain}", thisDomain, "{group}", g.Name).Replace(data)
 			data = string(appendStrings(nil, []string{text}, ""))
 		}
-		fmt.Fprintf(&b, "%-*s %d IN %-*s %s\n", ownerWidth, r.owner, ttl, typeWidth, r.rrtype, data)
+		fmt.Fprintf(&b, "%-*s %d IN %-*s %s\n", ownerWidth, r.owner, g.ttl(r.rrtype), typeWidth, r.rrtype, data)
 	}
 	return b.String()
 }

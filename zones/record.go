@@ -110,6 +110,14 @@ func (g *Group) soaData() (before, after string) {
 	return string(g.SOA.MName) + ". " + string(g.SOA.RName) + ". ", b.String()
 }
 
+// ttl returns the TTL of records of a type, in seconds.
+func (g *Group) ttl(rrtype string) int64 {
+	if rrtype == "TXT" && g.TXTTTL > 0 {
+		return int64(g.TXTTTL.Seconds())
+	}
+	return int64(g.TTL.Seconds())
+}
+
 func mxRecords(owner string, mx []MX) []record {
 	rs := make([]record, 0, len(mx)+4)
 	for _, m := range mx {

@@ -60,6 +60,9 @@ func (g *Group) Validate() []*KeyError {
 	if g.TTL < 0 || g.TTL > maxTTL || g.TTL%time.Second != 0 {
 		fault("ttl", "a TTL is between 0 and 2147483647 whole seconds (RFC 2181 section 8)")
 	}
+	if g.TXTTTL < 0 || g.TXTTTL > maxTTL || g.TXTTTL%time.Second != 0 {
+		fault("txt_ttl", "a TTL is between 1 and 2147483647 whole seconds (RFC 2181 section 8)")
+	}
 	g.validateAddresses(fault)
 	if _, ok := g.MX[g.Mail]; !ok {
 		fault("mail", "mode %s needs hosts under mx", g.Mail)

@@ -60,7 +60,11 @@ func newTemplate(g *Group, mail MailMode, layout string, addresses []netip.Addr)
 	b.slot(slotSerial)
 	b.literal(after + "\n")
 	for _, r := range g.zoneRecords(mail, layout, addresses) {
-		b.literal(columns(r.owner, r.rrtype))
+		owner := r.owner
+		if ttl := g.ttl(r.rrtype); ttl != g.ttl("") {
+			owner = fmt.Sprintf("%-*s %d", ownerWidth-5, owner, ttl)
+		}
+		b.literal(columns(owner, r.rrtype))
 		b.data(r)
 		b.literal("\n")
 	}

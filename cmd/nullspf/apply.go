@@ -130,7 +130,7 @@ func (b *building) dryRun(w io.Writer, r *applyReport, steps []serverSteps) (err
 }
 
 func (b *building) apply(ctx context.Context, w io.Writer, r *applyReport, steps []serverSteps) (err error) {
-	if r.buildReport, err = b.write(ctx); err != nil {
+	if r.buildReport, err = b.write(ctx, w); err != nil {
 		return err
 	}
 	if err := b.printReport(w, r.buildReport, ""); err != nil {

@@ -50,7 +50,11 @@ refused with exit status 3 unless --allow-removals gives their number.`,
 			if err := b.plan.CheckRemovals(allowed); err != nil {
 				return err
 			}
-			r, err := b.write(c.Context())
+			out := c.OutOrStdout()
+			if asJSON {
+				out = io.Discard
+			}
+			r, err := b.write(c.Context(), out)
 			if err != nil {
 				return err
 			}
@@ -78,6 +82,8 @@ type building struct {
 	plan        *zones.Plan
 	bar         *progress
 	unlock      func()
+	// elsewhere is set when the output is for another machine.
+	elsewhere bool
 }
 
 // begin reads everything and plans, with the output directory locked unless it is
@@ -90,7 +96,7 @@ func (a *app) begin(ctx context.Context, lookOnly bool) (*building, error) {
 	if err := j.ReadSecret(); err != nil {
 		return nil, err
 	}
-	b := &building{job: j, fingerprint: j.Fingerprint(version.String()), bar: newProgress("zones"), unlock: func() {}}
+	b := &building{job: j, fingerprint: j.Fingerprint(version.String()), bar: newProgress("zones"), unlock: func() {}, elsewhere: a.output != "" || a.relative}
 	if b.files, err = j.wholeFiles(); err != nil {
 		return nil, err
 	}
@@ -158,16 +164,19 @@ func (b *building) report() (*buildReport, error) {
 }
 
 // write writes the output directory.
-func (b *building) write(ctx context.Context) (*buildReport, error) {
+func (b *building) write(ctx context.Context, w io.Writer) (*buildReport, error) {
 	r, err := b.report()
 	if err != nil {
+		return nil, err
+	}
+	if err := b.beforeWrite(); err != nil {
 		return nil, err
 	}
 	if err := b.plan.Write(ctx, b.files, b.fingerprint); err != nil {
 		return nil, fmt.Errorf("cannot write %s: %w", b.Output, err)
 	}
 	b.bar.done()
-	return r, nil
+	return r, b.afterWrite(ctx, w)
 }
 
 // printReport tells what changed, or with "would write" what would.

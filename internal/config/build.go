@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -46,6 +47,7 @@ func (l *loader) buildBase(r *raw) zones.Group {
 	g := zones.Group{
 		Nameservers: l.hostNames("nameservers", r.Nameservers),
 		TTL:         l.duration("ttl", r.TTL),
+		TXTTTL:      l.txtTTL("txt_ttl", r.TXTTTL),
 		SOA: zones.SOA{
 			Refresh: l.duration("soa.refresh", r.SOA.Refresh),
 			Retry:   l.duration("soa.retry", r.SOA.Retry),
@@ -78,6 +80,18 @@ func (l *loader) buildBase(r *raw) zones.Group {
 		g.SOA.MName = g.Nameservers[0]
 	}
 	return g
+}
+
+// txtTTL reads the TTL of TXT records; 0 for none.
+func (l *loader) txtTTL(key, text string) time.Duration {
+	if text == "" {
+		return 0
+	}
+	ttl := l.duration(key, text)
+	if ttl == 0 && !l.told(key) {
+		l.fail(key, "a TTL of 0 is not supported; write at least 1s")
+	}
+	return ttl
 }
 
 func (l *loader) buildTrack(c *Config, r rawTrack, nameservers []string) {
@@ -120,6 +134,15 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	s.Primary.Addresses = l.endpoints("primary.addresses", r.Primary.Addresses)
 	s.Primary.AllowTransfer = l.prefixes("primary.allow_transfer", r.Primary.AllowTransfer)
 	s.Primary.AlsoNotify = l.endpoints("primary.also_notify", r.Primary.AlsoNotify)
+	l.buildSecondaries(c, r)
+	if len(r.Primary.AlsoNotify) == 0 {
+		for _, p := range s.Primary.AllowTransfer {
+			at := netip.AddrPortFrom(p.Addr(), 53)
+			if p.IsSingleIP() && !slices.ContainsFunc(s.Primary.AlsoNotify, func(a netip.AddrPort) bool { return a.Addr() == p.Addr() }) {
+				s.Primary.AlsoNotify = append(s.Primary.AlsoNotify, at)
+			}
+		}
+	}
 	c.Secondaries = l.endpoints("secondary.addresses", r.Secondary.Addresses)
 	if len(r.Secondary.Addresses) == 0 {
 		c.Secondaries = s.Primary.AlsoNotify
@@ -134,6 +157,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	case len(s.Primary.AllowTransfer) > 0:
 		s.Catalog = defaultCatalog
 	}
+	c.AfterWrite = r.AfterWrite
 	l.buildTSIG(dir, c, r.TSIG)
 	s.Store = r.Secondary.Store
 	l.buildNullspfd(dir, c, r.Nullspfd)
@@ -172,6 +196,44 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 				target.Command = c.ReloadCommand()
 			}
 			c.Apply = append(c.Apply, target)
+		}
+	}
+}
+
+// buildSecondaries adds servers of the key secondaries to those that may transfer
+// the zones and are notified.
+func (l *loader) buildSecondaries(c *Config, r *raw) {
+	p := &c.Named.Primary
+	for i, text := range r.Secondaries {
+		key := item("secondaries", i)
+		if text.Address == "" {
+			l.fail(key+".address", "the address of the secondary is missing: 192.0.2.2")
+			continue
+		}
+		at := l.endpoints(key+".address", []string{text.Address})
+		if len(at) == 0 {
+			continue
+		}
+		s := named.Secondary{Address: at[0]}
+		switch {
+		case text.Key == "none":
+			s.Unsigned = true
+		case text.Key != "" && text.Key != r.TSIG.Name:
+			l.fail(key+".key", "%q is not the name of a key; write none, or tsig.name, which is the default", text.Key)
+		}
+		if text.Software != "" {
+			s.Software = choose(l, key+".software", text.Software, named.SecondarySoftware)
+		}
+		if s.Software.Unsigned() && r.TSIG.Name != "" && !s.Unsigned {
+			l.fail(key+".key", "%s cannot sign zone transfers; write key: none", s.Software)
+		}
+		p.Secondaries = append(p.Secondaries, s)
+		single := netip.PrefixFrom(s.Address.Addr(), s.Address.Addr().BitLen())
+		if !slices.Contains(p.AllowTransfer, single) {
+			p.AllowTransfer = append(p.AllowTransfer, single)
+		}
+		if !slices.Contains(p.AlsoNotify, s.Address) {
+			p.AlsoNotify = append(p.AlsoNotify, s.Address)
 		}
 	}
 }

@@ -43,6 +43,9 @@ type Config struct {
 	Mail mailmaps.Settings
 	// Apply are the running servers that `nullspf apply` makes follow.
 	Apply []named.Target
+	// AfterWrite is a command to run when the output directory has been written; nil
+	// for none.
+	AfterWrite []string
 	// Secondaries are the addresses of the secondaries, for `nullspf verify`.
 	Secondaries []netip.AddrPort
 	// Journals are the directories of the forgery log.

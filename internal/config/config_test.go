@@ -244,3 +244,38 @@ func TestWildcardSPF(t *testing.T) {
 		}
 	}
 }
+
+// TestSecondaries: a secondary may transfer and is notified; without also_notify
+// single addresses are.
+func TestSecondaries(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nullspf.yaml")
+	if err := os.WriteFile(path, []byte(`nameservers: [ns1.example.net]
+soa: {rname: hostmaster.example.net}
+txt_ttl: 10m
+groups: {generic: {list: list.txt}}
+primary: {addresses: [192.0.2.1], allow_transfer: [192.0.2.7, 198.51.100.0/24]}
+tsig: {name: xfr.example.net, secret_file: tsig.key}
+secondaries:
+  - {address: "192.0.2.2:5353", software: knot}
+  - {address: 192.0.2.3, software: coredns, key: none}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.Named.Primary
+	if got, want := fmt.Sprint(p.AllowTransfer), "[192.0.2.7/32 198.51.100.0/24 192.0.2.2/32 192.0.2.3/32]"; got != want {
+		t.Errorf("allow_transfer %s, want %s", got, want)
+	}
+	if got, want := fmt.Sprint(p.AlsoNotify), "[192.0.2.2:5353 192.0.2.3:53 192.0.2.7:53]"; got != want {
+		t.Errorf("also_notify %s, want %s", got, want)
+	}
+	if s := p.Secondaries; len(s) != 2 || s[0].Unsigned || s[0].Software != named.Knot || !s[1].Unsigned || s[1].Software != named.CoreDNS {
+		t.Errorf("secondaries %+v", s)
+	}
+	if c.Groups[0].TXTTTL != 10*time.Minute {
+		t.Errorf("txt_ttl %v", c.Groups[0].TXTTTL)
+	}
+}

@@ -44,6 +44,9 @@ func (b *groupBuilder) build(dir, name string) *zones.Group {
 	if r.TTL != "" {
 		g.TTL = b.duration(b.key+".ttl", r.TTL)
 	}
+	if r.TXTTTL != "" {
+		g.TXTTTL = b.txtTTL(b.key+".txt_ttl", r.TXTTTL)
+	}
 	g.A = b.addresses(b.key+".a", r.A)
 	g.AAAA = b.addresses(b.key+".aaaa", r.AAAA)
 	g.WWW = b.flag(b.key+".www", r.WWW, false)

@@ -7,11 +7,13 @@ type raw struct {
 	Nameservers []string            `mapstructure:"nameservers"`
 	SOA         rawSOA              `mapstructure:"soa"`
 	TTL         string              `mapstructure:"ttl"`
+	TXTTTL      string              `mapstructure:"txt_ttl"`
 	Serial      string              `mapstructure:"serial"`
 	Track       rawTrack            `mapstructure:"track"`
 	Groups      map[string]rawGroup `mapstructure:"groups"`
 	Primary     rawPrimary          `mapstructure:"primary"`
 	Secondary   rawSecondary        `mapstructure:"secondary"`
+	Secondaries []rawServer         `mapstructure:"secondaries"`
 	Nullspfd    rawNullspfd         `mapstructure:"nullspfd"`
 	TSIG        rawTSIG             `mapstructure:"tsig"`
 	Servers     []string            `mapstructure:"servers"`
@@ -19,6 +21,7 @@ type raw struct {
 	DNSSEC      string              `mapstructure:"dnssec"`
 	Catalog     rawCatalog          `mapstructure:"catalog"`
 	Apply       []rawTarget         `mapstructure:"apply"`
+	AfterWrite  []string            `mapstructure:"after_write"`
 	Postmaster  string              `mapstructure:"postmaster"`
 	Journals    []string            `mapstructure:"journals"`
 }
@@ -44,6 +47,7 @@ type rawGroup struct {
 	List              []rawList    `mapstructure:"list"`
 	Nameservers       []string     `mapstructure:"nameservers"`
 	TTL               string       `mapstructure:"ttl"`
+	TXTTTL            string       `mapstructure:"txt_ttl"`
 	A                 []string     `mapstructure:"a"`
 	AAAA              []string     `mapstructure:"aaaa"`
 	WWW               string       `mapstructure:"www"`
@@ -102,6 +106,12 @@ type rawPrimary struct {
 type rawSecondary struct {
 	Addresses []string `mapstructure:"addresses"`
 	Store     string   `mapstructure:"store"`
+}
+
+type rawServer struct {
+	Address  string `mapstructure:"address"`
+	Key      string `mapstructure:"key"`
+	Software string `mapstructure:"software"`
 }
 
 type rawNullspfd struct {
