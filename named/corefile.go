@@ -1,9 +1,13 @@
 package named
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
+
+	"nullspf/internal/value"
 )
 
 // corefileKey is the path of the TSIG secret for nullspfd.
@@ -114,8 +118,8 @@ func (g *generator) coreTracking(t *text, alone bool) {
 		nameservers += " " + string(host)
 	}
 	t.lines("    ", "spftrack {", nameservers)
-	if len(track.Layouts) > 0 {
-		t.lines("        ", "layouts "+strings.Join(track.Layouts, " "))
+	if layouts := g.layouts(); len(layouts) > 0 {
+		t.lines("        ", "layouts "+strings.Join(layouts, " "))
 	}
 	if track.Explain != "" {
 		t.lines("        ", "explain "+coreQuote(track.Explain))
@@ -123,11 +127,46 @@ func (g *generator) coreTracking(t *text, alone bool) {
 	if track.TTL > 0 {
 		t.lines("        ", "ttl "+strconv.FormatInt(int64(track.TTL.Seconds()), 10)+"s")
 	}
-	t.lines("    ", "}", "journal "+coreWord(g.path(or(track.Journal, "var"))))
+	t.lines("    ", "}")
+	g.coreJournal(t)
 	if alone {
 		g.coreControl(t)
 	}
 	t.lines("", "}")
+}
+
+// layouts are the SPF layouts that nullspfd is to recognise; none means its
+// default.
+func (g *generator) layouts() []string {
+	if len(g.Track.Layouts) > 0 {
+		return g.Track.Layouts
+	}
+	used := make(map[string]bool)
+	for i := range g.set.Entries {
+		used[g.set.SPF(&g.set.Entries[i])] = true
+	}
+	delete(used, "plain") // its record asks for no name of the tracking zone
+	layouts := slices.Sorted(maps.Keys(used))
+	if slices.Equal(layouts, []string{"track"}) {
+		return nil
+	}
+	return layouts
+}
+
+func (g *generator) coreJournal(t *text) {
+	journal := "journal " + coreWord(g.path(or(g.Track.Journal, "var")))
+	if g.Nullspfd.Retain == 0 && g.Nullspfd.MaxSize == 0 {
+		t.lines("    ", journal)
+		return
+	}
+	t.lines("    ", journal+" {")
+	if d := g.Nullspfd.Retain; d > 0 {
+		t.lines("        ", "retain "+value.FormatDuration(d))
+	}
+	if n := g.Nullspfd.MaxSize; n > 0 {
+		t.lines("        ", "max_size "+value.FormatSize(n))
+	}
+	t.lines("    ", "}")
 }
 
 // coreOpen begins the server block of a zone. All addresses to listen on have
@@ -135,10 +174,16 @@ func (g *generator) coreTracking(t *text, alone bool) {
 func (g *generator) coreOpen(t *text, zone string, listen []netip.AddrPort) {
 	if len(listen) == 0 {
 		t.lines("", zone+":53 {")
-		return
+	} else {
+		t.lines("", zone+":"+portString(listen[0])+" {", "    bind "+
+			joined(listen, " ", func(a netip.AddrPort) string { return a.Addr().String() }))
 	}
-	t.lines("", zone+":"+portString(listen[0])+" {", "    bind "+
-		joined(listen, " ", func(a netip.AddrPort) string { return a.Addr().String() }))
+	switch rate := g.Nullspfd.Rate; {
+	case rate < 0:
+		t.lines("    ", "rrl off")
+	case rate > 0:
+		t.lines("    ", "rrl {", "    rate "+strconv.Itoa(rate), "}")
+	}
 }
 
 // coreKey writes the TSIG key for zone transfers.
@@ -187,7 +232,14 @@ func (g *generator) coreSigned() string {
 	return " key " + string(g.TSIG.Name)
 }
 
+// coreControl writes what holds for the whole process and is no matter of zones.
 func (g *generator) coreControl(t *text) {
+	if at := g.Nullspfd.Metrics; at.IsValid() {
+		t.lines("    ", "metrics "+at.String())
+	}
+	if at := g.Nullspfd.Health; at.IsValid() {
+		t.lines("    ", "health "+at.String())
+	}
 	if g.Nullspfd.Control != "" {
 		t.lines("    ", "control "+coreWord(g.path(g.Nullspfd.Control)))
 	}

@@ -83,6 +83,16 @@ type NullspfdSettings struct {
 	// Control is the path of the socket for "nullspf server". Relative to
 	// Output when it is not absolute; "" for none.
 	Control string
+	// Metrics and Health are where it serves them over HTTP; the zero value is
+	// none.
+	Metrics, Health netip.AddrPort
+	// Retain is how long events of the journal are kept, MaxSize how many bytes
+	// it may have; 0 is no limit. Both are in whole seconds and bytes.
+	Retain  time.Duration
+	MaxSize int64
+	// Rate is the number of answers a second to a network; 0 means the default
+	// of nullspfd, a negative number no limit.
+	Rate int
 }
 
 // Primary is the server that reads the zone files, as its secondaries see it.
@@ -142,7 +152,8 @@ type Track struct {
 	// Listen are the addresses at which nullspfd answers for it, all with the
 	// same port; none means port 53 of all addresses.
 	Listen []netip.AddrPort
-	// Layouts are the SPF layouts whose names are recognised; none means all.
+	// Layouts are the SPF layouts whose names are recognised; none means those
+	// that the domains have.
 	Layouts []string
 	// Explain is the explanation that receivers fetch (RFC 7208 section 6.2);
 	// "" means the default of nullspfd.

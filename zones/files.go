@@ -87,7 +87,8 @@ func (p *Plan) inputs(files []File, settings Hash) Hash {
 		e := &p.set.Entries[i]
 		line = append(append(line[:0], e.Name...), ' ')
 		line = append(append(line, p.set.Group(e).Name...), ' ')
-		line = append(append(line, p.set.Mail(e)...), '\n')
+		line = append(append(line, p.set.Mail(e)...), ' ')
+		line = append(append(line, p.set.SPF(e)...), '\n')
 		h.Write(line)
 	}
 	return Hash(h.Sum(nil)[:len(Hash{})])

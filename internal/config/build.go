@@ -3,9 +3,11 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"nullspf/internal/control"
+	"nullspf/internal/value"
 	"nullspf/named"
 	"nullspf/spftrack"
 	"nullspf/zones"
@@ -249,12 +251,40 @@ func (l *loader) buildNullspfd(dir string, c *Config, r rawNullspfd) {
 	if len(c.Track.Listen) == 0 {
 		c.Track.Listen = n.Listen
 	}
+	n.Metrics = l.listener("nullspfd.metrics", r.Metrics)
+	n.Health = l.listener("nullspfd.health", r.Health)
+	if !isOff(r.Retain) {
+		if n.Retain = l.duration("nullspfd.retain", r.Retain); n.Retain == 0 && !l.told("nullspfd.retain") {
+			l.fail("nullspfd.retain", "write a duration such as 400d, or off to keep all events")
+		}
+	}
+	if r.MaxSize != "" && !isOff(r.MaxSize) {
+		var err error
+		if n.MaxSize, err = value.ParseSize(r.MaxSize); err != nil {
+			l.fail("nullspfd.max_size", "%v, or off", err)
+		}
+	}
+	switch {
+	case r.RRL == "":
+	case isOff(r.RRL):
+		n.Rate = -1
+	default:
+		var err error
+		if n.Rate, err = value.ParseCount(r.RRL, 1e9); err != nil {
+			l.fail("nullspfd.rrl", "%v; write the number of answers a second to a network, or off", err)
+		}
+	}
 	if r.Control != "" {
 		n.Control = path(dir, r.Control)
 		if err := control.CheckPath(n.Control); err != nil {
 			l.fail("nullspfd.control", "%v", err)
 		}
 	}
+}
+
+// isOff recognises the words by which YAML's relatives switch something off.
+func isOff(text string) bool {
+	return slices.Contains([]string{"off", "false", "no", "0"}, strings.ToLower(text))
 }
 
 // ReloadCommand has nullspfd reload by its socket, where the outcome is told;

@@ -142,5 +142,6 @@ func defaults() raw {
 		BINDTerms: "master",
 		DNSSEC:    "false",
 		Journals:  []string{"var"},
+		Nullspfd:  rawNullspfd{Retain: "400d"},
 	}
 }

@@ -120,6 +120,20 @@ func TestTrackingIsTheDefaultLayout(t *testing.T) {
 	}
 }
 
+func TestDaemon(t *testing.T) {
+	n := parse(t, small).Named.Nullspfd
+	if n.Retain != 400*24*time.Hour || n.MaxSize != 0 || n.Rate != 0 || n.Metrics.IsValid() || n.Health.IsValid() {
+		t.Errorf("by default %+v", n)
+	}
+	n = parse(t, small+"nullspfd: {metrics: 127.0.0.1:9153, health: '[::1]:9154', retain: off, max_size: 20GB, rrl: 500}\n").Named.Nullspfd
+	if n.Retain != 0 || n.MaxSize != 20e9 || n.Rate != 500 || n.Metrics.String() != "127.0.0.1:9153" || n.Health.String() != "[::1]:9154" {
+		t.Errorf("%+v", n)
+	}
+	if n = parse(t, small+"nullspfd: {rrl: off, max_size: off, retain: 30d}\n").Named.Nullspfd; n.Rate != -1 || n.MaxSize != 0 || n.Retain != 720*time.Hour {
+		t.Errorf("%+v", n)
+	}
+}
+
 func TestListFiles(t *testing.T) {
 	c := parse(t, strings.Replace(small, "list: list.txt", `list: [a.txt, {file: b.csv, column: " Domain Name ", separator: semicolon}, {file: c.txt, separator: "\t"}, {file: d.csv, separator: auto}]`, 1))
 	got := fmt.Sprintf("%q", c.Groups[0].Lists)

@@ -117,6 +117,11 @@ type rawServer struct {
 type rawNullspfd struct {
 	Listen  []string `mapstructure:"listen"`
 	Control string   `mapstructure:"control"`
+	Metrics string   `mapstructure:"metrics"`
+	Health  string   `mapstructure:"health"`
+	Retain  string   `mapstructure:"retain"`
+	MaxSize string   `mapstructure:"max_size"`
+	RRL     string   `mapstructure:"rrl"`
 }
 
 type rawTSIG struct {

@@ -54,6 +54,18 @@ func (l *loader) endpoints(key string, texts []string) []netip.AddrPort {
 	return values(l, key, texts, value.ParseEndpoint)
 }
 
+// listener reads an address with port; "" is none.
+func (l *loader) listener(key, text string) netip.AddrPort {
+	if text == "" {
+		return netip.AddrPort{}
+	}
+	at, err := value.ParseAddrPort(text)
+	if err != nil {
+		l.fail(key, "%v", err)
+	}
+	return at
+}
+
 func (l *loader) prefixes(key string, texts []string) []netip.Prefix {
 	return values(l, key, texts, value.ParsePrefix)
 }

@@ -16,6 +16,19 @@ var durationUnits = map[byte]time.Duration{
 	's': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour,
 }
 
+// FormatDuration writes whole seconds in their largest whole unit, up to days.
+func FormatDuration(d time.Duration) string {
+	for _, u := range []struct {
+		suffix string
+		unit   time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}} {
+		if d >= u.unit && d%u.unit == 0 {
+			return strconv.FormatInt(int64(d/u.unit), 10) + u.suffix
+		}
+	}
+	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+}
+
 // ParseDuration reads numbers with units, added up, in upper or lower case, or
 // a number of seconds: what BIND takes for a TTL. The result has whole seconds
 // and is at most [MaxDuration].

@@ -16,6 +16,20 @@ var sizeUnits = []struct {
 	{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1},
 }
 
+// FormatSize writes a size in its largest whole unit.
+func FormatSize(n int64) string {
+	best, text := n, strconv.FormatInt(n, 10)+"B"
+	for _, u := range []struct {
+		suffix string
+		bytes  int64
+	}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}} {
+		if q := n / u.bytes; n%u.bytes == 0 && q > 0 && q < best {
+			best, text = q, strconv.FormatInt(q, 10)+u.suffix
+		}
+	}
+	return text
+}
+
 // ParseSize reads a number of bytes with its unit, in upper or lower case.
 // Without unit, or with a letter alone, it would be a guess.
 func ParseSize(text string) (int64, error) {

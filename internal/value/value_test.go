@@ -175,3 +175,22 @@ func again[T interface {
 		t.Errorf("%v is read as %v, %v", v, w, err)
 	}
 }
+
+func TestFormat(t *testing.T) {
+	for want, d := range map[string]time.Duration{"400d": 400 * 24 * time.Hour, "36h": 36 * time.Hour, "90s": 90 * time.Second, "2m": 2 * time.Minute, "0s": 0} {
+		if got := FormatDuration(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+		if read, err := ParseDuration(want); read != d || err != nil {
+			t.Errorf("%s is read as %v, %v", want, read, err)
+		}
+	}
+	for want, n := range map[string]int64{"20GB": 20e9, "512MiB": 512 << 20, "1TiB": 1 << 40, "1001B": 1001} {
+		if got := FormatSize(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+		if read, err := ParseSize(want); read != n || err != nil {
+			t.Errorf("%s is read as %d, %v", want, read, err)
+		}
+	}
+}
