@@ -94,10 +94,10 @@ func TestCatalog(t *testing.T) {
 			t.Error("not counted")
 		}
 		// Another label is another zone.
-		before := len(c.primary.whole)
+		before := len(c.primary.wholes())
 		c.publish(t, "2", "other=a.test", "3=c.test")
 		c.zonesAre(t, "a c e")
-		if whole := c.primary.whole[before:]; len(whole) != 1 || whole[0] != mustName(t, "a.test") {
+		if whole := c.primary.wholes()[before:]; len(whole) != 1 || whole[0] != mustName(t, "a.test") {
 			t.Errorf("transferred whole: %v", whole)
 		}
 		st, _ := c.ZoneStatus(mustName(t, "a.test"))
@@ -230,7 +230,7 @@ func TestDamagedCatalogFile(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		time.Sleep(time.Hour)
-		whole := len(p.whole)
+		whole := len(p.wholes())
 		p.set(catalogZone(t, 1, "2", members[1:]...))
 		p.setDown(false)
 		time.Sleep(time.Hour)
@@ -241,17 +241,17 @@ func TestDamagedCatalogFile(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, storedName(mustName(t, "z0.test")))); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the file of a zone that is not listed any more: %v", err)
 		}
-		for _, name := range p.whole[whole:] {
+		for _, name := range p.wholes()[whole:] {
 			if name != g.Catalogs[0] {
 				t.Errorf("%s was transferred whole", name)
 			}
 		}
 		// From now on a changed label means what RFC 9432 says.
 		p.set(catalogZone(t, 2, "2", append([]string{"changed=z1.test"}, members[2:]...)...))
-		whole = len(p.whole)
+		whole = len(p.wholes())
 		time.Sleep(2 * time.Hour)
-		if !slices.Equal(p.whole[whole:], []wire.Name{mustName(t, "z1.test")}) {
-			t.Errorf("transferred whole: %v", p.whole[whole:])
+		if !slices.Equal(p.wholes()[whole:], []wire.Name{mustName(t, "z1.test")}) {
+			t.Errorf("transferred whole: %v", p.wholes()[whole:])
 		}
 	})
 }

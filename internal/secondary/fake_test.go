@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +105,13 @@ func (p *fakePrimary) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.asked)
+}
+
+// wholes returns the zones that were asked for without a version at hand.
+func (p *fakePrimary) wholes() []wire.Name {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.whole)
 }
 
 func (p *fakePrimary) Refresh(_ context.Context, w xfr.Want) (xfr.Got, error) {

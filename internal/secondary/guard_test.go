@@ -19,7 +19,10 @@ type panicking struct {
 }
 
 func (p *panicking) Refresh(ctx context.Context, w xfr.Want) (xfr.Got, error) {
-	if w.Zone == p.zone {
+	p.mu.Lock()
+	faulty := w.Zone == p.zone
+	p.mu.Unlock()
+	if faulty {
 		var z *zonestore.Zone
 		z.Serial()
 	}
@@ -54,7 +57,9 @@ func TestPanicsAreContained(t *testing.T) {
 			t.Errorf("%d panics, %d lines, %d failures\n%s", st.Panics, n, st.Failed[xfr.ReasonOther], log.String())
 		}
 		// The fault is gone.
+		p.mu.Lock()
 		p.zone = ""
+		p.mu.Unlock()
 		time.Sleep(2 * time.Minute)
 		if served(t, s, "b.test") != 1 {
 			t.Error("b.test is not tried again")

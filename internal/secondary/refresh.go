@@ -126,12 +126,13 @@ func (r *refresher) tried(g *group, primary int, err error, now instant) {
 func (r *refresher) succeed(j *job, primary int, got *xfr.Got, now instant) bool {
 	s, z := r.schedule, j.zone
 	var before *zonestore.Zone
-	var gone, changed, recovered bool
+	var gone, lists, recovered bool
 	s.locked(func() {
 		recovered = z.problem != nil
 		if gone = z.removed || j.base != nil && z.have != j.base; !gone {
 			before = z.have
-			changed = z.renew(got.Zone, primary, now, r.bounds)
+			changed := z.renew(got.Zone, primary, now, r.bounds)
+			lists = changed && z.isCatalog
 		}
 	})
 	if gone {
@@ -154,7 +155,7 @@ func (r *refresher) succeed(j *job, primary int, got *xfr.Got, now instant) bool
 		r.counts.outside.Add(uint64(got.Outside))
 		j.group.log.outside(z.name, got, j.group.Primaries[primary].Addr, now)
 	}
-	if z.isCatalog && changed {
+	if lists {
 		r.relist()
 	}
 	j.base, j.any = got.Zone, false

@@ -75,8 +75,8 @@ func TestStartsExpired(t *testing.T) {
 		p.setDown(false)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if served(t, s, "a.test") != 3 || len(p.whole) != 0 {
-			t.Errorf("serial %d, %d whole transfers", served(t, s, "a.test"), len(p.whole))
+		if served(t, s, "a.test") != 3 || len(p.wholes()) != 0 {
+			t.Errorf("serial %d, %d whole transfers", served(t, s, "a.test"), len(p.wholes()))
 		}
 	})
 }
