@@ -1,6 +1,7 @@
 package nameserver
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -23,10 +24,12 @@ type notifyTaker interface {
 // servedTransfers count requests for transfers by what became of them.
 type servedTransfers [xfr.NumServed]atomic.Uint64
 
-// refuseSignature answers a message whose signature is not right.
+// refuseSignature answers a message whose signature is not right. Of several
+// questions it repeats none: the answer would claim more than it holds.
 func (q *query) refuseSignature() outcome {
 	q.end = headerSize
-	if end, ok := q.parseQuestion(q.buf[:q.size]); ok {
+	one := binary.BigEndian.Uint16(q.buf[4:]) == 1
+	if end, ok := q.parseQuestion(q.buf[:q.size]); ok && one {
 		q.end = end
 	}
 	q.finish(q.end, 0, dns.RcodeNotAuth, 0, 0, 0)

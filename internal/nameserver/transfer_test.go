@@ -277,6 +277,37 @@ func TestSignedQuestions(t *testing.T) {
 	}
 }
 
+// TestRefusedSignatureOfSeveralQuestions: an answer to two questions with an unknown
+// key does not count what it does not hold.
+func TestRefusedSignatureOfSeveralQuestions(t *testing.T) {
+	site, _, _ := parkedSite(t)
+	s := startServer(t, transferConfig(t, site), Options{})
+	for questions := range 4 {
+		m := new(dns.Msg)
+		for range questions {
+			m.Question = append(m.Question, dns.Question{Name: "brand.example.", Qtype: dns.TypeSOA, Qclass: dns.ClassINET})
+		}
+		m.SetTsig("unknown.", dns.HmacSHA256, 300, time.Now().Unix())
+		b, _, err := dns.TsigGenerate(m, transferSecret, "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := dns.Dial("udp", s.address(t, false).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		if _, err := conn.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		r, err := conn.ReadMsg()
+		_ = conn.Close()
+		if r == nil || r.Rcode != dns.RcodeNotAuth || questions == 1 != (len(r.Question) == 1) || r.IsTsig() == nil {
+			t.Errorf("%d questions: %v, %v", questions, r, err)
+		}
+	}
+}
+
 // TestLargeTransfer transfers a zone of many messages to a client that takes
 // it, and to one that does not, which holds up neither others nor the end.
 func TestLargeTransfer(t *testing.T) {

@@ -12,6 +12,9 @@ type Scenario struct {
 
 // Scenarios are what "make torture" runs, in this order.
 var Scenarios = []Scenario{
+	{"packets", "internal/loadtest", []string{"TestMutatedPackets"}, 4},
+	{"tsig", "internal/loadtest", []string{"TestDamagedSignatures"}, 2},
+	{"connections", "internal/loadtest", []string{"TestConnections"}, 3},
 	{"kill", "internal/loadtest", []string{"TestKill"}, 3},
 	{"stop", "internal/loadtest", []string{"TestStopUnderLoad", "TestReloadUnderLoad"}, 2},
 	{"account", "internal/loadtest", []string{"TestAccounting"}, 2},
