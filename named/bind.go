@@ -2,6 +2,7 @@ package named
 
 import (
 	"net/netip"
+	"strings"
 
 	"nullspf/zones"
 )
@@ -58,8 +59,7 @@ func keyOwner(user string) string {
 func (g *generator) bindPrimary() {
 	terms := g.bindTerms()
 	var t text
-	t.header("//", "The published zones, for a BIND primary.", g.bindPrimaryNotes()...)
-	g.bindIncludeKey(&t)
+	g.bindHead(&t, RolePrimary, "The published zones, for a BIND primary.", g.bindPrimaryNotes())
 
 	transfer := "none"
 	if len(g.Primary.AllowTransfer) > 0 {
@@ -73,7 +73,7 @@ func (g *generator) bindPrimary() {
 		g.bindServers(&t, g.Primary.AlsoNotify, g.keyFor)
 		t.WriteString("};\n")
 	}
-	t.WriteByte('\n')
+	g.bindZones(&t, RolePrimary, "The published zones, for a BIND primary.", g.bindPrimaryNotes())
 	rest := "allow-transfer { " + transfer + "; }; " + notify
 	if g.Catalog != "" {
 		t.WriteString("zone " + quote(string(g.Catalog)) + " { type " + terms.primary + "; file " + quote(g.path(catalogFile)) +
@@ -99,8 +99,7 @@ func (g *generator) bindPrimary() {
 }
 
 func (g *generator) bindPrimaryNotes() []string {
-	notes := []string{`Include it in named.conf, outside any view:`, ``, `    include ` + quote(g.path("named/primary.conf")) + `;`}
-	notes = append(notes, g.bindDirectoryNote()...)
+	notes := append(g.bindIncludeNotes("named/primary.conf"), g.bindDirectoryNote()...)
 	if g.DNSSEC {
 		notes = append(notes, ``,
 			`named signs the zones. It keeps the signed zones and their journals next to the`,
@@ -111,6 +110,47 @@ func (g *generator) bindPrimaryNotes() []string {
 			`files, incremented each time it signs.`)
 	}
 	return notes
+}
+
+// bindLists is the file of what named.conf may not have inside a view.
+func bindLists(role string) string { return "named/" + role + "-lists.conf" }
+
+// bindIncludeNotes say how to include a file.
+func (g *generator) bindIncludeNotes(file string) []string {
+	if g.View == "" {
+		return []string{`Include it in named.conf, outside any view:`, ``, `    include ` + quote(g.path(file)) + `;`}
+	}
+	role := RolePrimary
+	if !strings.Contains(file, role) {
+		role = RoleSecondary
+	}
+	return []string{`Include it in named.conf inside the view, and a second file outside:`, ``,
+		`    include ` + quote(g.path(bindLists(role))) + `;`,
+		`    view ` + quote(g.View) + ` {`,
+		`        include ` + quote(g.path(file)) + `;`,
+		`        ...`,
+		`    };`}
+}
+
+// bindHead begins the file of a role, or that of its lists.
+func (g *generator) bindHead(t *text, role, title string, notes []string) {
+	if g.View == "" {
+		t.header("//", title, notes...)
+	} else {
+		t.header("//", "Key and addresses of the "+role+", outside the view "+g.View+"; see "+role+".conf.")
+	}
+	g.bindIncludeKey(t)
+}
+
+// bindZones ends the lists; zones follow.
+func (g *generator) bindZones(t *text, role, title string, notes []string) {
+	if g.View == "" {
+		t.WriteByte('\n')
+		return
+	}
+	g.static(bindLists(role), modePublic, t.String())
+	t.Reset()
+	t.header("//", title, notes...)
 }
 
 func (g *generator) bindDirectoryNote() []string {
@@ -175,13 +215,12 @@ func (g *generator) bindServers(t *text, servers []netip.AddrPort, key func(neti
 func (g *generator) bindSecondary() {
 	terms := g.bindTerms()
 	var t text
-	notes := []string{`Include it in named.conf, outside any view:`, ``, `    include ` + quote(g.path("named/secondary.conf")) + `;`}
-	notes = append(notes, g.bindDirectoryNote()...)
+	const title = "The published zones, for a BIND secondary."
+	notes := append(g.bindIncludeNotes("named/secondary.conf"), g.bindDirectoryNote()...)
 	notes = append(notes, g.bindSecondaryNotes()...)
-	t.header("//", "The published zones, for a BIND secondary.", notes...)
-	g.bindIncludeKey(&t)
+	g.bindHead(&t, RoleSecondary, title, notes)
 	g.bindPrimaryList(&t)
-	t.WriteByte('\n')
+	g.bindZones(&t, RoleSecondary, title, notes)
 	middle := `" { type ` + terms.secondary + `; ` + terms.list + ` { nullspf-primary; }; file "` + g.store() + `/`
 	const end = "\"; allow-transfer { none; }; notify no; };\n"
 	g.listing("named/secondary.conf", t.String(), "", func(b []byte, name string) []byte {
@@ -214,27 +253,39 @@ func (g *generator) bindCatalog() {
 	const options = "named/secondary-catalog-options.conf"
 	terms := g.bindTerms()
 	var t text
+	const file, title = "named/secondary-catalog.conf", "The catalog zone, for a BIND secondary; replaces secondary.conf."
 	notes := []string{
 		`Include it in named.conf, outside any view, and a second file in options:`, ``,
-		`    include ` + quote(g.path("named/secondary-catalog.conf")) + `;`,
+		`    include ` + quote(g.path(file)) + `;`,
 		`    options {`,
 		`        include ` + quote(g.path(options)) + `;`,
 		`        ...`,
-		`    };`, ``,
+		`    };`}
+	if g.View != "" {
+		notes = append(g.bindIncludeNotes(file), ``, `The view includes a third file too:`, ``, `    include `+quote(g.path(options))+`;`)
+	}
+	notes = append(notes, ``,
 		`The zones are listed in the catalog zone, so this file does not change when`,
-		`zones are added or removed. Requires BIND 9.18.3 or later.`}
+		`zones are added or removed. Requires BIND 9.18.3 or later.`)
 	notes = append(notes, g.bindDirectoryNote()...)
 	notes = append(notes, g.bindSecondaryNotes()...)
-	t.header("//", "The catalog zone, for a BIND secondary; replaces secondary.conf.", notes...)
-	g.bindIncludeKey(&t)
-	g.bindPrimaryList(&t)
-	t.WriteString("\nzone " + quote(string(g.Catalog)) + " { type " + terms.secondary + "; " + terms.list + " { nullspf-primary; }; file " +
+	t.header("//", title, notes...)
+	if g.View == "" {
+		g.bindIncludeKey(&t)
+		g.bindPrimaryList(&t)
+		t.WriteByte('\n')
+	}
+	t.WriteString("zone " + quote(string(g.Catalog)) + " { type " + terms.secondary + "; " + terms.list + " { nullspf-primary; }; file " +
 		quote(g.store()+"/"+copyFile(string(g.Catalog))) + "; allow-query { none; }; allow-transfer { none; }; notify no; };\n")
 	g.static("named/secondary-catalog.conf", modePublic, t.String())
 
 	t.Reset()
+	where := "options"
+	if g.View != "" {
+		where = "the view"
+	}
 	t.header("//", "The catalog zone, for the options of a BIND secondary.",
-		"Include it inside options; see secondary-catalog.conf.")
+		"Include it inside "+where+"; see secondary-catalog.conf.")
 	t.WriteString("catalog-zones {\n\tzone " + quote(string(g.Catalog)) + " " + terms.defaultList +
 		" { nullspf-primary; } zone-directory " + quote(g.store()) + ";\n};\n")
 	g.static(options, modePublic, t.String())

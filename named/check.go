@@ -104,16 +104,43 @@ func loaded(line []byte) bool { return bytes.Contains(line, []byte(": loaded ser
 
 func (c *checker) bind() {
 	const primary, secondary, catalog, options = "named/primary.conf", "named/secondary.conf", "named/secondary-catalog.conf", "named/secondary-catalog-options.conf"
-	c.run(BIND, primary, "", loaded, "named-checkconf", "-z", c.file(primary))
+	c.named(primary, loaded, "-z")
 	c.zonesChecked = c.results[len(c.results)-1].Verdict != NotChecked
 	if !c.secondaries() {
 		return
 	}
-	c.run(BIND, secondary, "", nil, "named-checkconf", c.file(secondary))
+	c.named(secondary, nil)
 	if c.Catalog != "" {
+		if c.View != "" {
+			c.named(catalog, nil)
+			return
+		}
 		whole := "options { include " + quote(c.file(options)) + "; };\ninclude " + quote(c.file(catalog)) + ";\n"
 		c.run(BIND, catalog, whole, nil, "named-checkconf", "/dev/stdin")
 	}
+}
+
+// named checks a file with named-checkconf, inside the view if there is one.
+func (c *checker) named(file string, skip func([]byte) bool, flags ...string) {
+	argv := append([]string{"named-checkconf"}, flags...)
+	if c.View == "" {
+		c.run(BIND, file, "", skip, append(argv, c.file(file))...)
+		return
+	}
+	role := RolePrimary
+	if !strings.Contains(file, role) {
+		role = RoleSecondary
+	}
+	c.run(BIND, file, c.bindView(role, c.file(file)), skip, append(argv, "/dev/stdin")...)
+}
+
+// bindView is a named.conf that has a file in the view.
+func (c *checker) bindView(role, file string) string {
+	text := "include " + quote(c.file(bindLists(role))) + ";\nview " + quote(c.View) + " {\n\tinclude " + quote(file) + ";\n"
+	if strings.Contains(filepath.Base(file), "catalog") {
+		text += "\tinclude " + quote(c.file("named/secondary-catalog-options.conf")) + ";\n"
+	}
+	return text + "};\n"
 }
 
 func (c *checker) nsd() {

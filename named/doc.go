@@ -11,6 +11,8 @@
 //	named/secondary.conf                  BIND; include in named.conf
 //	named/secondary-catalog.conf          BIND 9.18; include in named.conf,
 //	named/secondary-catalog-options.conf  and this inside options { }
+//	named/primary-lists.conf              with views, outside of them
+//	named/secondary-lists.conf            with views, outside of them
 //	nsd/primary.conf                      NSD; include in nsd.conf
 //	nsd/secondary.conf                    NSD; include in nsd.conf
 //	nsd/secondary-catalog.conf            NSD 4.9; include in nsd.conf

@@ -126,6 +126,7 @@ type journals struct {
 	command []string // rndc
 	dir     string   // of the zone files
 	zone    string   // "" for all
+	view    string   // "" for none
 }
 
 const (
@@ -161,11 +162,11 @@ func (j *journals) heal(ctx context.Context, zone string, w io.Writer) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	default:
-		if err := j.run(ctx, w, "sync", "-clean", zone); err != nil {
+		if err := j.run(ctx, w, append([]string{"sync", "-clean"}, inView(zone, j.view)...)...); err != nil {
 			return err
 		}
 	}
-	return j.run(ctx, w, "reload", zone)
+	return j.run(ctx, w, append([]string{"reload"}, inView(zone, j.view)...)...)
 }
 
 func (j *journals) run(ctx context.Context, w io.Writer, words ...string) error {

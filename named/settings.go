@@ -59,6 +59,9 @@ type Settings struct {
 	DNSSEC bool
 	// Terms is OldTerms when empty.
 	Terms Terms
+	// View is the view of named.conf that has the zones; "" without views. What may
+	// not be inside a view is then written to files of its own.
+	View string
 	// Catalog is the name of the catalog zone; "" for none.
 	Catalog dnsname.Name
 	// Store is the directory in which a secondary keeps its copies; it must be

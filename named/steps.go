@@ -62,7 +62,7 @@ const maxRefresh = 1000
 // load new zones after the command has ended: a BIND secondary that asks for
 // one too early asks again after a minute.
 func Steps(t Target, c Change, s Settings) []Step {
-	p := &stepper{command: t.Command, dir: path.Join(s.Output, "zones")}
+	p := &stepper{command: t.Command, dir: path.Join(s.Output, "zones"), view: s.View}
 	if p.command == nil {
 		p.command = defaultCommands[t.Server]
 	}
@@ -110,6 +110,7 @@ var defaultCommands = map[Server][]string{
 type stepper struct {
 	command []string
 	dir     string // of the zone files
+	view    string // of BIND, "" for none
 	steps   []Step
 }
 
@@ -121,10 +122,10 @@ func (p *stepper) add(why string, words ...string) {
 func (p *stepper) reload(why, zone string) {
 	words := []string{"reload"}
 	if zone != "" {
-		words = append(words, zone)
+		words = append(words, inView(zone, p.view)...)
 	}
 	p.add(why, words...)
-	p.steps[len(p.steps)-1].journals = &journals{command: p.command, dir: p.dir, zone: zone}
+	p.steps[len(p.steps)-1].journals = &journals{command: p.command, dir: p.dir, zone: zone, view: p.view}
 }
 
 // what says how many zones have changed.
@@ -177,8 +178,16 @@ func (p *stepper) bind(config bool, catalog string, c Change) {
 		p.reload("reload the changed zone", zone)
 	}
 	if catalog != "" {
-		p.add("reload the catalog zone", "reload", catalog)
+		p.add("reload the catalog zone", append([]string{"reload"}, inView(catalog, p.view)...)...)
 	}
+}
+
+// inView names a zone to rndc.
+func inView(zone, view string) []string {
+	if view == "" {
+		return []string{zone}
+	}
+	return []string{zone, "IN", view}
 }
 
 // nsd: "reconfig" reads the configuration and new zones, "reload" the zone
@@ -222,7 +231,7 @@ func (p *stepper) secondary(server Server, config bool, c Change) {
 		return
 	}
 	for _, zone := range changed {
-		p.add("refresh the changed zone", "refresh", zone)
+		p.add("refresh the changed zone", append([]string{"refresh"}, inView(zone, p.view)...)...)
 	}
 }
 

@@ -88,6 +88,11 @@ func (v *validator) servers(s *Settings) {
 	if s.DNSSEC && seen[Nullspfd] && !seen[BIND] && !seen[Knot] {
 		v.fault("dnssec", "nullspfd serves signed zones as a secondary but does not sign; add bind or knot to servers for the primary, or set dnssec: false")
 	}
+	if strings.ContainsFunc(s.View, func(r rune) bool {
+		return r > 'z' || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
+	}) {
+		v.fault("bind_view", "%q is not the name of a view; write letters, digits and - _ .", s.View)
+	}
 	switch s.Terms {
 	case "", OldTerms, NewTerms:
 	default:

@@ -153,6 +153,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	if choose(l, "bind_terms", r.BINDTerms, []string{"master", "primary"}) == "primary" {
 		s.Terms = named.NewTerms
 	}
+	s.View = r.BINDView
 	switch {
 	case r.Catalog.Zone != "":
 		s.Catalog = l.zoneName("catalog.zone", r.Catalog.Zone)

@@ -18,6 +18,7 @@ type raw struct {
 	TSIG        rawTSIG             `mapstructure:"tsig"`
 	Servers     []string            `mapstructure:"servers"`
 	BINDTerms   string              `mapstructure:"bind_terms"`
+	BINDView    string              `mapstructure:"bind_view"`
 	DNSSEC      string              `mapstructure:"dnssec"`
 	Catalog     rawCatalog          `mapstructure:"catalog"`
 	Apply       []rawTarget         `mapstructure:"apply"`
