@@ -3,11 +3,12 @@
 //
 // One check of a forged message makes up to a dozen queries. Exactly one event
 // of them is an attempt: of those about the same client address, domain, sender
-// and HELO, asked by the same resolver address within [Windows.Attempt], the
-// first; and of an exists: and an exp= query that agree in client address,
-// domain and resolver, the exp= query, which tells more. The others carry
+// and HELO, asked from the same network of resolvers within [Windows.Attempt],
+// the first; and of an exists: and an exp= query that agree in client address
+// and domain, the exp= query, which tells more. The others carry
 // [spftrack.FlagRetry]. Minimised names and queries that no check makes are no
-// attempts.
+// attempts. A network of resolvers is a /24 of IPv4 or a /48 of IPv6 addresses;
+// see open for resolvers with several.
 //
 // A [Fold] takes events in order of their sequence numbers and gives them back,
 // in that order, with the flag set. It knows no clock but the times of events,
@@ -39,14 +40,18 @@ func asked(k spftrack.Kind) bool {
 type Windows struct {
 	// Attempt is how long queries belong to one attempt.
 	Attempt time.Duration
+	// Cached is how long a resolver may have the answer to an exists: query.
+	Cached time.Duration
 	// Hold is how long an exists: query waits for its exp= query. When that
 	// comes later, the exists: query has counted and the exp= query does not.
 	Hold time.Duration
 }
 
 // Default are the windows of the journal. Resolvers ask for exp= within a
-// second; with minimisation, losses and retries it takes longer.
-var Default = Windows{Attempt: 60 * time.Second, Hold: 10 * time.Second}
+// second; with minimisation, losses and retries it takes longer. Attempt is less
+// than the TTL of the answers, or what a steady sender makes a resolver ask again
+// would be retries.
+var Default = Windows{Attempt: 30 * time.Second, Cached: 60 * time.Second, Hold: 10 * time.Second}
 
 // Within reports whether two times of events, in nanoseconds, are no further
 // apart than span. Clocks may have jumped in either direction.

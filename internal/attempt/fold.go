@@ -5,8 +5,7 @@ import (
 )
 
 // Fold marks events and emits them, each when its mark can no longer change:
-// when the exp= query that may belong to an exists: query has come, or no longer
-// counts.
+// when the query that may take it over has come, or no longer counts.
 type Fold struct {
 	marker *marker
 	emit   func(*spftrack.Event) error
@@ -32,16 +31,17 @@ func (f *Fold) Remember(e *spftrack.Event) { f.marker.remember(e) }
 // and emits those that have waited long enough. It keeps the event and its texts
 // until then. It returns emit's error.
 func (f *Fold) Push(e *spftrack.Event) error {
-	superseded := f.marker.see(e)
+	f.marker.see(e)
 	for _, seq := range f.marker.superseded {
-		if f.retract(seq) {
+		if f.retract(seq, spftrack.FlagRetry) {
 			f.marker.forget(f.find(seq))
 		}
 	}
-	if superseded != 0 && !f.retract(superseded) {
-		// The exists: query was emitted as an attempt before: count it, and
-		// not this one.
-		e.Flags |= spftrack.FlagRetry
+	for _, t := range f.marker.takes {
+		if !f.retract(t.seq, t.flags) {
+			// It was emitted as an attempt before: count it, and not this one.
+			e.Flags |= spftrack.FlagRetry
+		}
 	}
 	if f.n == len(f.queue) {
 		f.grow()
@@ -57,12 +57,12 @@ func (f *Fold) Push(e *spftrack.Event) error {
 }
 
 // retract makes a waiting event a retry.
-func (f *Fold) retract(seq uint64) bool {
+func (f *Fold) retract(seq uint64, flags spftrack.Flags) bool {
 	e := f.find(seq)
 	if e == nil {
 		return false
 	}
-	e.Flags |= spftrack.FlagRetry
+	e.Flags |= flags
 	return true
 }
 

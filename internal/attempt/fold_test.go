@@ -3,6 +3,7 @@ package attempt
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ type query struct {
 	at       time.Duration
 	kind     spftrack.Kind
 	ip       string
-	helo     string
+	helo     string // or the local part, a space, and HELO
 	resolver string
 	qtype    uint16
 }
@@ -31,18 +32,29 @@ func (q *query) event(seq int) spftrack.Event {
 	}
 	e.Kind, e.ClientIP, e.HELO = q.kind, netip.MustParseAddr(q.ip), q.helo
 	e.Forged, e.SenderDomain = "shop.example", "shop.example"
+	e.SenderLocal, e.HELO, _ = strings.Cut(q.helo, " ")
+	if e.HELO == "" {
+		e.SenderLocal, e.HELO = "user", q.helo
+	}
+	if q.kind == spftrack.KindExists {
+		e.SenderLocal = ""
+	}
 	return e
 }
 
-// mark runs events through a fold and returns which are attempts.
-func mark(t testing.TB, events []spftrack.Event) []bool {
+// mark runs events through a fold and returns their flags; those that cannot be
+// attempts have FlagRetry.
+func mark(t testing.TB, events []spftrack.Event) []spftrack.Flags {
 	t.Helper()
-	var attempts []bool
+	var attempts []spftrack.Flags
 	f := New(Default, func(e *spftrack.Event) error {
 		if e.Seq != uint64(len(attempts)+1) {
 			t.Fatalf("event %d comes out as number %d", e.Seq, len(attempts)+1)
 		}
-		attempts = append(attempts, Is(e))
+		if !asked(e.Kind) {
+			e.Flags |= spftrack.FlagRetry
+		}
+		attempts = append(attempts, e.Flags)
 		return nil
 	})
 	for i := range events {
@@ -59,7 +71,10 @@ func mark(t testing.TB, events []spftrack.Event) []bool {
 func TestAttempts(t *testing.T) {
 	const (
 		ip1, ip2 = "192.0.2.1", "2001:db8::1"
-		r1, r2   = "198.51.100.1", "198.51.100.2"
+		r1, r2   = "198.51.100.1", "192.0.2.53"
+		r6       = "2001:db8::53" // of the same resolver as r1
+		near     = "198.51.100.2" // in the same farm as r1
+		d        = "shop.example"
 		exists   = spftrack.KindExists
 		exp      = spftrack.KindExp
 		classic  = spftrack.KindClassic
@@ -68,7 +83,7 @@ func TestAttempts(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		in   []query
-		want string // one character a query: + for an attempt
+		want string // one character a query: + for an attempt, h for a check of HELO
 	}{
 		{"one check", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}}, "-+"},
 		{"exists: alone", []query{{0, exists, ip1, "", r1, 1}}, "+"},
@@ -76,13 +91,37 @@ func TestAttempts(t *testing.T) {
 		{"exp= first", []query{{0, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", r1, 1}}, "+-"},
 		{"AAAA twin", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r1, 28}, {s, exp, ip1, "h", r1, 16}}, "--+"},
 		{"retries", []query{{0, exists, ip1, "", r1, 1}, {s, exists, ip1, "", r1, 1}, {2 * s, exp, ip1, "h", r1, 16},
-			{3 * s, exp, ip1, "h", r1, 16}, {59 * s, exp, ip1, "h", r1, 16}}, "--+--"},
+			{3 * s, exp, ip1, "h", r1, 16}, {29 * s, exp, ip1, "h", r1, 16}}, "--+--"},
 		{"minimised", []query{{0, spftrack.KindMinimised, ip1, "", r1, 2}, {0, exists, ip1, "", r1, 1}}, "-+"},
 		{"other query", []query{{0, spftrack.KindOther, ip1, "", r1, 6}}, "-"},
 		{"two senders, exists: cached", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}, {s, exp, ip1, "g", r1, 16}}, "-++"},
 		{"two clients", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip2, "", r1, 1}, {s, exp, ip2, "h", r1, 16}}, "+-+"},
 		{"two resolvers", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}}, "++"},
-		{"a minute later", []query{{0, exp, ip1, "h", r1, 16}, {60 * s, exp, ip1, "h", r1, 16}, {61 * s, exp, ip1, "h", r1, 16}}, "+-+"},
+		{"half a minute later", []query{{0, exp, ip1, "h", r1, 16}, {30 * s, exp, ip1, "h", r1, 16}, {31 * s, exp, ip1, "h", r1, 16}}, "+-+"},
+		{"refreshed by BIND", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "h", r1, 16}, {58 * s, exp, ip1, "h", r1, 16}, {60 * s, exists, ip1, "", r1, 1}}, "-++-"},
+		{"two families", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r6, 16}}, "-+"},
+		{"two families, exp= first", []query{{0, exp, ip1, "h", r6, 16}, {s, exists, ip1, "", r1, 1}}, "+-"},
+		{"two families, exp= too late", []query{{0, exists, ip1, "", r1, 1}, {11 * s, exp, ip1, "h", r6, 16}}, "++"},
+		{"two families, AAAA twin", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r6, 28}}, "+-"},
+		{"two families, AAAA twin first", []query{{0, exists, ip1, "", r6, 28}, {0, exists, ip1, "", r1, 1}}, "-+"},
+		{"two families, AAAA twin, exp=", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r6, 28}, {s, exp, ip1, "h", r6, 16}}, "--+"},
+		{"two families, next sender", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r6, 16}, {2 * s, exp, ip1, "g", r6, 16},
+			{3 * s, exp, ip1, "f", r1, 16}}, "-+++"},
+		{"farm", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", near, 16}, {s, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", near, 1}}, "-+--"},
+		// One receiver that fetches exp= and one that does not, whose resolvers
+		// have one address each.
+		{"two receivers", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r1, 16}}, "-++"},
+		{"two receivers, next sender", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", r2, 1}, {2 * s, exp, ip1, "g", r1, 16}}, "-+++"},
+		{"two receivers, the other's exists: taken", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r6, 16}, {s, exp, ip1, "h", r2, 16}}, "--++"},
+		{"two receivers, exp= of both", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r2, 16}, {s, exp, ip1, "h", r1, 16}}, "--++"},
+		{"two clients, two families", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip2, "h", r6, 16}}, "++"},
+		{"HELO checked first", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "postmaster " + d, r1, 16}, {s, exp, ip1, "user " + d, r1, 16}}, "-h+"},
+		{"HELO checked last", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "user " + d, r1, 16}, {s, exp, ip1, "postmaster " + d, r1, 16}}, "-+h"},
+		{"HELO checked alone", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "postmaster " + d, r1, 16}}, "-+"},
+		{"a bounce much earlier", []query{{0, exp, ip1, "postmaster " + d, r1, 16}, {11 * s, exp, ip1, "user " + d, r1, 16}}, "++"},
+		{"a bounce with another HELO", []query{{0, exp, ip1, "postmaster h", r1, 16}, {s, exp, ip1, "user " + d, r1, 16}}, "++"},
+		{"HELO checked elsewhere", []query{{0, exp, ip1, "postmaster " + d, r1, 16}, {s, exp, ip1, "user " + d, r2, 16}}, "++"},
+		{"HELO checked, classic", []query{{0, classic, ip1, "postmaster " + d, r1, 1}, {s, classic, ip1, "user " + d, r1, 1}}, "h+"},
 		{"clock back", []query{{0, exp, ip1, "h", r1, 16}, {-3600 * s, exp, ip1, "h", r1, 16}, {-3599 * s, exp, ip1, "h", r1, 16}}, "++-"},
 		{"exp= late", []query{{0, exists, ip1, "", r1, 1}, {20 * s, exp, ip1, "h", r1, 16}, {90 * s, exp, ip1, "g", r1, 16}}, "-++"},
 		{"exp= after the window", []query{{0, exists, ip1, "", r1, 1}, {15 * s, exists, ip2, "", r1, 1}, {20 * s, exp, ip1, "h", r1, 16}}, "++-"},
@@ -93,8 +132,8 @@ func TestAttempts(t *testing.T) {
 			events = append(events, c.in[i].event(i+1))
 		}
 		got := ""
-		for _, a := range mark(t, events) {
-			got += map[bool]string{true: "+", false: "-"}[a]
+		for _, flags := range mark(t, events) {
+			got += map[spftrack.Flags]string{0: "+", spftrack.FlagRetry: "-", spftrack.FlagRetry | spftrack.FlagHELOCheck: "h"}[flags]
 		}
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)

@@ -47,9 +47,10 @@ func (m *marker) isPart(e *spftrack.Event, hash uint64) bool {
 
 // forget forgets an attempt that was none.
 func (m *marker) forget(e *spftrack.Event) {
-	pairKey, key := m.keys(e)
-	m.starts.drop(key)
-	m.pairs.drop(pairKey)
+	k := m.keys(e)
+	m.starts.drop(k.query)
+	m.pairs.drop(k.pair)
+	m.openOf(k.group, e.Time).exists.drop(k.pair)
 }
 
 // readsWhole reports whether the right part of a name that begins at label i
@@ -69,10 +70,9 @@ func readsWhole(e *spftrack.Event, labels *wire.Labels, i int) bool {
 }
 
 // nameHash hashes the right part of an event's name from an offset on, in lower
-// case, with the resolver.
+// case, with the resolver's network.
 func (m *marker) nameHash(e *spftrack.Event, offset int) uint64 {
-	resolver := e.Resolver.Addr().As16()
-	b := append(m.buf[:0], resolver[:]...)
+	b := appendNetwork(m.buf[:0], e.Resolver.Addr())
 	b = ascii.AppendLower(b, e.Name[min(offset, len(e.Name)):])
 	m.buf = b
 	return maphash.Bytes(m.seed, b)

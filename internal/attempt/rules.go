@@ -3,21 +3,49 @@ package attempt
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"net/netip"
 
 	"nullspf/spftrack"
 )
 
 // pair is what is known of the queries that agree in client address, domain
-// and resolver.
+// and the resolver's network.
 type pair struct {
-	// exists is the time of the exists: query that is an attempt, seq its
-	// number, 0 for none. told: an exp= query took the attempt over.
+	// exists is the time of the exists: query that is an attempt or was one,
+	// seq its number.
 	exists int64
 	seq    uint64
-	told   bool
+	state  existsState
 	// exp is the time of the last exp= query, if asked.
 	exp   int64
 	asked bool
+	// check is the number of the attempt that may be a check of HELO, 0 for
+	// none, checked its time. mail is the time of the last attempt of a
+	// message that such a check may belong to, if mailed.
+	check   uint64
+	checked int64
+	mail    int64
+	mailed  bool
+}
+
+// existsState says what became of an exists: query.
+type existsState uint8
+
+const (
+	// noExists: there was none.
+	noExists existsState = iota
+	// counts: it is an attempt.
+	counts
+	// told: an exp= query of its own network took it over, or it another's.
+	told
+	// taken: a query from another network took it over.
+	taken
+)
+
+// take makes an earlier attempt a retry.
+type take struct {
+	seq   uint64
+	flags spftrack.Flags
 }
 
 // marker sets FlagRetry. Events come to it in order of their sequence numbers.
@@ -26,12 +54,15 @@ type marker struct {
 	seed    maphash.Seed
 	starts  recent[int64]
 	pairs   recent[pair]
+	open    recent[*open]
 	// names are the numbers of the exists: queries by name, longer the times
 	// of queries about longer names by their right parts.
 	names  recent[uint64]
 	longer recent[int64]
-	// superseded are the attempts that the last event showed to be none.
+	// superseded are the attempts that the last event showed to be parts of its
+	// name, takes those that it counts instead of.
 	superseded []uint64
+	takes      []take
 	buf        []byte
 }
 
@@ -40,63 +71,156 @@ func newMarker(w Windows) *marker {
 		windows: w,
 		seed:    maphash.MakeSeed(),
 		starts:  recent[int64]{span: w.Attempt},
-		pairs:   recent[pair]{span: w.Attempt},
+		pairs:   recent[pair]{span: w.Cached},
+		open:    recent[*open]{span: w.Hold},
 		names:   recent[uint64]{span: w.Attempt},
 		longer:  recent[int64]{span: w.Attempt},
 	}
 }
 
-// see looks at an event. It returns the number of an earlier exists: query
-// that this event makes a retry, 0 for none.
-func (m *marker) see(e *spftrack.Event) (superseded uint64) {
-	m.superseded = m.superseded[:0]
+// see looks at an event.
+func (m *marker) see(e *spftrack.Event) {
+	m.superseded, m.takes = m.superseded[:0], m.takes[:0]
 	if !asked(e.Kind) || e.Flags&spftrack.FlagUnparsed != 0 {
-		return 0
+		return
 	}
 	var name uint64
 	if e.Kind == spftrack.KindExists || e.Kind == spftrack.KindClassic {
 		name = m.nameHash(e, 0)
 		if m.isPart(e, name) {
 			e.Flags |= spftrack.FlagRetry
-			return 0
+			return
 		}
 	}
 	m.parts(e)
-	pairKey, key := m.keys(e)
+	k := m.keys(e)
+	p, _ := m.pairs.get(k.pair)
 	switch e.Kind {
 	case spftrack.KindExists:
-		p, _ := m.pairs.get(pairKey)
-		if p.asked && Within(e.Time, p.exp, m.windows.Attempt) || p.seq != 0 && Within(e.Time, p.exists, m.windows.Attempt) {
-			e.Flags |= spftrack.FlagRetry
-			return 0
-		}
-		m.pairs.put(pairKey, pair{exists: e.Time, seq: e.Seq, exp: p.exp, asked: p.asked}, e.Time)
-		m.names.put(name, e.Seq, e.Time)
-		return 0
+		m.exists(e, &p, k)
 	case spftrack.KindExp:
-		p, _ := m.pairs.get(pairKey)
-		if start, ok := m.starts.get(key); ok && Within(e.Time, start, m.windows.Attempt) {
-			e.Flags |= spftrack.FlagRetry
-		} else {
-			m.starts.put(key, e.Time, e.Time)
-			if p.seq != 0 && !p.told && Within(e.Time, p.exists, m.windows.Attempt) {
-				superseded = p.seq
-				p.told = true
+		m.exp(e, &p, k)
+	default:
+		if m.repeats(e, k) {
+			return
+		}
+		m.starts.put(k.query, e.Time, e.Time)
+		m.checkOfHELO(e, &p)
+	}
+	m.pairs.put(k.pair, p, e.Time)
+	if name != 0 && Is(e) {
+		m.names.put(name, e.Seq, e.Time)
+	}
+}
+
+// repeats marks an event when one like it came before.
+func (m *marker) repeats(e *spftrack.Event, k keys) bool {
+	start, ok := m.starts.get(k.query)
+	if ok = ok && Within(e.Time, start, m.windows.Attempt); ok {
+		e.Flags |= spftrack.FlagRetry
+	}
+	return ok
+}
+
+// exists marks an exists: query.
+func (m *marker) exists(e *spftrack.Event, p *pair, k keys) {
+	o := m.openOf(k.group, e.Time)
+	isA := e.QType != spftrack.TypeAAAA
+	twin := !isA && o.askedA && Within(e.Time, o.a, m.windows.Hold)
+	if isA {
+		o.a, o.askedA = e.Time, true
+	}
+	switch {
+	case p.state != noExists && Within(e.Time, p.exists, m.windows.Attempt):
+		e.Flags |= spftrack.FlagRetry
+		return
+	case p.asked && Within(e.Time, p.exp, m.windows.Attempt):
+		o.exp.drop(k.pair)
+		p.exists, p.state = e.Time, told
+		e.Flags |= spftrack.FlagRetry
+		return
+	case twin:
+		// Nobody asks AAAA alone.
+		p.exists, p.state = e.Time, taken
+		e.Flags |= spftrack.FlagRetry
+		return
+	}
+	p.exists, p.seq = e.Time, e.Seq
+	if exp, ok := o.exp.nearest(e.Time, m.windows.Hold); ok {
+		p.state = told
+		m.alter(exp.pair, e.Time, func(other *pair) { other.exists, other.state = e.Time, told })
+		e.Flags |= spftrack.FlagRetry
+		return
+	}
+	if isA {
+		if aaaa, ok := o.aaaa.nearest(e.Time, m.windows.Hold); ok {
+			o.exists.drop(aaaa.pair)
+			m.takeOver(aaaa, e)
+		}
+	} else {
+		o.aaaa.add(waiting{e.Time, e.Seq, k.pair})
+	}
+	p.state = counts
+	o.exists.add(waiting{e.Time, e.Seq, k.pair})
+}
+
+// exp marks an exp= query, which counts instead of an exists: query: of its own
+// network, or else of another one, which a resolver with several addresses and
+// a receiver with several resolvers have.
+func (m *marker) exp(e *spftrack.Event, p *pair, k keys) {
+	if !m.repeats(e, k) {
+		m.starts.put(k.query, e.Time, e.Time)
+		o := m.openOf(k.group, e.Time)
+		switch {
+		case p.state == counts && Within(e.Time, p.exists, m.windows.Attempt):
+			m.takes = append(m.takes, take{p.seq, spftrack.FlagRetry})
+			p.state = told
+			o.exists.drop(k.pair)
+		case (p.state == counts || p.state == told) && Within(e.Time, p.exists, m.windows.Cached):
+			// The resolver has the answer to exists: in its cache.
+		default:
+			if exists, ok := o.exists.nearest(e.Time, m.windows.Hold); ok {
+				m.takeOver(exists, e)
+				p.exists, p.state = exists.time, told
+			} else if p.state != taken {
+				o.exp.add(waiting{e.Time, e.Seq, k.pair})
 			}
 		}
-		p.exp, p.asked = e.Time, true
-		m.pairs.put(pairKey, p, e.Time)
-		return superseded
+		m.checkOfHELO(e, p)
 	}
-	if start, ok := m.starts.get(key); ok && Within(e.Time, start, m.windows.Attempt) {
-		e.Flags |= spftrack.FlagRetry
-	} else {
-		m.starts.put(key, e.Time, e.Time)
-		if name != 0 {
-			m.names.put(name, e.Seq, e.Time)
+	p.exp, p.asked = e.Time, true
+}
+
+// takeOver makes an exists: query of another network a retry, because e counts.
+func (m *marker) takeOver(w waiting, e *spftrack.Event) {
+	m.takes = append(m.takes, take{w.seq, spftrack.FlagRetry})
+	m.alter(w.pair, e.Time, func(other *pair) { other.state = taken })
+}
+
+func (m *marker) alter(key uint64, now int64, change func(*pair)) {
+	if p, ok := m.pairs.get(key); ok {
+		change(&p)
+		m.pairs.put(key, p, now)
+	}
+}
+
+// checkOfHELO marks the first or second of two attempts that a receiver makes of
+// one message because it checks HELO apart from MAIL FROM (RFC 7208 section
+// 2.3).
+func (m *marker) checkOfHELO(e *spftrack.Event, p *pair) {
+	const mark = spftrack.FlagRetry | spftrack.FlagHELOCheck
+	switch {
+	case e.HELO == "" || e.HELO != e.Forged:
+	case e.SenderLocal != "postmaster":
+		if p.check != 0 && Within(e.Time, p.checked, m.windows.Hold) {
+			m.takes = append(m.takes, take{p.check, mark})
 		}
+		p.check, p.mail, p.mailed = 0, e.Time, true
+	case p.mailed && Within(e.Time, p.mail, m.windows.Hold):
+		e.Flags |= mark
+	default:
+		p.check, p.checked = e.Seq, e.Time
 	}
-	return 0
 }
 
 // remember takes in an event that was marked before.
@@ -105,50 +229,70 @@ func (m *marker) remember(e *spftrack.Event) {
 		return
 	}
 	m.parts(e)
-	pairKey, key := m.keys(e)
-	if e.Kind == spftrack.KindExists {
-		if Is(e) {
-			p, _ := m.pairs.get(pairKey)
-			m.pairs.put(pairKey, pair{exists: e.Time, seq: e.Seq, exp: p.exp, asked: p.asked}, e.Time)
-		}
-		return
-	}
-	start, ok := m.starts.get(key)
+	k := m.keys(e)
+	p, _ := m.pairs.get(k.pair)
 	began := Is(e)
-	if e.Kind == spftrack.KindExp {
-		p, _ := m.pairs.get(pairKey)
-		if p.seq != 0 && !p.told && Within(e.Time, p.exists, m.windows.Attempt) && !(ok && Within(e.Time, start, m.windows.Attempt)) {
-			// It is a retry because it took over a query that had counted.
-			began, p.told = true, true
+	switch {
+	case e.Kind == spftrack.KindExists && began:
+		p.exists, p.seq, p.state = e.Time, e.Seq, counts
+		began = false
+	case e.Kind == spftrack.KindExists:
+		if p.state == noExists || !Within(e.Time, p.exists, m.windows.Attempt) {
+			p.exists, p.seq, p.state = e.Time, e.Seq, told
+		}
+	case e.Kind == spftrack.KindExp:
+		start, ok := m.starts.get(k.query)
+		if p.state == counts && Within(e.Time, p.exists, m.windows.Attempt) && !(ok && Within(e.Time, start, m.windows.Attempt)) {
+			// It may be a retry because it took over a query that had counted.
+			began, p.state = true, told
 		}
 		p.exp, p.asked = e.Time, true
-		m.pairs.put(pairKey, p, e.Time)
 	}
 	if began {
-		m.starts.put(key, e.Time, e.Time)
+		m.starts.put(k.query, e.Time, e.Time)
 	}
+	m.pairs.put(k.pair, p, e.Time)
 }
 
-// keys hash what makes events belong together.
-func (m *marker) keys(e *spftrack.Event) (pairKey, key uint64) {
+// keys are hashes of what makes events belong together.
+type keys struct {
+	// group: zone, client address and domain.
+	group uint64
+	// pair: these and the resolver's network.
+	pair uint64
+	// query: all of it.
+	query uint64
+}
+
+func (m *marker) keys(e *spftrack.Event) (k keys) {
 	b := append(m.buf[:0], byte(len(e.Zone)))
 	b = append(b, e.Zone...)
-	b = appendAddr(b, e)
-	b = append(b, byte(len(e.Forged)))
+	ip := e.ClientIP.As16()
+	b = append(b, ip[:]...)
 	b = append(b, e.Forged...)
-	pairKey = maphash.Bytes(m.seed, b)
-	b = binary.LittleEndian.AppendUint64(b[:0], pairKey)
+	k.group = maphash.Bytes(m.seed, b)
+	b = binary.LittleEndian.AppendUint64(b[:0], k.group)
+	b = appendNetwork(b, e.Resolver.Addr())
+	k.pair = maphash.Bytes(m.seed, b)
+	if e.Kind == spftrack.KindExists {
+		return k
+	}
 	b = append(b, byte(e.Kind), byte(len(e.SenderLocal)))
 	b = append(b, e.SenderLocal...)
 	b = append(b, byte(len(e.SenderDomain)))
 	b = append(b, e.SenderDomain...)
 	b = append(b, e.HELO...)
 	m.buf = b
-	return pairKey, maphash.Bytes(m.seed, b)
+	k.query = maphash.Bytes(m.seed, b)
+	return k
 }
 
-func appendAddr(b []byte, e *spftrack.Event) []byte {
-	ip, resolver := e.ClientIP.As16(), e.Resolver.Addr().As16()
-	b = append(b, ip[:]...)
-	return append(b, resolver[:]...)
+// appendNetwork appends the network of a resolver: those of one /24 or /48 belong
+// together.
+func appendNetwork(b []byte, resolver netip.Addr) []byte {
+	ip := resolver.As16()
+	if resolver.Is4() {
+		return append(b, ip[:15]...)
+	}
+	return append(b, ip[:6]...)
 }

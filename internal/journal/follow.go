@@ -41,7 +41,8 @@ func (v *View) Follow(hold time.Duration) (*Follower, error) {
 	f := &Follower{dir: v.Dir, options: v.options, hold: hold, next: v.Manifest.Next}
 	// What the view holds is marked, and yielded to nobody.
 	f.yield = func(*spftrack.Event) error { return nil }
-	windows := attempt.Windows{Attempt: attempt.Default.Attempt, Hold: hold}
+	windows := attempt.Default
+	windows.Hold = hold
 	f.fold = attempt.New(windows, func(e *spftrack.Event) error { return f.yield(e) })
 	// A segment that cannot be read is named by whoever reads the view.
 	_ = v.prime(f.fold)
