@@ -73,6 +73,7 @@ leaves: import nothing of this module
     internal/ascii        case of ASCII letters
     internal/contain      panics of background work become errors
     internal/files        files: sync, lock, replace
+    internal/loglimit     log lines of one kind, no more than can be read
     internal/serial       order of serial numbers
     internal/tsigkey      files with the secrets of TSIG keys
     internal/value        addresses, prefixes, durations, sizes as people write them
@@ -88,13 +89,14 @@ var libraries = map[string]string{
 	"github.com/miekg/dns":                "zones internal/bench/xfr internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
 	"github.com/parquet-go/parquet-go":    "internal/eventrow internal/forgerylog internal/journal",
 	"github.com/prometheus/client_golang": "internal/nameserver",
-	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/control internal/journal internal/nameserver internal/secondary internal/xfr",
+	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/xfr",
 	"github.com/rs/zerolog/log":           "", // loggers are parameters
 	"github.com/schollz/progressbar":      "cmd/nullspf",
 	"github.com/spf13/cobra":              "cmd/nullspf",
 	"github.com/spf13/pflag":              "cmd/nullspf",
 	"github.com/spf13/viper":              "internal/config",
 	"go.yaml.in/yaml":                     "internal/config",
+	"golang.org/x/net/netutil":            "internal/control internal/nameserver",
 	"golang.org/x/net/idna":               "internal/dnsname",
 	"golang.org/x/net/publicsuffix":       "zones internal/secondary",
 	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/corefile internal/files internal/journal internal/nameserver internal/peers",

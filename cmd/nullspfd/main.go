@@ -25,6 +25,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/corefile"
+	"nullspf/internal/loglimit"
 	"nullspf/internal/nameserver"
 	"nullspf/internal/version"
 )
@@ -55,6 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 
 	logger := zerolog.New(stderr).With().Timestamp().Logger()
+	logger = logger.Hook(loglimit.New(logger))
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(standardLog{logger})
 	load := func() (*nameserver.Config, error) { return corefile.Load(*conf) }

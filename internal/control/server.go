@@ -9,10 +9,13 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
 )
 
 // The bounds of what a client may cost.
 const (
+	// MaxConnections at a time; further ones wait.
+	MaxConnections = 64
 	// maxRequests at a time; further ones are answered with 503.
 	maxRequests = 32
 	// maxHeader octets of request line and header.
@@ -60,7 +63,7 @@ func NewServer(d Daemon, log zerolog.Logger) *Server {
 // Serve answers until the server or the listener is closed, and returns nil
 // then.
 func (s *Server) Serve(l net.Listener) error {
-	err := s.http.Serve(l)
+	err := s.http.Serve(netutil.LimitListener(l, MaxConnections))
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -80,6 +83,8 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) bounded(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
+			// What of the body is still to come need not come.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTime))
 			w.Header().Set("Connection", "close")
 			fail(w, http.StatusRequestEntityTooLarge, "a request has no body")
 			return

@@ -151,6 +151,13 @@ func (s *tcpConns) prove(c *tcpConn) {
 	c.secondary = true
 }
 
+// setConnections changes the limit of all connections.
+func (s *tcpConns) setConnections(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits.Connections = n
+}
+
 // connections returns how many are open.
 func (s *tcpConns) connections() int {
 	s.mu.Lock()

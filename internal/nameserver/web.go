@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
 )
 
 // webServer serves metrics, health or both at one address.
@@ -27,7 +28,7 @@ func openWeb(at netip.AddrPort) (*webServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on tcp %s for HTTP: %w%s", at, err, bindHint(err))
 	}
-	w := &webServer{at: at, listener: l}
+	w := &webServer{at: at, listener: netutil.LimitListener(l, webConnections)}
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		w.at = a.AddrPort()
 	}
@@ -37,7 +38,7 @@ func openWeb(at netip.AddrPort) (*webServer, error) {
 		}),
 		ReadTimeout:    5 * time.Second,
 		WriteTimeout:   10 * time.Second,
-		IdleTimeout:    time.Minute,
+		IdleTimeout:    15 * time.Second,
 		MaxHeaderBytes: 8 << 10,
 	}
 	return w, nil
