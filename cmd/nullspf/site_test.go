@@ -165,11 +165,11 @@ func (s *demoSite) serve(t *testing.T) {
 		corefile := filepath.Join(n.dir, "build", "nullspfd", n.name+".Corefile")
 		// The name of the server must not be that of the machine.
 		text := readFile(t, corefile)
-		journal := "    journal " + filepath.Join(n.dir, "var")
-		if !strings.Contains(text, journal+"\n") {
+		journal := "    journal " + filepath.Join(n.dir, "var") + " {\n"
+		if !strings.Contains(text, journal) {
 			t.Fatalf("%s has no %q", corefile, journal)
 		}
-		text = strings.Replace(text, journal, journal+" {\n        server "+n.host+"\n    }", 1)
+		text = strings.Replace(text, journal, journal+"        server "+n.host+"\n", 1)
 		corefile = filepath.Join(n.dir, "Corefile")
 		writeText(t, corefile, text, 0o644)
 		peers.Run(t, peers.Config{Kind: peers.Nullspfd, Address: n.at, Program: s.program, Include: []string{corefile}})
