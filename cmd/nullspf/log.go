@@ -115,14 +115,14 @@ func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
 			return q, fmt.Errorf("--kind: %w", err)
 		}
 		if (k == spftrack.KindMinimised || k == spftrack.KindOther) && !f.packets {
-			return q, fmt.Errorf("--kind: events of kind %s are no attempts; add --packets", k)
+			return q, fmt.Errorf("--kind: events of kind %s are not attempts; add --packets", k)
 		}
 		q.Kinds = append(q.Kinds, k)
 	}
 	return q, nil
 }
 
-// forgeryLog opens the folders that are to be read.
+// forgeryLog opens the directories that are to be read.
 func (a *app) forgeryLog(c *cobra.Command, f *logFlags) (forgerylog.Engine, error) {
 	if len(f.journals) > 0 && !c.Flags().Changed("config") {
 		if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) {
@@ -132,7 +132,7 @@ func (a *app) forgeryLog(c *cobra.Command, f *logFlags) (forgerylog.Engine, erro
 	conf, err := a.load()
 	if err != nil {
 		if len(f.journals) == 0 && !c.Flags().Changed("config") {
-			return nil, fmt.Errorf("%w\nor name the journal folder with --journal", err)
+			return nil, fmt.Errorf("%w\nor name the journal directory with --journal", err)
 		}
 		return nil, err
 	}
@@ -141,12 +141,12 @@ func (a *app) forgeryLog(c *cobra.Command, f *logFlags) (forgerylog.Engine, erro
 		dirs = conf.Journals
 	}
 	if len(dirs) == 0 {
-		return nil, fmt.Errorf("%s names no journal folder; set journals: [DIR] or use --journal", conf.File)
+		return nil, fmt.Errorf("%s names no journal directory; set journals: [DIR] or use --journal", conf.File)
 	}
 	return forgerylog.Open(dirs, journal.ReadOptions{Known: knownDomains(conf.Output)}), nil
 }
 
-// knownDomains tells of domains whether the manifest of an output folder lists
+// knownDomains tells of domains whether the manifest of an output directory lists
 // them, for every tracking zone. The manifest is read when it is needed first.
 func knownDomains(output string) func(zone string) func(domain string) bool {
 	listed := sync.OnceValue(func() func(string) (uint32, bool) {

@@ -21,7 +21,7 @@ import (
 //
 //	logfixture [-seal] [-linger TIME] [-server NAME] DIR FILE
 //
-// FILE has a line for each question: time, address of the resolver, type, name.
+// FILE has a line for each query: time, address of the resolver, type, name.
 // The time is that of --since. With -seal, all events are sealed. With -linger,
 // the journal stays open for a while after the events were written.
 func logFixture() {

@@ -64,7 +64,7 @@ low.` + filterHelp,
 }
 
 func (a *app) logTop(c *cobra.Command, f *logFlags, by forgerylog.Field, number int) error {
-	q, format, engine, err := a.question(c, f)
+	q, format, engine, err := a.query(c, f)
 	if err != nil {
 		return err
 	}
@@ -78,8 +78,8 @@ func (a *app) logTop(c *cobra.Command, f *logFlags, by forgerylog.Field, number 
 	return errors.Join(forgerylog.WriteRanking(c.OutOrStdout(), format, ranking, f.packets), err)
 }
 
-// question reads the flags of a question and opens what it is about.
-func (a *app) question(c *cobra.Command, f *logFlags) (forgerylog.Query, forgerylog.Format, forgerylog.Engine, error) {
+// query reads the flags of a query and opens what it is about.
+func (a *app) query(c *cobra.Command, f *logFlags) (forgerylog.Query, forgerylog.Format, forgerylog.Engine, error) {
 	q, err := f.query(c)
 	if err != nil {
 		return q, "", nil, err
@@ -122,7 +122,7 @@ their number.` + filterHelp,
 }
 
 func (a *app) logTimeline(c *cobra.Command, f *logFlags, unit forgerylog.Unit) error {
-	q, format, engine, err := a.question(c, f)
+	q, format, engine, err := a.query(c, f)
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func TestKeysAreDocumented(t *testing.T) {
 	}
 	for _, k := range documented {
 		if !slices.Contains(keys, k) {
-			t.Errorf("docs/man/nullspf.yaml.5.md describes %s, which is no key", k)
+			t.Errorf("docs/man/nullspf.yaml.5.md describes %s, which is not a key", k)
 		}
 	}
 	if len(keys) < 40 {

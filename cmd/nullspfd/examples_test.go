@@ -14,7 +14,7 @@ import (
 )
 
 // TestExamples checks the example Corefiles and those of the documents, with
-// the folders that they name below a temporary one.
+// the directories that they name below a temporary one.
 func TestExamples(t *testing.T) {
 	dir := t.TempDir()
 	site := &testsite.Site{
@@ -42,10 +42,10 @@ func TestExamples(t *testing.T) {
 	if len(examples) < 5 {
 		t.Errorf("only %d examples", len(examples))
 	}
-	folders := strings.NewReplacer("/etc/nullspf/", dir+"/", "/var/lib/nullspf/", dir+"/", "/run/nullspf/", dir+"/")
+	directories := strings.NewReplacer("/etc/nullspf/", dir+"/", "/var/lib/nullspf/", dir+"/", "/run/nullspf/", dir+"/")
 	writeFile(t, filepath.Join(dir, "cookies"), "e5e973e5a6b2a43f48e7dc849e37bfcf\n")
 	for name, text := range examples {
-		path := writeFile(t, filepath.Join(t.TempDir(), "Corefile"), folders.Replace(text))
+		path := writeFile(t, filepath.Join(t.TempDir(), "Corefile"), directories.Replace(text))
 		if out, err := nullspfd(t, dir, "-conf", path, "-check").CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}

@@ -24,14 +24,14 @@ import (
 // killRounds is the environment variable for the number of rounds.
 const killRounds = "NULLSPF_KILL_ROUNDS"
 
-// asked is what a client knows of its questions.
+// asked is what a client knows of its queries.
 type asked struct {
 	// answered is when the answer came; names that were asked are keys, those
 	// without an answer have the zero time.
 	answered map[string]time.Time
 }
 
-// askUntilDead asks different questions, one after the other, until no answer
+// askUntilDead asks different queries, one after the other, until no answer
 // comes any more.
 func askUntilDead(at, prefix string) (*asked, error) {
 	conn, err := net.Dial("udp", at)
@@ -59,7 +59,7 @@ func askUntilDead(at, prefix string) (*asked, error) {
 	}
 }
 
-// After kill -9 under load, every question that was answered 100 ms before is
+// After kill -9 under load, every query that was answered 100 ms before is
 // in the journal, none is there twice, and none that was not asked.
 func TestKill(t *testing.T) {
 	rounds := 4
@@ -132,7 +132,7 @@ func TestKill(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d rounds: %d questions asked, %d must be there, %d are there", rounds, len(due), must, len(found))
+	t.Logf("%d rounds: %d queries asked, %d must be there, %d are there", rounds, len(due), must, len(found))
 	if missing > 0 || must < 100 {
 		t.Errorf("%d of %d events are missing", missing, must)
 	}

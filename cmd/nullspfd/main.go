@@ -1,6 +1,6 @@
 // Command nullspfd is an authoritative nameserver. It serves the zones that
 // nullspf publishes, as primary or as secondary, and tracking zones: there it
-// answers what SPF checks ask for, and records each question.
+// answers what SPF checks ask for, and records each query.
 //
 //	nullspfd -conf FILE           serve
 //	nullspfd -conf FILE -check    check the configuration and exit
@@ -76,12 +76,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, err)
 		return 0
 	case nothing:
-		logger.Warn().Err(err).Msg("nothing to serve yet; waiting for a reload")
+		logger.Warn().Err(err).Msg("nothing to serve yet; edit the configuration, then reload with SIGHUP")
 		if config = await(load, reload, stop, logger); config == nil {
 			return 0
 		}
 	case err != nil:
-		logger.Error().Err(err).Msg("the configuration is wrong")
+		logger.Error().Err(err).Msg("the configuration has an error; nullspfd does not start")
 		return 1
 	case *check:
 		fmt.Fprintf(stdout, "%s: ok\n", *conf)
@@ -106,7 +106,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	// Stopping does not wait for a reload that reads.
 	<-stop
 	if err := server.Stop(); err != nil {
-		logger.Error().Err(err).Msg("stopping failed")
+		logger.Error().Err(err).Msg("nullspfd did not stop cleanly")
 		return 1
 	}
 	return 0

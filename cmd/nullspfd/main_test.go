@@ -379,8 +379,8 @@ func TestCannotStart(t *testing.T) {
 	_, port, _ := strings.Cut(at, ":")
 	other := strings.Replace(fmt.Sprintf(corefileText, "x", "127.0.0.1:0"), "net:0", "net:"+port, 1)
 	for want, text := range map[string]string{
-		"another nullspfd writes to this folder": fmt.Sprintf(corefileText, "x", "127.0.0.1:0"),
-		"address already in use":                 strings.Replace(other, "journal var", "journal var2", 1),
+		"another nullspfd writes to this directory": fmt.Sprintf(corefileText, "x", "127.0.0.1:0"),
+		"address already in use":                    strings.Replace(other, "journal var", "journal var2", 1),
 	} {
 		second := start(t, dir, "-conf", writeFile(t, filepath.Join(dir, "Corefile2"), text))
 		line := second.wait(t, "cannot start", 1)

@@ -12,7 +12,7 @@ import (
 // before it asks for the whole one. Some parts read as whole names: those that
 // begin with layout words which a forger wrote into HELO or local part, and
 // those that are so long that they may be what a receiver has left of a name.
-// They are no attempts, and known by the longer name.
+// They are not attempts, and known by the longer name.
 
 // minCut is the length of the shortest name, in bytes of its text, that a
 // receiver may have cut.

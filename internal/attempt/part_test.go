@@ -10,15 +10,15 @@ import (
 	"nullspf/spftrack"
 )
 
-// TestRightParts: the questions of a minimising resolver count once, also when
+// TestRightParts: the queries of a minimising resolver count once, also when
 // a part of the name reads as a whole one, and in whatever order they come.
 func TestRightParts(t *testing.T) {
 	const zone, end = "_spf.example.net", "._spf.example.net"
 	long := strings.Repeat("a23456789.", 17) + "example.org"
 	for _, tt := range []struct {
 		name string
-		// questions are for the names in order, the last one for the whole.
-		questions []spftrack.Query
+		// queries are for the names in order, the last one for the whole.
+		queries []spftrack.Query
 	}{
 		{"classic name in HELO", []spftrack.Query{
 			{Name: "CL.203.0.113.9.FR.x.HE.y.example" + end, Type: spftrack.TypeA},
@@ -43,10 +43,10 @@ func TestRightParts(t *testing.T) {
 		}},
 	} {
 		for _, reverse := range []bool{false, true} {
-			questions := slices.Clone(tt.questions)
-			whole := questions[len(questions)-1]
+			queries := slices.Clone(tt.queries)
+			whole := queries[len(queries)-1]
 			if reverse {
-				slices.Reverse(questions)
+				slices.Reverse(queries)
 			}
 			parser := spftrack.NewParser(zone, []spftrack.Layout{spftrack.Track, spftrack.Classic}, nil)
 			var attempts []string
@@ -56,7 +56,7 @@ func TestRightParts(t *testing.T) {
 				}
 				return nil
 			})
-			for i, q := range questions {
+			for i, q := range queries {
 				wire, err := q.Wire()
 				if err != nil {
 					t.Fatal(err)
@@ -66,7 +66,7 @@ func TestRightParts(t *testing.T) {
 					Parsed: parser.Parse(wire, q.Type), Resolver: netip.MustParseAddrPort("198.51.100.53:4711"),
 				}
 				if !asked(e.Kind) {
-					t.Fatalf("%s: %s is %v, no question of a check", tt.name, q.Name, e.Kind)
+					t.Fatalf("%s: %s is %v, no query of a check", tt.name, q.Name, e.Kind)
 				}
 				if err := f.Push(&e); err != nil {
 					t.Fatal(err)

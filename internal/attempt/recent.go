@@ -3,7 +3,7 @@ package attempt
 import "time"
 
 // maxRecent bounds the memory of attempts in each of two generations. When more
-// begin within the span, the oldest are forgotten before its end.
+// begin within the span, the oldest are dropped before its end.
 const maxRecent = 1 << 19
 
 // recent remembers values for at least span, if no more than maxRecent come in

@@ -127,7 +127,7 @@ func FuzzHandler(f *testing.F) {
 	s := NewServer(&fake{number: 3, textLines: 2}, zerolog.Nop())
 	f.Fuzz(func(t *testing.T, method, target string) {
 		defer func() {
-			// httptest.NewRequest panics on what is no request.
+			// httptest.NewRequest panics on what is not a request.
 			_ = recover()
 		}()
 		r := httptest.NewRequest(method, target, nil)

@@ -31,7 +31,7 @@ func (s *Server) zone(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 	extend(w, reloadTime)
-	s.log.Info().Msg("reload is asked for at the control socket")
+	s.log.Info().Msg("reload requested through the control socket")
 	// A client that goes away does not stop a reload half-way.
 	if err := s.daemon.Reload(context.WithoutCancel(r.Context())); err != nil {
 		fail(w, http.StatusUnprocessableEntity, err.Error())
@@ -47,7 +47,7 @@ func (s *Server) order(what string, do func(ctx context.Context, name string) er
 		if !ok {
 			return
 		}
-		s.log.Info().Str("zone", name).Str("request", what).Msg("asked for at the control socket")
+		s.log.Info().Str("zone", name).Str("request", what).Msg("requested through the control socket")
 		if err := do(r.Context(), name); err != nil {
 			refuse(w, err)
 			return

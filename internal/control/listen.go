@@ -18,7 +18,7 @@ import (
 const socketMode fs.FileMode = 0o660
 
 // maxPath is the greatest length of the name of a socket, of which the kernel
-// takes 107 octets, less what a temporary name needs.
+// takes 107 bytes, less what a temporary name needs.
 const maxPath = 107 - len(suffixNew)
 
 // The names beside a socket.
@@ -46,7 +46,7 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// Listen makes a socket, whose folder must exist. A socket of a process that
+// Listen makes a socket, whose directory must exist. A socket of a process that
 // has ended is replaced, one at which somebody answers is not. The lock beside
 // it decides between two processes that start at once; it stays and means
 // nothing without its process.
@@ -57,7 +57,7 @@ func Listen(path string) (_ *Listener, err error) {
 	lock, err := files.Lock(path+suffixLock, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: its folder does not exist; make %s, with RuntimeDirectory= in a systemd unit", path, filepath.Dir(path))
+		return nil, fmt.Errorf("%s: its directory does not exist; make %s, with RuntimeDirectory= in a systemd unit", path, filepath.Dir(path))
 	case errors.Is(err, files.ErrLocked):
 		return nil, fmt.Errorf("%s belongs to another process that is running; give each its own", path)
 	case err != nil:
@@ -107,7 +107,7 @@ func checkStale(path string) error {
 	case err != nil:
 		return err
 	case info.Mode().Type() != fs.ModeSocket:
-		return fmt.Errorf("%s exists and is no socket; remove it, or choose another path", path)
+		return fmt.Errorf("%s exists and is not a socket; remove it, or choose another path", path)
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	switch {

@@ -115,8 +115,8 @@ func TestListenRefusals(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		"":                             "is empty",
-		filepath.Join(dir, "no", "s"):  "its folder does not exist",
-		file:                           "is no socket",
+		filepath.Join(dir, "no", "s"):  "its directory does not exist",
+		file:                           "is not a socket",
 		"/" + strings.Repeat("x", 200): "201 bytes",
 	} {
 		if _, err := Listen(path); err == nil || !strings.Contains(err.Error(), want) {

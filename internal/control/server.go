@@ -18,9 +18,9 @@ const (
 	MaxConnections = 64
 	// maxRequests at a time; further ones are answered with 503.
 	maxRequests = 32
-	// maxHeader octets of request line and header.
+	// maxHeader bytes of request line and header.
 	maxHeader = 8 << 10
-	// maxName octets of a zone's name: 255 octets, each as \DDD.
+	// maxName bytes of a zone's name: 255 bytes, each as \DDD.
 	maxName = 4 * 255
 	// readTime for a request, writeTime for each piece of an answer, idleTime
 	// until the next request.
@@ -139,7 +139,7 @@ func reply(w http.ResponseWriter, v any) {
 func zoneName(w http.ResponseWriter, r *http.Request) (string, bool) {
 	name := r.URL.Query().Get("name")
 	if name == "" || len(name) > maxName {
-		fail(w, http.StatusBadRequest, "name the zone with ?name=, in at most 1020 octets")
+		fail(w, http.StatusBadRequest, "name the zone with ?name=, in at most 1020 bytes")
 		return "", false
 	}
 	return name, true

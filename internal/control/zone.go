@@ -12,7 +12,7 @@ type Kind string
 
 // The kinds of zones.
 const (
-	Parked    Kind = "parked"    // from the output folder of "nullspf zones"
+	Parked    Kind = "parked"    // from the output directory of "nullspf zones"
 	Secondary Kind = "secondary" // transferred from a primary
 	Catalog   Kind = "catalog"   // a list of zones (RFC 9432), transferred or published
 	Tracking  Kind = "tracking"  // answered by spftrack
@@ -21,7 +21,7 @@ const (
 // Kinds lists them in the order in which they are shown.
 var Kinds = []Kind{Parked, Secondary, Catalog, Tracking}
 
-// State is what becomes of questions about a zone.
+// State is what becomes of queries about a zone.
 type State string
 
 // The states of zones.
@@ -36,8 +36,8 @@ var States = []State{Serving, Waiting, Expired}
 
 // Zone is what the list of zones says of one.
 type Zone struct {
-	// Name is in lower case without final dot, "." for the root, with octets
-	// that are no printable ASCII as \DDD.
+	// Name is in lower case without final dot, "." for the root, with bytes
+	// that are not printable ASCII as \DDD.
 	Name  string `json:"name"`
 	Kind  Kind   `json:"kind"`
 	State State  `json:"state"`

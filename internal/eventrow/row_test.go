@@ -10,10 +10,10 @@ import (
 	"nullspf/spftrack"
 )
 
-// TestRows turns events of random octets into rows and back.
+// TestRows turns events of random bytes into rows and back.
 func TestRows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
-	octets := func(n int) string {
+	bytes := func(n int) string {
 		b := make([]byte, rng.IntN(n))
 		for i := range b {
 			b[i] = byte(rng.IntN(256))
@@ -27,18 +27,18 @@ func TestRows(t *testing.T) {
 	for i := range 5000 {
 		name := []byte{}
 		for len(name) < 180 && rng.IntN(8) > 0 {
-			label := octets(63) + "x"
+			label := bytes(63) + "x"
 			name = append(append(name, byte(len(label))), label...)
 		}
 		name = append(name, 0)
 		e := spftrack.Event{
-			Seq: uint64(i + 1), Time: rng.Int64() - rng.Int64(), Server: octets(20), Zone: octets(20), Name: name,
+			Seq: uint64(i + 1), Time: rng.Int64() - rng.Int64(), Server: bytes(20), Zone: bytes(20), Name: name,
 			Resolver:     netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, 3, byte(i)}), uint16(i)),
 			ClientSubnet: netip.PrefixFrom(netip.AddrFrom4([4]byte{1, 2, 3, 0}), i%33), QType: uint16(i), SourceVerified: i%2 == 0,
 			Transport: spftrack.Transport(i % 2),
 			Parsed: spftrack.Parsed{
-				Kind: spftrack.Kind(i % 6), ClientIP: netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)}), SenderLocal: octets(70),
-				SenderDomain: octets(250), Forged: octets(250), HELO: octets(250), Flags: spftrack.Flags(i % 16),
+				Kind: spftrack.Kind(i % 6), ClientIP: netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)}), SenderLocal: bytes(70),
+				SenderDomain: bytes(250), Forged: bytes(250), HELO: bytes(250), Flags: spftrack.Flags(i % 16),
 			},
 		}
 		row := &Row{}

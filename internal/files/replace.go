@@ -33,7 +33,7 @@ func Replace(path string, data []byte, a Attributes) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// writeTemporary writes a new file and brings it to disk, or leaves none.
+// writeTemporary writes a new file and syncs it, or leaves none.
 func writeTemporary(path string, data []byte, a Attributes) (err error) {
 	// Not truncated: whoever may write to the directory could have put a link
 	// there.

@@ -6,13 +6,13 @@ import (
 	"os"
 )
 
-// SyncDir brings the entries of a directory to disk: names of files that were
+// SyncDir writes the entries of a directory to disk: names of files that were
 // made, renamed and removed, not their contents.
 func SyncDir(dir string) error {
 	return withDir(dir, (*os.File).Sync)
 }
 
-// SyncFS brings everything that was written to the file system of dir to disk.
+// SyncFS writes all data of the file system of dir to disk.
 // For many files this costs less than an fsync each.
 func SyncFS(dir string) error {
 	return withDir(dir, syncFS)

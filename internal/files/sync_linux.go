@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SyncData brings a file's content to disk, and of its metadata only what is
+// SyncData writes a file's content to disk, and of its metadata only what is
 // needed to read it.
 func SyncData(f *os.File) error {
 	for {

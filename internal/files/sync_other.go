@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SyncData brings a file's content to disk.
+// SyncData writes a file's content to disk.
 func SyncData(f *os.File) error { return f.Sync() }
 
 // syncFS starts to write all file systems to disk, and waits for it on systems

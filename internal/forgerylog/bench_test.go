@@ -14,7 +14,7 @@ import (
 	"nullspf/spftrack"
 )
 
-// million makes a folder with a million questions about half a million
+// million makes a directory with a million queries about half a million
 // attempts in 14 hours: 50,000 clients, some of them far busier than others,
 // 1000 domains, 5000 resolvers. As while a server writes, the last seconds are
 // not sealed.
@@ -70,7 +70,7 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkMillion asks a folder with a million events.
+// BenchmarkMillion asks a directory with a million events.
 func BenchmarkMillion(b *testing.B) {
 	e := open(million(b))
 	count := func(*eventrow.Row) error { return nil }

@@ -6,24 +6,24 @@ import (
 	"nullspf/internal/journal"
 )
 
-// FolderReport is what [Engine.Check] found in a folder.
-type FolderReport struct {
+// JournalReport is what [Engine.Check] found in a directory.
+type JournalReport struct {
 	Dir string
 	*journal.Report
 }
 
 // Check implements [Engine].
-func (f *Folders) Check(ctx context.Context) ([]FolderReport, error) {
+func (f *Journals) Check(ctx context.Context) ([]JournalReport, error) {
 	if err := f.distinct(); err != nil {
 		return nil, err
 	}
-	var list []FolderReport
+	var list []JournalReport
 	for _, dir := range f.dirs {
 		report, err := journal.CheckDir(ctx, dir)
 		if err != nil {
 			return list, err
 		}
-		list = append(list, FolderReport{dir, report})
+		list = append(list, JournalReport{dir, report})
 	}
 	return list, nil
 }

@@ -10,7 +10,7 @@ import (
 	"nullspf/internal/eventrow"
 )
 
-// Engine answers questions about the forgery log.
+// Engine answers queries about the forgery log.
 //
 // Beside an error that is an [Incomplete], what a method returns or yields is
 // right about everything that could be read. Any other error leaves it unusable.
@@ -18,9 +18,9 @@ import (
 // Incomplete.
 type Engine interface {
 	// Events calls yield with the selected events, or with the newest of them
-	// when limit is greater than 0. The events of a folder come in order of
-	// their sequence numbers, those of several folders merged by time. A row is
-	// valid until yield returns.
+	// when limit is greater than 0. The events of a directory come in order of
+	// their sequence numbers, those of several directories merged by time. A
+	// row is valid until yield returns.
 	Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error
 
 	// Follow calls yield with the newest selected events, at most last, then
@@ -36,11 +36,11 @@ type Engine interface {
 	// Timeline counts the selected events in units of time.
 	Timeline(ctx context.Context, q Query, per Unit) (*Series, error)
 
-	// Stats tells what each folder holds.
-	Stats(ctx context.Context) ([]FolderStats, error)
+	// Stats tells what each directory holds.
+	Stats(ctx context.Context) ([]JournalStats, error)
 
-	// Check reads each folder in full and verifies it; see journal.CheckDir.
-	Check(ctx context.Context) ([]FolderReport, error)
+	// Check reads each directory in full and verifies it; see journal.CheckDir.
+	Check(ctx context.Context) ([]JournalReport, error)
 }
 
 // maxLimit is the greatest number of newest events that can be asked for,
@@ -62,7 +62,7 @@ const (
 	ByHELO Field = "helo"
 	// ByDomain is the domain that was claimed without right.
 	ByDomain Field = "domain"
-	// ByResolver is the address from which the questions came.
+	// ByResolver is the address from which the queries came.
 	ByResolver Field = "resolver"
 )
 

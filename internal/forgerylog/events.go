@@ -12,7 +12,7 @@ import (
 )
 
 // Events implements [Engine].
-func (f *Folders) Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error {
+func (f *Journals) Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error {
 	if limit > maxLimit {
 		return fmt.Errorf("at most the newest %d events can be asked for by number; bound the time instead", maxLimit)
 	}
@@ -41,7 +41,7 @@ func each(rows []eventrow.Row, yield func(*eventrow.Row) error) error {
 	return nil
 }
 
-// merged calls yield with the selected events of all folders, merged by time.
+// merged calls yield with the selected events of all directories, merged by time.
 func (r *run) merged(p *plan, yield func(*eventrow.Row) error) error {
 	if len(r.views) == 1 {
 		return r.scan(p, allColumns, yield)
@@ -75,7 +75,7 @@ func (r *run) merged(p *plan, yield func(*eventrow.Row) error) error {
 	}
 }
 
-// source is the events of a folder while they are merged with others.
+// source is the events of a directory while they are merged with others.
 type source struct {
 	next func() (*eventrow.Row, bool)
 	// head is the next event, nil after the last.
@@ -88,11 +88,11 @@ func (s *source) advance() error {
 	return s.err
 }
 
-// sequence is the selected events of a folder. It ends early with an error in
+// sequence is the selected events of a directory. It ends early with an error in
 // *failure.
 func (r *run) sequence(v *journalView, p *plan, failure *error) iter.Seq[*eventrow.Row] {
 	return func(yield func(*eventrow.Row) bool) {
-		err := r.folder(v, p, allColumns, func(row *eventrow.Row) error {
+		err := r.journal(v, p, allColumns, func(row *eventrow.Row) error {
 			if !yield(row) {
 				return errStopped
 			}
@@ -107,7 +107,7 @@ func (r *run) sequence(v *journalView, p *plan, failure *error) iter.Seq[*eventr
 // errStopped ends a sequence whose rest nobody wants.
 var errStopped = errors.New("stopped")
 
-// newest returns the newest n selected events of all folders together, merged
+// newest returns the newest n selected events of all directories together, merged
 // by time.
 func (r *run) newest(p *plan, n int) ([]eventrow.Row, error) {
 	var all []eventrow.Row
@@ -138,7 +138,7 @@ func merge(a, b []eventrow.Row) []eventrow.Row {
 	return append(append(out, a...), b...)
 }
 
-// newestOf returns the last n selected events of a folder in order.
+// newestOf returns the last n selected events of a directory in order.
 func (r *run) newestOf(v *journalView, p *plan, n int) ([]eventrow.Row, error) {
 	last := ring{size: n}
 	err := r.tail(v, p, func(row *eventrow.Row) error {

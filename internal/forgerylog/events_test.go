@@ -11,7 +11,7 @@ import (
 	"nullspf/spftrack"
 )
 
-// In the order of sequence numbers, tenChecks are these questions:
+// In the order of sequence numbers, tenChecks are these queries:
 //
 //	1 exists  2 exp     192.0.2.7     info@shop.example
 //	3 exists  4 exp     192.0.2.8     info@shop.example
@@ -65,14 +65,14 @@ var filterCases = []struct {
 
 func TestFilters(t *testing.T) {
 	t.Parallel()
-	eachEngine(t, tenChecks(), func(t *testing.T, e *Folders) {
+	eachEngine(t, tenChecks(), func(t *testing.T, e *Journals) {
 		for _, c := range filterCases {
 			equal(t, c.name, seqs(eventsOf(t, e, c.q, 0)), c.want)
 			for _, limit := range []int{2, 100} {
 				want := c.want[max(len(c.want)-limit, 0):]
 				equal(t, fmt.Sprintf("%s, the newest %d", c.name, limit), seqs(eventsOf(t, e, c.q, limit)), want)
 			}
-			// The other questions are about the same events.
+			// The other queries are about the same events.
 			ranking, err := e.Top(t.Context(), c.q, ByIP, 3)
 			if err != nil || ranking.Total != uint64(len(c.want)) {
 				t.Errorf("%s: Top counts %d, %v; want %d", c.name, ranking.Total, err, len(c.want))
@@ -86,7 +86,7 @@ func TestFilters(t *testing.T) {
 }
 
 // TestManyPages has a segment whose columns have many pages, in part of two row
-// groups, of which questions read some.
+// groups, of which queries read some.
 func TestManyPages(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t.TempDir())
@@ -158,7 +158,7 @@ func TestManyPages(t *testing.T) {
 	}
 }
 
-func TestSeveralFolders(t *testing.T) {
+func TestSeveralJournals(t *testing.T) {
 	t.Parallel()
 	checks := tenChecks()
 	one, two, three := testSettings(t.TempDir()), testSettings(t.TempDir()), testSettings(t.TempDir())

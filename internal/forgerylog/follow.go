@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// followPause is how often folders are looked at. An event that was
+	// followPause is how often directories are looked at. An event that was
 	// answered is readable 50 ms later.
 	followPause = 200 * time.Millisecond
-	// followHold is how long an exists: question waits for the exp= question
+	// followHold is how long an exists: query waits for the exp= query
 	// that makes it none of its own. When that comes later, the exists:
-	// question has been shown and it is not.
+	// query has been shown and it is not.
 	followHold = time.Second
 	// followBatch bounds how many events are sorted together.
 	followBatch = 4096
@@ -27,7 +27,7 @@ const (
 
 // Follow implements [Engine]. An attempt is shown within 1.5 s. What cannot be
 // read at the beginning is told, as an [Incomplete], at the end.
-func (f *Folders) Follow(ctx context.Context, q Query, last int, yield func([]eventrow.Row) error) error {
+func (f *Journals) Follow(ctx context.Context, q Query, last int, yield func([]eventrow.Row) error) error {
 	if last < 0 || last > maxLimit {
 		return fmt.Errorf("use a number of newest events from 0 to %d", maxLimit)
 	}

@@ -12,7 +12,8 @@ import (
 	"nullspf/internal/journal"
 )
 
-// TestFollow sees attempts within 2 s, in two folders, while segments are made.
+// TestFollow sees attempts within 2 s, in two directories, while segments are
+// made.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	var journals []*journal.Journal
@@ -134,7 +135,7 @@ func TestFollowMany(t *testing.T) {
 
 func TestFollowRefusals(t *testing.T) {
 	t.Parallel()
-	dir := testFolder(t, tenChecks()...)
+	dir := testJournal(t, tenChecks()...)
 	for _, n := range []int{-1, maxLimit + 1} {
 		if err := open(dir).Follow(t.Context(), Query{}, n, nil); err == nil {
 			t.Errorf("%d newest events", n)

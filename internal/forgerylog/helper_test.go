@@ -48,13 +48,13 @@ type check struct {
 	local, helo    string
 	domain         string
 	resolver       string
-	only           spftrack.Kind // KindExists or KindExp; 0: both questions
+	only           spftrack.Kind // KindExists or KindExp; 0: both queries
 	tcp            bool
 	subnet         string
 	classic, extra string // classic: sender; extra: a name below the zone
 }
 
-// wire is the wire format of labels joined by dots; a label is octets.
+// wire is the wire format of labels joined by dots; a label is bytes.
 func wire(text string) []byte {
 	var b []byte
 	for label := range strings.SplitSeq(text, ".") {
@@ -63,7 +63,7 @@ func wire(text string) []byte {
 	return append(b, 0)
 }
 
-// packets are the questions of a check.
+// packets are the queries of a check.
 func (c check) packets() []journal.Packet {
 	if c.resolver == "" {
 		c.resolver = "198.51.100.53"
@@ -71,8 +71,8 @@ func (c check) packets() []journal.Packet {
 	ip := c.ip + ".in-addr"
 	if addr := netip.MustParseAddr(c.ip); addr.Is6() {
 		var nibbles []string
-		for _, octet := range addr.AsSlice() {
-			nibbles = append(nibbles, fmt.Sprintf("%x.%x", octet>>4, octet&15))
+		for _, byte := range addr.AsSlice() {
+			nibbles = append(nibbles, fmt.Sprintf("%x.%x", byte>>4, byte&15))
 		}
 		ip = strings.Join(nibbles, ".") + ".ip6"
 	}
@@ -86,7 +86,7 @@ func (c check) packets() []journal.Packet {
 	if c.subnet != "" {
 		p.ECS = netip.MustParsePrefix(c.subnet)
 	}
-	question := func(qtype uint16, name string) journal.Packet {
+	query := func(qtype uint16, name string) journal.Packet {
 		q := p
 		q.Qtype, q.Name = qtype, wire(name+"."+testZone)
 		p.Time += int64(10 * time.Millisecond)
@@ -94,16 +94,16 @@ func (c check) packets() []journal.Packet {
 	}
 	switch {
 	case c.extra != "":
-		return []journal.Packet{question(spftrack.TypeA, c.extra)}
+		return []journal.Packet{query(spftrack.TypeA, c.extra)}
 	case c.classic != "":
-		return []journal.Packet{question(spftrack.TypeA, "CL."+c.ip+".FR."+c.classic+".HE."+c.helo)}
+		return []journal.Packet{query(spftrack.TypeA, "CL."+c.ip+".FR."+c.classic+".HE."+c.helo)}
 	}
 	var list []journal.Packet
 	if c.only != spftrack.KindExp {
-		list = append(list, question(spftrack.TypeA, ip+".CL."+c.domain+".FD.1"))
+		list = append(list, query(spftrack.TypeA, ip+".CL."+c.domain+".FD.1"))
 	}
 	if c.only != spftrack.KindExists {
-		list = append(list, question(spftrack.TypeTXT, c.helo+".HE."+c.local+".LP."+ip+".CL."+c.domain+".FD.2"))
+		list = append(list, query(spftrack.TypeTXT, c.helo+".HE."+c.local+".LP."+ip+".CL."+c.domain+".FD.2"))
 	}
 	return list
 }
@@ -124,7 +124,7 @@ func put(tb testing.TB, j *journal.Journal, packets ...journal.Packet) {
 	w.Commit()
 }
 
-// write adds the questions of checks to the journal of a folder. With a short
+// write adds the queries of checks to the journal of a directory. With a short
 // SegmentAge, it returns when all of them are sealed.
 func write(tb testing.TB, s journal.Settings, checks ...check) {
 	tb.Helper()
@@ -167,7 +167,7 @@ func waitFor(tb testing.TB, done func() bool) {
 }
 
 // open is Open with nothing known.
-func open(dirs ...string) *Folders { return Open(dirs, journal.ReadOptions{}) }
+func open(dirs ...string) *Journals { return Open(dirs, journal.ReadOptions{}) }
 
 // events asks for events and returns copies.
 func eventsOf(tb testing.TB, e Engine, q Query, limit int) []eventrow.Row {
@@ -242,7 +242,7 @@ func tenChecks() []check {
 
 // eachEngine runs a test over the same events sealed, not sealed, and half of
 // them sealed.
-func eachEngine(t *testing.T, checks []check, test func(t *testing.T, e *Folders)) {
+func eachEngine(t *testing.T, checks []check, test func(t *testing.T, e *Journals)) {
 	for _, name := range []string{"sealed", "unsealed", "mixed"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -51,14 +51,14 @@ func checkASCII(t *testing.T, what, text string) {
 	t.Helper()
 	for i := range len(text) {
 		if c := text[i]; c != '\n' && (c < ' ' || c > 0x7e) {
-			t.Fatalf("%s: octet 0x%02x at %d: %q", what, c, i, text[max(i-40, 0):min(i+40, len(text))])
+			t.Fatalf("%s: byte 0x%02x at %d: %q", what, c, i, text[max(i-40, 0):min(i+40, len(text))])
 		}
 	}
 }
 
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
-	eachEngine(t, hostileChecks(), func(t *testing.T, e *Folders) {
+	eachEngine(t, hostileChecks(), func(t *testing.T, e *Journals) {
 		n := len(hostileTexts)
 		table := render(t, e, Query{}, Table)
 		checkASCII(t, "table", table)

@@ -15,7 +15,7 @@ import (
 // Query selects events. The zero Query selects all attempts.
 type Query struct {
 	// Since and Until bound the time of an event: Since <= time < Until. The
-	// zero Time is no bound.
+	// zero Time means no bound.
 	Since, Until time.Time
 	// Domain is held against the forged domain, Sender against local@domain,
 	// HELO against the argument of HELO.
@@ -25,19 +25,19 @@ type Query struct {
 	Client netip.Prefix
 	// Kinds are those to select; none means all.
 	Kinds []spftrack.Kind
-	// Packets selects every question instead of one event for each attempt.
+	// Packets selects every query instead of one event for each attempt.
 	Packets bool
 }
 
 // Text is a text to look for. The zero Text is found everywhere.
 type Text struct {
-	// Value holds raw octets in lower case, as events do.
+	// Value holds raw bytes in lower case, as events do.
 	Value string
 	// Exact: the whole text must be Value, not a part of it.
 	Exact bool
 }
 
-// ParseText reads a text as operators write it: octets in the form in which
+// ParseText reads a text as operators write it: bytes in the form in which
 // they are shown, upper case or lower; with "=" before them, the whole text.
 func ParseText(s string) Text {
 	s, exact := strings.CutPrefix(s, "=")

@@ -9,8 +9,8 @@ import (
 	"nullspf/spftrack"
 )
 
-// FolderStats is what a folder holds.
-type FolderStats struct {
+// JournalStats is what a directory holds.
+type JournalStats struct {
 	Dir string
 	// Server is the identity of the server that writes it, in the form of
 	// spftrack.Printable.
@@ -36,16 +36,16 @@ type FolderStats struct {
 }
 
 // Stats implements [Engine].
-func (f *Folders) Stats(ctx context.Context) ([]FolderStats, error) {
+func (f *Journals) Stats(ctx context.Context) ([]JournalStats, error) {
 	r, err := f.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var list []FolderStats
+	var list []JournalStats
 	for _, v := range r.views {
 		// Each directory is told of by itself, a copy too.
 		v.held = nil
-		var s FolderStats
+		var s JournalStats
 		if s, err = r.stats(v); err != nil {
 			break
 		}
@@ -54,9 +54,9 @@ func (f *Folders) Stats(ctx context.Context) ([]FolderStats, error) {
 	return list, r.end(err)
 }
 
-func (r *run) stats(v *journalView) (FolderStats, error) {
+func (r *run) stats(v *journalView) (JournalStats, error) {
 	m := v.Manifest
-	s := FolderStats{
+	s := JournalStats{
 		Dir: v.Dir, Server: spftrack.Printable(m.Server), Segments: len(m.Segments), WALBytes: v.WALBytes(),
 		Expired: m.Expired, Lost: m.Lost, Gaps: make(map[string]uint64),
 	}

@@ -29,7 +29,7 @@ type Bucket struct {
 const maxBuckets = 1_000_000
 
 // Timeline implements [Engine].
-func (f *Folders) Timeline(ctx context.Context, q Query, per Unit) (*Series, error) {
+func (f *Journals) Timeline(ctx context.Context, q Query, per Unit) (*Series, error) {
 	r, err := f.begin(ctx)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ type Rank struct {
 }
 
 // Top implements [Engine].
-func (f *Folders) Top(ctx context.Context, q Query, by Field, n int) (*Ranking, error) {
+func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking, error) {
 	if n < 1 {
 		return nil, errors.New("ask for at least one value")
 	}

@@ -14,7 +14,7 @@ import (
 
 func TestTop(t *testing.T) {
 	t.Parallel()
-	eachEngine(t, tenChecks(), func(t *testing.T, e *Folders) {
+	eachEngine(t, tenChecks(), func(t *testing.T, e *Journals) {
 		for _, c := range []struct {
 			by       Field
 			n        int
@@ -109,7 +109,7 @@ func TestCounter(t *testing.T) {
 			total++
 		}
 		if !c.full || len(c.ranks) > 100 || c.bytes > 1000 || len(c.index) != len(c.ranks) {
-			t.Fatalf("%d values of %d octets", len(c.ranks), c.bytes)
+			t.Fatalf("%d values of %d bytes", len(c.ranks), c.bytes)
 		}
 		if c.missed > total/50 {
 			t.Errorf("missed %d of %d", c.missed, total)
@@ -137,7 +137,7 @@ func TestTimeline(t *testing.T) {
 	t.Parallel()
 	checks := tenChecks()
 	checks = append(checks, check{at: 26 * time.Hour, ip: "192.0.2.7", local: "a", domain: "shop.example", helo: "a"})
-	eachEngine(t, checks, func(t *testing.T, e *Folders) {
+	eachEngine(t, checks, func(t *testing.T, e *Journals) {
 		for unit, want := range map[Unit]map[string]uint64{
 			Minute: {
 				"2026-11-20T12:00": 1, "2026-11-20T12:01": 1, "2026-11-20T12:02": 1, "2026-11-20T12:03": 1, "2026-11-20T12:04": 1,

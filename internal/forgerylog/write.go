@@ -14,9 +14,9 @@ import (
 // Format is a form of output.
 type Format string
 
-// The formats. All of them are ASCII, apart from names of folders. JSON is one
-// object a line for events, one document for everything else. CSV has a line
-// with the names of columns.
+// The formats. All of them are ASCII, apart from names of directories. JSON is
+// one object a line for events, one document for everything else. CSV has a
+// line with the names of columns.
 const (
 	Table Format = "table"
 	JSON  Format = "json"

@@ -59,7 +59,7 @@ func TestGoldenCounts(t *testing.T) {
 			switch f {
 			case JSON:
 				if !json.Valid([]byte(b.String())) {
-					t.Errorf("%s is no JSON", name)
+					t.Errorf("%s is not JSON", name)
 				}
 			case CSV:
 				if _, err := csv.NewReader(strings.NewReader(b.String())).ReadAll(); err != nil {
@@ -70,19 +70,19 @@ func TestGoldenCounts(t *testing.T) {
 	}
 }
 
-func testStats() []FolderStats {
-	full := FolderStats{
+func testStats() []JournalStats {
+	full := JournalStats{
 		Dir: "var/ns1", Server: "ns1.example.net", Events: 12345, Attempts: 6000, Sealed: 12000, Unsealed: 345,
 		First: testTime.UnixNano(), Last: testTime.Add(time.Hour).UnixNano(), Segments: 3, SegmentBytes: 456789, WALBytes: 9999,
 		Expired: 7, Gaps: map[string]uint64{"restart": 40, "damaged": 2},
 	}
 	full.Lost[journal.LostRingFull], full.Lost[journal.LostDiskFull] = 5, 1
-	return []FolderStats{full, {Dir: "=var/\x1b[2J;ns2", Server: "", Gaps: map[string]uint64{}}}
+	return []JournalStats{full, {Dir: "=var/\x1b[2J;ns2", Server: "", Gaps: map[string]uint64{}}}
 }
 
 func TestWriteReport(t *testing.T) {
 	var b strings.Builder
-	err := WriteReport(&b, []FolderReport{
+	err := WriteReport(&b, []JournalReport{
 		{"var/ns1", &journal.Report{Segments: 1, Sealed: 12, WALFiles: 2, Unsealed: 1}},
 		{"var/ns2", &journal.Report{
 			Problems: []journal.Problem{{Path: "seg/x", Text: "its SHA-256 sum is not that of MANIFEST"}},

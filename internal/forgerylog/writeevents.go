@@ -19,7 +19,7 @@ type EventWriter interface {
 }
 
 // NewEventWriter returns a writer of events. In a table, packets adds the
-// columns that tell single questions apart; the other formats always have
+// columns that tell single queries apart; the other formats always have
 // everything.
 func NewEventWriter(w io.Writer, f Format, packets bool) EventWriter {
 	switch f {

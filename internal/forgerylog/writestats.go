@@ -14,8 +14,8 @@ import (
 	"nullspf/internal/journal"
 )
 
-// WriteStats writes what folders hold.
-func WriteStats(w io.Writer, f Format, list []FolderStats) error {
+// WriteStats writes what directories hold.
+func WriteStats(w io.Writer, f Format, list []JournalStats) error {
 	switch f {
 	case JSON:
 		return statsJSON(w, list)
@@ -30,7 +30,7 @@ func WriteStats(w io.Writer, f Format, list []FolderStats) error {
 	return err
 }
 
-func (s *FolderStats) describe(b *strings.Builder) {
+func (s *JournalStats) describe(b *strings.Builder) {
 	row := func(key, value string) { fmt.Fprintf(b, "  %-12s %s\n", key, value) }
 	fmt.Fprintln(b, printable(s.Dir))
 	row("server", cmp.Or(eventrow.Shown(s.Server), "unknown"))
@@ -39,8 +39,8 @@ func (s *FolderStats) describe(b *strings.Builder) {
 		row("first", formatTime(s.First, eventrow.TableTime))
 		row("last", formatTime(s.Last, eventrow.TableTime))
 	}
-	row("sealed", fmt.Sprintf("%d in %s of %s", s.Sealed, number(uint64(s.Segments), "segment"), octets(s.SegmentBytes)))
-	row("not sealed", fmt.Sprintf("%d in files of %s", s.Unsealed, octets(s.WALBytes)))
+	row("sealed", fmt.Sprintf("%d in %s of %s", s.Sealed, number(uint64(s.Segments), "segment"), size(s.SegmentBytes)))
+	row("not sealed", fmt.Sprintf("%d in files of %s", s.Unsealed, size(s.WALBytes)))
 	row("expired", strconv.FormatUint(s.Expired, 10))
 	row("lost", byReason(s.lost()))
 	row("gaps", byReason(s.Gaps))
@@ -48,7 +48,7 @@ func (s *FolderStats) describe(b *strings.Builder) {
 
 // lost gives the lost events by the names of reasons, without those of which
 // there are none.
-func (s *FolderStats) lost() map[string]uint64 {
+func (s *JournalStats) lost() map[string]uint64 {
 	m := make(map[string]uint64)
 	for _, reason := range journal.Reasons {
 		if n := s.Lost[reason]; n > 0 {
@@ -72,8 +72,8 @@ func byReason(m map[string]uint64) string {
 	return fmt.Sprintf("%d: %s", total, strings.Join(parts, ", "))
 }
 
-// octets is a size for people.
-func octets(n int64) string {
+// size is a size for people.
+func size(n int64) string {
 	size, unit := float64(n), ""
 	for _, unit = range []string{"B", "kB", "MB", "GB", "TB"} {
 		if size < 1000 {
@@ -89,8 +89,8 @@ func octets(n int64) string {
 	return fmt.Sprintf("%.1f %s", size, unit)
 }
 
-type folderJSON struct {
-	Folder       string            `json:"folder"`
+type journalJSON struct {
+	Dir          string            `json:"folder"`
 	Server       string            `json:"server"`
 	Events       uint64            `json:"events"`
 	Attempts     uint64            `json:"attempts"`
@@ -106,9 +106,9 @@ type folderJSON struct {
 	Gaps         map[string]uint64 `json:"gaps"`
 }
 
-func (s *FolderStats) fields() folderJSON {
-	j := folderJSON{
-		Folder: printable(s.Dir), Server: eventrow.Shown(s.Server), Events: s.Events, Attempts: s.Attempts,
+func (s *JournalStats) fields() journalJSON {
+	j := journalJSON{
+		Dir: printable(s.Dir), Server: eventrow.Shown(s.Server), Events: s.Events, Attempts: s.Attempts,
 		Sealed: s.Sealed, Segments: s.Segments, SegmentBytes: s.SegmentBytes,
 		Unsealed: s.Unsealed, WALBytes: s.WALBytes, Expired: s.Expired, Lost: s.lost(), Gaps: make(map[string]uint64),
 	}
@@ -121,18 +121,18 @@ func (s *FolderStats) fields() folderJSON {
 	return j
 }
 
-func statsJSON(w io.Writer, list []FolderStats) error {
-	folders := make([]folderJSON, len(list))
+func statsJSON(w io.Writer, list []JournalStats) error {
+	directories := make([]journalJSON, len(list))
 	for i := range list {
-		folders[i] = list[i].fields()
+		directories[i] = list[i].fields()
 	}
 	return document(w, struct {
-		Folders []folderJSON `json:"folders"`
-	}{folders})
+		Journals []journalJSON `json:"folders"`
+	}{directories})
 }
 
-// statsCSV writes a line a folder. Gaps and losses are sums.
-func statsCSV(w io.Writer, list []FolderStats) error {
+// statsCSV writes a line a directory. Gaps and losses are sums.
+func statsCSV(w io.Writer, list []JournalStats) error {
 	lines := [][]string{{
 		"folder", "server", "events", "attempts", "first", "last", "sealed", "segments", "segment_bytes", "unsealed", "wal_bytes",
 		"expired", "lost", "gaps",
@@ -142,7 +142,7 @@ func statsCSV(w io.Writer, list []FolderStats) error {
 	for k := range list {
 		f := list[k].fields()
 		lines = append(lines, []string{
-			noFormula(f.Folder), noFormula(f.Server), u(f.Events), u(f.Attempts), f.First, f.Last, u(f.Sealed), i(int64(f.Segments)), i(f.SegmentBytes),
+			noFormula(f.Dir), noFormula(f.Server), u(f.Events), u(f.Attempts), f.First, f.Last, u(f.Sealed), i(int64(f.Segments)), i(f.SegmentBytes),
 			u(f.Unsealed), i(f.WALBytes), u(f.Expired), u(total(f.Lost)), u(total(f.Gaps)),
 		})
 	}
@@ -157,8 +157,8 @@ func total(m map[string]uint64) uint64 {
 	return n
 }
 
-// WriteReport writes what a check of folders found.
-func WriteReport(w io.Writer, list []FolderReport) error {
+// WriteReport writes what a check of directories found.
+func WriteReport(w io.Writer, list []JournalReport) error {
 	var b strings.Builder
 	for _, r := range list {
 		dir := printable(r.Dir)

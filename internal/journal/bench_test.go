@@ -14,7 +14,7 @@ import (
 	"nullspf/spftrack"
 )
 
-// realisticPackets makes the questions of checks of the layout Track: exists:
+// realisticPackets makes the queries of checks of the layout Track: exists:
 // and exp= names about random addresses, senders and HELO names, from resolvers
 // of which some mix upper and lower case.
 func realisticPackets(tb testing.TB, n int) []Packet {
@@ -88,7 +88,7 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkSeal measures CPU time and octets on disk of a sealed event, from the
+// BenchmarkSeal measures CPU time and bytes on disk of a sealed event, from the
 // wal file to MANIFEST.
 func BenchmarkSeal(b *testing.B) {
 	const n = 1 << 18

@@ -44,9 +44,9 @@ func (r *Report) note(path, format string, args ...any) {
 	r.Notes = append(r.Notes, Problem{path, fmt.Sprintf(format, args...)})
 }
 
-// CheckDir reads everything in a folder and verifies sums, order, numbers of
+// CheckDir reads everything in a directory and verifies sums, order, numbers of
 // events and that nothing is there twice, while a server may be writing to it.
-// What is wrong is told by the report; the error is that of a folder that
+// What is wrong is told by the report; the error is that of a directory that
 // cannot be read at all, or of ctx.
 func CheckDir(ctx context.Context, dir string) (*Report, error) {
 	r := &Report{}
@@ -190,7 +190,7 @@ func (r *Report) checkWALs(v *View) {
 				if bytes, _ := b.lostEnd(); bytes > 0 {
 					r.problem(w.path, "bytes %d to %d at its end are damaged; events from %d on may be missing", b.offset, b.size-1, next)
 				} else if !last {
-					r.note(w.path, "%d octets at its end are no valid block; nullspfd was stopped while it wrote them", b.size-b.offset)
+					r.note(w.path, "%d bytes at its end are not a valid block; nullspfd was stopped while writing them", b.size-b.offset)
 				}
 				break
 			}
@@ -208,7 +208,7 @@ func (r *Report) checkWALs(v *View) {
 			}
 		}
 		if b.damaged > 0 {
-			r.problem(w.path, "%d octets in the middle are damaged", b.damaged)
+			r.problem(w.path, "%d bytes in the middle are damaged", b.damaged)
 		}
 		if !b.end {
 			// The rest of the reserved numbers was not used.

@@ -73,7 +73,7 @@ func (s *sealer) compactable(segments []Segment) []Segment {
 func (s *sealer) joinable(segments []Segment, newest *Segment) int {
 	first := &segments[0]
 	over := func(other *Segment) bool {
-		// The day goes by the folder, the hour by the clock.
+		// The day goes by the directory, the hour by the clock.
 		if first.Date != newest.Date {
 			return other.Date == first.Date
 		}

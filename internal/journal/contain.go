@@ -42,7 +42,7 @@ func (j *Journal) contain(what string, work func() error) (err error) {
 		g.mu.Unlock()
 		if log {
 			j.log.Error().Str("work", what).Err(err).Bytes("stack", debug.Stack()).
-				Msg("background work of the journal failed; answers go on, it is tried again. Please report this")
+				Msg("background work of the journal failed and will be tried again; queries are still answered; please report this")
 		}
 	}()
 	return work()

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// copyPart copies a file or folder as rsync does: what vanishes meanwhile is
-// passed over, what is there already is replaced.
+// copyPart copies a file or directory as rsync does: what vanishes meanwhile is
+// skipped, what is there already is replaced.
 func copyPart(t *testing.T, from, to, part string) {
 	t.Helper()
 	err := filepath.WalkDir(filepath.Join(from, part), func(path string, d fs.DirEntry, err error) error {
@@ -33,7 +33,7 @@ func copyPart(t *testing.T, from, to, part string) {
 	}
 }
 
-// TestCopyWhileWriting copies a folder in the order that the manual gives: the
+// TestCopyWhileWriting copies a directory in the order that the manual gives: the
 // copy holds everything that was stored before it began.
 func TestCopyWhileWriting(t *testing.T) {
 	t.Parallel()

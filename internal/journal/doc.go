@@ -25,13 +25,13 @@
 // across restarts too, and none is used twice. Everything goes by them: order,
 // what is sealed, what a reader has seen. The time of an event is what the
 // server's clock said; a clock that jumps changes no order and removes
-// nothing. Retention by age goes by the age of the folder, which only passing
+// nothing. Retention by age goes by the age of the directory, which only passing
 // time makes grow: the monotonic clock while the journal is open, and at most
 // 45 days for the time between two runs.
 //
 // # Files
 //
-// The folder holds
+// The directory holds
 //
 //	.lock                                            locked while a journal is open
 //	MANIFEST                                         text, see Manifest

@@ -72,7 +72,7 @@ type faultyFile struct {
 // faults say how files fail.
 type faults struct {
 	mu sync.Mutex
-	// short is how many octets of a write succeed before err.
+	// short is how many bytes of a write succeed before err.
 	err       error
 	short     int
 	truncate  bool
@@ -161,7 +161,7 @@ func openFaulty(t *testing.T, s Settings) (*Journal, *faults) {
 	return j, plan
 }
 
-// TestWriteErrors lets writes fail after any number of octets, with truncation
+// TestWriteErrors lets writes fail after any number of bytes, with truncation
 // working or not: every event is stored once.
 func TestWriteErrors(t *testing.T) {
 	t.Parallel()
@@ -311,8 +311,8 @@ func TestStrict(t *testing.T) {
 	}
 }
 
-// TestSealingFails: while nothing can be sealed, the bound of the folder holds,
-// and sealing resumes by itself.
+// TestSealingFails: while nothing can be sealed, the bound of the directory
+// holds, and sealing resumes by itself.
 func TestSealingFails(t *testing.T) {
 	t.Parallel()
 	s := sealSoon(testSettings(t))

@@ -36,7 +36,7 @@ func (f *Follower) Damage() Damages { return f.damage }
 
 // Follow returns a follower that goes on where the view ends. It holds an
 // event back until later ones, or as much time, have passed hold: an exists:
-// question is no attempt of its own when the exp= question follows.
+// query is not an attempt of its own when the exp= query follows.
 func (v *View) Follow(hold time.Duration) (*Follower, error) {
 	f := &Follower{dir: v.Dir, options: v.options, hold: hold, next: v.Manifest.Next}
 	// What the view holds is marked, and yielded to nobody.

@@ -25,7 +25,7 @@ type Journal struct {
 	opened   time.Time
 	// openedWall is what the clock said when it was opened.
 	openedWall time.Time
-	// firstAge is the age of the folder when it was opened, in seconds.
+	// firstAge is the age of the directory when it was opened, in seconds.
 	firstAge int64
 	// lostBefore are the events lost by earlier runs.
 	lostBefore Lost
@@ -61,11 +61,11 @@ type Journal struct {
 }
 
 // errLocked is wrapped by the error of [Open] when another process, or another
-// Journal of this one, has the folder open.
-var errLocked = errors.New("another nullspfd writes to this folder")
+// Journal of this one, has the directory open.
+var errLocked = errors.New("another nullspfd writes to this directory")
 
 // Open opens a journal and begins to store. What an earlier run left, torn or
-// damaged, does not keep it from opening. It fails when the folder cannot be
+// damaged, does not keep it from opening. It fails when the directory cannot be
 // made or locked, when its MANIFEST or its files cannot be read for another
 // reason than their content, and when the settings are wrong.
 func Open(settings Settings) (*Journal, error) {
@@ -91,11 +91,11 @@ func Open(settings Settings) (*Journal, error) {
 	return j, nil
 }
 
-// lockDir locks the folder until the result is closed.
+// lockDir locks the directory until the result is closed.
 func lockDir(dir string) (io.Closer, error) {
 	lock, err := files.Lock(filepath.Join(dir, lockName), 0o640)
 	if errors.Is(err, files.ErrLocked) {
-		return nil, fmt.Errorf("journal %s: %w; stop it, or give each server a folder of its own", dir, errLocked)
+		return nil, fmt.Errorf("journal %s: %w; stop it, or give each server a directory of its own", dir, errLocked)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: cannot lock the directory: %w", dir, err)
@@ -103,7 +103,7 @@ func lockDir(dir string) (io.Closer, error) {
 	return lock, nil
 }
 
-// prepare reads the folder and makes a journal that does nothing yet.
+// prepare reads the directory and makes a journal that does nothing yet.
 func prepare(settings Settings, lock io.Closer) (*Journal, error) {
 	j := &Journal{
 		settings:   settings,
@@ -199,7 +199,7 @@ func (j *Journal) clockSteady() bool {
 	return d.Abs() < time.Hour
 }
 
-// age is the age of the folder in seconds.
+// age is the age of the directory in seconds.
 func (j *Journal) age() int64 { return j.firstAge + int64(j.elapsed()/time.Second) }
 
 // lostEver counts the lost events of this run and those before.
@@ -241,8 +241,8 @@ func (j *Journal) lossReason() Reason {
 // closeTimeout bounds the wait of Close for a disk that does not answer.
 const closeTimeout = 10 * time.Second
 
-// Close writes what is in the rings, syncs and unlocks the folder. Workers must
-// have stopped. What cannot be written within 10 s is counted as lost with
+// Close writes what is in the rings, syncs and unlocks the directory. Workers
+// must have stopped. What cannot be written within 10 s is counted as lost with
 // [LostShutdown], and an error tells so.
 func (j *Journal) Close() error {
 	j.closing.Do(func() { j.closed = j.close() })

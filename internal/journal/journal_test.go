@@ -23,7 +23,7 @@ const testZone = "_spf.example.net"
 
 var testZones = []Zone{{Name: testZone, Layouts: []spftrack.Layout{spftrack.Track}}}
 
-// testSettings are those of a journal in a temporary folder.
+// testSettings are those of a journal in a temporary directory.
 func testSettings(t testing.TB) Settings {
 	return Settings{Dir: t.TempDir(), Server: "ns1.example.net", Zones: testZones, Logger: zerolog.Nop()}
 }
@@ -104,7 +104,7 @@ func putAll(t testing.TB, j *Journal, first, last int) {
 	w.Commit()
 }
 
-// readAll returns all events of a folder, sealed and not.
+// readAll returns all events of a directory, sealed and not.
 func readAll(t testing.TB, dir string) []spftrack.Event {
 	t.Helper()
 	events, err := tryReadAll(dir)
@@ -263,7 +263,7 @@ func TestFieldsSurvive(t *testing.T) {
 			want.Resolver = netip.MustParseAddrPort("[::]:0")
 		}
 		got := []spftrack.Event{tail[i], sealed[i]}
-		// What is no name is kept as escaped octets only.
+		// What is not a name is kept as escaped bytes only.
 		if len(p.Name) == 255 {
 			got[1].Name = p.Name
 		}
@@ -315,7 +315,7 @@ func TestSnapshotOfNothing(t *testing.T) {
 	}
 }
 
-// onlyWAL returns the path of the one wal file of a folder.
+// onlyWAL returns the path of the one wal file of a directory.
 func onlyWAL(t testing.TB, dir string) string {
 	t.Helper()
 	names, err := listWALs(dir)

@@ -19,13 +19,13 @@ const (
 	LostRingFull Reason = iota
 	// LostDiskFull: no space, quota or permitted file size was left.
 	LostDiskFull
-	// LostReadOnly: the file system or folder does not permit writing.
+	// LostReadOnly: the file system or directory does not permit writing.
 	LostReadOnly
 	// LostIOError: the disk or the file system failed otherwise.
 	LostIOError
 	// LostStalled: the disk did not answer.
 	LostStalled
-	// LostInvalid: the name was longer than 255 octets.
+	// LostInvalid: the name was longer than 255 bytes.
 	LostInvalid
 	// LostShutdown: the journal was closed before the event could be written.
 	LostShutdown

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Manifest says what the segments of a folder hold. Its file, MANIFEST, is text
-// with tabs between fields, replaced as a whole:
+// Manifest says what the segments of a directory hold. Its file, MANIFEST, is
+// text with tabs between fields, replaced as a whole:
 //
 //	nullspf-manifest	1
 //	server	ns1.example.net
@@ -23,15 +23,15 @@ import (
 //	end	<CRC-32C of all before>
 //
 // A segment line gives path, first and last sequence number, least and
-// greatest time in nanoseconds, rows, octets, SHA-256 of the file and the age
-// of the folder, in seconds, when its events were sealed. Every sequence number
-// below next is in a segment, in a gap, or expired.
+// greatest time in nanoseconds, rows, bytes, SHA-256 of the file and the age
+// of the directory, in seconds, when its events were sealed. Every sequence
+// number below next is in a segment, in a gap, or expired.
 type Manifest struct {
 	Server string
 	// Next is the first sequence number that is not sealed. Events before it
 	// in wal files are not to be read.
 	Next uint64
-	// Age of the folder in seconds, as retention sees it; Wall is what the
+	// Age of the directory in seconds, as retention sees it; Wall is what the
 	// clock said then, seconds since 1970-01-01 UTC.
 	Age, Wall int64
 	// Expired and ExpiredBytes count what was removed for age or size, all of
@@ -95,7 +95,7 @@ type Segment struct {
 	Bytes            int64
 	// SHA256 of the file in hexadecimal digits.
 	SHA256 string
-	// Age of the folder in seconds when the newest of its events was sealed.
+	// Age of the directory in seconds when the newest of its events was sealed.
 	Age int64
 }
 

@@ -35,7 +35,7 @@ func TestManifestRoundTrip(t *testing.T) {
 	for i := range text {
 		text[i] ^= 1
 		if _, err := parseManifest(text); !errors.Is(err, errManifest) {
-			t.Errorf("octet %d changed: %v", i, err)
+			t.Errorf("byte %d changed: %v", i, err)
 		}
 		text[i] ^= 1
 		if _, err := parseManifest(text[:i]); !errors.Is(err, errManifest) {

@@ -21,7 +21,7 @@ const (
 
 	manifestMagic   = "nullspf-manifest\t"
 	manifestVersion = manifestMagic + "1"
-	// maxManifest bounds what is read, in octets: a million segments.
+	// maxManifest bounds what is read, in bytes: a million segments.
 	maxManifest = 256 << 20
 )
 

@@ -32,9 +32,9 @@ func (j *Journal) observe() error {
 	}
 	if j.stalled.Swap(stalled) != stalled {
 		if stalled {
-			j.log.Error().Msg("the disk of the journal does not answer; events wait in memory, answers go on")
+			j.log.Error().Msg("the disk of the journal does not respond; events wait in memory and queries are still answered; check the disk")
 		} else {
-			j.log.Info().Msg("the disk of the journal answers again")
+			j.log.Info().Msg("the disk of the journal responds again")
 		}
 	}
 	j.losses.note(now, j.lostEver())

@@ -8,24 +8,24 @@ import (
 	"nullspf/spftrack"
 )
 
-// Packet is what the hot path knows of a question.
+// Packet is what the hot path knows of a query.
 type Packet struct {
 	// Time is nanoseconds since 1970-01-01 UTC.
 	Time int64
-	// Resolver is the address from which the question came.
+	// Resolver is the address from which the query came.
 	Resolver netip.AddrPort
 	// ECS is the prefix of an EDNS Client Subnet option (RFC 7871); the zero
 	// Prefix for none.
 	ECS netip.Prefix
-	// Name is the query name: uncompressed wire format, at most 255 octets,
+	// Name is the query name: uncompressed wire format, at most 255 bytes,
 	// case kept. It is copied.
 	Name []byte
 	// Zone is the index of the zone.
 	Zone uint16
-	// Qtype is the type of the question.
+	// Qtype is the type of the query.
 	Qtype     uint16
 	Transport spftrack.Transport
-	// Verified: the question came over TCP or with a valid DNS cookie.
+	// Verified: the query came over TCP or with a valid DNS cookie.
 	Verified bool
 }
 
@@ -38,8 +38,8 @@ type Packet struct {
 //	6  type                   uint16
 //	8  time                   int64
 //	16 resolver's port        uint16
-//	18 resolver               4 or 16 octets
-//	   ECS address            none, 4 or 16 octets
+//	18 resolver               4 or 16 bytes
+//	   ECS address            none, 4 or 16 bytes
 //	   name                   the rest
 const (
 	recordFixed = 18
@@ -53,7 +53,7 @@ const (
 	recordECS6      = 1 << 4
 )
 
-// putRecord writes a packet to b, which has room for maxRecord octets, and
+// putRecord writes a packet to b, which has room for maxRecord bytes, and
 // returns the record's length.
 func putRecord(b []byte, p *Packet) int {
 	_ = b[maxRecord-1]

@@ -16,7 +16,7 @@ import (
 	"nullspf/internal/files"
 )
 
-// walDir and segDir are the folders of wal files and of segments.
+// walDir and segDir are the directories of wal files and of segments.
 const (
 	walDir = "journal"
 	segDir = "seg"
@@ -37,7 +37,7 @@ type walName struct {
 
 func (n walName) String() string { return fmt.Sprintf("%020d-%016x%s", n.first, n.key, walSuffix) }
 
-// parseWALName reads the name of a file in the folder journal.
+// parseWALName reads the name of a file in the directory journal.
 func parseWALName(name string) (n walName, ok bool) {
 	base, found := strings.CutSuffix(name, walSuffix)
 	first, key, dash := strings.Cut(base, "-")
@@ -50,8 +50,8 @@ func parseWALName(name string) (n walName, ok bool) {
 	return n, err1 == nil && err2 == nil && n.first > 0 && n.String() == name
 }
 
-// listWALs returns the wal files of a folder in order of their sequence
-// numbers. A folder without any is no error.
+// listWALs returns the wal files of a directory in order of their sequence
+// numbers. A directory without any is not an error.
 func listWALs(dir string) ([]walName, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, walDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +74,7 @@ const (
 	segmentSuffix = ".parquet"
 )
 
-// Path is relative to the folder, with slashes.
+// Path is relative to the directory, with slashes.
 func (s *Segment) Path() string {
 	return path.Join(segDir, datePrefix+s.Date, fmt.Sprintf("%020d-%020d%s", s.First, s.Last, segmentSuffix))
 }
@@ -91,7 +91,7 @@ func parseSegmentName(name string) (first, last uint64, ok bool) {
 	return first, last, err1 == nil && err2 == nil && first > 0 && first <= last
 }
 
-// parseDateDir reads the day in the name of a folder of segments.
+// parseDateDir reads the day in the name of a directory of segments.
 func parseDateDir(name string) (date string, ok bool) {
 	date, found := strings.CutPrefix(name, datePrefix)
 	return date, found && validDate(date)
@@ -102,7 +102,7 @@ func validDate(date string) bool {
 	return err == nil
 }
 
-// segmentPath is a file found below the folder seg.
+// segmentPath is a file found below the directory seg.
 type segmentPath struct {
 	path        string
 	date        string
@@ -110,7 +110,7 @@ type segmentPath struct {
 	temporary   bool
 }
 
-// listSegments returns the files in the folder seg whose names are those of
+// listSegments returns the files in the directory seg whose names are those of
 // segments or of work under way.
 func listSegments(dir string) ([]segmentPath, error) {
 	root := filepath.Join(dir, segDir)

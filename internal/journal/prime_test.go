@@ -98,7 +98,7 @@ func TestMarksDoNotDependOnSealing(t *testing.T) {
 }
 
 // compareMarks compares the marks of stored events with those expected. Unless
-// it is the end, an exists: question at the end may wait for its exp= question.
+// it is the end, an exists: query at the end may wait for its exp= query.
 func compareMarks(t *testing.T, dir string, want []bool, end bool) {
 	t.Helper()
 	events := readAll(t, dir)

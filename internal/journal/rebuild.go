@@ -31,7 +31,7 @@ func (r *recovery) rebuild(segments []segmentPath) (*Manifest, error) {
 		}
 		s, gaps, err := describeSegment(f)
 		if errors.Is(err, errDamaged) || errors.Is(err, errFormat) {
-			r.log.Error().Err(err).Str("file", f.path+damagedSuffix).Msg("a segment is damaged, and MANIFEST does not tell what it was; it is kept aside and not read")
+			r.log.Error().Err(err).Str("file", f.path+damagedSuffix).Msg("a segment is damaged and MANIFEST does not list it; the file was renamed and is not read; run nullspf log check")
 			damaged = append(damaged, f)
 			continue
 		}
@@ -131,7 +131,7 @@ func describeSegment(f segmentPath) (*Segment, []Gap, error) {
 	return s, gaps, nil
 }
 
-// checkFilters compares with the rows what queries go by to pass over row groups:
+// checkFilters compares with the rows what queries go by to skip row groups:
 // the bounds of times and numbers, and the filter of addresses.
 func (s *SegmentFile) checkFilters() (err error) {
 	defer recoverParquet(&err, s.f.Name())

@@ -71,7 +71,7 @@ func TestManifestFromItsCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	overwrite(t, filepath.Join(s.Dir, manifestName), flipMiddle)
-	if log := logged(t, s); !strings.Contains(log, "taken from its copy") {
+	if log := logged(t, s); !strings.Contains(log, "restored from its copy") {
 		t.Errorf("log: %s", log)
 	}
 	got, err := loadManifest(s.Dir)

@@ -60,9 +60,9 @@ func (r *recovery) loadManifest(segments []segmentPath) (err error) {
 	lost := err
 	path := filepath.Join(r.dir, manifestName)
 	if r.m, err = readManifest(path + copySuffix); err == nil {
-		r.log.Error().Err(lost).Msg("MANIFEST is taken from its copy; a damaged one is kept as MANIFEST.damaged")
+		r.log.Error().Err(lost).Msg("MANIFEST was missing or damaged and was restored from its copy; a damaged one is kept as MANIFEST.damaged")
 	} else if errors.Is(err, errManifest) || errors.Is(err, fs.ErrNotExist) {
-		r.log.Error().Err(lost).Msg("MANIFEST is made anew from the segments; a damaged one is kept as MANIFEST.damaged")
+		r.log.Error().Err(lost).Msg("MANIFEST was missing or damaged and was rebuilt from the segments; a damaged one is kept as MANIFEST.damaged")
 		r.m, err = r.rebuild(segments)
 	}
 	if err != nil {
@@ -87,15 +87,15 @@ func (r *recovery) tidy(f segmentPath) error {
 	reason := r.elsewhere(f)
 	switch {
 	case reason != "":
-		r.log.Info().Str("file", f.path).Str("reason", reason).Msg("the rest of interrupted work is removed from the journal")
+		r.log.Info().Str("file", f.path).Str("reason", reason).Msg("removed a file that interrupted work left in the journal")
 		removeQuietly(f.path)
 		return nil
 	case f.first >= r.m.Next && len(r.wals) > 0:
 		// The name may be needed for what can be read of the wal files.
-		r.log.Error().Str("file", f.path+damagedSuffix).Msg("a segment that MANIFEST does not list is kept aside: the wal files do not have all of its events")
+		r.log.Error().Str("file", f.path+damagedSuffix).Msg("MANIFEST does not list a segment, and the wal files do not have all of its events; the file was renamed and is not read; run nullspf log check")
 		return os.Rename(f.path, f.path+damagedSuffix)
 	default:
-		r.log.Warn().Str("file", f.path).Msg("the journal holds a segment that MANIFEST does not list; it is left alone and not read")
+		r.log.Warn().Str("file", f.path).Msg("MANIFEST does not list a segment of the journal; the file was left as it is and is not read; run nullspf log check")
 		return nil
 	}
 }

@@ -6,13 +6,13 @@ import (
 )
 
 // maxDowntime is the longest time between two runs that adds to the age of a
-// folder. More is taken for a clock that was set anew, and does not count.
+// directory. More is taken for a clock that was set anew, and does not count.
 const maxDowntime = 45 * 24 * time.Hour
 
 // asideEvery is how often the files that were kept aside are listed.
 const asideEvery = time.Minute
 
-// ageAtOpen is the age of a folder, in seconds, when it is opened.
+// ageAtOpen is the age of a directory, in seconds, when it is opened.
 func ageAtOpen(m *Manifest, now time.Time) int64 {
 	downtime := now.Unix() - m.Wall
 	if m.Wall == 0 || downtime < 0 || downtime > int64(maxDowntime/time.Second) {
@@ -47,7 +47,7 @@ func (s *sealer) retain() error {
 	return nil
 }
 
-// shrink removes files until the folder has at most limit octets: those with
+// shrink removes files until the directory has at most limit bytes: those with
 // damaged blocks, then segments, then wal files that were never sealed.
 func (s *sealer) shrink(limit int64) error {
 	_, total := s.j.wals.size()
@@ -90,11 +90,11 @@ func (s *sealer) expire(n int, reason string) error {
 	for i := range n {
 		path := filepath.Join(s.j.settings.Dir, filepath.FromSlash(old.Segments[i].Path()))
 		removeQuietly(path)
-		// The folder of a day goes with its last segment.
+		// The directory of a day goes with its last segment.
 		removeQuietly(filepath.Dir(path))
 	}
 	s.j.log.Info().Str("reason", reason).Int("segments", n).Uint64("events", rows).
-		Uint64("first", old.Segments[0].First).Uint64("last", m.ExpiredLast).Msg("old events were removed from the journal")
+		Uint64("first", old.Segments[0].First).Uint64("last", m.ExpiredLast).Msg("removed old events from the journal")
 	return nil
 }
 
@@ -129,7 +129,7 @@ func (s *sealer) dropUnsealed(excess int64) error {
 			return err
 		}
 	}
-	s.j.log.Error().Uint64("events", rows).Msg("events that could not be sealed were removed from the journal, because it exceeded its size")
+	s.j.log.Error().Uint64("events", rows).Msg("removed events that could not be sealed, because the journal exceeded its maximum size")
 	return nil
 }
 
@@ -148,7 +148,7 @@ func (s *sealer) removeDamaged(condition func(f asideFile, sum int64) bool) int6
 	for len(s.aside) > 0 && condition(s.aside[0], sum) {
 		f := s.aside[0]
 		s.aside = s.aside[1:]
-		s.j.log.Warn().Str("file", f.path).Msg("a file that was kept aside is removed from the journal, for its age or the journal's size")
+		s.j.log.Warn().Str("file", f.path).Msg("removed a damaged file that had been kept, because of its age or the size of the journal")
 		removeQuietly(f.path)
 		sum -= f.size
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // ring carries records from one producer to one consumer. Positions count
-// octets since the beginning and only grow; size is a power of two.
+// bytes since the beginning and only grow; size is a power of two.
 //
 //	          tail (consumer)      published      head (producer)
 //	           v                       v           v
@@ -80,7 +80,7 @@ func (r *ring) publish() {
 	}
 }
 
-// next returns whole records from a position on: at most limit octets unless
+// next returns whole records from a position on: at most limit bytes unless
 // the first alone has more, their number, and the position behind them. No
 // records: there are none up to end.
 func (r *ring) next(from, end uint64, limit int) (records []byte, count int, to uint64) {

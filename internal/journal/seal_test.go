@@ -21,7 +21,7 @@ func sealSoon(s Settings) Settings {
 	return s
 }
 
-// parts returns what makes up a folder: segments, wal files and MANIFEST.
+// parts returns what makes up a directory: segments, wal files and MANIFEST.
 func parts(t testing.TB, dir string) map[string][]byte {
 	t.Helper()
 	files := make(map[string][]byte)
@@ -42,7 +42,7 @@ func parts(t testing.TB, dir string) map[string][]byte {
 	return files
 }
 
-// assemble writes files to a new folder.
+// assemble writes files to a new directory.
 func assemble(t testing.TB, sets ...map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -71,7 +71,7 @@ func only(files map[string][]byte, prefixes ...string) map[string][]byte {
 	return kept
 }
 
-// TestEndAtEveryStep puts folders together as they are when the process ends
+// TestEndAtEveryStep puts directories together as they are when the process ends
 // between two steps of sealing, compaction and retention.
 func TestEndAtEveryStep(t *testing.T) {
 	t.Parallel()
@@ -334,7 +334,7 @@ func TestRetainBySize(t *testing.T) {
 			waitUntil(t, "a file is sealed", func() bool { return j.Stats().WALBytes < s.MaxSize/2 })
 		}
 	}
-	waitUntil(t, "the folder is small enough", func() bool {
+	waitUntil(t, "the directory is small enough", func() bool {
 		st := j.Stats()
 		return st.Pending == 0 && st.Expired > 0 && st.SegmentBytes+st.WALBytes <= s.MaxSize
 	})

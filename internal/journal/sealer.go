@@ -94,7 +94,7 @@ func (s *sealer) run(stop <-chan struct{}) {
 }
 
 // work does what is due. After an error it waits longer and longer before it
-// seals again; the bounds of the folder hold all the same.
+// seals again; the bounds of the directory hold all the same.
 func (s *sealer) work() {
 	now := s.j.elapsed()
 	if now < s.retry {
@@ -128,7 +128,7 @@ func (s *sealer) work() {
 	s.backoff = min(max(2*s.backoff, sealRetryMin), sealRetryMax)
 	s.retry = s.j.elapsed() + s.backoff
 	if before == nil {
-		s.j.log.Error().Err(err).Msg("the journal cannot seal events; they stay in wal files")
+		s.j.log.Error().Err(err).Msg("cannot seal the events of the journal; they stay in wal files and can be read; sealing is tried again")
 	}
 }
 
@@ -244,7 +244,7 @@ func (s *sealer) commit(old *Manifest) error {
 // segmentFails notes that a segment cannot be read.
 func (s *sealer) segmentFails(first uint64, err error) {
 	if s.unreadable.add(first, err) {
-		s.j.log.Error().Err(err).Msg("a segment of the journal cannot be read; run nullspf log check")
+		s.j.log.Error().Err(err).Msg("cannot read a segment of the journal; run nullspf log check")
 	}
 }
 

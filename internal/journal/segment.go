@@ -98,7 +98,7 @@ func (s *SegmentFile) readGroup(group parquet.RowGroup, row int64, yield func([]
 		return nil
 	}
 	if row > 0 {
-		// With their index, the pages before the row are passed over.
+		// With their index, the pages before the row are skipped.
 		for _, chunk := range group.ColumnChunks() {
 			_, _ = chunk.OffsetIndex()
 		}

@@ -118,7 +118,7 @@ func (w *segmentWriter) flushRows() error {
 	return err
 }
 
-// finish completes the file, brings it to disk and gives it its name.
+// finish completes the file, syncs it and gives it its name.
 func (w *segmentWriter) finish(age int64) (s Segment, err error) {
 	if err := w.flushRows(); err != nil {
 		return s, err

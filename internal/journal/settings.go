@@ -12,7 +12,7 @@ import (
 	"nullspf/spftrack"
 )
 
-// SyncMode says when events are brought to disk.
+// SyncMode says when events are synced to disk.
 type SyncMode uint8
 
 // The modes.
@@ -23,7 +23,7 @@ const (
 	Strict
 )
 
-// Zone is a tracking zone whose questions are journalled.
+// Zone is a tracking zone whose queries are journalled.
 type Zone struct {
 	// Name is lower case, no final dot.
 	Name string
@@ -38,9 +38,9 @@ type Zone struct {
 // Settings are the parameters of a journal. Zero values stand for the defaults
 // given at each field.
 type Settings struct {
-	// Dir is the folder. It is made when missing.
+	// Dir is the directory. It is made when missing.
 	Dir string
-	// Server identifies this server in its events, at most 255 octets.
+	// Server identifies this server in its events, at most 255 bytes.
 	Server string
 	// Zones are the zones known at the start; [Packet.Zone] is an index into
 	// them. [Journal.AddZone] adds further ones.
@@ -52,13 +52,13 @@ type Settings struct {
 	// FlushTimeout bounds the wait of [Worker.Flush], 1 s by default.
 	FlushTimeout time.Duration
 
-	// MaxSize bounds the octets of all files together; the oldest events are
-	// removed first. 0 is no bound.
+	// MaxSize bounds the bytes of all files together; the oldest events are
+	// removed first. 0 means no bound.
 	MaxSize int64
 	// Retain is the age at which events are removed. 0 keeps them.
 	Retain time.Duration
 
-	// SegmentSize is the size in octets at which a wal file is closed and
+	// SegmentSize is the size in bytes at which a wal file is closed and
 	// sealed, 32 MiB by default.
 	SegmentSize int64
 	// SegmentAge is the time after which an event that was stored is sealed, 5 min
@@ -68,7 +68,7 @@ type Settings struct {
 
 	// Workers is the number of workers, 1 by default.
 	Workers int
-	// RingBytes is the size of each worker's ring in octets, rounded up to a
+	// RingBytes is the size of each worker's ring in bytes, rounded up to a
 	// power of two; 8 MiB by default, which is some 80,000 events.
 	RingBytes int
 
@@ -106,17 +106,17 @@ func (s Settings) complete() (Settings, error) {
 	case s.Dir == "":
 		return s, errors.New("the journal has no directory")
 	case len(s.Server) > maxServer || strings.ContainsAny(s.Server, "\t\r\n"):
-		return s, fmt.Errorf("server name %q: use at most %d octets without tabs and line ends", s.Server, maxServer)
+		return s, fmt.Errorf("server name %q: use at most %d bytes without tabs and line ends", s.Server, maxServer)
 	case s.Sync > Strict:
 		return s, fmt.Errorf("no sync mode %d", s.Sync)
 	case s.SyncEvery < 0, s.FlushTimeout < 0, s.SegmentAge < 0, s.Retain < 0, s.MaxSize < 0:
 		return s, errors.New("times and sizes must not be negative")
 	case s.SegmentSize < minSegmentSize || s.SegmentSize > maxSegmentSize:
-		return s, fmt.Errorf("segment size %d: use %d to %d octets", s.SegmentSize, minSegmentSize, maxSegmentSize)
+		return s, fmt.Errorf("segment size %d: use %d to %d bytes", s.SegmentSize, minSegmentSize, maxSegmentSize)
 	case s.Workers < 0 || s.Workers > maxWorkers:
 		return s, fmt.Errorf("%d workers: use 1 to %d", s.Workers, maxWorkers)
 	case s.RingBytes < minRingBytes || s.RingBytes > maxRingBytes:
-		return s, fmt.Errorf("ring of %d octets: use %d to %d", s.RingBytes, minRingBytes, maxRingBytes)
+		return s, fmt.Errorf("ring of %d bytes: use %d to %d", s.RingBytes, minRingBytes, maxRingBytes)
 	case s.MaxSize > 0 && s.MaxSize < 4*s.SegmentSize:
 		// What cannot be removed, the files being written and sealed, must
 		// fit in several times.

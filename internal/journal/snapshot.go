@@ -21,7 +21,7 @@ type ReadOptions struct {
 	Known func(zone string) func(domain string) bool
 }
 
-// View is what a folder held at one moment: all of its segments, and the
+// View is what a directory held at one moment: all of its segments, and the
 // events that were not sealed yet. Its files are open, so that sealing,
 // compaction and retention do not change it.
 type View struct {
@@ -43,8 +43,8 @@ const (
 	snapshotPause = 20 * time.Millisecond
 )
 
-// Snapshot returns a view of a folder, which another process may be writing, or
-// which was copied. It fails when there is no journal, when MANIFEST is
+// Snapshot returns a view of a directory, which another process may be writing,
+// or which was copied. It fails when there is no journal, when MANIFEST is
 // damaged, and when it lists a segment that is not there.
 func Snapshot(dir string, options ReadOptions) (*View, error) {
 	if _, err := os.Stat(filepath.Join(dir, walDir)); errors.Is(err, fs.ErrNotExist) && !hasManifest(dir) {
@@ -67,7 +67,7 @@ func Snapshot(dir string, options ReadOptions) (*View, error) {
 	case err == nil:
 		err = errors.New("MANIFEST changes all the time")
 	case errors.Is(err, fs.ErrNotExist):
-		err = fmt.Errorf("MANIFEST lists a file that is not there; copy the folder again: %w", err)
+		err = fmt.Errorf("MANIFEST lists a file that is not there; copy the directory again: %w", err)
 	}
 	return nil, fmt.Errorf("journal %s: %w", dir, err)
 }
@@ -169,7 +169,7 @@ func (v *View) Segments() []*SegmentFile { return v.segments }
 // Tail calls yield with the events that are not sealed, in order, marked as if
 // no further one came. Events and their texts must not be kept, unless cloned.
 // It returns yield's error, or that of a file that cannot be read. Damaged blocks
-// are passed over; the error then is [Damages], and all other events have been
+// are skipped; the error then is [Damages], and all other events have been
 // yielded.
 func (v *View) Tail(yield func(*spftrack.Event) error) error {
 	if len(v.wals) == 0 {
@@ -247,7 +247,7 @@ func (v *View) unsealedOf(w *walReader, next *uint64, yield func(*spftrack.Event
 	}
 }
 
-// WALBytes is the size of the wal files together, in octets.
+// WALBytes is the size of the wal files together, in bytes.
 func (v *View) WALBytes() int64 {
 	n := int64(0)
 	for _, w := range v.wals {

@@ -87,7 +87,7 @@ func (j *Journal) Health() error {
 		if err := j.writer.lastError(); err != nil && reason != LostStalled {
 			detail = ": " + err.Error()
 		}
-		errs = append(errs, fmt.Errorf("journal: events cannot be stored (%s)%s; answers go on", reason, detail))
+		errs = append(errs, fmt.Errorf("journal: events cannot be stored (%s)%s; queries are still answered", reason, detail))
 	}
 	if n, reason := j.losses.recent(j.elapsed()); n > 0 {
 		errs = append(errs, fmt.Errorf("journal: %d events lost within the last minute (last reason %s)", n, reason))

@@ -9,7 +9,7 @@ import (
 
 var errSyncFailed = errors.New("an earlier sync of the file failed")
 
-// syncer brings wal files to disk beside the writer, which meanwhile goes on.
+// syncer syncs wal files while the writer goes on.
 type syncer struct {
 	j *Journal
 	// kick asks for a sync at once.
@@ -124,13 +124,13 @@ func (s *syncer) sync() {
 	s.broadcast()
 	switch {
 	case err != nil && before == nil:
-		s.j.log.Error().Err(err).Msg("the journal cannot bring events to disk; they are still readable, but may not survive a power failure")
+		s.j.log.Error().Err(err).Msg("cannot sync the journal to disk; its events can be read but may not survive a power failure; check the disk")
 	case err == nil && before != nil:
-		s.j.log.Info().Msg("the journal brings events to disk again")
+		s.j.log.Info().Msg("the journal is synced to disk again")
 	}
 }
 
-// syncFiles brings files to disk: retired ones, which are closed, and the one
+// syncFiles syncs files: retired ones, which are closed, and the one
 // being written when it is dirty. It returns the file of which no further sync
 // can tell whether all of it is on disk.
 func syncFiles(retired []walOutput, file walOutput, dirty bool, bad walOutput) (walOutput, error) {

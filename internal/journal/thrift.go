@@ -117,7 +117,7 @@ func (c *compact) structures(element func(i int)) {
 	}
 }
 
-// skip passes over the value of a field; a boolean is in its type.
+// skip skips the value of a field; a boolean is in its type.
 func (c *compact) skip(kind byte, depth int) {
 	switch {
 	case depth > thriftDepth:

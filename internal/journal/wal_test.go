@@ -144,7 +144,7 @@ func TestTorn(t *testing.T) {
 			torn := append(append([]byte(nil), data[:n]...), bytes.Repeat([]byte{0xaa}, garbage)...)
 			lost := checkRead(t, "cut", n, torn, name, counts)
 			if len(lost) != len(counts)-whole {
-				t.Fatalf("cut at %d and %d octets: lost %v", n, garbage, lost)
+				t.Fatalf("cut at %d and %d bytes: lost %v", n, garbage, lost)
 			}
 		}
 	}
@@ -263,7 +263,7 @@ func TestDamagedFileIsKeptAside(t *testing.T) {
 	}
 }
 
-// FuzzWAL reads what follows the header of a wal file, and takes the same octets
+// FuzzWAL reads what follows the header of a wal file, and takes the same bytes
 // for a header and for a record.
 func FuzzWAL(f *testing.F) {
 	data, name, offsets := testWAL(f, []int{2, 3}, true)
@@ -278,14 +278,14 @@ func FuzzWAL(f *testing.F) {
 			t.Fatal(err)
 		}
 		if len(order) > len(data)/recordFixed {
-			t.Fatalf("%d events of %d octets", len(order), len(data))
+			t.Fatalf("%d events of %d bytes", len(order), len(data))
 		}
 		if h, _, err := readHeaderCopy(bytes.NewReader(data), 0, name.key); err == nil && (h.key != name.key || h.first > h.bound) {
 			t.Fatalf("header %+v", h)
 		}
 		var p Packet
 		if n, err := getRecord(data, &p); err == nil && (n > len(data) || len(p.Name) > n) {
-			t.Fatal("a record beyond its octets")
+			t.Fatal("a record beyond its bytes")
 		}
 	})
 }

@@ -79,7 +79,7 @@ func decodeBlockHeader(b []byte, key, first, bound uint64) (info blockInfo, ok b
 	return info, ok
 }
 
-// blockReader reads the blocks of a wal file in order. It passes over damaged
+// blockReader reads the blocks of a wal file in order. It skips damaged
 // ones. It can go on after io.EOF and errTorn when the file has grown.
 type blockReader struct {
 	r            io.ReaderAt
@@ -88,12 +88,12 @@ type blockReader struct {
 	first, bound uint64
 	// offset is where the next block begins.
 	offset int64
-	// damaged counts the octets that were passed over.
+	// damaged counts the bytes that were skipped.
 	damaged int64
 	// end: the end block has been read.
 	end bool
 
-	// chunk holds the octets from chunkStart. It is never changed after it
+	// chunk holds the bytes from chunkStart. It is never changed after it
 	// was read, so that blocks may refer to it.
 	chunk      []byte
 	chunkStart int64
@@ -101,7 +101,7 @@ type blockReader struct {
 
 const chunkSize = 256 << 10
 
-// peek returns n octets at an offset, fewer at the end of the file.
+// peek returns n bytes at an offset, fewer at the end of the file.
 func (b *blockReader) peek(offset int64, n int) ([]byte, error) {
 	n = int(min(int64(n), b.size-offset))
 	if n <= 0 {
@@ -157,7 +157,7 @@ func (b *blockReader) grow(size int64) {
 
 // next returns the next valid block; its records must not be changed. It
 // returns io.EOF at the end of the file, and errTorn where something follows
-// that is no block and no block comes after it.
+// that is not a block and no block comes after it.
 func (b *blockReader) next() (block, error) {
 	if b.end || b.offset >= b.size {
 		return block{}, io.EOF

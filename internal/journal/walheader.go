@@ -17,9 +17,9 @@ import (
 //
 //	header  "nspfwal1", slot uint32, length uint32, body, sum of it all
 //	body    key, first, bound uint64, created int64, server, zones uint16,
-//	        for each zone: name, layouts; texts as length uint16 and octets
+//	        for each zone: name, layouts; texts as length uint16 and bytes
 //	block   key, first uint64, length, count, sum of payload uint32,
-//	        type uint8, 7 octets of 0, sum of these 36 octets; payload
+//	        type uint8, 7 bytes of 0, sum of these 36 bytes; payload
 //
 // key is random and also in the file's name. A reader that lost its way looks
 // for it: what a stranger puts into a name cannot pass for a block.
@@ -73,7 +73,7 @@ func (h *walHeader) encode() ([]byte, error) {
 		slot *= 2
 	}
 	if slot > walMaxSlot {
-		return nil, fmt.Errorf("the zone table has %d octets; at most %d are supported", len(body), walMaxSlot-around)
+		return nil, fmt.Errorf("the zone table has %d bytes; at most %d are supported", len(body), walMaxSlot-around)
 	}
 	header := append([]byte(nil), walMagic...)
 	header = le.AppendUint32(header, uint32(slot))
@@ -147,7 +147,7 @@ func readHeaderCopy(r io.ReaderAt, offset int64, key uint64) (h *walHeader, slot
 	return h, slot, nil
 }
 
-// readFull reads len(b) octets; a file that ends before has no valid header.
+// readFull reads len(b) bytes; a file that ends before has no valid header.
 func readFull(r io.ReaderAt, b []byte, offset int64) error {
 	n, err := r.ReadAt(b, offset)
 	switch {

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// walInfo is a wal file in the folder.
+// walInfo is a wal file in the directory.
 type walInfo struct {
 	walName
 	// end is the sequence number behind the file's last, as far as is known:
@@ -67,7 +67,7 @@ func (l *walList) drop(name walName) {
 	l.mu.Unlock()
 }
 
-// size returns the number of files and their octets.
+// size returns the number of files and their bytes.
 func (l *walList) size() (n int, bytes int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

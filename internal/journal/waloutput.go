@@ -10,7 +10,7 @@ import (
 // walOutput is the file to which the writer appends.
 type walOutput interface {
 	io.Writer
-	// Sync brings everything to disk (fdatasync).
+	// Sync writes everything to disk (fdatasync).
 	Sync() error
 	Truncate(size int64) error
 	Close() error

@@ -190,7 +190,7 @@ func (w *writer) fill() {
 }
 
 // commit takes those records from the rings whose blocks are within the first
-// n octets of the chunk. The rest stays and gets the same sequence numbers
+// n bytes of the chunk. The rest stays and gets the same sequence numbers
 // again: should an abandoned file hold it nevertheless, readers see it once.
 func (w *writer) commit(n int) {
 	written := 0
@@ -224,7 +224,7 @@ func (w *writer) truncate() error {
 	return nil
 }
 
-// openFile makes a new wal file and brings its header to disk, since the header
+// openFile makes a new wal file and syncs its header, since the header
 // reserves the sequence numbers.
 func (w *writer) openFile() error {
 	w.start()

@@ -11,7 +11,7 @@ import (
 )
 
 // mixedLoad asks all that a resolver may ask for in a tracking zone, over UDP
-// and TCP, IPv4 and IPv6, rate questions a second together. No stream has more
+// and TCP, IPv4 and IPv6, rate queries a second together. No stream has more
 // than limit.
 func (l *load) mixedLoad(t *testing.T, s *site, book *ledger, rate, limit int) {
 	t.Helper()
@@ -135,7 +135,7 @@ func TestAccounting(t *testing.T) {
 		t.Errorf("the journal holds %d events, %d were stored", has.events, m.stored())
 	}
 	if n, _ := has.missing(book.streams, now()); n > 0 {
-		t.Errorf("%d answered questions are not stored", n)
+		t.Errorf("%d answered queries are not stored", n)
 	}
 	checkDir(t, s.journal)
 	r.Count("queries received", int(m.received()))

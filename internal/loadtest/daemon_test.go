@@ -41,7 +41,7 @@ type site struct {
 	explain string
 }
 
-// newSite makes a site with a journal in a folder of its own.
+// newSite makes a site with a journal in a directory of its own.
 func newSite(t *testing.T) *site {
 	t.Helper()
 	dir := t.TempDir()

@@ -84,8 +84,8 @@ func TestFrozenAndReadOnly(t *testing.T) {
 	s := siteOn(t, dir)
 	immutable := func(flag string) func(*testing.T, *daemon) {
 		return func(t *testing.T, _ *daemon) {
-			folder := filepath.Join(s.journal, "journal")
-			run(t, append([]string{"chattr", flag, folder}, walFiles(t, s.journal)...)...)
+			directory := filepath.Join(s.journal, "journal")
+			run(t, append([]string{"chattr", flag, directory}, walFiles(t, s.journal)...)...)
 		}
 	}
 	t.Cleanup(func() { _ = peers.Command("chattr", "-R", "-i", s.journal).Run() })
@@ -121,7 +121,7 @@ func TestMountedReadOnly(t *testing.T) {
 }
 
 // TestInputOutputErrors lets system calls fail: all that write to the journal's
-// file, and all that bring files to disk.
+// file, and all that sync files.
 func TestInputOutputErrors(t *testing.T) {
 	peers.Require(t, "strace")
 	var detach func()

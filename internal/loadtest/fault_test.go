@@ -17,7 +17,7 @@ type fault struct {
 	name string
 	// reason is that of lost events, and what health tells.
 	reason string
-	// damages: the system takes what it has not brought to disk for written, and
+	// damages: the system takes what it has not synced to disk for written, and
 	// then does not keep it. So events of the last second before the fault may be
 	// damaged, and those of the time of the fault.
 	damages bool
@@ -27,7 +27,7 @@ type fault struct {
 
 const (
 	// faultRate fills the ring of a daemon with one worker in less than two
-	// seconds, 8 MiB with 260 octets an event.
+	// seconds, 8 MiB with 260 bytes an event.
 	faultRate = 20000
 	// calm is how long the load is measured without fault, faulty how long a
 	// fault lasts at least.
@@ -110,7 +110,7 @@ func bearFaults(t *testing.T, s *site, rate int, faults ...fault) {
 		t.Errorf("the journal holds %d events, %d are damaged, %d were stored", has.events, damaged, m.stored())
 	}
 	if n, _ := has.missing(book.streams, ended); drops == 0 && uint64(n) != m.lost("")+damaged {
-		t.Errorf("%d answered questions are not in the journal, %d were counted as lost, %d are damaged", n, m.lost(""), damaged)
+		t.Errorf("%d answered queries are not in the journal, %d were counted as lost, %d are damaged", n, m.lost(""), damaged)
 	}
 	if kept == 0 {
 		checkDir(t, s.journal)
@@ -136,7 +136,7 @@ func (d *daemon) bear(t *testing.T, f fault, book *ledger, before *measurement) 
 	// From the first loss on, all that the ring can take up is taken up.
 	waitFor(t, maxFaulty, func() bool { return d.metrics(t).lost("") > start.lost("")+1000 },
 		func() string { return "no events are lost:\n" + d.metrics(t).text() })
-	for _, want := range []string{"events cannot be stored (" + f.reason + ")", "answers go on", "lost within the last minute"} {
+	for _, want := range []string{"events cannot be stored (" + f.reason + ")", "queries are still answered", "lost within the last minute"} {
 		waitFor(t, 2*time.Second, func() bool { return strings.Contains(strings.Join(d.health(t).Problems, "\n"), want) },
 			func() string { return fmt.Sprintf("health does not say %q: %+v", want, d.health(t)) })
 	}

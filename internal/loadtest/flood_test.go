@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/ipv4"
 )
 
-// flood sends questions as fast as it can, each from another source address of
+// flood sends queries as fast as it can, each from another source address of
 // 127.0.0.0/8, and throws the answers away. One in eight goes the slow way. It
 // returns the number of those sent so far.
 func (l *load) flood(to netip.AddrPort, s *stream) (sent *atomic.Int64) {

@@ -139,7 +139,7 @@ func (r *reader) event(e *row) {
 	}
 }
 
-// missing counts the questions of streams that were answered before a time, in
+// missing counts the queries of streams that were answered before a time, in
 // ns since epoch, and are not there. oldest is how much earlier the first of
 // them was answered.
 func (r *stored) missing(streams []*stream, before int64) (n int, oldest time.Duration) {

@@ -12,7 +12,7 @@ import (
 )
 
 // TestKill kills the daemon at random moments while it answers, writes, seals
-// and reloads, and starts it anew on the same folder. What was answered 100 ms
+// and reloads, and starts it anew on the same directory. What was answered 100 ms
 // before is in the journal, in strict mode all that was answered.
 func TestKill(t *testing.T) {
 	r := torture.Start(t, 0)
@@ -61,12 +61,12 @@ func TestKill(t *testing.T) {
 				answered += uint64(st.answered.Load())
 			}
 			if answered < uint64(20*round) {
-				t.Errorf("only %d questions were answered", answered)
+				t.Errorf("only %d queries were answered", answered)
 			}
 			r.Count("kills, "+mode.sync, round)
 			r.Count("queries answered", int(answered))
 			r.Count("events stored", int(has.events))
-			t.Logf("%d rounds: %d questions, %d answered, %d events stored", round, sent, answered, has.events)
+			t.Logf("%d rounds: %d queries, %d answered, %d events stored", round, sent, answered, has.events)
 		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // TestRateLimit asks more than the limit from addresses that are not loopback:
-// what exceeds it is no event, and is accounted for too.
+// what exceeds it is not an event, and is accounted for too.
 func TestRateLimit(t *testing.T) {
 	peers.RequireNamespaces(t)
 	peers.Require(t, "ip")

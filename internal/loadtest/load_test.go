@@ -23,7 +23,7 @@ import (
 // load is a number of clients that ask until they are stopped.
 type load struct {
 	t *testing.T
-	// tolerant: the daemon will go away, so errors of sockets are no failures.
+	// tolerant: the daemon will go away, so errors of sockets are not failures.
 	tolerant bool
 	stop     chan struct{}
 	sending  sync.WaitGroup
@@ -84,7 +84,7 @@ func (l *load) pace(rate int, send func(n int) bool) {
 	}
 }
 
-// udp asks the questions of a stream over a socket of its own.
+// udp asks the queries of a stream over a socket of its own.
 func (l *load) udp(to netip.AddrPort, rate int, s *stream) {
 	l.t.Helper()
 	l.udpFrom(netip.Addr{}, to, rate, s)
@@ -198,10 +198,10 @@ func (l *load) receive(conn *net.UDPConn, batch batchConn, take func([]byte) err
 	}
 }
 
-// tcpWindow is how many questions a TCP client has on its way.
+// tcpWindow is how many queries a TCP client has on its way.
 const tcpWindow = 16
 
-// tcp asks the questions of a stream over one connection, several at a time.
+// tcp asks the queries of a stream over one connection, several at a time.
 func (l *load) tcp(to netip.AddrPort, rate int, s *stream) {
 	l.t.Helper()
 	conn, err := net.Dial("tcp", to.String())
@@ -270,7 +270,7 @@ func (l *load) tcp(to netip.AddrPort, rate int, s *stream) {
 				return
 			case <-time.After(5 * time.Second):
 				if !l.tolerant {
-					l.fail(errors.New("questions over TCP are not answered"))
+					l.fail(errors.New("queries over TCP are not answered"))
 				}
 				return
 			}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// measurement tells how questions of a span of time were answered.
+// measurement tells how queries of a span of time were answered.
 type measurement struct {
 	sent, answered int
 	span           time.Duration
@@ -15,7 +15,7 @@ type measurement struct {
 	median, p99, worst time.Duration
 }
 
-// measure looks at the questions that were sent from a time to another, in ns
+// measure looks at the queries that were sent from a time to another, in ns
 // since epoch.
 func measure(streams []*stream, from, to int64) measurement {
 	m := measurement{span: time.Duration(to - from)}
@@ -54,16 +54,16 @@ func (m *measurement) String() string {
 // that waits for a disk takes longer in all the faults.
 const worstLatency = time.Second
 
-// fullSpeed fails the test unless questions were answered as before. They come
+// fullSpeed fails the test unless queries were answered as before. They come
 // whether or not the ones before were answered.
 func (m *measurement) fullSpeed(t *testing.T, before *measurement) {
 	t.Helper()
 	if m.answered < m.sent {
-		t.Errorf("%d of %d questions were not answered", m.sent-m.answered, m.sent)
+		t.Errorf("%d of %d queries were not answered", m.sent-m.answered, m.sent)
 	}
 	switch asked, usual := float64(m.sent)/m.span.Seconds(), before.rate(); {
 	case asked < usual/2:
-		t.Errorf("the clients asked %.0f questions a second, before %.0f: too few to tell anything", asked, usual)
+		t.Errorf("the clients asked %.0f queries a second, before %.0f: too few to tell anything", asked, usual)
 	case m.rate() < 0.9*min(usual, asked):
 		t.Errorf("the rate fell from %.0f to %.0f answers a second", usual, m.rate())
 	}

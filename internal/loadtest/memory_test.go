@@ -56,7 +56,7 @@ func (d *daemon) resetPeak(t *testing.T) {
 }
 
 // connect opens TCP connections from many addresses, more than the daemon
-// takes, and leaves each in the middle of a question.
+// takes, and leaves each in the middle of a query.
 func connect(t *testing.T, random *rand.Rand, s *site) (opened []net.Conn) {
 	t.Helper()
 	for range 1200 {
@@ -85,7 +85,7 @@ func TestMemoryUnderFlood(t *testing.T) {
 		shape shape
 		// bound is in MiB.
 		bound int
-		// flood is how many questions each of two and more floods has at least.
+		// flood is how many queries each of two and more floods has at least.
 		// From all but the last one, memory is as full as it gets.
 		flood int
 	}{
@@ -139,9 +139,9 @@ func longer(short, long int) int {
 	return short
 }
 
-// flood floods a daemon until it has received a number of questions, and
+// flood floods a daemon until it has received a number of queries, and
 // accounts for all of them.
-func (d *daemon) flood(t *testing.T, r *torture.Run, shape shape, questions int) (arrived uint64) {
+func (d *daemon) flood(t *testing.T, r *torture.Run, shape shape, queries int) (arrived uint64) {
 	t.Helper()
 	before := d.metrics(t)
 	l := newLoad(t)
@@ -154,7 +154,7 @@ func (d *daemon) flood(t *testing.T, r *torture.Run, shape shape, questions int)
 	var m metrics
 	waitFor(t, 5*time.Minute, func() bool {
 		m = d.metrics(t)
-		return m.received(udp) > before.received(udp)+uint64(questions)
+		return m.received(udp) > before.received(udp)+uint64(queries)
 	}, func() string { return "the flood is too slow:\n" + m.text() })
 	for _, c := range connections {
 		_ = c.Close()

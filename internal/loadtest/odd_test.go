@@ -15,7 +15,7 @@ import (
 	"golang.org/x/net/ipv4"
 )
 
-// oddMessage is a message that is no event.
+// oddMessage is a message that is not an event.
 type oddMessage struct {
 	name    string
 	message []byte
@@ -30,7 +30,7 @@ type oddMessage struct {
 // belongs to.
 func oddMessages(t *testing.T) []oddMessage {
 	t.Helper()
-	question := func(change func(*dns.Msg)) []byte {
+	query := func(change func(*dns.Msg)) []byte {
 		m := new(dns.Msg)
 		m.SetQuestion("198.51.100.7.in-addr.CL.odd.example.FD.1."+trackingZone+".", dns.TypeA)
 		change(m)
@@ -49,27 +49,27 @@ func oddMessages(t *testing.T) []oddMessage {
 	edns := func(version uint8) func(*dns.Msg) {
 		return func(m *dns.Msg) { m.SetEdns0(4096, true).IsEdns0().SetVersion(version) }
 	}
-	plain := question(func(*dns.Msg) {})
+	plain := query(func(*dns.Msg) {})
 	broken := func(offset int, value byte) []byte {
 		b := append([]byte(nil), plain...)
 		b[offset] = value
 		return b
 	}
 	return []oddMessage{
-		{"another zone", question(name("www.example.org.")), "refused", false, dns.RcodeRefused},
-		{"the root", question(name(".")), "refused", false, dns.RcodeRefused},
-		{"the zone above", question(name("example.net.")), "refused", false, dns.RcodeRefused},
-		{"class CH", question(func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }), "refused", false, dns.RcodeRefused},
-		{"a transfer", question(func(m *dns.Msg) { m.SetAxfr(trackingZone + ".") }), "refused", false, dns.RcodeRefused},
-		{"notify", question(opcode(dns.OpcodeNotify)), "notimp", false, dns.RcodeNotImplemented},
-		{"update", question(opcode(dns.OpcodeUpdate)), "notimp", false, dns.RcodeNotImplemented},
-		{"status", question(opcode(dns.OpcodeStatus)), "notimp", false, dns.RcodeNotImplemented},
-		{"EDNS version 1", question(edns(1)), "badvers", false, dns.RcodeBadVers & 15},
-		{"EDNS version 255", question(edns(255)), "badvers", false, dns.RcodeBadVers & 15},
+		{"another zone", query(name("www.example.org.")), "refused", false, dns.RcodeRefused},
+		{"the root", query(name(".")), "refused", false, dns.RcodeRefused},
+		{"the zone above", query(name("example.net.")), "refused", false, dns.RcodeRefused},
+		{"class CH", query(func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }), "refused", false, dns.RcodeRefused},
+		{"a transfer", query(func(m *dns.Msg) { m.SetAxfr(trackingZone + ".") }), "refused", false, dns.RcodeRefused},
+		{"notify", query(opcode(dns.OpcodeNotify)), "notimp", false, dns.RcodeNotImplemented},
+		{"update", query(opcode(dns.OpcodeUpdate)), "notimp", false, dns.RcodeNotImplemented},
+		{"status", query(opcode(dns.OpcodeStatus)), "notimp", false, dns.RcodeNotImplemented},
+		{"EDNS version 1", query(edns(1)), "badvers", false, dns.RcodeBadVers & 15},
+		{"EDNS version 255", query(edns(255)), "badvers", false, dns.RcodeBadVers & 15},
 		{"a header alone", plain[:12], "formerr", false, dns.RcodeFormatError},
-		{"a cut question", plain[:len(plain)-3], "formerr", false, dns.RcodeFormatError},
-		{"two questions", broken(5, 2), "formerr", false, dns.RcodeFormatError},
-		{"a label of 64 octets", broken(12, 64), "formerr", false, dns.RcodeFormatError},
+		{"a cut query", plain[:len(plain)-3], "formerr", false, dns.RcodeFormatError},
+		{"two queries", broken(5, 2), "formerr", false, dns.RcodeFormatError},
+		{"a label of 64 bytes", broken(12, 64), "formerr", false, dns.RcodeFormatError},
 		{"a response", broken(2, 0x84), "response", true, 0},
 		{"half a header", plain[:6], "short", true, 0},
 	}
@@ -98,7 +98,7 @@ func (o *oddCounts) put(b []byte, n uint16) int {
 // take notes an answer.
 func (o *oddCounts) take(b []byte) error {
 	if len(b) < 12 {
-		return fmt.Errorf("an answer of %d octets", len(b))
+		return fmt.Errorf("an answer of %d bytes", len(b))
 	}
 	i := int(binary.BigEndian.Uint16(b)) % len(o.messages)
 	o.answered[i].Add(1)

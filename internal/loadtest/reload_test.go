@@ -15,7 +15,7 @@ import (
 )
 
 // TestReloadUnderLoad changes the configuration again and again, with both
-// signals: no question and no event is lost, and a broken file changes
+// signals: no query and no event is lost, and a broken file changes
 // nothing.
 func TestReloadUnderLoad(t *testing.T) {
 	r := torture.Start(t, 0)
@@ -77,7 +77,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	m[`nullspfd_events_stored_total`] -= byHand
 	m.reconcile(t, book, oddUDP, oddTCP, drops)
 	if m.lost("") != 0 || m.socketDrops() != 0 || m.sum("nullspfd_send_errors_total") != 0 || m.dropped(`"busy"`) != 0 {
-		t.Errorf("questions or events were lost:\n%s", m.text())
+		t.Errorf("queries or events were lost:\n%s", m.text())
 	}
 	if n := strings.Count(d.logged(), `"message":"reload failed`); uint64(n) != failed {
 		t.Errorf("the log tells of %d broken files, not of %d", n, failed)

@@ -35,7 +35,7 @@ func TestStopUnderLoad(t *testing.T) {
 		}
 		n, oldest := has.missing(book.streams[first:], now())
 		if n > 0 {
-			t.Errorf("%d answered questions are not stored, answered up to %s ago", n, oldest)
+			t.Errorf("%d answered queries are not stored, answered up to %s ago", n, oldest)
 		}
 		checkDir(t, s.journal)
 		r.Count("stops", 1)

@@ -32,14 +32,14 @@ var epoch = time.Now()
 // now is the time since epoch, in ns; never 0.
 func now() int64 { return int64(time.Since(epoch)) }
 
-// stream is a sequence of questions that differ in their names alone.
+// stream is a sequence of queries that differ in their names alone.
 type stream struct {
 	id    int
 	qtype uint16
-	// question is the message of number 0, digits the offset of the eight
+	// query is the message of number 0, digits the offset of the eight
 	// hexadecimal digits of the number.
-	question []byte
-	digits   int
+	query  []byte
+	digits int
 	// prefix and suffix enclose the digits in the name as the journal prints
 	// it.
 	prefix, suffix string
@@ -48,12 +48,12 @@ type stream struct {
 	transport spftrack.Transport
 	local     netip.AddrPort
 
-	// sent is how many questions were sent, or tried to; sentAt and answeredAt
+	// sent is how many queries were sent, or tried to; sentAt and answeredAt
 	// are when, 0 for never.
 	sent               atomic.Int64
 	sentAt, answeredAt []atomic.Int64
 	answered           atomic.Int64
-	// truncated is how many were answered with TC, which are no events.
+	// truncated is how many were answered with TC, which are not events.
 	truncated atomic.Int64
 }
 
@@ -72,7 +72,7 @@ type ledger struct {
 	streams []*stream
 }
 
-// add makes a stream of at most limit questions.
+// add makes a stream of at most limit queries.
 func (l *ledger) add(t *testing.T, limit int, s shape) *stream {
 	t.Helper()
 	if s.pattern == "" {
@@ -98,11 +98,11 @@ func (l *ledger) add(t *testing.T, limit int, s shape) *stream {
 		s.change(m)
 	}
 	var err error
-	if st.question, err = m.Pack(); err != nil {
+	if st.query, err = m.Pack(); err != nil {
 		t.Fatal(err)
 	}
 	if len(name) > 253 {
-		t.Fatalf("%s has %d octets", name, len(name))
+		t.Fatalf("%s has %d bytes", name, len(name))
 	}
 	// Labels and dots take the same room.
 	st.digits = 12 + 1 + i
@@ -112,9 +112,9 @@ func (l *ledger) add(t *testing.T, limit int, s shape) *stream {
 
 const hexDigits = "0123456789abcdef"
 
-// put writes the question with a number into b and returns its length.
+// put writes the query with a number into b and returns its length.
 func (s *stream) put(b []byte, number int64) int {
-	n := copy(b, s.question)
+	n := copy(b, s.query)
 	binary.BigEndian.PutUint16(b, uint16(number))
 	for i := range 8 {
 		b[s.digits+i] = hexDigits[number>>(28-4*i)&15]
@@ -138,7 +138,7 @@ func (s *stream) next() (number int64, ok bool) {
 func (s *stream) take(b []byte) error {
 	end := s.digits + 8
 	if len(b) < end {
-		return fmt.Errorf("an answer of %d octets", len(b))
+		return fmt.Errorf("an answer of %d bytes", len(b))
 	}
 	number, err := strconv.ParseInt(string(b[s.digits:end]), 16, 64)
 	if err != nil || number >= s.sent.Load() {
@@ -146,22 +146,22 @@ func (s *stream) take(b []byte) error {
 	}
 	switch {
 	case binary.BigEndian.Uint16(b) != uint16(number):
-		return fmt.Errorf("the answer to question %d has the ID %d", number, binary.BigEndian.Uint16(b))
+		return fmt.Errorf("the answer to query %d has the ID %d", number, binary.BigEndian.Uint16(b))
 	case b[2]&0x80 == 0 || b[3]&15 != s.rcode:
-		return fmt.Errorf("the answer to question %d has the flags %02x%02x", number, b[2], b[3])
-	case string(b[12:s.digits]) != string(s.question[12:s.digits]):
-		return fmt.Errorf("the answer to question %d has another question: %q", number, b)
+		return fmt.Errorf("the answer to query %d has the flags %02x%02x", number, b[2], b[3])
+	case string(b[12:s.digits]) != string(s.query[12:s.digits]):
+		return fmt.Errorf("the answer to query %d has another query: %q", number, b)
 	case b[2]&0x02 != 0:
 		s.truncated.Add(1)
 		return nil
 	case !s.answeredAt[number].CompareAndSwap(0, now()):
-		return fmt.Errorf("question %d was answered twice", number)
+		return fmt.Errorf("query %d was answered twice", number)
 	}
 	s.answered.Add(1)
 	return nil
 }
 
-// number returns which question of the stream a name is, false for none.
+// number returns which query of the stream a name is, false for none.
 func (s *stream) number(name string) (number int64, ok bool) {
 	if len(name) != len(s.prefix)+8+len(s.suffix) || name[:len(s.prefix)] != s.prefix || name[len(s.prefix)+8:] != s.suffix {
 		return 0, false
@@ -185,7 +185,7 @@ func (l *ledger) find(name string) *stream {
 	}
 }
 
-// totals returns how many questions were sent and how many answered, of all
+// totals returns how many queries were sent and how many answered, of all
 // streams over a transport.
 func (l *ledger) totals(transport spftrack.Transport) (sent, answered uint64) {
 	for _, s := range l.streams {

@@ -214,7 +214,7 @@ func (s *Server) commit(p *prepared) {
 	s.reserveDescriptors(p.config)
 	if p.parked != nil {
 		s.log.Info().Int("zones", p.parked.Len()).Int("changed", len(p.succession.Changed)).Int("removed", p.succession.Removed).
-			Str("folder", p.config.Parked.Dir).Msg("parked zones loaded")
+			Str("directory", p.config.Parked.Dir).Msg("parked zones loaded")
 	}
 }
 

@@ -12,20 +12,21 @@ import (
 	"nullspf/spftrack"
 )
 
-// Folders is the [Engine] that reads journal folders.
-type Folders struct {
+// Journals is the [Engine] that reads journal directories.
+type Journals struct {
 	dirs    []string
 	options journal.ReadOptions
 	// keys and keyBytes bound the memory of Top.
 	keys, keyBytes int
 }
 
-// Open returns an engine over folders. They are opened when something is asked.
-func Open(dirs []string, options journal.ReadOptions) *Folders {
-	return &Folders{dirs: dirs, options: options, keys: maxKeys, keyBytes: maxKeyBytes}
+// Open returns an engine over directories. They are opened when something is
+// asked.
+func Open(dirs []string, options journal.ReadOptions) *Journals {
+	return &Journals{dirs: dirs, options: options, keys: maxKeys, keyBytes: maxKeyBytes}
 }
 
-// run is a question under way.
+// run is a query under way.
 type run struct {
 	ctx   context.Context
 	views []*journalView
@@ -33,8 +34,8 @@ type run struct {
 	problems []error
 }
 
-// begin takes a view of each folder.
-func (f *Folders) begin(ctx context.Context) (*run, error) {
+// begin takes a view of each directory.
+func (f *Journals) begin(ctx context.Context) (*run, error) {
 	if err := f.distinct(); err != nil {
 		return nil, err
 	}
@@ -57,20 +58,20 @@ func (f *Folders) begin(ctx context.Context) (*run, error) {
 	return r, nil
 }
 
-// distinct refuses a folder that is named twice.
-func (f *Folders) distinct() error {
+// distinct refuses a directory that is named twice.
+func (f *Journals) distinct() error {
 	if len(f.dirs) == 0 {
-		return errors.New("no journal folder is named")
+		return errors.New("no journal directory is named")
 	}
 	infos := make([]os.FileInfo, len(f.dirs))
 	for i, dir := range f.dirs {
 		info, err := os.Stat(dir)
 		if err != nil {
-			return fmt.Errorf("cannot open the journal folder: %w", err)
+			return fmt.Errorf("cannot open the journal directory: %w", err)
 		}
 		for k, other := range infos[:i] {
 			if os.SameFile(info, other) {
-				return fmt.Errorf("the journal folders %s and %s are the same", f.dirs[k], dir)
+				return fmt.Errorf("the journal directories %s and %s are the same", f.dirs[k], dir)
 			}
 		}
 		infos[i] = info
@@ -112,19 +113,19 @@ func (r *run) excuse(err error) error {
 	return nil
 }
 
-// scan calls yield with the selected events of all folders, one folder after
-// the other.
+// scan calls yield with the selected events of all directories, one directory
+// after the other.
 func (r *run) scan(p *plan, set columns, yield func(*eventrow.Row) error) error {
 	for _, v := range r.views {
-		if err := r.folder(v, p, set, yield); err != nil {
+		if err := r.journal(v, p, set, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// folder calls yield with the selected events of a folder in order.
-func (r *run) folder(v *journalView, p *plan, set columns, yield func(*eventrow.Row) error) error {
+// journal calls yield with the selected events of a directory in order.
+func (r *run) journal(v *journalView, p *plan, set columns, yield func(*eventrow.Row) error) error {
 	for _, file := range v.Segments() {
 		if !p.overlaps(file.MinTime, file.MaxTime) {
 			continue

@@ -55,8 +55,8 @@ func TestRefusals(t *testing.T) {
 		dirs []string
 		want string
 	}{
-		{nil, "no journal folder is named"},
-		{[]string{filepath.Join(s.Dir, "none")}, "cannot open the journal folder"},
+		{nil, "no journal directory is named"},
+		{[]string{filepath.Join(s.Dir, "none")}, "cannot open the journal directory"},
 		{[]string{t.TempDir()}, "holds no journal"},
 		{[]string{s.Dir, s.Dir}, "are the same"},
 		{[]string{s.Dir, link}, "are the same"},
@@ -76,7 +76,7 @@ func TestRefusals(t *testing.T) {
 		t.Error(err)
 	}
 	stop := errors.New("stop")
-	for _, dirs := range [][]string{{s.Dir}, {s.Dir, testFolder(t, check{ip: "192.0.2.1", domain: "a.example", local: "a", helo: "a"})}} {
+	for _, dirs := range [][]string{{s.Dir}, {s.Dir, testJournal(t, check{ip: "192.0.2.1", domain: "a.example", local: "a", helo: "a"})}} {
 		for _, limit := range []int{0, 5} {
 			n := 0
 			err := open(dirs...).Events(t.Context(), Query{}, limit, func(*eventrow.Row) error { n++; return stop })
@@ -87,7 +87,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func testFolder(t *testing.T, checks ...check) string {
+func testJournal(t *testing.T, checks ...check) string {
 	s := testSettings(t.TempDir())
 	write(t, s, checks...)
 	return s.Dir
@@ -123,7 +123,7 @@ func TestDamagedSegment(t *testing.T) {
 		"empty":  nil,
 	}
 	for at := 4; at < len(good)-500; at += 97 {
-		damages[fmt.Sprint("octet ", at)] = flip(at)
+		damages[fmt.Sprint("byte ", at)] = flip(at)
 	}
 	told := 0
 	for name, data := range damages {
@@ -138,7 +138,7 @@ func TestDamagedSegment(t *testing.T) {
 				return nil
 			})
 			if err == nil {
-				// A changed octet in a text shows nowhere but in the sum.
+				// A changed byte in a text shows nowhere but in the sum.
 				if len(rows) != 3 {
 					t.Errorf("%s: %d events and no error", name, len(rows))
 				}
@@ -160,7 +160,7 @@ func TestDamagedSegment(t *testing.T) {
 	if ranking.Total != 1 || err != nil && len(incomplete(t, err)) != 1 {
 		t.Errorf("%+v, %v", ranking, err)
 	}
-	// A question that does not need the segment is answered in full.
+	// A query that does not need the segment is answered in full.
 	if r := eventsOf(t, open(s.Dir), Query{Until: testTime.Add(time.Hour)}, 0); len(r) != 1 {
 		t.Errorf("%d events of the first day", len(r))
 	}
