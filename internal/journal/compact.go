@@ -23,10 +23,11 @@ const (
 // maxRows keeps segments small beside MaxSize, because retention removes whole
 // ones.
 func (s *sealer) maxRows() uint64 {
-	if s.j.settings.MaxSize == 0 {
+	limit := s.j.maxSize.Load()
+	if limit == 0 {
 		return segmentRows
 	}
-	return uint64(min(max(s.j.settings.MaxSize/16/rowSize, minSegmentRows), segmentRows))
+	return uint64(min(max(limit/16/rowSize, minSegmentRows), segmentRows))
 }
 
 // compact joins neighbouring segments: those of an hour that is over, those of

@@ -20,9 +20,12 @@ import (
 // Journal is an open journal.
 type Journal struct {
 	settings Settings
-	log      zerolog.Logger
-	lock     io.Closer
-	opened   time.Time
+	// maxSize and keep are limits of the settings, which may change.
+	maxSize atomic.Int64
+	keep    atomic.Int64
+	log     zerolog.Logger
+	lock    io.Closer
+	opened  time.Time
 	// openedWall is what the clock said when it was opened.
 	openedWall time.Time
 	// firstAge is the age of the directory when it was opened, in seconds.
@@ -114,6 +117,7 @@ func prepare(settings Settings, lock io.Closer) (*Journal, error) {
 		stopSyncer: make(chan struct{}),
 		stopSealer: make(chan struct{}),
 	}
+	j.SetLimits(settings.MaxSize, settings.Retain)
 	m, wals, err := recoverDir(settings.Dir, j.log)
 	if err != nil {
 		return nil, err
@@ -188,6 +192,13 @@ func (j *Journal) AddZone(name string) (uint16, error) {
 // that are not sealed yet.
 func (j *Journal) SetLayouts(zone string, layouts []spftrack.Layout) {
 	j.zones.setLayouts(zone, layouts)
+}
+
+// SetLimits sets the size and the age at which events are removed, as in
+// [Settings]. It takes effect when something is sealed next.
+func (j *Journal) SetLimits(maxSize int64, retain time.Duration) {
+	j.maxSize.Store(maxSize)
+	j.keep.Store(int64(retain))
 }
 
 // elapsed is the time since Open by the monotonic clock.

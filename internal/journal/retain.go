@@ -26,7 +26,7 @@ func ageAtOpen(m *Manifest, now time.Time) int64 {
 // of events, which a wrong clock may have given, play no part.
 func (s *sealer) retain() error {
 	s.retained = s.j.elapsed()
-	if limit := s.j.settings.Retain; limit > 0 {
+	if limit := time.Duration(s.j.keep.Load()); limit > 0 {
 		oldest := s.j.age() - int64(limit/time.Second)
 		segments := s.manifest.Load().Segments
 		n := 0
@@ -41,8 +41,8 @@ func (s *sealer) retain() error {
 			return s.j.clockSteady() && s.j.settings.Clock().Sub(f.changed) > limit
 		})
 	}
-	if s.j.settings.MaxSize > 0 {
-		return s.shrink(s.j.settings.MaxSize)
+	if limit := s.j.maxSize.Load(); limit > 0 {
+		return s.shrink(limit)
 	}
 	return nil
 }

@@ -306,12 +306,20 @@ func TestRetainByAge(t *testing.T) {
 		mustClose(t, j)
 		now = now.Add(15 * 24 * time.Hour)
 	}
-	// The runs were 0, 15, 30 and 45 days after the first; now it is day 60.
+	// The runs were 0, 15, 30 and 45 days after the first; now it is day 60. The
+	// limit is set while the journal is open, as by a reload.
+	limit := s.Retain
+	s.Retain = 0
 	j := mustOpen(t, s)
+	if expired := j.Stats().Expired; expired > 200 {
+		t.Errorf("%d events expired before the limit was set", expired)
+	}
+	j.SetLimits(0, limit)
+	putAll(t, j, 401, 500)
 	waitUntil(t, "old events are removed", func() bool { return j.sealer.manifest.Load().Expired == 300 })
 	mustClose(t, j)
 	events := readAll(t, s.Dir)
-	checkIDs(t, events, 301, 400)
+	checkIDs(t, events, 301, 500)
 	checkClean(t, s.Dir)
 }
 

@@ -1,6 +1,8 @@
 package nameserver
 
 import (
+	"time"
+
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/journal"
@@ -57,6 +59,10 @@ func (r *journalRecorder) Zone(name string) (uint16, error) { return r.journal.A
 
 func (r *journalRecorder) SetLayouts(zone string, layouts []spftrack.Layout) {
 	r.journal.SetLayouts(zone, layouts)
+}
+
+func (r *journalRecorder) SetLimits(maxSize int64, retain time.Duration) {
+	r.journal.SetLimits(maxSize, retain)
 }
 
 func (r *journalRecorder) Worker(i int) eventWriter {

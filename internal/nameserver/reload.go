@@ -41,7 +41,7 @@ func (s *Server) reload(load func() (*Config, error)) error {
 		return err
 	}
 	if !sameJournal(s.serving.Load().config.Journal, c.Journal) {
-		return errors.New("journal: its settings cannot change while the server runs; restart it")
+		return errors.New("journal: only max_size and retain can change while nullspfd runs; restart it")
 	}
 	p, err := s.prepare(c)
 	if err != nil {
@@ -190,6 +190,9 @@ func (s *Server) commit(p *prepared) {
 			s.recorder.SetLayouts(string(zone), b.Track.Layouts)
 		}
 	}
+	if j := p.config.Journal; j != nil {
+		s.recorder.SetLimits(j.MaxSize, j.Retain)
+	}
 	s.secondary.Configure(p.groups)
 	s.serving.Store(p.serving)
 	for at, t := range p.tables {
@@ -229,5 +232,7 @@ func sameJournal(a, b *Journal) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return *a == *b
+	x, y := *a, *b
+	x.MaxSize, x.Retain = y.MaxSize, y.Retain
+	return x == y
 }

@@ -27,6 +27,8 @@ type memory struct {
 	layouts map[string][]spftrack.Layout
 }
 
+func (m *memory) SetLimits(int64, time.Duration) {}
+
 func (m *memory) SetLayouts(zone string, layouts []spftrack.Layout) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
