@@ -100,7 +100,7 @@ var libraries = map[string]string{
 	"golang.org/x/net/idna":               "internal/dnsname",
 	"golang.org/x/net/publicsuffix":       "zones internal/secondary",
 	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/corefile internal/files internal/journal internal/nameserver internal/peers",
-	"golang.org/x/term":                   "cmd/nullspf",
+	"golang.org/x/term":                   "cmd/nullspf cmd/nullspfd",
 }
 
 // floor is a floor of the house; leaves are the ground, 0.

@@ -7,8 +7,9 @@
 //	nullspfd -version
 //
 // SIGHUP, SIGUSR1 and "nullspf server reload" reload the configuration, SIGTERM
-// and SIGINT stop. It logs to standard error, one JSON object a line. It exits with 0 when it was
-// stopped or the check found nothing, with 1 on errors, with 2 on wrong usage.
+// and SIGINT stop. It logs to standard error: for people on a terminal, else one
+// JSON object a line. It exits with 0 when it was stopped or the check found
+// nothing, with 1 on errors, with 2 on wrong usage.
 package main
 
 import (
@@ -19,7 +20,6 @@ import (
 	stdlog "log"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/rs/zerolog"
@@ -55,7 +55,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 
-	logger := zerolog.New(stderr).With().Timestamp().Logger()
+	logger := newLogger(stderr, isTerminal(stderr))
 	logger = logger.Hook(loglimit.New(logger))
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(standardLog{logger})
@@ -130,25 +130,4 @@ func await(load func() (*nameserver.Config, error), reload, stop <-chan os.Signa
 			return nil
 		}
 	}
-}
-
-// standardLog writes lines of the standard library's logger, among them those
-// of caddy, to zerolog.
-type standardLog struct{ zerolog.Logger }
-
-// Write implements [io.Writer].
-func (l standardLog) Write(line []byte) (int, error) {
-	text := strings.TrimSpace(string(line))
-	level := zerolog.InfoLevel
-	for prefix, is := range map[string]zerolog.Level{
-		"[INFO] ":    zerolog.InfoLevel,
-		"[WARNING] ": zerolog.WarnLevel,
-		"[ERROR] ":   zerolog.ErrorLevel,
-	} {
-		if rest, ok := strings.CutPrefix(text, prefix); ok {
-			text, level = rest, is
-		}
-	}
-	l.WithLevel(level).Msg(text)
-	return len(line), nil
 }
