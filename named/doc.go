@@ -21,6 +21,9 @@
 //	knot/secondary-catalog.conf           Knot DNS 3.1; include in knot.conf
 //	nullspfd/primary.Corefile             nullspfd -conf FILE
 //	nullspfd/secondary.Corefile           nullspfd -conf FILE
+//	powerdns/primary.conf                 PowerDNS; bind-config of pdns.conf
+//	yadifa/secondary.conf                 YADIFA; include in yadifad.conf
+//	unbound/secondary.conf                Unbound; include in unbound.conf
 //	*/tsig.key                            the TSIG key, included by the above
 //	catalog.zone                          the catalog zone
 //

@@ -34,6 +34,15 @@ func Files(s Settings, set *zones.Set) ([]zones.File, error) {
 	if s.has(Nullspfd) {
 		g.nullspfd()
 	}
+	if s.has(PowerDNS) {
+		g.powerdns()
+	}
+	if s.has(YADIFA) || s.hasSecondary(YADIFA) {
+		g.yadifa()
+	}
+	if s.has(Unbound) || s.hasSecondary(Unbound) {
+		g.unbound()
+	}
 	if s.Catalog != "" {
 		g.catalog()
 	}

@@ -127,6 +127,12 @@ func TestGolden(t *testing.T) {
 		s.Catalog, s.Track = "", nil
 		compareGolden(t, "listed", render(t, s, set))
 	})
+	t.Run("others", func(t *testing.T) {
+		s := testSettings()
+		s.Servers, s.Track = []Server{PowerDNS}, nil
+		s.Primary.Secondaries = []Secondary{{Address: s.Primary.AlsoNotify[0], Software: YADIFA}, {Address: s.Primary.AlsoNotify[1], Software: Unbound, Unsigned: true}}
+		compareGolden(t, "others", render(t, s, set))
+	})
 	t.Run("alone", func(t *testing.T) {
 		s := testSettings()
 		s.Catalog, s.Primary, s.TSIG = "", Primary{}, nil

@@ -23,6 +23,9 @@ const (
 // Servers lists the servers in the order in which messages name them.
 var Servers = []Server{BIND, NSD, Knot, Nullspfd}
 
+// WithPrimary lists the servers for which configurations of a primary are written.
+var WithPrimary = append(slices.Clip(Servers), PowerDNS)
+
 // The roles: the server that reads the zone files, and one that transfers the
 // zones from it.
 const (
@@ -121,8 +124,8 @@ type Secondary struct {
 	Software Server
 }
 
-// Software of secondaries for which nothing is written, but of which it is known
-// what they can do.
+// Software for which less is written: of PowerDNS the primary, of YADIFA and Unbound
+// the secondary, of CoreDNS nothing.
 const (
 	PowerDNS Server = "powerdns"
 	CoreDNS  Server = "coredns"
@@ -210,6 +213,11 @@ func (s *Settings) bindConsumes() bool {
 	return slices.ContainsFunc(s.Primary.Secondaries, func(x Secondary) bool {
 		return x.Software == BIND || x.Software == "" && s.has(BIND)
 	})
+}
+
+// hasSecondary reports whether a secondary has a software.
+func (s *Settings) hasSecondary(software Server) bool {
+	return slices.ContainsFunc(s.Primary.Secondaries, func(x Secondary) bool { return x.Software == software })
 }
 
 // secondaries reports whether configurations of secondaries are written.

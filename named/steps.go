@@ -93,8 +93,13 @@ func (p *stepper) all(server Server) {
 	case NSD:
 		p.add(why, "reconfig")
 		p.add(why, "reload")
-	case Nullspfd:
+	case Nullspfd, YADIFA:
 		p.add(why)
+	case PowerDNS:
+		p.add(why, "rediscover")
+		p.add(why, "reload")
+	case Unbound:
+		p.add(why, "reload")
 	}
 }
 
@@ -104,6 +109,9 @@ var defaultCommands = map[Server][]string{
 	NSD:      {"nsd-control"},
 	Knot:     {"knotc"},
 	Nullspfd: {"systemctl", "reload", "nullspfd"},
+	PowerDNS: {"pdns_control"},
+	YADIFA:   {"systemctl", "restart", "yadifad"},
+	Unbound:  {"unbound-control"},
 }
 
 // stepper collects steps.
@@ -155,10 +163,29 @@ func (p *stepper) primary(server Server, config bool, catalog string, c Change) 
 		p.nsd(config, catalog, c)
 	case Knot:
 		p.knot(config, c)
+	case PowerDNS:
+		p.powerdns(config, c)
 	case Nullspfd:
 		if config || len(c.Changed) > 0 {
 			p.add(c.what() + "; reload the configuration and the zones")
 		}
+	}
+}
+
+// powerdns: "rediscover" reads the list of zones.
+func (p *stepper) powerdns(config bool, c Change) {
+	if len(c.Changed) > maxSingle {
+		p.add(c.what()+"; reload what has changed", "rediscover")
+		p.add(c.what()+"; reload what has changed", "reload")
+		return
+	}
+	if config {
+		c := c
+		c.Changed = nil
+		p.add(c.what()+"; reload the list of zones", "rediscover")
+	}
+	if len(c.Changed) > 0 {
+		p.add("reload the changed zones", append([]string{"bind-reload-now"}, c.Changed...)...)
 	}
 }
 
@@ -224,8 +251,10 @@ func (p *stepper) secondary(server Server, config bool, c Change) {
 		p.add(c.what()+"; reload the configuration", "reconfig")
 	case Knot:
 		p.add(c.what()+"; reload the configuration", "reload")
-	case Nullspfd:
+	case Nullspfd, YADIFA:
 		p.add(c.what() + "; reload the configuration")
+	case Unbound:
+		p.add(c.what()+"; reload the configuration", "reload")
 	}
 	if server != BIND || len(changed) > maxRefresh {
 		return

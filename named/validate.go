@@ -75,8 +75,8 @@ func (v *validator) servers(s *Settings) {
 	seen := make(map[Server]bool)
 	for _, server := range s.Servers {
 		switch {
-		case !slices.Contains(Servers, server):
-			v.fault("servers", "unknown server %q; choose from bind, nsd, knot, nullspfd", server)
+		case !slices.Contains(WithPrimary, server):
+			v.fault("servers", "unknown server %q; choose from bind, nsd, knot, nullspfd, powerdns; others may be secondaries[].software", server)
 		case seen[server]:
 			v.fault("servers", "%s is listed twice", server)
 		}
@@ -84,6 +84,9 @@ func (v *validator) servers(s *Settings) {
 	}
 	if s.DNSSEC && seen[NSD] {
 		v.fault("dnssec", "NSD serves signed zones but does not sign; remove nsd from servers, or set dnssec: false and sign with another program")
+	}
+	if s.DNSSEC && seen[PowerDNS] {
+		v.fault("dnssec", "PowerDNS does not sign zones from files of nullspf; remove powerdns from servers, or set dnssec: false")
 	}
 	if s.DNSSEC && seen[Nullspfd] && !seen[BIND] && !seen[Knot] {
 		v.fault("dnssec", "nullspfd serves signed zones as a secondary but does not sign; add bind or knot to servers for the primary, or set dnssec: false")

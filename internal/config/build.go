@@ -123,7 +123,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	s := &c.Named
 	s.Output = c.Output
 	for i, text := range r.Servers {
-		server := choose(l, item("servers", i), text, named.Servers)
+		server := choose(l, item("servers", i), text, named.WithPrimary)
 		if server == "" {
 			continue
 		}
@@ -179,7 +179,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	for i, t := range r.Apply {
 		key := item("apply", i)
 		target := named.Target{
-			Server:  choose(l, key+".server", t.Server, named.Servers),
+			Server:  choose(l, key+".server", t.Server, named.SecondarySoftware),
 			Role:    named.RolePrimary,
 			Command: t.Command,
 			Catalog: l.flag(key+".catalog", t.Catalog, false),

@@ -24,6 +24,8 @@ const (
 	Knot     Kind = "knot"
 	Unbound  Kind = "unbound"
 	Nullspfd Kind = "nullspfd"
+	PowerDNS Kind = "powerdns"
+	YADIFA   Kind = "yadifa"
 )
 
 // Config describes a server to start.
@@ -118,6 +120,10 @@ func (s *Server) configure() ([]string, error) {
 		return s.configureUnbound()
 	case Nullspfd:
 		return s.configureNullspfd()
+	case PowerDNS:
+		return s.configurePowerDNS()
+	case YADIFA:
+		return s.configureYADIFA()
 	}
 	return nil, fmt.Errorf("peers: no server %q is known", s.Kind)
 }

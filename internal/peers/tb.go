@@ -29,6 +29,10 @@ func (k Kind) Programs() []string {
 		return []string{"unbound"}
 	case Nullspfd:
 		return []string{"go"}
+	case PowerDNS:
+		return []string{"pdns_server", "pdns_control"}
+	case YADIFA:
+		return []string{"yadifad"}
 	}
 	return nil
 }
