@@ -25,6 +25,9 @@ type Deviation struct {
 	Reason string `json:"reason"`
 }
 
+// Missing reports whether records are only to be added.
+func (d Deviation) Missing() bool { return len(d.Have) == 0 && len(d.Want) > 0 }
+
 // String gives a line or some lines for people.
 func (d Deviation) String() string {
 	var b strings.Builder
@@ -41,8 +44,8 @@ func (d Deviation) String() string {
 // CheckHandKept reads a zone file that people keep by hand, its $INCLUDEs too,
 // and returns which of the group's records for domains without mail the zone
 // of that name lacks or contradicts, and which owner names with an address
-// lack an MX or SPF record of their own. TTLs and other records are the
-// operator's.
+// lack an MX or SPF record of their own, and what else allows mail. Delegated
+// names are left out. TTLs and other records are the operator's.
 func (g *Group) CheckHandKept(name, path string) ([]Deviation, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -67,6 +70,7 @@ func (g *Group) CheckHandKept(name, path string) ([]Deviation, error) {
 	if !soa {
 		return nil, fmt.Errorf("%s has no SOA record: not a complete zone file", path)
 	}
+	have.withoutDelegated(name)
 	// Both what a domain has today and what was typed as the texts of an
 	// include file is right.
 	want, err := g.mailRRsets(name, name)
@@ -85,6 +89,7 @@ func (g *Group) CheckHandKept(name, path string) ([]Deviation, error) {
 			}
 		}
 	}
+	ds = append(ds, have.opened(name, dmarcPolicy(g.DMARC), want)...)
 	return append(ds, have.unprotected(name, want)...), nil
 }
 

@@ -39,6 +39,39 @@ brand.example TXT: differs in the zone
     want ` + g.SPFRecords["track"] + `
     have ` + g.SPFRecords["track"] + `
     have v=spf1 mx -all`},
+		{"live and revoked keys", `$INCLUDE generic.inc
+s1._domainkey IN TXT "v=DKIM1; k=rsa; p=MIIB" "IjAN"
+s2._domainkey IN TXT "v=DKIM1; p="
+s3._domainkey IN CNAME s3.esp.example.
+s4._domainkey.shop IN TXT "p=MIIB"`, `s1._domainkey.brand.example TXT: mail signed with this DKIM key passes; remove the record, or revoke the key: v=DKIM1; p=
+    have v=DKIM1; k=rsa; p=MIIBIjAN
+s3._domainkey.brand.example CNAME: a DKIM key may be published at the target; remove the record
+    have s3.esp.example.
+s4._domainkey.shop.brand.example TXT: mail signed with this DKIM key passes; remove the record, or revoke the key: v=DKIM1; p=
+    have p=MIIB`},
+		{"weaker policies below", `$INCLUDE generic.inc
+_dmarc.shop IN TXT "v=DMARC1; p=none"
+_dmarc.mail IN TXT "v=DMARC1; p=quarantine; rua=mailto:x@example.net"
+_dmarc.info IN TXT "v=DMARC1; p = reject"`, `_dmarc.mail.brand.example TXT: this DMARC policy is weaker than that of the zone, p=reject; remove the record
+    have v=DMARC1; p=quarantine; rua=mailto:x@example.net
+_dmarc.shop.brand.example TXT: this DMARC policy is weaker than that of the zone, p=reject; remove the record
+    have v=DMARC1; p=none`},
+		{"SPF below", `$INCLUDE generic.inc
+a IN TXT "v=spf1 +all"
+b IN TXT "v=spf1 mx ALL"
+c IN TXT "v=spf1 -all"
+c IN TXT "v=spf1 mx -all"`, `a.brand.example TXT: this SPF record lets every host send mail; write v=spf1 -all
+    have v=spf1 +all
+b.brand.example TXT: this SPF record lets every host send mail; write v=spf1 -all
+    have v=spf1 mx ALL
+c.brand.example TXT: two SPF records make every check a PermError (RFC 7208 section 4.5); keep one
+    have v=spf1 -all
+    have v=spf1 mx -all`},
+		{"below a delegation", `$INCLUDE generic.inc
+sub IN NS ns.sub
+sub IN TXT "v=spf1 +all"
+ns.sub IN A 192.0.2.1
+s1._domainkey.sub IN TXT "p=MIIB"`, ""},
 		{"no DMARC", without(g.include(), "_dmarc"), `_dmarc.brand.example TXT: missing in the zone
     want ` + g.DMARC},
 		{"no wildcard MX", without(g.include(), "* "), `*.brand.example MX: missing in the zone

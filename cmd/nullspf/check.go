@@ -41,7 +41,7 @@ records of a domain that sends no mail does it lack or contradict?`,
   $ nullspf check --zone shop.example --group generic shop.example.db; echo $?
   www.shop.example MX: the name has an address, so it needs an MX record of its own: mail falls back to the address otherwise
   www.shop.example TXT: the name has an address, so it needs an SPF record of its own: v=spf1 -all
-  nullspf: shop.example.db: 2 deviations; add what is missing with $INCLUDE /etc/nullspf/build/include/generic.inc
+  nullspf: shop.example.db: 2 deviations; correct the zone by hand
   1`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(c *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -175,10 +175,21 @@ func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
 		fmt.Fprintln(w, d)
 	}
 	if len(deviations) > 0 {
-		return fmt.Errorf("%s: %s; add what is missing with $INCLUDE %s/include/%s.inc", path, count(len(deviations), "deviation"), c.Output, g.Name)
+		advice := "correct the zone by hand"
+		if slices.ContainsFunc(deviations, zones.Deviation.Missing) {
+			advice = fmt.Sprintf("add what is missing with $INCLUDE %s/include/%s.inc", c.Output, g.Name)
+			if !allMissing(deviations) {
+				advice += ", and correct the rest by hand"
+			}
+		}
+		return fmt.Errorf("%s: %s; %s", path, count(len(deviations), "deviation"), advice)
 	}
 	fmt.Fprintf(w, "%s: has all records of group %s\n", value.Visible(path), g.Name)
 	return nil
+}
+
+func allMissing(deviations []zones.Deviation) bool {
+	return !slices.ContainsFunc(deviations, func(d zones.Deviation) bool { return !d.Missing() })
 }
 
 func groupNames(groups []*zones.Group) string {
