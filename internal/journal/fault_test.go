@@ -133,16 +133,11 @@ func openFaulty(t *testing.T, s Settings) (*Journal, *faults) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{walDir, segDir} {
-		if err := os.MkdirAll(filepath.Join(s.Dir, dir), 0o750); err != nil {
-			t.Fatal(err)
-		}
-	}
-	lock, err := lockDir(s.Dir)
+	at, err := takePlace(s.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := prepare(s, lock)
+	j, err := prepare(s, at)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,6 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,8 +10,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/spftrack"
-
-	"nullspf/internal/files"
 )
 
 // Journal is an open journal.
@@ -24,7 +19,10 @@ type Journal struct {
 	maxSize atomic.Int64
 	keep    atomic.Int64
 	log     zerolog.Logger
-	lock    io.Closer
+	// place is replaced by the writer alone.
+	place atomic.Pointer[place]
+	// removed is when the directory was made anew, in time since Open; 0 is never.
+	removed atomic.Int64
 	opened  time.Time
 	// openedWall is what the clock said when it was opened.
 	openedWall time.Time
@@ -76,48 +74,31 @@ func Open(settings Settings) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{settings.Dir, filepath.Join(settings.Dir, walDir), filepath.Join(settings.Dir, segDir)} {
-		if err := os.MkdirAll(dir, 0o750); err != nil {
-			return nil, fmt.Errorf("journal %s: %w", settings.Dir, err)
-		}
-	}
-	lock, err := lockDir(settings.Dir)
+	at, err := takePlace(settings.Dir)
 	if err != nil {
 		return nil, err
 	}
-	j, err := prepare(settings, lock)
+	j, err := prepare(settings, at)
 	if err != nil {
-		lock.Close()
+		at.Close()
 		return nil, fmt.Errorf("journal %s: %w", settings.Dir, err)
 	}
 	j.start()
 	return j, nil
 }
 
-// lockDir locks the directory until the result is closed.
-func lockDir(dir string) (io.Closer, error) {
-	lock, err := files.Lock(filepath.Join(dir, lockName), 0o640)
-	if errors.Is(err, files.ErrLocked) {
-		return nil, fmt.Errorf("journal %s: %w; stop it, or give each server a directory of its own", dir, errLocked)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("journal %s: cannot lock the directory: %w", dir, err)
-	}
-	return lock, nil
-}
-
 // prepare reads the directory and makes a journal that does nothing yet.
-func prepare(settings Settings, lock io.Closer) (*Journal, error) {
+func prepare(settings Settings, at *place) (*Journal, error) {
 	j := &Journal{
 		settings:   settings,
 		log:        settings.Logger,
-		lock:       lock,
 		opened:     time.Now(),
 		stopWriter: make(chan struct{}),
 		stopSyncer: make(chan struct{}),
 		stopSealer: make(chan struct{}),
 	}
 	j.SetLimits(settings.MaxSize, settings.Retain)
+	j.place.Store(at)
 	m, wals, err := recoverDir(settings.Dir, j.log)
 	if err != nil {
 		return nil, err
@@ -274,8 +255,8 @@ func (j *Journal) close() error {
 	}
 	n := j.Stats().Pending
 	j.abandoned.Store(n)
-	err := j.sealer.storeLosses()
-	if e := j.lock.Close(); err == nil {
+	err := j.sealer.end()
+	if e := j.place.Load().Close(); err == nil {
 		err = e
 	}
 	switch e := j.syncer.lastError(); {

@@ -58,6 +58,9 @@ type sealer struct {
 
 	sealed, damaged, expired, compactions atomic.Uint64
 
+	// lookForSegments: the directory was made anew.
+	lookForSegments atomic.Bool
+
 	// In time since Open: when the counts of lost events were stored last, when
 	// the bounds were last looked at, and when to try again after an error.
 	lossesStored   time.Duration
@@ -96,15 +99,24 @@ func (s *sealer) run(stop <-chan struct{}) {
 // work does what is due. After an error it waits longer and longer before it
 // seals again; the bounds of the directory hold all the same.
 func (s *sealer) work() {
+	if s.j.place.Load().lost() {
+		return // the writer says so
+	}
 	now := s.j.elapsed()
-	if now < s.retry {
+	if now < s.retry && !s.lookForSegments.Load() {
 		if now-s.retained > time.Second {
 			// The error that matters is known.
 			_ = s.j.contain("retention", s.retain)
 		}
 		return
 	}
-	err := s.j.contain("sealing", s.sealAll)
+	var err error
+	if s.lookForSegments.Load() {
+		err = s.j.contain("sealing", s.forgetSegments)
+	}
+	if err == nil {
+		err = s.j.contain("sealing", s.sealAll)
+	}
 	if errors.As(err, new(*panicError)) {
 		_ = s.j.contain("sealing", func() error { s.discard(); return nil })
 	}
@@ -270,6 +282,9 @@ func (s *sealer) drop(w readWAL) error {
 
 // store completes a manifest and makes it the present one.
 func (s *sealer) store(m *Manifest) error {
+	if s.j.place.Load().lost() {
+		return errRemoved
+	}
 	m.Server = s.j.settings.Server
 	m.Age, m.Wall = s.j.age(), s.j.settings.Clock().Unix()
 	m.Lost = s.j.lostEver()
@@ -281,8 +296,19 @@ func (s *sealer) store(m *Manifest) error {
 	return nil
 }
 
+// end brings into MANIFEST what is not there, when run has ended.
+func (s *sealer) end() error {
+	switch {
+	case s.j.place.Load().lost():
+		return errRemoved
+	case s.lookForSegments.Load():
+		return s.forgetSegments()
+	}
+	return s.storeLosses()
+}
+
 // storeLosses brings the counts of lost events into MANIFEST when they have
-// changed. Close calls it when run has ended.
+// changed.
 func (s *sealer) storeLosses() error {
 	s.lossesStored = s.j.elapsed()
 	if s.manifest.Load().Lost == s.j.lostEver() {

@@ -89,6 +89,9 @@ func (j *Journal) Health() error {
 		}
 		errs = append(errs, fmt.Errorf("journal: events cannot be stored (%s)%s; queries are still answered", reason, detail))
 	}
+	if err := j.removal(); err != nil {
+		errs = append(errs, err)
+	}
 	if n, reason := j.losses.recent(j.elapsed()); n > 0 {
 		errs = append(errs, fmt.Errorf("journal: %d events lost within the last minute (last reason %s)", n, reason))
 	}

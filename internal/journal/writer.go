@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,12 @@ type writer struct {
 	// size is the length of the file's valid content; torn: more may follow.
 	size int64
 	torn bool
+	// path is the file's, made tells it from others; removed: the directory is
+	// gone. placeDue is when to look, in time since Open.
+	path     string
+	made     os.FileInfo
+	removed  bool
+	placeDue time.Duration
 	// opened is when, in time since Open.
 	opened time.Duration
 	zones  uint64 // generation of the zone table
@@ -117,6 +124,12 @@ func (w *writer) drain() {
 
 // empty closes the file when it is due, and writes until the rings are empty.
 func (w *writer) empty(now time.Duration) error {
+	if now >= w.placeDue {
+		if err := w.checkPlace(); err != nil {
+			return err
+		}
+		w.placeDue = now + placeEvery
+	}
 	if w.file != nil && w.due(now) {
 		w.closeFile(!w.j.syncer.failed(w.file))
 	}
@@ -259,12 +272,17 @@ func (w *writer) openFile() error {
 	if err == nil {
 		err = files.SyncDir(dir)
 	}
+	var made os.FileInfo
+	if err == nil {
+		made, err = os.Lstat(path)
+	}
 	if err != nil {
 		f.Close()
 		removeQuietly(path)
 		return err
 	}
 	w.file, w.size, w.torn = f, int64(len(header)), false
+	w.path, w.made = path, made
 	w.opened = w.j.elapsed()
 	w.j.wals.add(name, w.size)
 	return nil
