@@ -21,7 +21,7 @@ for deb in *.deb; do dpkg -x "$deb" root; done
 export LD_LIBRARY_PATH=$work/root/usr/lib/x86_64-linux-gnu
 
 cat >authority.py <<'END'
-# Answers every question with an address, TTL 300. Writes its port, then the name
+# Answers every query with an address, TTL 300. Writes its port, then the name
 # of each query.
 import socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -18,7 +18,7 @@ var pool = []netip.Addr{
 	netip.MustParseAddr("224.0.0.1"), netip.MustParseAddr("::ffff:5.5.0.1"), {},
 }
 
-// fuzzTiers makes tiers of three octets a host: preference, role and
+// fuzzTiers makes tiers of three bytes a host: preference, role and
 // name, addresses.
 func fuzzTiers(layout byte, test bool, name string, data []byte) Tiers {
 	t := Tiers{Layout: append(Layouts, "other")[int(layout)%(len(Layouts)+1)], AllowTestAddresses: test}

@@ -40,7 +40,7 @@ func TestToLower(t *testing.T) {
 			t.Errorf("AppendLower(%q) = %q", text, got)
 		}
 	}
-	// The Kelvin sign is no letter of ASCII, whatever Unicode folds it to.
+	// The Kelvin sign is not an ASCII letter, whatever Unicode folds it to.
 	if kelvin := "\u212a"; ToLower(kelvin) != kelvin || strings.ToLower(kelvin) != "k" {
 		t.Error("the Kelvin sign was changed")
 	}

@@ -209,8 +209,8 @@ func idnaError(text string, err error) error {
 	for label := range strings.SplitSeq(text, ".") {
 		if _, lerr := idnaProfile.ToASCII(label); lerr != nil {
 			return &Error{max(strings.Index(text, label), 0),
-				fmt.Sprintf("the label %q is no valid internationalised label (IDNA2008: %s)", label, strings.TrimPrefix(lerr.Error(), "idna: "))}
+				fmt.Sprintf("the label %q is not a valid internationalised label (IDNA2008: %s)", label, strings.TrimPrefix(lerr.Error(), "idna: "))}
 		}
 	}
-	return &Error{0, "the name is no valid internationalised name (IDNA2008: " + strings.TrimPrefix(err.Error(), "idna: ") + ")"}
+	return &Error{0, "the name is not a valid internationalised name (IDNA2008: " + strings.TrimPrefix(err.Error(), "idna: ") + ")"}
 }

@@ -30,7 +30,7 @@ func ParseMailbox(text string) (Mailbox, error) {
 	}
 	_, parent, ok := strings.Cut(host, ".")
 	if !ok {
-		return "", &Error{0, "this is no mailbox; write hostmaster.example.net or hostmaster@example.net"}
+		return "", &Error{0, "this is not a mailbox; write hostmaster.example.net or hostmaster@example.net"}
 	}
 	if _, err := ParseHost(parent); err != nil {
 		return "", err

@@ -20,14 +20,14 @@ import (
 // "xn--bcher-kva.example". "" is none.
 type Name string
 
-// Max is the length of the longest name: 255 octets on the wire leave 253
+// Max is the length of the longest name: 255 bytes on the wire leave 253
 // (RFC 1035 section 2.3.4).
 const Max = 253
 
 // maxLabel is the length of the longest label (RFC 1035 section 2.3.4).
 const maxLabel = 63
 
-// Error says why a text is no name.
+// Error says why a text is not a name.
 type Error struct {
 	// Offset counts the bytes of the text before the fault.
 	Offset int

@@ -29,15 +29,15 @@ func (a record) String() string {
 		a.Kind, a.ClientIP, a.SenderLocal, a.SenderDomain, a.Forged, a.HELO, a.Flags, a.name)
 }
 
-// arriving returns the questions about a message that reach a tracking zone, by
+// arriving returns the queries about a message that reach a tracking zone, by
 // kind. tooLong: that of exists: was not, for its length.
-func (h *habits) arriving(t *testing.T, p *policy, m *message, domain string) (questions map[spftrack.Kind]spftrack.Query, tooLong bool) {
+func (h *habits) arriving(t *testing.T, p *policy, m *message, domain string) (byKind map[spftrack.Kind]spftrack.Query, tooLong bool) {
 	t.Helper()
 	queries, err := spftrack.Queries(p.layout, spftrack.Settings{Zone: dnsname.Name(p.zone)}, m.check(domain))
 	if err != nil {
 		t.Fatal(err)
 	}
-	questions = make(map[spftrack.Kind]spftrack.Query)
+	byKind = make(map[spftrack.Kind]spftrack.Query)
 	// The first asks for the domain's record.
 	for _, q := range queries[1:] {
 		kind := spftrack.KindExists
@@ -53,10 +53,10 @@ func (h *habits) arriving(t *testing.T, p *policy, m *message, domain string) (q
 		case q.Truncated && m.cuts > h.cuts:
 			tooLong = tooLong || kind != spftrack.KindExp
 		default:
-			questions[kind] = q
+			byKind[kind] = q
 		}
 	}
-	return questions, tooLong
+	return byKind, tooLong
 }
 
 // minFlagged is the length from which on a name that lacks nothing may have
@@ -64,12 +64,12 @@ func (h *habits) arriving(t *testing.T, p *policy, m *message, domain string) (q
 const minFlagged = 189
 
 // attempt returns the attempt that a message is to make in the log, by the
-// question that tells most; nil for none. known: the forged domains are known.
+// query that tells most; nil for none. known: the forged domains are known.
 func (h *habits) attempt(t *testing.T, p *policy, m *message, domain string, known bool) *record {
 	t.Helper()
-	questions, _ := h.arriving(t, p, m, domain)
+	queries, _ := h.arriving(t, p, m, domain)
 	for _, kind := range []spftrack.Kind{spftrack.KindClassic, spftrack.KindExp, spftrack.KindExists} {
-		q, ok := questions[kind]
+		q, ok := queries[kind]
 		if !ok {
 			continue
 		}

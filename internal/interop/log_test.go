@@ -49,7 +49,7 @@ func (s *site) readLog(t *testing.T, known func(string) bool) map[netip.Addr][]s
 }
 
 // waitVisible waits until all that was asked so far stands in the log. A
-// question that the writer has found need not have been the last one of its
+// query that the writer has found need not have been the last one of its
 // round, because there are several rings; one of the next round is.
 func (s *site) waitVisible(t *testing.T) {
 	t.Helper()

@@ -8,7 +8,7 @@ import (
 	"nullspf/internal/peers"
 )
 
-// path is a way on which the questions of an implementation reach the site.
+// path is a way on which the queries of an implementation reach the site.
 type path struct {
 	name string
 	// options are lines of unbound.conf; "" for no resolver at all.
@@ -43,7 +43,7 @@ func (p *path) address(t *testing.T, i, j int) netip.AddrPort {
 	return freePort(t, a)
 }
 
-// open opens the path at an address. From there, all questions reach the site.
+// open opens the path at an address. From there, all queries reach the site.
 func (p *path) open(t *testing.T, s *site, at netip.AddrPort) {
 	t.Helper()
 	if p.options == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// startRelay passes questions on to that server of the site which has the
+// startRelay passes queries on to that server of the site which has the
 // zone, and its answers back, unchanged: without a resolver, software that
 // knows one address only could not ask both.
 func startRelay(t *testing.T, s *site, at netip.AddrPort) {
@@ -27,9 +27,9 @@ func startRelay(t *testing.T, s *site, at netip.AddrPort) {
 			if err != nil {
 				return
 			}
-			question := append([]byte(nil), buf[:n]...)
+			query := append([]byte(nil), buf[:n]...)
 			go func() {
-				if answer := s.ask(at.Addr(), question); answer != nil {
+				if answer := s.ask(at.Addr(), query); answer != nil {
 					_, _ = client.WriteToUDPAddrPort(answer, from)
 				}
 			}()
@@ -37,11 +37,11 @@ func startRelay(t *testing.T, s *site, at netip.AddrPort) {
 	}()
 }
 
-// ask sends a question from an address to the server that has the zone. It
+// ask sends a query from an address to the server that has the zone. It
 // returns nil when no answer comes.
-func (s *site) ask(from netip.Addr, question []byte) []byte {
+func (s *site) ask(from netip.Addr, query []byte) []byte {
 	server := s.forged.Address
-	if s.tracks(question) {
+	if s.tracks(query) {
 		server = s.track.Address
 	}
 	conn, err := net.DialUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), net.UDPAddrFromAddrPort(server))
@@ -52,7 +52,7 @@ func (s *site) ask(from netip.Addr, question []byte) []byte {
 	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return nil
 	}
-	if _, err := conn.Write(question); err != nil {
+	if _, err := conn.Write(query); err != nil {
 		return nil
 	}
 	buf := make([]byte, dns.MaxMsgSize)
@@ -63,10 +63,10 @@ func (s *site) ask(from netip.Addr, question []byte) []byte {
 	return buf[:n]
 }
 
-// tracks reports whether a question is about a name of a tracking zone.
-func (s *site) tracks(question []byte) bool {
+// tracks reports whether a query is about a name of a tracking zone.
+func (s *site) tracks(query []byte) bool {
 	var m dns.Msg
-	if err := m.Unpack(question); err != nil || len(m.Question) != 1 {
+	if err := m.Unpack(query); err != nil || len(m.Question) != 1 {
 		return false
 	}
 	name := strings.ToLower(m.Question[0].Name)

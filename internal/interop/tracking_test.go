@@ -135,16 +135,16 @@ func (w *journey) compare(t *testing.T, c *cell, events []spftrack.Event, known 
 	c.events = slices.DeleteFunc(slices.Clone(events), func(e spftrack.Event) bool {
 		return e.Zone != c.policy.zone
 	})
-	questions := 0
+	queries := 0
 	var want []string
 	for i := range messages {
 		m := &messages[i]
 		arriving, tooLong := w.habits.arriving(t, c.policy, m, c.domain)
 		w.compareVerdict(t, m, c.verdicts[i], c.domain, arriving, tooLong)
 		for kind := range arriving {
-			questions++
+			queries++
 			if kind == spftrack.KindExists {
-				questions += w.habits.askedTypes - 1
+				queries += w.habits.askedTypes - 1
 			}
 		}
 		if a := w.habits.attempt(t, c.policy, m, c.domain, known); a != nil {
@@ -159,7 +159,7 @@ func (w *journey) compare(t *testing.T, c *cell, events []spftrack.Event, known 
 		case attempt.Is(e):
 			got = append(got, a.String())
 		case e.Kind != spftrack.KindMinimised && e.Flags&spftrack.FlagRetry == 0:
-			t.Errorf("this is no question of a check: %v", a)
+			t.Errorf("this is not a query of a check: %v", a)
 		}
 	}
 	slices.Sort(want)
@@ -167,7 +167,7 @@ func (w *journey) compare(t *testing.T, c *cell, events []spftrack.Event, known 
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("attempts (-want +got):\n%s", diff)
 	}
-	w.comparePackets(t, c, questions)
+	w.comparePackets(t, c, queries)
 }
 
 // compareVerdict compares the outcome of a check.
@@ -193,10 +193,10 @@ func (w *journey) compareVerdict(t *testing.T, m *message, got verdict, domain s
 // for the whole (RFC 9156 section 2.3, MAX_MINIMISE_COUNT).
 const mostMinimised = 10
 
-// comparePackets compares the names and types of the events with the questions
+// comparePackets compares the names and types of the events with the queries
 // that the implementation asks, and looks at their case. A slow server may be
 // asked twice.
-func (w *journey) comparePackets(t *testing.T, c *cell, questions int) {
+func (w *journey) comparePackets(t *testing.T, c *cell, queries int) {
 	t.Helper()
 	distinct := make(map[string]bool)
 	mixed := false
@@ -206,8 +206,8 @@ func (w *journey) comparePackets(t *testing.T, c *cell, questions int) {
 		// Nobody but a resolver changes the zone's name.
 		mixed = mixed || !strings.HasSuffix(string(spftrack.AppendName(nil, e.Name)), e.Zone)
 	}
-	if n := len(distinct); !w.minimises && n != questions || n < questions || n > questions*(1+mostMinimised) {
-		t.Errorf("%d names were asked for; the implementation asks for %d", n, questions)
+	if n := len(distinct); !w.minimises && n != queries || n < queries || n > queries*(1+mostMinimised) {
+		t.Errorf("%d names were asked for; the implementation asks for %d", n, queries)
 	}
 	if len(c.events) > 0 && mixed != w.mixesCase {
 		t.Errorf("names in mixed case: %v, want %v", mixed, w.mixesCase)

@@ -29,21 +29,21 @@ const (
 // holding is what clients do with a connection that they hold.
 type holding struct {
 	name string
-	hold func(conn net.Conn, question []byte)
+	hold func(conn net.Conn, query []byte)
 }
 
 var holdings = []holding{
 	{"idle", func(conn net.Conn, _ []byte) { _, _ = conn.Read(make([]byte, 1)) }},
-	{"a byte a second", func(conn net.Conn, question []byte) {
-		for i := range question {
-			if _, err := conn.Write(question[i : i+1]); err != nil {
+	{"a byte a second", func(conn net.Conn, query []byte) {
+		for i := range query {
+			if _, err := conn.Write(query[i : i+1]); err != nil {
 				return
 			}
 			time.Sleep(time.Second)
 		}
 	}},
-	{"polite", func(conn net.Conn, question []byte) {
-		for exchangeOn(conn, question) == nil {
+	{"polite", func(conn net.Conn, query []byte) {
+		for exchangeOn(conn, query) == nil {
 			time.Sleep(time.Second)
 		}
 	}},
@@ -127,8 +127,8 @@ func TestConnections(t *testing.T) {
 	peers.RequireNamespaces(t)
 	r := torture.Start(t, 2*time.Second)
 	output := publish(t)
-	question := new(dns.Msg).SetQuestion(publishedZones[0]+".", dns.TypeTXT)
-	b, err := question.Pack()
+	query := new(dns.Msg).SetQuestion(publishedZones[0]+".", dns.TypeTXT)
+	b, err := query.Pack()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func (m metrics) lost(reason string) uint64 {
 }
 
 // balanced reports whether all that was received is accounted for, and written
-// or lost. Answers from zones that are not for tracking are no events.
+// or lost. Answers from zones that are not for tracking are not events.
 func (m metrics) balanced() bool {
 	others := m.sum("nullspfd_zones", `kind="parked"`)+m.sum("nullspfd_zones", `kind="secondary"`) > 0
 	return m.received(udp) == m.answered(udp)+m.dropped(udp) &&

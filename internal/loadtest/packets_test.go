@@ -113,23 +113,23 @@ func mutate(random *rand.Rand, seeds [][]byte, id uint16) []byte {
 func mute(m []byte) bool { return len(m) < 12 || m[2]&0x80 != 0 }
 
 // judge says what is wrong with an answer, by a second parser of messages.
-func judge(question, answer []byte, udp bool) error {
+func judge(query, answer []byte, udp bool) error {
 	var m dns.Msg
 	if err := m.Unpack(answer); err != nil {
 		return fmt.Errorf("it cannot be read: %w", err)
 	}
 	switch {
-	case mute(question):
+	case mute(query):
 		return errors.New("there must be none")
-	case !m.Response || m.Id != binary.BigEndian.Uint16(question):
-		return errors.New("it is none to this question")
-	case m.Opcode != int(question[2]>>3&15):
+	case !m.Response || m.Id != binary.BigEndian.Uint16(query):
+		return errors.New("it is not the answer to this query")
+	case m.Opcode != int(query[2]>>3&15):
 		return errors.New("it has another opcode")
 	case udp && len(answer) > 1232:
 		return errors.New("it is too long for UDP")
 	case m.Rcode == dns.RcodeSuccess && len(m.Question) != 1:
 		return fmt.Errorf("it has %d questions", len(m.Question))
-	case len(m.Question) == 1 && !bytes.HasPrefix(question[12:], wireQuestion(answer)):
+	case len(m.Question) == 1 && !bytes.HasPrefix(query[12:], wireQuestion(answer)):
 		return errors.New("it has another question")
 	}
 	return nil
@@ -162,15 +162,15 @@ func mutatedUDP(t *testing.T, random *rand.Rand, at netip.AddrPort, patience tim
 	defer conn.Close()
 	answer := make([]byte, 65535)
 	for first := 0; more(); first += window {
-		var questions [window][]byte
+		var queries [window][]byte
 		due := 0
-		for i := range questions {
-			questions[i] = mutate(random, seeds, uint16(first+i))
-			if _, err := conn.Write(questions[i]); err != nil {
+		for i := range queries {
+			queries[i] = mutate(random, seeds, uint16(first+i))
+			if _, err := conn.Write(queries[i]); err != nil {
 				t.Fatal(err)
 			}
 			c.sent++
-			if mute(questions[i]) {
+			if mute(queries[i]) {
 				c.mute++
 			} else {
 				due++
@@ -191,12 +191,12 @@ func mutatedUDP(t *testing.T, random *rand.Rand, at netip.AddrPort, patience tim
 				wrong(fmt.Errorf("an answer of %d bytes", n))
 				continue
 			}
-			question := questions[(int(binary.BigEndian.Uint16(answer))-first)&(window-1)]
+			query := queries[(int(binary.BigEndian.Uint16(answer))-first)&(window-1)]
 			c.answered++
 			due--
-			if err := judge(question, answer[:n], true); err != nil {
+			if err := judge(query, answer[:n], true); err != nil {
 				c.wrong++
-				wrong(fmt.Errorf("%w\nquestion % x\nanswer   % x", err, question, answer[:n]))
+				wrong(fmt.Errorf("%w\nquery    % x\nanswer   % x", err, query, answer[:n]))
 			}
 		}
 		if due > 0 {
@@ -225,9 +225,9 @@ func mutatedTCP(t *testing.T, random *rand.Rand, at netip.AddrPort, more func() 
 				t.Fatal(err)
 			}
 		}
-		question := mutate(random, seeds, uint16(c.sent))
-		binary.BigEndian.PutUint16(frame, uint16(len(question)))
-		n := copy(frame[2:], question)
+		query := mutate(random, seeds, uint16(c.sent))
+		binary.BigEndian.PutUint16(frame, uint16(len(query)))
+		n := copy(frame[2:], query)
 		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
@@ -236,10 +236,10 @@ func mutatedTCP(t *testing.T, random *rand.Rand, at netip.AddrPort, more func() 
 		}
 		c.sent++
 		_, err := io.ReadFull(conn, frame[:2])
-		if mute(question) {
+		if mute(query) {
 			c.mute++
 			if !errors.Is(err, io.EOF) {
-				wrong(fmt.Errorf("over TCP, %v instead of the end of the connection\nquestion % x", err, question))
+				wrong(fmt.Errorf("over TCP, %v instead of the end of the connection\nquery    % x", err, query))
 			}
 			_ = conn.Close()
 			conn = nil
@@ -250,15 +250,15 @@ func mutatedTCP(t *testing.T, random *rand.Rand, at netip.AddrPort, more func() 
 			_, err = io.ReadFull(conn, frame[2:2+size])
 		}
 		if err != nil {
-			wrong(fmt.Errorf("over TCP: %w\nquestion % x", err, question))
+			wrong(fmt.Errorf("over TCP: %w\nquery    % x", err, query))
 			_ = conn.Close()
 			conn = nil
 			continue
 		}
 		c.answered++
-		if err := judge(question, frame[2:2+size], false); err != nil {
+		if err := judge(query, frame[2:2+size], false); err != nil {
 			c.wrong++
-			wrong(fmt.Errorf("over TCP: %w\nquestion % x\nanswer   % x", err, question, frame[2:2+size]))
+			wrong(fmt.Errorf("over TCP: %w\nquery    % x\nanswer   % x", err, query, frame[2:2+size]))
 		}
 	}
 	return c

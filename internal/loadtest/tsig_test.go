@@ -177,7 +177,7 @@ func TestDamagedSignatures(t *testing.T) {
 		if letter := damaged[bit/8] | 0x20; bit%8 == 5 && bit/8 > record && 'a' <= letter && letter <= 'z' {
 			free = true
 		}
-		// A response is no request.
+		// A response is not a request.
 		if free || damaged[2]&0x80 != 0 {
 			continue
 		}

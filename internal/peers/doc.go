@@ -8,8 +8,8 @@
 //	})
 //	defer server.Stop()
 //
-// A server has a folder of its own for its state, runs as the current user in
-// the foreground, logs to a file in that folder, and is controlled by the
+// A server has a directory of its own for its state, runs as the current user in
+// the foreground, logs to a file in that directory, and is controlled by the
 // program that belongs to it ([Server.Control]). It is stopped by its process
 // id; with the process that started it, it ends too, where the system can do
 // that.

@@ -17,8 +17,8 @@ func (s *Server) configureNullspfd() ([]string, error) {
 	return []string{s.Program, "-conf", s.Include[0]}, nil
 }
 
-// BuildNullspfd compiles nullspfd into a folder and returns the path of the
-// program. The current folder must be one of this module.
+// BuildNullspfd compiles nullspfd into a directory and returns the path of the
+// program. The current directory must be one of this module.
 func BuildNullspfd(ctx context.Context, dir string) (program string, err error) {
 	program = filepath.Join(dir, "nullspfd")
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "nullspf/cmd/nullspfd").CombinedOutput()

@@ -43,10 +43,10 @@ type Config struct {
 	// Program is the path of nullspfd; see [BuildNullspfd]. The others are
 	// looked for where they are installed.
 	Program string
-	// Dir is the folder for state, configuration and log, made when missing;
+	// Dir is the directory for state, configuration and log, made when missing;
 	// "" makes a temporary one, which Stop removes.
 	Dir string
-	// WorkDir is the folder in which the server runs; "" means Dir.
+	// WorkDir is the directory in which the server runs; "" means Dir.
 	WorkDir string
 }
 
@@ -74,7 +74,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	s := &Server{Config: c, ended: make(chan struct{})}
 	if s.Dir == "" {
 		// A short path: it holds sockets, whose names are limited to about a
-		// hundred octets.
+		// hundred bytes.
 		if s.Dir, err = os.MkdirTemp("", "peer"); err != nil {
 			return nil, fmt.Errorf("peers: %w", err)
 		}
@@ -180,7 +180,7 @@ func (s *Server) Control() []string { return s.control }
 // PID returns the process id of the server.
 func (s *Server) PID() int { return s.process.Process.Pid }
 
-// logTail is how much of a log an error message shows, in octets.
+// logTail is how much of a log an error message shows, in bytes.
 const logTail = 4096
 
 // Log returns the end of the server's log.
@@ -208,7 +208,7 @@ func (s *Server) Logged(text string) bool {
 	return err == nil && strings.Contains(string(log), text)
 }
 
-// Stop stops the server and waits until it has ended. A folder that Start made
+// Stop stops the server and waits until it has ended. A directory that Start made
 // is removed.
 func (s *Server) Stop() error {
 	err := s.halt()
@@ -267,7 +267,7 @@ func Missing(programs ...string) []string {
 	return missing
 }
 
-// write writes a file in the server's folder and returns its path.
+// write writes a file in the server's directory and returns its path.
 func (s *Server) write(name, text string) (string, error) {
 	path := filepath.Join(s.Dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

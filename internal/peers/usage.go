@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// groupStats calls a function for every process of a group with its folder in
+// groupStats calls a function for every process of a group with its directory in
 // /proc and the fields of its stat file behind the name of the program.
 func groupStats(group int, process func(dir string, fields []string) error) error {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -53,9 +53,9 @@ func GroupTime(group int) (total time.Duration, err error) {
 	return total, err
 }
 
-// GroupMemory returns the memory of a process group, in octets; what processes
+// GroupMemory returns the memory of a process group, in bytes; what processes
 // share counts once.
-func GroupMemory(group int) (octets uint64, err error) {
+func GroupMemory(group int) (bytes uint64, err error) {
 	err = groupStats(group, func(dir string, _ []string) error {
 		rollup, err := os.ReadFile(filepath.Join(dir, "smaps_rollup"))
 		if err != nil {
@@ -67,8 +67,8 @@ func GroupMemory(group int) (octets uint64, err error) {
 			return nil // it is ending
 		}
 		kb, err := strconv.ParseUint(words[0], 10, 64)
-		octets += kb << 10
+		bytes += kb << 10
 		return err
 	})
-	return octets, err
+	return bytes, err
 }

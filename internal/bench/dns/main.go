@@ -17,7 +17,7 @@
 // the other servers, which load the zone files: the CPU time for a query, the
 // time from start to first answer, and the memory for a zone. Of more than
 // 200,000 zones only nullspfd is measured. The targets are at most 1.15 times
-// NSD's CPU time, and for a million zones 3 s and 300 octets a zone.
+// NSD's CPU time, and for a million zones 3 s and 300 bytes a zone.
 //
 // nullspfd seals its journal into segments in the background, which costs CPU
 // time for each event once more and can wait for quieter times. The line

@@ -28,7 +28,7 @@ type result struct {
 	// others is the part of both processors that other programs used
 	// meanwhile: figures are good when it is small.
 	others float64
-	// start is the time from start to first answer; memory is in octets, when
+	// start is the time from start to first answer; memory is in bytes, when
 	// the load has ended.
 	start  time.Duration
 	memory uint64
@@ -79,7 +79,7 @@ func prepare(dir string, names int) (*bench, error) {
 	return b, b.writeQueries(names)
 }
 
-// writeQueries writes different questions as SPF checks ask them.
+// writeQueries writes different queries as SPF checks ask them.
 func (b *bench) writeQueries(n int) error {
 	f, err := os.Create(b.queries)
 	if err != nil {

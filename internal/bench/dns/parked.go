@@ -95,16 +95,16 @@ func (b *bench) startParked(ctx context.Context, name, output, dir string, n int
 		}
 		return launch(ctx, exec.Command(b.nullspfd, "-conf", conf), at, dir)
 	}
-	kind, folder, options := peers.Kind(name), name, ""
+	kind, directory, options := peers.Kind(name), name, ""
 	switch kind {
 	case peers.BIND:
-		folder = "named"
+		directory = "named"
 	case peers.NSD:
 		options = "rrl-ratelimit: 0\n"
 	}
 	p, err := peers.Start(ctx, peers.Config{
 		Kind: kind, Address: at, Dir: dir, WorkDir: output, Options: options,
-		Include: []string{filepath.Join(output, folder, "primary.conf")},
+		Include: []string{filepath.Join(output, directory, "primary.conf")},
 	})
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func checkParked(zones int, results map[string][]result) error {
 		return fmt.Errorf("%d parked zones: %.2f s from start to first answer; the target is 3 s", zones, start)
 	}
 	if size := median(ours, func(r result) float64 { return float64(r.memory) }) / 1e6; size > 300 {
-		return fmt.Errorf("%d parked zones: %.0f octets a zone; the target is 300", zones, size)
+		return fmt.Errorf("%d parked zones: %.0f bytes a zone; the target is 300", zones, size)
 	}
 	return nil
 }

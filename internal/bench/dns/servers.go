@@ -139,7 +139,7 @@ func serveWithoutSealing(conf string) error {
 	return s.Stop()
 }
 
-// zoneFile holds a wildcard of another type, so that every question gets
+// zoneFile holds a wildcard of another type, so that every query gets
 // NODATA here too.
 const zoneFile = `@ 60 SOA @ @ 1 7200 900 2419200 60
 @ 60 NS ns1.example.net.

@@ -45,7 +45,7 @@ func main() {
 	log.SetFlags(0)
 	n := flag.Int("n", 1000000, "domains")
 	program := flag.String("nullspf", "bin/nullspf", "the program")
-	parent := flag.String("dir", "", "folder for the files, removed afterwards; default: a temporary one")
+	parent := flag.String("dir", "", "directory for the files, removed afterwards; default: a temporary one")
 	flag.Parse()
 	abs, err := filepath.Abs(*program)
 	check(err)
@@ -107,7 +107,7 @@ func (b *bench) run(what string) time.Duration {
 	return wall
 }
 
-// plainLoop writes what the build holds to another folder, one file after the
+// plainLoop writes what the build holds to another directory, one file after the
 // other.
 func (b *bench) plainLoop() time.Duration {
 	type file struct {
