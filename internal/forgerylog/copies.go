@@ -16,6 +16,9 @@ type journalView struct {
 	held []journal.Span
 	// origin is the first view of the same journal, the view itself for the first.
 	origin *journalView
+	// remarks are the events that have another mark because of other views, in
+	// order.
+	remarks []remark
 	// last is, of an origin that has copies, the greatest number that any holds.
 	last uint64
 }

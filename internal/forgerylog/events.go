@@ -21,6 +21,9 @@ func (f *Journals) Events(ctx context.Context, q Query, limit int, yield func(*e
 		return err
 	}
 	p := newPlan(q)
+	if err = r.join(q); err != nil {
+		return r.end(err)
+	}
 	if limit > 0 {
 		var rows []eventrow.Row
 		if rows, err = r.newest(p, limit); err == nil {
@@ -46,33 +49,7 @@ func (r *run) merged(p *plan, yield func(*eventrow.Row) error) error {
 	if len(r.views) == 1 {
 		return r.scan(p, allColumns, yield)
 	}
-	sources := make([]source, len(r.views))
-	for i, v := range r.views {
-		s := &sources[i]
-		next, stop := iter.Pull(r.sequence(v, p, &s.err))
-		defer stop()
-		s.next = next
-		if err := s.advance(); err != nil {
-			return err
-		}
-	}
-	for {
-		oldest := -1
-		for i := range sources {
-			if sources[i].head != nil && (oldest < 0 || sources[i].head.TS < sources[oldest].head.TS) {
-				oldest = i
-			}
-		}
-		if oldest < 0 {
-			return nil
-		}
-		if err := yield(sources[oldest].head); err != nil {
-			return err
-		}
-		if err := sources[oldest].advance(); err != nil {
-			return err
-		}
-	}
+	return r.byTime(p, allColumns, func(_ *journalView, row *eventrow.Row) error { return yield(row) })
 }
 
 // source is the events of a directory while they are merged with others.
@@ -90,9 +67,9 @@ func (s *source) advance() error {
 
 // sequence is the selected events of a directory. It ends early with an error in
 // *failure.
-func (r *run) sequence(v *journalView, p *plan, failure *error) iter.Seq[*eventrow.Row] {
+func (r *run) sequence(v *journalView, p *plan, set columns, failure *error) iter.Seq[*eventrow.Row] {
 	return func(yield func(*eventrow.Row) bool) {
-		err := r.journal(v, p, allColumns, func(row *eventrow.Row) error {
+		err := r.journal(v, p, set, func(row *eventrow.Row) error {
 			if !yield(row) {
 				return errStopped
 			}
@@ -140,8 +117,10 @@ func merge(a, b []eventrow.Row) []eventrow.Row {
 
 // newestOf returns the last n selected events of a directory in order.
 func (r *run) newestOf(v *journalView, p *plan, n int) ([]eventrow.Row, error) {
+	p = v.planOf(p)
 	last := ring{size: n}
 	err := r.tail(v, p, func(row *eventrow.Row) error {
+		v.correct(row)
 		last.add(row.Clone())
 		return nil
 	})
@@ -163,6 +142,9 @@ func (r *run) newestOf(v *journalView, p *plan, n int) ([]eventrow.Row, error) {
 			continue
 		}
 		err := r.lastOfSegment(file, narrowed, missing, func(piece []eventrow.Row) {
+			for i := range piece {
+				v.correct(&piece[i])
+			}
 			pieces = append(pieces, piece)
 			missing -= len(piece)
 		})

@@ -38,7 +38,9 @@ func (f *Journals) Follow(ctx context.Context, q Query, last int, yield func([]e
 	p := newPlan(q)
 	var rows []eventrow.Row
 	if last > 0 {
-		rows, err = r.newest(p, last)
+		if err = r.join(q); err == nil {
+			rows, err = r.newest(p, last)
+		}
 	}
 	var followers []follower
 	defer func() {

@@ -126,6 +126,14 @@ func (r *run) scan(p *plan, set columns, yield func(*eventrow.Row) error) error 
 
 // journal calls yield with the selected events of a directory in order.
 func (r *run) journal(v *journalView, p *plan, set columns, yield func(*eventrow.Row) error) error {
+	p = v.planOf(p)
+	if len(v.remarks) > 0 && set == allColumns {
+		as := yield
+		yield = func(row *eventrow.Row) error {
+			v.correct(row)
+			return as(row)
+		}
+	}
 	for _, file := range v.Segments() {
 		if !p.overlaps(file.MinTime, file.MaxTime) {
 			continue

@@ -78,10 +78,12 @@ type plan struct {
 	client string
 	// conditions must all be met, the cheapest first.
 	conditions []condition
+	// attempts: the first condition selects them.
+	attempts bool
 }
 
 func newPlan(q Query) *plan {
-	p := &plan{first: math.MinInt64, last: math.MaxInt64}
+	p := &plan{first: math.MinInt64, last: math.MaxInt64, attempts: !q.Packets}
 	if !q.Since.IsZero() {
 		p.first = nanoseconds(q.Since)
 	}
@@ -141,6 +143,21 @@ func (p *plan) matches(r *eventrow.Row) bool {
 
 // overlaps reports whether times from first to last may be selected.
 func (p *plan) overlaps(first, last int64) bool { return last >= p.first && first <= p.last }
+
+// earlier and later move a time by a span, as far as an int64 reaches.
+func earlier(t int64, span time.Duration) int64 {
+	if t < math.MinInt64+int64(span) {
+		return math.MinInt64
+	}
+	return t - int64(span)
+}
+
+func later(t int64, span time.Duration) int64 {
+	if t > math.MaxInt64-int64(span) {
+		return math.MaxInt64
+	}
+	return t + int64(span)
+}
 
 // nanoseconds since 1970-01-01 UTC, as far as an int64 reaches.
 func nanoseconds(t time.Time) int64 {

@@ -37,6 +37,9 @@ func (f *Journals) Timeline(ctx context.Context, q Query, per Unit) (*Series, er
 	series := &Series{Per: per}
 	counts := make(map[int64]uint64)
 	unit := int64(per.duration())
+	if err = r.join(q); err != nil {
+		return nil, r.end(err)
+	}
 	err = r.scan(newPlan(q), cols(eventrow.TS), func(row *eventrow.Row) error {
 		series.Total++
 		counts[floor(row.TS, unit)]++

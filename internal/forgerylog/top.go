@@ -49,6 +49,9 @@ func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking,
 	}
 	ranking := &Ranking{By: by}
 	counter := newCounter(f.keys, f.keyBytes)
+	if err = r.join(q); err != nil {
+		return nil, r.end(err)
+	}
 	err = r.scan(newPlan(q), set, func(row *eventrow.Row) error {
 		ranking.Total++
 		if k := key(row); k != "" {

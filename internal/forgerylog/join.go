@@ -1,0 +1,183 @@
+package forgerylog
+
+import (
+	"iter"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"nullspf/internal/attempt"
+	"nullspf/internal/eventrow"
+	"nullspf/spftrack"
+)
+
+// Each journal is marked by itself. Where several are read together, one check
+// may have asked exists: of one nameserver and exp= of another. So all queries of
+// checks are marked anew, as if one nameserver had got them, and what differs is
+// noted for each journal:
+//
+//	ns1  exists: attempt   exp: attempt    exists: attempt
+//	ns2  exp: attempt      exists: retry   exp: attempt
+//	     ns1's is a retry  as before       ns1's is a retry
+
+// remark is an event whose mark is another where journals are read together: its
+// sequence number times two, plus one if it is an attempt.
+type remark uint64
+
+func newRemark(seq int64, attempt bool) remark {
+	r := remark(seq) << 1
+	if attempt {
+		r |= 1
+	}
+	return r
+}
+
+// attempt tells whether an event of the view is an attempt. It needs the columns
+// Seq and Attempt.
+func (v *journalView) attempt(row *eventrow.Row) bool {
+	i, _ := slices.BinarySearch(v.remarks, newRemark(row.Seq, false))
+	if i < len(v.remarks) && v.remarks[i]>>1 == remark(row.Seq) {
+		return v.remarks[i]&1 != 0
+	}
+	return row.Attempt
+}
+
+// correct gives a whole row the mark that it has in the view.
+func (v *journalView) correct(row *eventrow.Row) {
+	is := v.attempt(row)
+	if is == row.Attempt {
+		return
+	}
+	row.Attempt = is
+	flags, err := spftrack.ParseFlags(row.Flags)
+	if err != nil {
+		return
+	}
+	if flags &^= spftrack.FlagRetry | spftrack.FlagHELOCheck; !is {
+		flags |= spftrack.FlagRetry
+	}
+	row.Flags = flags.String()
+}
+
+// planOf is a plan that goes by the marks of the view.
+func (v *journalView) planOf(p *plan) *plan {
+	if len(v.remarks) == 0 || !p.attempts {
+		return p
+	}
+	own := *p
+	own.conditions = slices.Clone(p.conditions)
+	own.conditions[0] = condition{cols(eventrow.Attempt, eventrow.Seq), v.attempt}
+	return &own
+}
+
+// joinColumns are what attempts are told by.
+var joinColumns = cols(eventrow.Seq, eventrow.TS, eventrow.Zone, eventrow.Kind, eventrow.ClientIP, eventrow.SenderLocal,
+	eventrow.SenderDomain, eventrow.ForgedDomain, eventrow.HELO, eventrow.Resolver, eventrow.Qtype, eventrow.Attempt)
+
+// join marks the events of all views together, if they are of several journals.
+func (r *run) join(q Query) error {
+	several := slices.ContainsFunc(r.views, func(v *journalView) bool { return v.origin != r.views[0].origin })
+	if !several {
+		return nil
+	}
+	// Events belong together only if client and domain are the same.
+	wide := Query{
+		Domain: q.Domain, Client: q.Client, Packets: true,
+		Kinds: []spftrack.Kind{spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic},
+	}
+	p := newPlan(wide)
+	exact := newPlan(q)
+	p.first = earlier(exact.first, attempt.Default.Cached+attempt.Default.Attempt)
+	p.last = later(exact.last, attempt.Default.Hold)
+	p.conditions = append(p.conditions, condition{cols(eventrow.TS), func(row *eventrow.Row) bool { return p.overlaps(row.TS, row.TS) }})
+
+	type waiting struct {
+		view *journalView
+		seq  int64
+		is   bool
+	}
+	var queue []waiting
+	done := 0
+	fold := attempt.New(attempt.Default, func(e *spftrack.Event) error {
+		w := &queue[done]
+		if is := attempt.Is(e); is != w.is {
+			w.view.remarks = append(w.view.remarks, newRemark(w.seq, is))
+		}
+		if done++; done == len(queue) || done > 1<<16 {
+			queue = append(queue[:0], queue[done:]...)
+			done = 0
+		}
+		return nil
+	})
+	var e spftrack.Event
+	seq := uint64(0)
+	err := r.byTime(p, joinColumns, func(v *journalView, row *eventrow.Row) error {
+		seq++
+		if !joinEvent(row, &e) {
+			return nil
+		}
+		e.Seq = seq
+		queue = append(queue, waiting{v, row.Seq, row.Attempt})
+		return fold.Push(&e)
+	})
+	if err == nil {
+		err = fold.Flush()
+	}
+	for _, v := range r.views {
+		slices.Sort(v.remarks)
+	}
+	return err
+}
+
+// joinEvent makes an event of a row, which is not marked; false when the row
+// cannot be an attempt, whatever others there are. A classic name that is a
+// retry may be a part of another, which its journal knows.
+func joinEvent(row *eventrow.Row, e *spftrack.Event) bool {
+	*e = spftrack.Event{Time: row.TS, Zone: strings.Clone(row.Zone), QType: uint16(row.Qtype)}
+	if e.Kind.UnmarshalText([]byte(row.Kind)) != nil || e.Kind == spftrack.KindClassic && !row.Attempt {
+		return false
+	}
+	client, err := netip.ParseAddr(row.ClientIP)
+	if err != nil {
+		return false
+	}
+	resolver, err := netip.ParseAddr(row.Resolver)
+	if err != nil {
+		return false
+	}
+	e.ClientIP, e.Resolver = client, netip.AddrPortFrom(resolver, 0)
+	e.Forged, e.SenderDomain = strings.Clone(row.ForgedDomain), strings.Clone(row.SenderDomain)
+	e.SenderLocal, e.HELO = strings.Clone(row.SenderLocal), strings.Clone(row.HELO)
+	return true
+}
+
+// byTime calls yield with the selected events of all views, merged by time.
+func (r *run) byTime(p *plan, set columns, yield func(*journalView, *eventrow.Row) error) error {
+	sources := make([]source, len(r.views))
+	for i, v := range r.views {
+		s := &sources[i]
+		next, stop := iter.Pull(r.sequence(v, p, set, &s.err))
+		defer stop()
+		s.next = next
+		if err := s.advance(); err != nil {
+			return err
+		}
+	}
+	for {
+		oldest := -1
+		for i := range sources {
+			if sources[i].head != nil && (oldest < 0 || sources[i].head.TS < sources[oldest].head.TS) {
+				oldest = i
+			}
+		}
+		if oldest < 0 {
+			return nil
+		}
+		if err := yield(r.views[oldest], sources[oldest].head); err != nil {
+			return err
+		}
+		if err := sources[oldest].advance(); err != nil {
+			return err
+		}
+	}
+}
