@@ -78,6 +78,10 @@ func (t *table) answerUnsigned(q *query, now int64) outcome {
 		}
 		fallthrough
 	default:
+		// RD and CD are those of queries; in other opcodes the bits may mean
+		// anything.
+		b[2] &^= flagRD
+		b[3] &^= flagCD
 		return q.fail(dns.RcodeNotImplemented, notImp)
 	}
 	if questions == 0 {

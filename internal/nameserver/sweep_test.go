@@ -85,8 +85,12 @@ func (p *paths) check(t testing.TB, message, got []byte, tcp bool, o outcome) {
 		fail("an answer to an answer")
 	case len(got) < headerSize || !bytes.Equal(got[:2], message[:2]) || got[2]&flagQR == 0:
 		fail("no answer with this ID")
-	case (got[2]^message[2])&(maskOpcode|flagRD) != 0 || got[3]&0xe0 != 0:
+	case (got[2]^message[2])&maskOpcode != 0 || got[3]&0xe0 != 0:
 		fail("wrong flags")
+	case got[3]&15 == dns.RcodeNotImplemented && (got[2]&flagRD != 0 || got[3]&flagCD != 0):
+		fail("flags of an unknown opcode")
+	case got[3]&15 != dns.RcodeNotImplemented && ((got[2]^message[2])&flagRD != 0 || (got[3]^message[3])&flagCD != 0):
+		fail("other flags than asked")
 	case !tcp && len(got) > maxUDPAnswer:
 		fail("too long for UDP")
 	case !tcp && binary.BigEndian.Uint16(message[10:]) == 0 && len(got) > plainUDPAnswer:
