@@ -19,6 +19,7 @@ var Scenarios = []Scenario{
 	{"stop", "internal/loadtest", []string{"TestStopUnderLoad", "TestReloadUnderLoad"}, 2},
 	{"account", "internal/loadtest", []string{"TestAccounting"}, 2},
 	{"flood", "internal/loadtest", []string{"TestMemoryUnderFlood"}, 3},
+	{"power", "internal/loadtest", []string{"TestPowerLoss"}, 3},
 	{"disk", "internal/loadtest", []string{"TestDiskFull", "TestFrozenAndReadOnly", "TestFailingDisk", "TestInputOutputErrors"}, 3},
 	{"bits", "internal/forgerylog", []string{"TestEveryBit"}, 4},
 }
