@@ -35,6 +35,8 @@ type site struct {
 	layouts string
 	// procs is the number of processors it is to see, 0 for all.
 	procs int
+	// memory is what it may have for its data, in bytes, 0 for any.
+	memory int
 	// bind are further addresses.
 	bind string
 	// explain is the text at exp= names.
@@ -107,6 +109,15 @@ type daemon struct {
 	err    error // of the process, once it has exited
 }
 
+// command is the daemon's.
+func (s *site) command(args ...string) *exec.Cmd {
+	argv := append([]string{program, "-conf", filepath.Join(s.dir, "Corefile")}, args...)
+	if s.memory > 0 {
+		argv = append([]string{"prlimit", fmt.Sprintf("--data=%d", s.memory)}, argv...)
+	}
+	return peers.Command(argv...)
+}
+
 // start starts the daemon and waits until it answers.
 func (s *site) start(t *testing.T) *daemon {
 	t.Helper()
@@ -117,7 +128,7 @@ func (s *site) start(t *testing.T) *daemon {
 	}
 	defer log.Close()
 	d := &daemon{site: s, log: log.Name(), exited: make(chan struct{})}
-	d.cmd = exec.Command(program, "-conf", filepath.Join(s.dir, "Corefile"))
+	d.cmd = s.command()
 	d.cmd.Stderr = log
 	if s.procs > 0 {
 		d.cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", s.procs))

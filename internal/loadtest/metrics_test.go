@@ -18,7 +18,7 @@ func (d *daemon) metrics(t *testing.T) metrics {
 	m := make(metrics)
 	for line := range strings.Lines(string(d.get(t, "/metrics"))) {
 		i := strings.LastIndexByte(line, ' ')
-		if i < 0 || !strings.HasPrefix(line, "nullspfd_") {
+		if i < 0 || !strings.HasPrefix(line, "nullspfd_") && !strings.HasPrefix(line, "go_goroutines ") {
 			continue
 		}
 		value, err := strconv.ParseFloat(strings.TrimSpace(line[i:]), 64)
@@ -89,6 +89,7 @@ func (d *daemon) settled(t *testing.T) (m metrics) {
 	waitFor(t, 20*time.Second, func() bool {
 		before, m = m, d.metrics(t)
 		delete(m, "nullspfd_tcp_connections")
+		delete(m, "go_goroutines")
 		same := maps.Equal(m, before)
 		if !same || !m.balanced() {
 			time.Sleep(100 * time.Millisecond)

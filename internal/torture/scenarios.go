@@ -21,5 +21,10 @@ var Scenarios = []Scenario{
 	{"flood", "internal/loadtest", []string{"TestMemoryUnderFlood"}, 3},
 	{"power", "internal/loadtest", []string{"TestPowerLoss"}, 3},
 	{"disk", "internal/loadtest", []string{"TestDiskFull", "TestFrozenAndReadOnly", "TestFailingDisk", "TestInputOutputErrors"}, 3},
+	{"eio", "internal/loadtest", []string{"TestErrorAtEachCall"}, 3},
+	{"primaries", "internal/loadtest", []string{"TestHostilePrimaries"}, 3},
+	{"files", "internal/loadtest", []string{"TestDamagedFiles"}, 3},
 	{"bits", "internal/forgerylog", []string{"TestEveryBit"}, 4},
+	// TORTURE=2h SCENARIO=soak
+	{"soak", "internal/loadtest", []string{"TestSoak"}, 0},
 }

@@ -1,0 +1,113 @@
+package loadtest
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"nullspf/internal/torture"
+)
+
+// resident is the memory of the daemon, in MiB.
+func (d *daemon) resident(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmRSS:" {
+			n, _ := strconv.Atoi(fields[1])
+			return n >> 10
+		}
+	}
+	t.Fatalf("no memory in\n%s", status)
+	return 0
+}
+
+// samples are what is measured in the course of a soak.
+type samples struct {
+	at     []float64 // hours
+	values []float64
+}
+
+func (s *samples) add(at time.Duration, value float64) {
+	s.at, s.values = append(s.at, at.Hours()), append(s.values, value)
+}
+
+// slope is by how much the values of the second half rise in an hour, by least
+// squares: the first half fills caches and tables.
+func (s *samples) slope() float64 {
+	at, values := s.at[len(s.at)/2:], s.values[len(s.values)/2:]
+	var n, x, y, xx, xy float64
+	for i := range at {
+		n++
+		x += at[i]
+		y += values[i]
+		xx += at[i] * at[i]
+		xy += at[i] * values[i]
+	}
+	if d := n*xx - x*x; d > 0 {
+		return (n*xy - x*y) / d
+	}
+	return 0
+}
+
+// TestSoak keeps a daemon under mixed load, with odd messages and reloads, and looks
+// at the slopes of memory, goroutines and descriptors. Two hours tell something.
+func TestSoak(t *testing.T) {
+	r := torture.Start(t, 3*time.Second)
+	long := r.Left() > time.Hour
+	s := newSite(t)
+	s.journalOptions = "max_size 1GB"
+	d := s.start(t)
+	began := time.Now()
+	var memory, goroutines, descriptors samples
+	for r.More(1) {
+		// A client remembers all that it has asked, so it is replaced.
+		span := min(max(r.Left(), time.Second), 2*time.Minute)
+		book := new(ledger)
+		l := newLoad(t)
+		rate := slower(6000)
+		l.mixedLoad(t, s, book, rate, rate*int(span.Seconds()+10)/4)
+		l.oddUDP(s.at, rate/8, newOddCounts(t))
+		for end := time.Now().Add(span); time.Now().Before(end); {
+			time.Sleep(min(span/5, 10*time.Second))
+			memory.add(time.Since(began), float64(d.resident(t)))
+			goroutines.add(time.Since(began), float64(d.metrics(t)["go_goroutines"]))
+			descriptors.add(time.Since(began), float64(d.descriptors(t)))
+		}
+		l.end()
+		d.signal(t, syscall.SIGHUP)
+		r.Count("reloads", 1)
+	}
+	m := d.settled(t)
+	r.Count("queries received", int(m.received()))
+	r.Count("answered", int(m.answered()))
+	r.Count("dropped", int(m.dropped()))
+	r.Count("events stored", int(m.stored()))
+	r.Count("events lost", int(m.lost("")))
+	for _, c := range []struct {
+		what, unit string
+		of         *samples
+		// most is the largest slope of a long soak, bound the largest value.
+		most, bound float64
+	}{
+		{"memory", "MiB", &memory, 30, 1000},
+		{"goroutines", "goroutines", &goroutines, 5, 200},
+		{"descriptors", "descriptors", &descriptors, 5, 200},
+	} {
+		worst := slices.Max(c.of.values)
+		r.Figure(c.what, "%.0f %s at most, %+.1f an hour", worst, c.unit, c.of.slope())
+		if worst > c.bound || long && c.of.slope() > c.most {
+			t.Errorf("%s: %.0f %s at most, %+.1f an hour: %v", c.what, worst, c.unit, c.of.slope(), c.of.values)
+		}
+	}
+	d.stop(t)
+	checkDir(t, s.journal)
+}
