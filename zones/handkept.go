@@ -3,7 +3,7 @@ package zones
 import (
 	"cmp"
 	"fmt"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -45,15 +45,28 @@ func (d Deviation) String() string {
 // and returns which of the group's records for domains without mail the zone
 // of that name lacks or contradicts, and which owner names with an address
 // lack an MX or SPF record of their own, and what else allows mail. Delegated
-// names are left out. TTLs and other records are the operator's.
-func (g *Group) CheckHandKept(name, path string) ([]Deviation, error) {
-	f, err := os.Open(path)
+// names are left out. TTLs and other records are the operator's. Relative
+// $INCLUDEs start from directory, or from that of the file when it is "".
+func (g *Group) CheckHandKept(name, path, directory string) ([]Deviation, error) {
+	h := &handKeptFiles{}
+	if directory != "" {
+		var err error
+		if h.base, err = filepath.Abs(directory); err != nil {
+			return nil, err
+		}
+	}
+	f, err := h.open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	p := dns.NewZoneParser(f, dns.Fqdn(name), path)
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	p := dns.NewZoneParser(f, dns.Fqdn(name), abs)
 	p.SetIncludeAllowed(true)
+	p.SetIncludeFS(h)
 	p.SetDefaultTTL(uint32(g.TTL.Seconds()))
 	have := make(rrsets)
 	soa := false
@@ -66,6 +79,9 @@ func (g *Group) CheckHandKept(name, path string) ([]Deviation, error) {
 	}
 	if err := p.Err(); err != nil {
 		return nil, err
+	}
+	if h.err != nil {
+		return nil, h.err
 	}
 	if !soa {
 		return nil, fmt.Errorf("%s has no SOA record: not a complete zone file", path)

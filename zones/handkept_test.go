@@ -16,6 +16,7 @@ func TestCheckHandKept(t *testing.T) {
 	g := testGroup("generic")
 	for _, c := range []struct{ what, zone, want string }{
 		{"the include file", `$INCLUDE generic.inc`, ""},
+		{"a quoted path", `$include	"generic.inc" ; the records`, ""},
 		{"the include file and more", `$INCLUDE generic.inc
 @ IN TXT "site-verification=1"
 www IN A 192.0.2.1
@@ -89,7 +90,7 @@ s1._domainkey.sub IN TXT "p=MIIB"`, ""},
 				return path
 			}
 			write("generic.inc", g.include())
-			ds, err := g.CheckHandKept("brand.example", write("zone", handKeptHead+c.zone+"\n"))
+			ds, err := g.CheckHandKept("brand.example", write("zone", handKeptHead+c.zone+"\n"), "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,11 +123,43 @@ func TestCheckHandKeptRefuses(t *testing.T) {
 		"no zone":       "<html>\n",
 		"another zone":  handKeptHead + "other.test. IN A 192.0.2.1\n",
 	} {
-		if _, err := g.CheckHandKept("brand.example", writeList(t, "zone", text)); err == nil {
+		if _, err := g.CheckHandKept("brand.example", writeList(t, "zone", text), ""); err == nil {
 			t.Errorf("%s: accepted", what)
 		}
 	}
-	if _, err := g.CheckHandKept("brand.example", "/nonexistent"); err == nil {
+	if _, err := g.CheckHandKept("brand.example", "/nonexistent", ""); err == nil {
 		t.Error("a missing file: accepted")
+	}
+}
+
+func TestHandKeptDirectory(t *testing.T) {
+	g, base := testGroup("generic"), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(base, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(base, "sub", "generic.inc"), []byte("$INCLUDE sub/more.inc\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(base, "sub", "more.inc"), []byte(g.include()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	path := writeList(t, "zone", handKeptHead+"$INCLUDE \"sub/generic.inc\"\n")
+	if ds, err := g.CheckHandKept("brand.example", path, base); err != nil || len(ds) > 0 {
+		t.Errorf("%v, %v", ds, err)
+	}
+	if _, err := g.CheckHandKept("brand.example", path, ""); err == nil {
+		t.Error("found beside the file")
+	}
+}
+
+// TestHandKeptLongString: nameservers refuse such a zone, which the parser reads.
+func TestHandKeptLongString(t *testing.T) {
+	g := testGroup("generic")
+	for size, fault := range map[int]string{255: "", 256: ":4:7: a string of 256 bytes; nameservers refuse more than 255"} {
+		path := writeList(t, "zone", handKeptHead+`@ TXT "\"`+strings.Repeat("x", size-1)+"\"\n")
+		_, err := g.CheckHandKept("brand.example", path, "")
+		if (err == nil) != (fault == "") || err != nil && !strings.Contains(err.Error(), path+fault) {
+			t.Errorf("%d: %v", size, err)
+		}
 	}
 }

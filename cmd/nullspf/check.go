@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	var zone, group string
+	var zone, group, directory string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check [--zone NAME FILE]",
@@ -53,7 +53,7 @@ records of a domain that sends no mail does it lack or contradict?`,
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case zone != "" && len(args) == 1:
-				return a.checkHandKept(c.OutOrStdout(), zone, group, args[0])
+				return a.checkHandKept(c.OutOrStdout(), zone, group, directory, args[0])
 			case zone != "" || group != "":
 				return errors.New("--zone NAME needs the zone's FILE: nullspf check --zone brand.example brand.example.db")
 			case len(args) > 0:
@@ -68,6 +68,8 @@ records of a domain that sends no mail does it lack or contradict?`,
 	c.MarkFlagsMutuallyExclusive("json", "zone")
 	c.Flags().StringVar(&group, "group", "", "`GROUP` whose records it should hold, when there are several")
 	completeFlag(c, "group", a.configured(groupsOf))
+	c.Flags().StringVar(&directory, "directory", "", "relative paths after $INCLUDE start from `DIR`, the directory of BIND's options, not from that of the file")
+	completeFlag(c, "directory", directories)
 	return c
 }
 
@@ -150,7 +152,7 @@ func (b *building) check(ctx context.Context, w io.Writer, r *checkReport) error
 }
 
 // checkHandKept checks a zone file that is kept by hand.
-func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
+func (a *app) checkHandKept(w io.Writer, zone, group, directory, path string) error {
 	c, err := a.load()
 	if err != nil {
 		return err
@@ -167,7 +169,7 @@ func (a *app) checkHandKept(w io.Writer, zone, group, path string) error {
 		}
 		g = c.Groups[i]
 	}
-	deviations, err := g.CheckHandKept(string(name), path)
+	deviations, err := g.CheckHandKept(string(name), path, directory)
 	if err != nil {
 		return fmt.Errorf("cannot check the zone: %w", err)
 	}

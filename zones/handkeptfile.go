@@ -1,0 +1,78 @@
+package zones
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"unicode/utf8"
+
+	"nullspf/internal/files"
+)
+
+// handKeptFiles opens zone files that people keep by hand in the form that the
+// parser reads: it knows no quotation marks around the path of an $INCLUDE, and
+// takes relative paths from the directory of the file.
+type handKeptFiles struct {
+	// base is the directory of relative paths, as BIND's directory; "" for that of
+	// the file.
+	base string
+	// err is the first fault that the parser would not find.
+	err error
+}
+
+var (
+	includeLine = regexp.MustCompile(`(?i)^(\$INCLUDE[ \t]+)(?:"([^"]*)"|([^\s;"]+))`)
+	textLine    = regexp.MustCompile(`(?i)\s(TXT|SPF)\s`)
+	quoted      = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+	escape      = regexp.MustCompile(`\\(\d{3}|.)`)
+)
+
+// Open implements [fs.FS]: the root of its paths is that of the file system.
+func (h *handKeptFiles) Open(path string) (fs.File, error) { return h.open("/" + path) }
+
+func (h *handKeptFiles) open(path string) (fs.File, error) {
+	f, info, err := files.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var text bytes.Buffer
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, maxZoneFile)
+	for n := 1; lines.Scan(); n++ {
+		text.Write(h.line(path, n, lines.Bytes()))
+		text.WriteByte('\n')
+	}
+	return &textFile{&text, info}, lines.Err()
+}
+
+func (h *handKeptFiles) line(path string, n int, line []byte) []byte {
+	if m := includeLine.FindSubmatch(line); m != nil {
+		file := string(append(m[2], m[3]...))
+		if h.base != "" && !filepath.IsAbs(file) {
+			file = filepath.Join(h.base, file)
+		}
+		return append(append(bytes.Clone(m[1]), file...), line[len(m[0]):]...)
+	}
+	if h.err == nil && len(line) > maxString && textLine.Match(line) {
+		for _, m := range quoted.FindAllSubmatch(line, -1) {
+			if size := len(escape.ReplaceAll(m[1], []byte("x"))); size > maxString {
+				h.err = fmt.Errorf("%s:%d:%d: a string of %d bytes; nameservers refuse more than %d (RFC 1035 section 3.3.14): write several strings",
+					path, n, utf8.RuneCount(line[:bytes.Index(line, m[0])])+1, size, maxString)
+			}
+		}
+	}
+	return line
+}
+
+// textFile is a file that was read.
+type textFile struct {
+	*bytes.Buffer
+	info fs.FileInfo
+}
+
+func (f *textFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *textFile) Close() error               { return nil }
