@@ -85,7 +85,7 @@ func (s *site) powerOff(t *testing.T, r *torture.Run, dir, image string, book *l
 	time.Sleep(600 * time.Millisecond)
 	ended := now()
 	time.Sleep(drainTime)
-	if h := d.health(t); h.Status == "ok" || !strings.Contains(strings.Join(h.Problems, "\n"), "answers go on") {
+	if h := d.health(t); h.Status == "ok" || !strings.Contains(strings.Join(h.Problems, "\n"), "queries are still answered") {
 		t.Errorf("without file system, health is %+v", h)
 	}
 	during := measure(book.streams[len(book.streams)-2:], off, ended)

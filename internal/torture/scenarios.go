@@ -23,6 +23,7 @@ var Scenarios = []Scenario{
 	{"disk", "internal/loadtest", []string{"TestDiskFull", "TestFrozenAndReadOnly", "TestFailingDisk", "TestInputOutputErrors"}, 3},
 	{"eio", "internal/loadtest", []string{"TestErrorAtEachCall"}, 3},
 	{"primaries", "internal/loadtest", []string{"TestHostilePrimaries"}, 3},
+	{"clock", "internal/secondary", []string{"TestClockWalk"}, 1},
 	{"files", "internal/loadtest", []string{"TestDamagedFiles"}, 3},
 	{"bits", "internal/forgerylog", []string{"TestEveryBit"}, 4},
 	// TORTURE=2h SCENARIO=soak
