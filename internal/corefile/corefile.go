@@ -40,6 +40,7 @@ var directives = []directive{
 	{"transfer", readTransfer, transferSettings.names()},
 	{"secondary", readSecondary, secondarySettings.names()},
 	{"rrl", readLimit, limitSettings.names()},
+	{"proxy", readProxy, nil},
 	{"journal", readJournal, journalSettings.names()},
 	{"cookies", readCookies, nil},
 	{"metrics", readMetrics, nil},

@@ -105,6 +105,7 @@ plain.example:5300 {
     }
     rrl off
     import common
+    proxy 192.0.2.7 2001:db8::/64
 }
 `)
 	got, err := Load(path)
@@ -144,6 +145,7 @@ plain.example:5300 {
 		},
 		Journal: &nameserver.Journal{Dir: "var", Server: "ns1", Strict: true, MaxSize: 20e9, Retain: 400 * 24 * time.Hour},
 		Cookies: nameserver.Cookies{Secrets: []nameserver.Secret{secret(t, "secrets"), secret(t, "old")}},
+		Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/64")},
 		Metrics: netip.MustParseAddrPort("127.0.0.1:9153"),
 		Health:  netip.MustParseAddrPort("127.0.0.1:9153"),
 		Log:     nameserver.LogAll,

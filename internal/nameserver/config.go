@@ -28,6 +28,9 @@ type Config struct {
 	// Secondary are the secondary zones.
 	Secondary []Secondary
 	Cookies   Cookies
+	// Proxies are networks whose messages and connections begin with a header of
+	// the PROXY protocol, version 2.
+	Proxies []netip.Prefix
 	// Metrics and Health are addresses of HTTP servers; the zero AddrPort is
 	// none. They may be equal.
 	Metrics, Health netip.AddrPort

@@ -43,7 +43,7 @@ func nextRecord(b []byte, at int) (r record, next int, ok bool) {
 // answerOdd answers any message that has a header and is no response. A plain
 // query gets the answer that the packet path gives, a signed one is signed.
 func (t *table) answerOdd(q *query, now int64) outcome {
-	q.edns, q.tracked, q.verified = edns{}, false, q.tcp
+	q.edns, q.tracked, q.verified = edns{}, false, q.tcp && !q.unproven
 	// A message in which no signature can be found is malformed or not signed.
 	plain, signed, err := t.keys.Verify(q.buf[:q.size], time.Unix(0, now))
 	if err != nil || signed == nil {

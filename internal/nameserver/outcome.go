@@ -36,6 +36,8 @@ const (
 	dropResponse
 	// dropSource: nobody can receive an answer at port 0.
 	dropSource
+	// dropProxy: a message of a proxy has no header of the PROXY protocol.
+	dropProxy
 	// dropBusy: the slow path has no room.
 	dropBusy
 	// dropLimited: an odd message that exceeds the rate limit.
@@ -53,7 +55,7 @@ const (
 // outcomeNames are the labels of metrics.
 var outcomeNames = [numOutcomes]string{
 	"zone", "limited", "cookie", "refused", "servfail", "formerr", "notimp", "badvers", "notauth", "transfer", "notify",
-	"short", "response", "source", "busy", "limited", "panic",
+	"short", "response", "source", "proxy", "busy", "limited", "panic",
 }
 
 // tally counts the queries of one batch.

@@ -72,6 +72,8 @@ type query struct {
 	// client is who asks.
 	client netip.AddrPort
 	tcp    bool
+	// unproven: a proxy says that its client came over UDP, though it uses TCP.
+	unproven bool
 	// verified: the address of client is not forged.
 	verified bool
 
@@ -107,7 +109,7 @@ func (q *query) reset(buf []byte, size int) {
 	q.qtype = 0
 	q.edns = edns{}
 	q.subnet = netip.Prefix{}
-	q.verified = q.tcp
+	q.verified = q.tcp && !q.unproven
 	q.tracked = false
 	q.signed = nil
 }

@@ -1,6 +1,7 @@
 package nameserver
 
 import (
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -29,6 +30,7 @@ type slowPath struct {
 type slowJob struct {
 	socket *udpSocket
 	table  *table
+	client netip.AddrPort
 	// packet holds a copy of the message, with the lengths of its parts.
 	packet      packet
 	size        int
@@ -63,7 +65,7 @@ func (s *slowPath) take(w *udpWorker, t *table, p *packet) bool {
 		return false
 	}
 	header := &w.batch.in[w.next].header
-	job.socket, job.table = w.socket, t
+	job.socket, job.table, job.client = w.socket, t, w.query.client
 	job.size = copy(job.packet.buf[:], p.buf[:w.batch.size(w.next)])
 	job.packet.address = p.address
 	job.packet.control = p.control
@@ -99,7 +101,7 @@ func (s *slowPath) answer(job *slowJob) (o outcome) {
 		}
 	}()
 	q := &job.query
-	q.client = job.packet.client()
+	q.client = job.client
 	now := time.Now().UnixNano()
 	q.reset(job.packet.buf[:], job.size)
 	q.parse() // for the name in the log

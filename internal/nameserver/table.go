@@ -29,6 +29,9 @@ type table struct {
 	// secondaries are networks of servers that may transfer zones, from which any
 	// number of connections is taken.
 	secondaries []netip.Prefix
+	// proxies are networks from which everything begins with a header of the
+	// PROXY protocol.
+	proxies []netip.Prefix
 	// notified takes NOTIFY messages; nil is not implemented.
 	notified notifyTaker
 	log      *queryLog
@@ -92,7 +95,7 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 		for _, at := range z.block.Listen {
 			t := tables[at]
 			if t == nil {
-				t = &table{cookies: jar, log: c.log, mode: c.config.Log, keys: c.config.Keys}
+				t = &table{cookies: jar, log: c.log, mode: c.config.Log, keys: c.config.Keys, proxies: c.config.Proxies}
 				tables[at] = t
 			}
 			if len(z.block.Zones) == 0 && c.config.Transfer != nil {

@@ -33,11 +33,16 @@ type tcpConn struct {
 	server *tcpServer
 	table  *atomic.Pointer[table]
 	client netip.AddrPort
+	// asker is the client, or that of a proxy; then it is unproven when it came
+	// over UDP.
+	asker    netip.AddrPort
+	unproven bool
 	// memory is from tcpMemories.
 	memory *tcpMemory
 	// broken: the client does not take what is sent.
 	broken bool
-	// secondary: the client is one, by its address or because it has proved to be.
+	// secondary: the client is one, by its address or because it has proved to be;
+	// or a proxy, which counts alike.
 	// It and waiting, the time since which a query is waited for or a message of a
 	// transfer sent, are guarded by the server's mu.
 	secondary bool
@@ -80,6 +85,7 @@ func (s *tcpServer) accept(l *net.TCPListener, t *atomic.Pointer[table]) {
 			ap := a.AddrPort()
 			c.client = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 		}
+		c.asker = c.client
 		if !s.admit(c) {
 			_ = conn.Close()
 			continue
@@ -107,6 +113,10 @@ func (c *tcpConn) serve() {
 		tcpMemories.Put(m)
 		c.server.remove(c)
 	}()
+	if c.table.Load().isProxy(c.client.Addr()) && (c.extend() != nil || !c.unwrap()) {
+		c.server.log.Warn().Stringer("proxy", c.client.Addr()).Msg("a connection of a proxy has no header of the PROXY protocol, version 2")
+		return
+	}
 	for {
 		size, err := c.read()
 		if err != nil {
@@ -174,7 +184,7 @@ func (c *tcpConn) answer(size int) bool {
 	s, m := c.server, c.memory
 	s.received.Add(1)
 	q := &m.query
-	q.client, q.tcp = c.client, true
+	q.client, q.tcp, q.unproven = c.asker, true, c.unproven
 	q.reset(m.frame[2:], size)
 	t := c.table.Load()
 	now := time.Now().UnixNano()

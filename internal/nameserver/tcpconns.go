@@ -14,7 +14,7 @@ type tcpLimits struct {
 	// few networks cannot shut out the others, whatever they do with their
 	// connections. PerClient is the number of one IPv4 address or IPv6 /64, of
 	// which further ones are closed at once. Secondaries, some of which open a
-	// connection for each zone, are exempt from PerClient, and make room only when
+	// connection for each zone, and proxies are exempt from PerClient, and make room only when
 	// all connections are theirs.
 	Connections, PerClient int
 	// Idle is the time in which the next query must have arrived whole, and
@@ -72,7 +72,8 @@ func tcpNetwork(a netip.Addr) netip.Addr { return prefixOf(a, 24, 48) }
 func (s *tcpConns) admit(c *tcpConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.secondary = c.table.Load().isSecondary(c.client.Addr())
+	t := c.table.Load()
+	c.secondary = t.isSecondary(c.client.Addr()) || t.isProxy(c.client.Addr())
 	switch {
 	case s.closing:
 		return false

@@ -144,6 +144,12 @@ func (w *udpWorker) answerOne(t *table, q *query, p *packet) outcome {
 	if q.client.Port() == 0 {
 		return dropSource
 	}
+	if len(t.proxies) > 0 && t.isProxy(q.client.Addr()) {
+		if !q.unwrap() {
+			return dropProxy
+		}
+		w.batch.in[w.next].size = uint32(q.size)
+	}
 	switch q.parse() {
 	case plain:
 		return t.answer(q, w.rates, w.now)

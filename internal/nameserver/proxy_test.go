@@ -1,0 +1,135 @@
+package nameserver
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// proxyHeader is a header of version 2, with a TLV.
+func proxyHeader(transport byte, client netip.AddrPort) []byte {
+	family := byte(proxyIPv4)
+	if client.Addr().Is6() {
+		family = proxyIPv6
+	}
+	var rest []byte
+	if client.IsValid() {
+		a := client.Addr().AsSlice()
+		rest = append(append(rest, a...), a...)
+		rest = binary.BigEndian.AppendUint16(rest, client.Port())
+		rest = binary.BigEndian.AppendUint16(rest, 53)
+	}
+	rest = append(rest, 0xe0, 0, 2, 'x', 'y')
+	command := byte(proxyProxy)
+	if !client.IsValid() {
+		command, family = proxyLocal, 0
+	}
+	b := append([]byte(proxySignature), command, family<<4|transport)
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(rest))), rest...)
+}
+
+func FuzzProxyHeader(f *testing.F) {
+	f.Add(proxyHeader(1, testClient))
+	f.Add(proxyHeader(2, netip.MustParseAddrPort("[2001:db8::1]:53")))
+	f.Add(proxyHeader(1, netip.AddrPort{}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, size := readProxyHeader(b)
+		if size > len(b) || size == 0 && p.client.IsValid() {
+			t.Fatalf("%d of %d octets, %v", size, len(b), p)
+		}
+		for n := range size {
+			if _, short := readProxyHeader(b[:n]); short != 0 {
+				t.Fatalf("%d octets of %d are a header", n, size)
+			}
+		}
+	})
+}
+
+// From a proxy, the events have the address of its clients; without a header
+// nothing is answered; from others a header is none.
+func TestProxy(t *testing.T) {
+	s := startServer(t, testConfig(func(c *Config) {
+		c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}
+	}), Options{TCP: tcpLimits{Connections: 20, PerClient: 2, Idle: 10 * time.Second}})
+	at := s.address(t, false)
+	exchangeFrom := func(network, local string, header []byte, odd bool) bool {
+		t.Helper()
+		var from net.Addr = &net.UDPAddr{IP: net.ParseIP(local)}
+		if network == "tcp" {
+			from = &net.TCPAddr{IP: net.ParseIP(local)}
+		}
+		conn, err := (&net.Dialer{LocalAddr: from}).Dial(network, at.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		b := frame(t, 7, exampleName, dns.TypeA)
+		if odd { // an unknown record makes the message odd
+			b = append(b, 0, 0, 10, 0, 1, 0, 0, 0, 0, 0, 0)
+			b[2+11]++
+			binary.BigEndian.PutUint16(b, uint16(len(b)-2))
+		}
+		if network == "udp" {
+			b = b[2:]
+		}
+		if err := conn.SetDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write(append(header, b...)); err != nil {
+			t.Fatal(err)
+		}
+		if network == "tcp" {
+			got, err := readFrame(conn)
+			return err == nil && got[1] == 7 && got[3]&15 == 0
+		}
+		got := make([]byte, 2000)
+		n, err := conn.Read(got)
+		return err == nil && n > headerSize && got[1] == 7 && got[3]&15 == 0
+	}
+	for _, network := range []string{"udp", "tcp"} {
+		for _, odd := range []bool{false, true} {
+			for _, client := range []string{"192.0.2.1:1234", "[2001:db8::1]:53"} {
+				for transport := byte(1); transport <= 2; transport++ {
+					want := netip.MustParseAddrPort(client)
+					if !exchangeFrom(network, "127.0.0.2", proxyHeader(transport, want), odd) {
+						t.Fatalf("%s of %s: no answer", network, client)
+					}
+					events := s.recorder.take()
+					if len(events) != 1 || events[0].Resolver != want || events[0].Verified != (network == "tcp" && transport == 1) {
+						t.Errorf("%s of %s, transport %d: events %+v", network, client, transport, events)
+					}
+				}
+			}
+		}
+		if !exchangeFrom(network, "127.0.0.2", proxyHeader(0, netip.AddrPort{}), false) {
+			t.Errorf("%s: a proxy that speaks for itself gets no answer", network)
+		}
+		if events := s.recorder.take(); len(events) != 1 || events[0].Resolver.Addr().String() != "127.0.0.2" {
+			t.Errorf("%s: events %+v", network, events)
+		}
+		if exchangeFrom(network, "127.0.0.2", nil, false) {
+			t.Errorf("%s: a proxy without header gets an answer", network)
+		}
+		if exchangeFrom(network, "127.0.0.1", proxyHeader(1, testClient), false) {
+			t.Errorf("%s: a header of a client is believed", network)
+		}
+		if events := s.recorder.take(); len(events) != 0 {
+			t.Errorf("%s: events %+v", network, events)
+		}
+	}
+	if n := s.Counts().UDP.outcomes[dropProxy]; n != 1 {
+		t.Errorf("%d messages without header, want 1", n)
+	}
+	// The limit of one client does not hold.
+	for i := range 5 {
+		client := netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:53", i))
+		if !exchangeFrom("tcp", "127.0.0.2", proxyHeader(1, client), false) {
+			t.Errorf("connection %d: no answer", i+1)
+		}
+	}
+}
