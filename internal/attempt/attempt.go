@@ -42,8 +42,14 @@ type Windows struct {
 	Attempt time.Duration
 	// Cached is how long a resolver may have the answer to an exists: query.
 	Cached time.Duration
-	// Hold is how long an exists: query waits for its exp= query. When that
-	// comes later, the exists: query has counted and the exp= query does not.
+	// Join is how far apart an exists: query and the exp= query of the same
+	// check are; also a check of HELO and that of MAIL FROM.
+	Join time.Duration
+	// HELO is how far apart the latter are when they come from different
+	// networks.
+	HELO time.Duration
+	// Hold is how long an event waits for another that takes it over. When
+	// that comes later, the first has counted and the other does not.
 	Hold time.Duration
 }
 
@@ -51,7 +57,7 @@ type Windows struct {
 // second; with minimisation, losses and retries it takes longer. Attempt is less
 // than the TTL of the answers, or what a steady sender makes a resolver ask again
 // would be retries.
-var Default = Windows{Attempt: 30 * time.Second, Cached: 60 * time.Second, Hold: 10 * time.Second}
+var Default = Windows{Attempt: 30 * time.Second, Cached: 60 * time.Second, Join: 10 * time.Second, HELO: 2 * time.Second, Hold: 10 * time.Second}
 
 // Within reports whether two times of events, in nanoseconds, are no further
 // apart than span. Clocks may have jumped in either direction.

@@ -120,11 +120,12 @@ func TestAttempts(t *testing.T) {
 		{"HELO checked alone", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "postmaster " + d, r1, 16}}, "-+"},
 		{"a bounce much earlier", []query{{0, exp, ip1, "postmaster " + d, r1, 16}, {11 * s, exp, ip1, "user " + d, r1, 16}}, "++"},
 		{"a bounce with another HELO", []query{{0, exp, ip1, "postmaster h", r1, 16}, {s, exp, ip1, "user " + d, r1, 16}}, "++"},
-		{"HELO checked elsewhere", []query{{0, exp, ip1, "postmaster " + d, r1, 16}, {s, exp, ip1, "user " + d, r2, 16}}, "++"},
+		{"HELO checked, two families", []query{{0, exp, ip1, "postmaster " + d, r1, 16}, {s, exp, ip1, "user " + d, r6, 16}, {2 * s, exp, ip1, "user " + d, r2, 16}}, "h++"},
+		{"HELO checked elsewhere", []query{{0, exp, ip1, "postmaster " + d, r1, 16}, {3 * s, exp, ip1, "user " + d, r2, 16}}, "++"},
 		{"HELO checked, classic", []query{{0, classic, ip1, "postmaster " + d, r1, 1}, {s, classic, ip1, "user " + d, r1, 1}}, "h+"},
 		{"clock back", []query{{0, exp, ip1, "h", r1, 16}, {-3600 * s, exp, ip1, "h", r1, 16}, {-3599 * s, exp, ip1, "h", r1, 16}}, "++-"},
-		{"exp= late", []query{{0, exists, ip1, "", r1, 1}, {20 * s, exp, ip1, "h", r1, 16}, {90 * s, exp, ip1, "g", r1, 16}}, "-++"},
-		{"exp= after the window", []query{{0, exists, ip1, "", r1, 1}, {15 * s, exists, ip2, "", r1, 1}, {20 * s, exp, ip1, "h", r1, 16}}, "++-"},
+		{"exp= late", []query{{0, exists, ip1, "", r1, 1}, {20 * s, exp, ip1, "h", r1, 16}, {90 * s, exp, ip1, "g", r1, 16}}, "+++"},
+		{"next sender, exists: cached", []query{{0, exists, ip1, "", r1, 1}, {15 * s, exists, ip2, "", r1, 1}, {20 * s, exp, ip1, "h", r1, 16}}, "+++"},
 		{"classic", []query{{0, classic, ip1, "h", r1, 1}, {0, classic, ip1, "h", r1, 28}, {s, classic, ip1, "g", r1, 1}}, "+-+"},
 	} {
 		var events []spftrack.Event

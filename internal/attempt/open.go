@@ -1,6 +1,9 @@
 package attempt
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // open is what is known of the queries that agree in client address and domain,
 // whatever resolver they came from, and that wait for a query from another
@@ -12,16 +15,43 @@ import "time"
 // exists: query of another network, so that the messages that several receivers
 // get from one client at the same time stay apart.
 type open struct {
-	// exists are the queries that are attempts, aaaa those of them that have
-	// type AAAA, exp those without exists: query.
-	exists, aaaa, exp list
+	waiting []waiting
 	// a is the time of the last exists: query of type A, if askedA.
 	a      int64
 	askedA bool
 }
 
+// waiting is a query that waits.
+type waiting struct {
+	time int64
+	seq  uint64
+	pair uint64
+	role role
+}
+
+// role is what a query waits as.
+type role uint8
+
+const (
+	// existsA and existsAAAA are attempts that no exp= query has taken over.
+	existsA role = 1 << iota
+	existsAAAA
+	// expAlone is an exp= query without exists: query.
+	expAlone
+	// heloCheck is an attempt that may be a check of HELO, mailCheck one of a
+	// message that such a check may belong to.
+	heloCheck
+	mailCheck
+)
+
+// maxOpen bounds the number of queries that wait for each client and domain.
+const maxOpen = 64
+
 // openOf returns what is known of a group.
 func (m *marker) openOf(group uint64, now int64) *open {
+	if o, ok := m.open.young[group]; ok {
+		return o
+	}
 	o, ok := m.open.get(group)
 	if !ok {
 		o = new(open)
@@ -30,57 +60,37 @@ func (m *marker) openOf(group uint64, now int64) *open {
 	return o
 }
 
-// waiting is a query that waits.
-type waiting struct {
-	time int64
-	seq  uint64
-	pair uint64
-}
-
-// maxOpen bounds the number of queries that wait in one list.
-const maxOpen = 64
-
-// list is queries that wait, the oldest first, at most one of a pair.
-type list []waiting
-
-func (l *list) add(w waiting) {
-	if len(*l) == maxOpen {
-		*l = append((*l)[:0], (*l)[1:]...)
+func (o *open) add(w waiting) {
+	if len(o.waiting) == maxOpen {
+		o.waiting = slices.Delete(o.waiting, 0, 1)
 	}
-	*l = append(*l, w)
+	o.waiting = append(o.waiting, w)
 }
 
-// drop removes the query of a pair.
-func (l *list) drop(pair uint64) {
-	for i := range *l {
-		if (*l)[i].pair == pair {
-			*l = append((*l)[:i], (*l)[i+1:]...)
-			return
+// drop removes the queries of a pair that wait in one of some roles.
+func (o *open) drop(pair uint64, roles role) {
+	o.waiting = slices.DeleteFunc(o.waiting, func(w waiting) bool { return w.pair == pair && w.role&roles != 0 })
+}
+
+// take removes and returns the query in one of some roles that is nearest: one
+// of the pair within a span, or else one of another pair within the span
+// others.
+func (o *open) take(roles role, pair uint64, now int64, span, others time.Duration) (best waiting, ok bool) {
+	at, own := -1, false
+	for i, w := range o.waiting {
+		mine := w.pair == pair
+		if w.role&roles == 0 || own && !mine || !Within(now, w.time, span) || !mine && !Within(now, w.time, others) {
+			continue
 		}
-	}
-}
-
-// nearest removes and returns the query whose time is nearest, of those within
-// a span. It removes those without.
-func (l *list) nearest(now int64, span time.Duration) (best waiting, ok bool) {
-	kept := (*l)[:0]
-	for _, w := range *l {
-		if Within(now, w.time, span) {
-			kept = append(kept, w)
-		}
-	}
-	*l = kept
-	at := -1
-	for i := range kept {
-		if at < 0 || distance(now, kept[i].time) <= distance(now, kept[at].time) {
-			at = i
+		if at < 0 || mine && !own || distance(now, w.time) <= distance(now, o.waiting[at].time) {
+			at, own = i, mine
 		}
 	}
 	if at < 0 {
 		return best, false
 	}
-	best = kept[at]
-	*l = append(kept[:at], kept[at+1:]...)
+	best = o.waiting[at]
+	o.waiting = slices.Delete(o.waiting, at, at+1)
 	return best, true
 }
 

@@ -50,7 +50,7 @@ func (m *marker) forget(e *spftrack.Event) {
 	k := m.keys(e)
 	m.starts.drop(k.query)
 	m.pairs.drop(k.pair)
-	m.openOf(k.group, e.Time).exists.drop(k.pair)
+	m.openOf(k.group, e.Time).drop(k.pair, existsA|existsAAAA)
 }
 
 // readsWhole reports whether the right part of a name that begins at label i

@@ -19,13 +19,6 @@ type pair struct {
 	// exp is the time of the last exp= query, if asked.
 	exp   int64
 	asked bool
-	// check is the number of the attempt that may be a check of HELO, 0 for
-	// none, checked its time. mail is the time of the last attempt of a
-	// message that such a check may belong to, if mailed.
-	check   uint64
-	checked int64
-	mail    int64
-	mailed  bool
 }
 
 // existsState says what became of an exists: query.
@@ -72,7 +65,7 @@ func newMarker(w Windows) *marker {
 		seed:    maphash.MakeSeed(),
 		starts:  recent[int64]{span: w.Attempt},
 		pairs:   recent[pair]{span: w.Cached},
-		open:    recent[*open]{span: w.Hold},
+		open:    recent[*open]{span: w.Join},
 		names:   recent[uint64]{span: w.Attempt},
 		longer:  recent[int64]{span: w.Attempt},
 	}
@@ -94,20 +87,25 @@ func (m *marker) see(e *spftrack.Event) {
 	}
 	m.parts(e)
 	k := m.keys(e)
-	p, _ := m.pairs.get(k.pair)
 	switch e.Kind {
-	case spftrack.KindExists:
-		m.exists(e, &p, k)
-	case spftrack.KindExp:
-		m.exp(e, &p, k)
+	case spftrack.KindExists, spftrack.KindExp:
+		p, _ := m.pairs.get(k.pair)
+		before := p
+		if e.Kind == spftrack.KindExists {
+			m.exists(e, &p, k)
+		} else {
+			m.exp(e, &p, k)
+		}
+		if p != before {
+			m.pairs.put(k.pair, p, e.Time)
+		}
 	default:
 		if m.repeats(e, k) {
 			return
 		}
 		m.starts.put(k.query, e.Time, e.Time)
-		m.checkOfHELO(e, &p)
+		m.checkOfHELO(e, k)
 	}
-	m.pairs.put(k.pair, p, e.Time)
 	if name != 0 && Is(e) {
 		m.names.put(name, e.Seq, e.Time)
 	}
@@ -126,7 +124,7 @@ func (m *marker) repeats(e *spftrack.Event, k keys) bool {
 func (m *marker) exists(e *spftrack.Event, p *pair, k keys) {
 	o := m.openOf(k.group, e.Time)
 	isA := e.QType != spftrack.TypeAAAA
-	twin := !isA && o.askedA && Within(e.Time, o.a, m.windows.Hold)
+	twin := !isA && o.askedA && Within(e.Time, o.a, m.windows.Join)
 	if isA {
 		o.a, o.askedA = e.Time, true
 	}
@@ -135,7 +133,7 @@ func (m *marker) exists(e *spftrack.Event, p *pair, k keys) {
 		e.Flags |= spftrack.FlagRetry
 		return
 	case p.asked && Within(e.Time, p.exp, m.windows.Attempt):
-		o.exp.drop(k.pair)
+		o.drop(k.pair, expAlone)
 		p.exists, p.state = e.Time, told
 		e.Flags |= spftrack.FlagRetry
 		return
@@ -146,22 +144,21 @@ func (m *marker) exists(e *spftrack.Event, p *pair, k keys) {
 		return
 	}
 	p.exists, p.seq = e.Time, e.Seq
-	if exp, ok := o.exp.nearest(e.Time, m.windows.Hold); ok {
+	if exp, ok := o.take(expAlone, k.pair, e.Time, m.windows.Join, m.windows.Join); ok {
 		p.state = told
 		m.alter(exp.pair, e.Time, func(other *pair) { other.exists, other.state = e.Time, told })
 		e.Flags |= spftrack.FlagRetry
 		return
 	}
+	as := existsAAAA
 	if isA {
-		if aaaa, ok := o.aaaa.nearest(e.Time, m.windows.Hold); ok {
-			o.exists.drop(aaaa.pair)
+		as = existsA
+		if aaaa, ok := o.take(existsAAAA, k.pair, e.Time, m.windows.Join, m.windows.Join); ok {
 			m.takeOver(aaaa, e)
 		}
-	} else {
-		o.aaaa.add(waiting{e.Time, e.Seq, k.pair})
 	}
 	p.state = counts
-	o.exists.add(waiting{e.Time, e.Seq, k.pair})
+	o.add(waiting{e.Time, e.Seq, k.pair, as})
 }
 
 // exp marks an exp= query, which counts instead of an exists: query: of its own
@@ -172,21 +169,21 @@ func (m *marker) exp(e *spftrack.Event, p *pair, k keys) {
 		m.starts.put(k.query, e.Time, e.Time)
 		o := m.openOf(k.group, e.Time)
 		switch {
-		case p.state == counts && Within(e.Time, p.exists, m.windows.Attempt):
+		case p.state == counts && Within(e.Time, p.exists, m.windows.Join):
 			m.takes = append(m.takes, take{p.seq, spftrack.FlagRetry})
 			p.state = told
-			o.exists.drop(k.pair)
+			o.drop(k.pair, existsA|existsAAAA)
 		case (p.state == counts || p.state == told) && Within(e.Time, p.exists, m.windows.Cached):
 			// The resolver has the answer to exists: in its cache.
 		default:
-			if exists, ok := o.exists.nearest(e.Time, m.windows.Hold); ok {
+			if exists, ok := o.take(existsA|existsAAAA, k.pair, e.Time, m.windows.Join, m.windows.Join); ok {
 				m.takeOver(exists, e)
 				p.exists, p.state = exists.time, told
 			} else if p.state != taken {
-				o.exp.add(waiting{e.Time, e.Seq, k.pair})
+				o.add(waiting{e.Time, e.Seq, k.pair, expAlone})
 			}
 		}
-		m.checkOfHELO(e, p)
+		m.checkOfHELO(e, k)
 	}
 	p.exp, p.asked = e.Time, true
 }
@@ -207,19 +204,23 @@ func (m *marker) alter(key uint64, now int64, change func(*pair)) {
 // checkOfHELO marks the first or second of two attempts that a receiver makes of
 // one message because it checks HELO apart from MAIL FROM (RFC 7208 section
 // 2.3).
-func (m *marker) checkOfHELO(e *spftrack.Event, p *pair) {
+func (m *marker) checkOfHELO(e *spftrack.Event, k keys) {
 	const mark = spftrack.FlagRetry | spftrack.FlagHELOCheck
-	switch {
-	case e.HELO == "" || e.HELO != e.Forged:
-	case e.SenderLocal != "postmaster":
-		if p.check != 0 && Within(e.Time, p.checked, m.windows.Hold) {
-			m.takes = append(m.takes, take{p.check, mark})
-		}
-		p.check, p.mail, p.mailed = 0, e.Time, true
-	case p.mailed && Within(e.Time, p.mail, m.windows.Hold):
+	if e.HELO == "" || e.HELO != e.Forged {
+		return
+	}
+	self, other := mailCheck, heloCheck
+	if e.SenderLocal == "postmaster" {
+		self, other = heloCheck, mailCheck
+	}
+	o := m.openOf(k.group, e.Time)
+	switch w, ok := o.take(other, k.pair, e.Time, m.windows.Join, m.windows.HELO); {
+	case !ok:
+		o.add(waiting{e.Time, e.Seq, k.pair, self})
+	case self == heloCheck:
 		e.Flags |= mark
 	default:
-		p.check, p.checked = e.Seq, e.Time
+		m.takes = append(m.takes, take{w.seq, mark})
 	}
 }
 
@@ -242,7 +243,7 @@ func (m *marker) remember(e *spftrack.Event) {
 		}
 	case e.Kind == spftrack.KindExp:
 		start, ok := m.starts.get(k.query)
-		if p.state == counts && Within(e.Time, p.exists, m.windows.Attempt) && !(ok && Within(e.Time, start, m.windows.Attempt)) {
+		if p.state == counts && Within(e.Time, p.exists, m.windows.Join) && !(ok && Within(e.Time, start, m.windows.Attempt)) {
 			// It may be a retry because it took over a query that had counted.
 			began, p.state = true, told
 		}
