@@ -25,6 +25,7 @@ var update = flag.Bool("update", false, "write the floors of the house into CONT
 const house = `
 workshop
     internal/bench/apply  make bench-apply
+    internal/bench/attempts  go run: how well attempts count messages
     internal/bench/dns    make bench-dns
     internal/bench/xfr    make bench-xfr
     internal/bench/zones  make bench

@@ -19,6 +19,8 @@ type open struct {
 	// a is the time of the last exists: query of type A, if askedA.
 	a      int64
 	askedA bool
+	// first is the memory of the first that waits.
+	first [1]waiting
 }
 
 // waiting is a query that waits.
@@ -54,7 +56,11 @@ func (m *marker) openOf(group uint64, now int64) *open {
 	}
 	o, ok := m.open.get(group)
 	if !ok {
-		o = new(open)
+		if len(m.fresh) == 0 {
+			m.fresh = make([]open, 64)
+		}
+		o, m.fresh = &m.fresh[0], m.fresh[1:]
+		o.waiting = o.first[:0]
 	}
 	m.open.put(group, o, now)
 	return o

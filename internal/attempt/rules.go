@@ -48,6 +48,8 @@ type marker struct {
 	starts  recent[int64]
 	pairs   recent[pair]
 	open    recent[*open]
+	// fresh are unused ones.
+	fresh []open
 	// names are the numbers of the exists: queries by name, longer the times
 	// of queries about longer names by their right parts.
 	names  recent[uint64]
