@@ -16,7 +16,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, fault := range []func() error{
 		func() error { panic("known") },
-		func() error { var m map[string]int; m["a"]++; return nil },
+		func() error { var e error; return errors.New(e.Error()) },
 		func() error { var b []byte; _ = b[len(b)]; return nil },
 	} {
 		var p *Panic
