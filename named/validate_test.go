@@ -44,7 +44,7 @@ func TestValidate(t *testing.T) {
 		{"brace", func(s *Settings) { s.Keys = "a{b" }, "keys: "},
 		{"percent", func(s *Settings) { s.Output = "/srv/%s" }, "output: "},
 		{"no UTF-8", func(s *Settings) { s.Output = "/srv/\xff" }, "output: "},
-		{"server", func(s *Settings) { s.Servers = []Server{"powerdns"} }, "servers: "},
+		{"server", func(s *Settings) { s.Servers = []Server{"djbdns"} }, "servers: "},
 		{"server twice", func(s *Settings) { s.Servers = []Server{BIND, BIND} }, "twice"},
 		{"NSD does not sign", func(s *Settings) { s.DNSSEC = true }, "dnssec: NSD serves signed zones but does not sign"},
 		{"terms", func(s *Settings) { s.Terms = "newest" }, "bind_terms: "},
