@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -18,11 +16,9 @@ import (
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
+	"nullspf/internal/torture"
 	"nullspf/spftrack"
 )
-
-// killRounds is the environment variable for the number of rounds.
-const killRounds = "NULLSPF_KILL_ROUNDS"
 
 // asked is what a client knows of its queries.
 type asked struct {
@@ -62,18 +58,13 @@ func askUntilDead(at, prefix string) (*asked, error) {
 // After kill -9 under load, every query that was answered 100 ms before is
 // in the journal, none is there twice, and none that was not asked.
 func TestKill(t *testing.T) {
-	rounds := 4
-	if text := os.Getenv(killRounds); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			t.Fatalf("%s: %v", killRounds, err)
-		}
-		rounds = n
-	}
+	r := torture.Start(t, 0)
+	rounds := 0
 	dir := t.TempDir()
 	path := writeFile(t, filepath.Join(dir, "Corefile"), fmt.Sprintf(corefileText, "x", "127.0.0.1:0"))
 	due := make(map[string]bool) // by name: must be there
-	for round := range rounds {
+	for ; r.More(4); rounds++ {
+		round := rounds
 		d := start(t, dir, "-conf", path)
 		at := d.wait(t, "ready", 1)["listen"].([]any)[0].(string)
 		var group sync.WaitGroup
@@ -132,6 +123,9 @@ func TestKill(t *testing.T) {
 			}
 		}
 	}
+	r.Count("kills", rounds)
+	r.Count("queries asked", len(due))
+	r.Count("events that must be there", must)
 	t.Logf("%d rounds: %d queries asked, %d must be there, %d are there", rounds, len(due), must, len(found))
 	if missing > 0 || must < 100 {
 		t.Errorf("%d of %d events are missing", missing, must)

@@ -16,6 +16,7 @@ var Scenarios = []Scenario{
 	{"tsig", "internal/loadtest", []string{"TestDamagedSignatures"}, 2},
 	{"connections", "internal/loadtest", []string{"TestConnections"}, 3},
 	{"kill", "internal/loadtest", []string{"TestKill"}, 3},
+	{"kill-clients", "cmd/nullspfd", []string{"TestKill"}, 1},
 	{"stop", "internal/loadtest", []string{"TestStopUnderLoad", "TestReloadUnderLoad"}, 2},
 	{"account", "internal/loadtest", []string{"TestAccounting"}, 2},
 	{"flood", "internal/loadtest", []string{"TestMemoryUnderFlood"}, 3},
