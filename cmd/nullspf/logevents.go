@@ -17,7 +17,8 @@ func (a *app) logEventsCommand(f *logFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "events",
 		Short: "Show the events of the forgery log",
-		Long:  `Shows the events of the forgery log, oldest first.` + filterHelp,
+		Long: `Shows the events of the forgery log, oldest first: those of one server as it stored
+them, whose times may go back by milliseconds, those of several merged by time.` + filterHelp,
 		Example: `  # The two newest events from a network.
   $ nullspf log events --ip 203.0.113.0/24 --limit 2
   TIME                      KIND  CLIENT        DOMAIN                 SENDER                            HELO             RESOLVER       SERVER

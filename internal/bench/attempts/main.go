@@ -4,9 +4,10 @@
 //
 //	go run ./internal/bench/attempts
 //
-// It prints a table in Markdown: messages sent, those of which a query got past
-// the resolver's cache, and attempts counted, with one nameserver or two, over one
-// address family or two, and ends with 1 when a scenario is out of its bounds.
+// It prints a table in Markdown, with a row for each scenario and ranges over the four
+// resolvers: messages sent, those of which a query got past the resolver's cache, and
+// attempts counted, with one nameserver or two and over one address family or
+// two. It ends with 1 when a scenario is out of its bounds.
 package main
 
 import (
@@ -15,30 +16,56 @@ import (
 )
 
 func main() {
-	fmt.Println("| scenario | resolver | sent | seen | attempts: 1 server, 1 family | 2 servers | 2 families | both |")
+	fmt.Println("| scenario | sent | seen | attempts: 1 nameserver, 1 family | 2, 1 | 1, 2 | 2, 2 | furthest off |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	failed := false
 	for i := range scenarios {
 		sc := &scenarios[i]
+		var seen span
+		var furthest float64
+		attempts := make([]span, len(setups))
+		sent := 0
 		for _, s := range softwares {
-			var results []result
-			for _, n := range setups {
-				results = append(results, sc.play(s, n.journals, n.families))
-			}
-			fmt.Printf("| %s | %s | %d | %d ", sc.name, s.name, results[0].sent, results[0].seen)
-			for _, r := range results {
-				note := ""
-				if problem := sc.problem(&r); problem != "" {
-					failed, note = true, " ("+problem+")"
+			for k, n := range setups {
+				r := sc.play(s, n.journals, n.families)
+				sent = r.sent
+				seen.add(r.seen)
+				attempts[k].add(r.attempts)
+				if e := r.error(); max(e, -e) > max(furthest, -furthest) {
+					furthest = e
 				}
-				fmt.Printf("| %d, %+.1f %%%s ", r.attempts, 100*r.error(), note)
+				if problem := sc.problem(&r); problem != "" {
+					failed = true
+					fmt.Fprintf(os.Stderr, "%s, %s, %+v: %s: %+v\n", sc.name, s.name, n, problem, r)
+				}
 			}
-			fmt.Println("|")
 		}
+		fmt.Printf("| %s | %d | %v |", sc.name, sent, seen)
+		for _, a := range attempts {
+			fmt.Printf(" %v |", a)
+		}
+		fmt.Printf(" %+.1f %% |\n", 100*furthest)
 	}
 	if failed {
 		os.Exit(1)
 	}
+}
+
+// span is the range of some numbers.
+type span struct{ least, most int }
+
+func (s *span) add(n int) {
+	if *s == (span{}) {
+		*s = span{n, n}
+	}
+	s.least, s.most = min(s.least, n), max(s.most, n)
+}
+
+func (s span) String() string {
+	if s.least == s.most {
+		return fmt.Sprint(s.least)
+	}
+	return fmt.Sprintf("%d to %d", s.least, s.most)
 }
 
 // setups are numbers of nameservers and of address families.
