@@ -23,6 +23,7 @@
 //	nullspfd/secondary.Corefile           nullspfd -conf FILE
 //	powerdns/primary.conf                 PowerDNS; bind-config of pdns.conf
 //	yadifa/secondary.conf                 YADIFA; include in yadifad.conf
+//	coredns/secondary.Corefile            CoreDNS 1.15; coredns -conf FILE
 //	unbound/secondary.conf                Unbound; include in unbound.conf
 //	*/tsig.key                            the TSIG key, included by the above
 //	catalog.zone                          the catalog zone

@@ -40,6 +40,9 @@ func Files(s Settings, set *zones.Set) ([]zones.File, error) {
 	if s.has(YADIFA) || s.hasSecondary(YADIFA) {
 		g.yadifa()
 	}
+	if s.hasSecondary(CoreDNS) {
+		g.coredns()
+	}
 	if s.has(Unbound) || s.hasSecondary(Unbound) {
 		g.unbound()
 	}

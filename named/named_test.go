@@ -130,7 +130,7 @@ func TestGolden(t *testing.T) {
 	t.Run("others", func(t *testing.T) {
 		s := testSettings()
 		s.Servers, s.Track = []Server{PowerDNS}, nil
-		s.Primary.Secondaries = []Secondary{{Address: s.Primary.AlsoNotify[0], Software: YADIFA}, {Address: s.Primary.AlsoNotify[1], Software: Unbound, Unsigned: true}}
+		s.Primary.Secondaries = []Secondary{{Address: s.Primary.AlsoNotify[0], Software: YADIFA}, {Address: s.Primary.AlsoNotify[1], Software: Unbound, Unsigned: true}, {Address: s.Primary.AlsoNotify[1], Software: CoreDNS, Unsigned: true}}
 		compareGolden(t, "others", render(t, s, set))
 	})
 	t.Run("alone", func(t *testing.T) {

@@ -1,5 +1,7 @@
 package named
 
+import "net/netip"
+
 // powerdns adds the list of zones for the bind backend of PowerDNS, which
 // reads zone statements and nothing else. Transfers are set in pdns.conf and, with
 // a key, for each zone in the backend's own database.
@@ -90,4 +92,22 @@ func (g *generator) unbound() {
 		b = append(b, copyFile(name)...)
 		return append(b, "\"\n"...)
 	})
+}
+
+// coredns adds the Corefile of a CoreDNS that consumes the catalog zone. It cannot
+// sign: its primary must allow it without the key. Members are answered only in a
+// block for all names.
+func (g *generator) coredns() {
+	if !g.secondaries() || g.Catalog == "" {
+		return
+	}
+	var t text
+	t.header("#", "The published zones, for a CoreDNS secondary.",
+		`Use it as it is, or import it from another Corefile:`, ``,
+		`    coredns -conf `+g.path("coredns/secondary.Corefile"), ``,
+		`Requires CoreDNS 1.15 or later. It keeps no copies: when it starts, a primary`,
+		`must be up. Anybody may query it for the records of the catalog zone.`)
+	t.lines("", ".:53 {", "    secondary "+string(g.Catalog)+" {", "        transfer from "+joined(g.Primary.Addresses, " ", netip.AddrPort.String),
+		"        catalog", "    }", "    errors", "}")
+	g.static("coredns/secondary.Corefile", modePublic, t.String())
 }

@@ -124,8 +124,8 @@ type Secondary struct {
 	Software Server
 }
 
-// Software for which less is written: of PowerDNS the primary, of YADIFA and Unbound
-// the secondary, of CoreDNS nothing.
+// Software for which less is written: of PowerDNS the primary, of YADIFA, Unbound
+// and CoreDNS the secondary.
 const (
 	PowerDNS Server = "powerdns"
 	CoreDNS  Server = "coredns"
