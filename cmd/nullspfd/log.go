@@ -53,6 +53,9 @@ func (l standardLog) Write(line []byte) (int, error) {
 			text, level = rest, is
 		}
 	}
+	if strings.HasPrefix(text, "http: ") { // of net/http
+		level = zerolog.WarnLevel
+	}
 	l.WithLevel(level).Msg(text)
 	return len(line), nil
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 )
 
@@ -88,5 +89,24 @@ func TestLogOnTerminalIsPrintable(t *testing.T) {
 		if r < ' ' || r > '~' {
 			t.Errorf("%q at %d: %q", r, i, line)
 		}
+	}
+}
+
+// Lines of libraries have the level that they name, and trouble of HTTP servers is
+// a warning, of which there is a limit.
+func TestStandardLog(t *testing.T) {
+	var out strings.Builder
+	log := standardLog{zerolog.New(&out)}
+	for _, line := range []string{"[ERROR] one\n", "two\n", "http: Accept error: three\n"} {
+		if _, err := log.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = `{"level":"error","message":"one"}
+{"level":"info","message":"two"}
+{"level":"warn","message":"http: Accept error: three"}
+`
+	if out.String() != want {
+		t.Errorf("got\n%s, want\n%s", out.String(), want)
 	}
 }
