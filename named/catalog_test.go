@@ -173,7 +173,7 @@ func catalogIsPrivate(t *testing.T, s *site, primary *peers.Server, consumers []
 			continue
 		}
 		if serial, ok := peers.Serial(t.Context(), server.Address, string(s.settings.Catalog)); ok {
-			t.Errorf("%s answers questions on the catalog zone: serial number %d", server.Kind, serial)
+			t.Errorf("%s answers queries on the catalog zone: serial number %d", server.Kind, serial)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func TestCheckFindsFaults(t *testing.T) {
 			found := false
 			for _, r := range Check(t.Context(), s.settings, s.settings.Output) {
 				if len(r.Output) > tailLines*(tailWidth+1) || strings.Contains(r.Output, "\x1b") {
-					t.Errorf("%s: output of %d octets: %.200s", r.File, len(r.Output), r.Output)
+					t.Errorf("%s: output of %d bytes: %.200s", r.File, len(r.Output), r.Output)
 				}
 				if r.Server == tt.server && r.File == tt.file {
 					found = r.Verdict == CheckFault && r.Reason != "" && strings.Contains(r.Output, tt.output)
@@ -169,6 +169,6 @@ func TestTail(t *testing.T) {
 		t.Errorf("%d lines: %q ... %q", len(lines), lines[0], lines[len(lines)-1])
 	}
 	if long := lines[tailLines-2]; len(long) != tailWidth || !strings.HasPrefix(long, "?[1mxxx") {
-		t.Errorf("long line of %d octets: %.20q", len(long), long)
+		t.Errorf("long line of %d bytes: %.20q", len(long), long)
 	}
 }

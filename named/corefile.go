@@ -232,7 +232,8 @@ func (g *generator) coreSigned() string {
 	return " key " + string(g.TSIG.Name)
 }
 
-// coreControl writes what holds for the whole process and is no matter of zones.
+// coreControl writes what holds for the whole process and does not belong to a
+// zone.
 func (g *generator) coreControl(t *text) {
 	if at := g.Nullspfd.Metrics; at.IsValid() {
 		t.lines("    ", "metrics "+at.String())

@@ -44,7 +44,7 @@ func signedRRset(ctx context.Context, server *peers.Server, zone string, qtype u
 	return nil
 }
 
-// zoneFiles reads all zone files of the output folder.
+// zoneFiles reads all zone files of the output directory.
 func (s *site) zoneFiles() map[string][]byte {
 	s.t.Helper()
 	files := make(map[string][]byte)
@@ -121,7 +121,7 @@ func TestDNSSEC(t *testing.T) {
 				t.Errorf("after signing, a build finds changes: %+v", c)
 			}
 			if keys, err := filepath.Glob(s.path("keys/*.private")); err != nil || server == BIND && len(keys) < len(names) {
-				t.Errorf("%d keys in the folder of keys, %v", len(keys), err)
+				t.Errorf("%d keys in the directory of keys, %v", len(keys), err)
 			}
 		})
 	}

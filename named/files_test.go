@@ -75,15 +75,15 @@ func TestZoneFileNames(t *testing.T) {
 	for n := range 254 {
 		name := strings.Repeat("x", n)
 		if got := string(appendZoneFile(nil, name)); got != zones.ZoneFile(name) {
-			t.Errorf("file of a name of %d octets = %s, want %s", n, got, zones.ZoneFile(name))
+			t.Errorf("file of a name of %d bytes = %s, want %s", n, got, zones.ZoneFile(name))
 		}
 		if got := copyFile(name); len(got) > maxCopyName || n <= maxCopyName && got != name {
-			t.Errorf("copy of a name of %d octets = %s", n, got)
+			t.Errorf("copy of a name of %d bytes = %s", n, got)
 		}
 	}
 }
 
-// TestLongNames holds that no server gets a file name of more than 255 octets,
+// TestLongNames holds that no server gets a file name of more than 255 bytes,
 // or a pattern that would make one.
 func TestLongNames(t *testing.T) {
 	name := strings.Repeat("abc.", 61) + "abcdefghi"

@@ -148,7 +148,7 @@ func TestReadJournal(t *testing.T) {
 	if want := "covers the serial numbers 101 to 107, the zone file has 110"; !strings.Contains(j.String(), want) {
 		t.Errorf("%s: want %q", j, want)
 	}
-	for name, text := range map[string]string{"short": head[:20], "other": "a text that is no journal, of 32 bytes or more", "empty": ""} {
+	for name, text := range map[string]string{"short": head[:20], "other": "a text that is not a journal, of 32 bytes or more", "empty": ""} {
 		write("a.example.zone.jnl", text)
 		if _, ok := readJournal(dir, "a.example"); ok {
 			t.Errorf("a journal that is %s is read", name)

@@ -23,7 +23,7 @@ var loopback = netip.MustParseAddr("127.0.0.1")
 // after a minute.
 const waitTimeout = 3 * time.Minute
 
-// site is an output folder with servers that read it.
+// site is an output directory with servers that read it.
 type site struct {
 	t        *testing.T
 	settings Settings
@@ -46,7 +46,7 @@ func newSite(t *testing.T, primary, secondaries []netip.AddrPort, servers ...Ser
 	}}
 }
 
-// build makes the output folder hold a set, as the program does, and returns
+// build makes the output directory hold a set, as the program does, and returns
 // what has changed.
 func (s *site) build(set *zones.Set) Change {
 	s.t.Helper()
@@ -144,13 +144,13 @@ func (s *site) apply(server *peers.Server, role string, catalog bool, c Change) 
 	}
 }
 
-// conf returns the path of a server's configuration in the output folder.
+// conf returns the path of a server's configuration in the output directory.
 func (s *site) conf(server Server, file string) string {
-	folder := map[Server]string{BIND: "named", NSD: "nsd", Knot: "knot"}[server]
-	return s.path(folder + "/" + file)
+	directory := map[Server]string{BIND: "named", NSD: "nsd", Knot: "knot"}[server]
+	return s.path(directory + "/" + file)
 }
 
-// start starts a server with one file of the output folder.
+// start starts a server with one file of the output directory.
 func (s *site) start(server Server, address netip.AddrPort, file string) *peers.Server {
 	s.t.Helper()
 	c := peers.Config{Kind: peers.Kind(server), Address: address, Include: []string{s.conf(server, file)}}

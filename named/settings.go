@@ -93,7 +93,7 @@ type NullspfdSettings struct {
 	// none.
 	Metrics, Health netip.AddrPort
 	// Retain is how long events of the journal are kept, MaxSize how many bytes
-	// it may have; 0 is no limit. Both are in whole seconds and bytes.
+	// it may have; 0 means no limit. Both are in whole seconds and bytes.
 	Retain  time.Duration
 	MaxSize int64
 	// Rate is the number of answers a second to a network; 0 means the default

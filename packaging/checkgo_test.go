@@ -49,7 +49,7 @@ func TestCheckGo(t *testing.T) {
 	write(tools, "ubuntu", "ID=ubuntu\nVERSION_CODENAME=jammy")
 
 	for _, c := range []struct {
-		name, goVersion string // "" is no Go
+		name, goVersion string // "" is not a Go
 		env             []string
 		want            []string // nil: nothing to say
 	}{

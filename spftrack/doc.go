@@ -18,9 +18,9 @@
 // (local part), HE (HELO) and FR (from) are the layout words.
 //
 // All that stands in such a name can be chosen by whoever asks: a forger
-// chooses local part and HELO, and anyone may ask any question. Parsing
+// chooses local part and HELO, and anyone may send any query. Parsing
 // therefore never fails; it flags what it could not read or decide. Texts of
-// this package that come out of a name hold raw octets: use [Printable] before
+// this package that come out of a name hold raw bytes: use [Printable] before
 // they reach a terminal.
 //
 // RFC 7208 is SPF; its section 7 is the macro language, all of which this

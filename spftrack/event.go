@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Kind says what a question, or another observation, was. The numbers are
+// Kind says what a query, or another observation, was. The numbers are
 // stored in journals.
 type Kind uint8
 
 // The kinds of event.
 const (
-	// KindOther is a question that no check asks, such as for the apex.
+	// KindOther is a query that no check asks, such as for the apex.
 	KindOther Kind = 0
 	// KindExists is a whole exists: name of the layouts Track and Exists.
 	KindExists Kind = 1
@@ -24,7 +24,7 @@ const (
 	// KindMinimised is the right part of a name, which a resolver asks for on
 	// its way to the whole one (QNAME minimisation, RFC 9156).
 	KindMinimised Kind = 4
-	// KindSMTP is a session at the SMTP listener; no question at all.
+	// KindSMTP is a session at the SMTP listener; no query at all.
 	KindSMTP Kind = 5
 )
 
@@ -70,8 +70,8 @@ const (
 	// FlagUnparsed: the name has the form of no layout; only the raw name
 	// tells anything. The parser sets it with KindOther and empty fields.
 	FlagUnparsed Flags = 1 << 1
-	// FlagRetry: the question belongs to an attempt that another event already
-	// counts, as repeated questions and AAAA twins do. A parser sees one name
+	// FlagRetry: the query belongs to an attempt that another event already
+	// counts, as repeated queries and AAAA twins do. A parser sees one name
 	// and never sets it.
 	FlagRetry Flags = 1 << 2
 	// FlagAmbiguous: the name can be split in several ways, because a field
@@ -80,7 +80,7 @@ const (
 	// FlagUnexpanded: the name holds macros of the record as they stand there,
 	// which some software does not expand; FlagUnparsed is set too.
 	FlagUnexpanded Flags = 1 << 4
-	// FlagHELOCheck: the question belongs to a check of HELO (RFC 7208 section
+	// FlagHELOCheck: the query belongs to a check of HELO (RFC 7208 section
 	// 2.3) of a message whose MAIL FROM was checked as well, and counts there;
 	// FlagRetry is set too. A parser never sets it.
 	FlagHELOCheck Flags = 1 << 5
@@ -165,7 +165,7 @@ func (t *Transport) UnmarshalText(text []byte) (err error) {
 }
 
 // Parsed is what a query name tells. All texts are lower case and hold raw
-// octets that a stranger chose; "" is unknown or empty. They share one piece
+// bytes that a stranger chose; "" is unknown or empty. They share one piece
 // of memory.
 type Parsed struct {
 	Kind Kind
@@ -202,7 +202,7 @@ type Event struct {
 	Zone string
 	// Parsed is what the raw name tells.
 	Parsed
-	// Resolver is the address and port from which the question came, never
+	// Resolver is the address and port from which the query came, never
 	// IPv4-mapped. For KindSMTP, the SMTP client.
 	Resolver  netip.AddrPort
 	Transport Transport
@@ -213,7 +213,7 @@ type Event struct {
 	// (EDNS Client Subnet, RFC 7871); the zero Prefix when none.
 	ClientSubnet netip.Prefix
 	// SourceVerified: the address of Resolver is not spoofed, because the
-	// question came over TCP or with a valid DNS cookie (RFC 7873).
+	// query came over TCP or with a valid DNS cookie (RFC 7873).
 	SourceVerified bool
 	// Name is the query name as it arrived: uncompressed wire format, case
 	// kept; nil for KindSMTP.

@@ -125,7 +125,7 @@ func fuzzQueries(f *testing.F, add func(q Query, packed []byte)) {
 	}
 }
 
-// FuzzParse feeds octets as they may arrive.
+// FuzzParse feeds bytes as they may arrive.
 func FuzzParse(f *testing.F) {
 	fuzzQueries(f, func(q Query, packed []byte) { f.Add(packed, q.Type, true) })
 	f.Add([]byte("\x04_spf\x07example\x03net\x00"), TypeNS, false)
@@ -137,7 +137,7 @@ func FuzzParse(f *testing.F) {
 }
 
 // FuzzParseText feeds names in the zone, which mutate into more forms than
-// octets do.
+// bytes do.
 func FuzzParseText(f *testing.F) {
 	fuzzQueries(f, func(q Query, packed []byte) {
 		f.Add(strings.TrimSuffix(printableName(packed), "."+testZone), q.Type, true)

@@ -136,7 +136,7 @@ func Warnings(layout Layout, s Settings) []string {
 		// 32 nibbles with their dots, "ip6.CL.", ".FD.1." around the domain.
 		const around = 64 + len("ip6.CL.") + len(".FD.1.")
 		if room := max(maxText-around-len(s.Zone), 0); room < roomForDomain {
-			w = append(w, fmt.Sprintf("tracking zone %s is long: names about domains of more than %d octets lose part of an IPv6 client's address; use a shorter zone", s.Zone, room))
+			w = append(w, fmt.Sprintf("tracking zone %s is long: names about domains of more than %d bytes lose part of an IPv6 client's address; use a shorter zone", s.Zone, room))
 		}
 	case Classic:
 		w = append(w,

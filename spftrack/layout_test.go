@@ -87,9 +87,9 @@ func TestWarnings(t *testing.T) {
 		{Plain, Settings{}, nil},
 		{Beacon, Settings{Zone: "_spf.example.net"}, nil},
 		{Track, Settings{Zone: "_spf.example.net", Qualifier: "+"}, nil},
-		{Exists, Settings{Zone: long}, []string{"domains of more than 55 octets lose part of an IPv6"}},
-		{Track, Settings{Zone: long}, []string{"domains of more than 55 octets lose part of an IPv6"}},
-		{Track, Settings{Zone: dnsname.Name(strings.Repeat("a.", 120) + "example")}, []string{"more than 0 octets"}},
+		{Exists, Settings{Zone: long}, []string{"domains of more than 55 bytes lose part of an IPv6"}},
+		{Track, Settings{Zone: long}, []string{"domains of more than 55 bytes lose part of an IPv6"}},
+		{Track, Settings{Zone: dnsname.Name(strings.Repeat("a.", 120) + "example")}, []string{"more than 0 bytes"}},
 		{Classic, Settings{Zone: "_spf.example.net"}, []string{"never send a name that holds @"}},
 		{Classic, Settings{Zone: "_spf.example.net", Qualifier: "+"}, []string{"never send a name that holds @", "makes forged mail PASS"}},
 	} {
@@ -104,12 +104,12 @@ func TestWarnings(t *testing.T) {
 			}
 		}
 	}
-	// The room is exact: one octet more is cut.
+	// The room is exact: one byte more is cut.
 	for extra, want := range []bool{false, true} {
 		c := Check{IP: v6, Domain: strings.Repeat("a.", 24) + strings.Repeat("b", 7+extra)}
 		queries, err := Queries(Track, Settings{Zone: long}, c)
 		if err != nil || queries[1].Truncated != want {
-			t.Errorf("a domain of %d octets: %+v, %v", len(c.Domain), queries, err)
+			t.Errorf("a domain of %d bytes: %+v, %v", len(c.Domain), queries, err)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func CompileExplanation(s string) (*MacroString, error) {
 
 // MacroError is an error in the text of a macro-string.
 type MacroError struct {
-	// Text is the whole macro-string, Column the octet in it, from 1.
+	// Text is the whole macro-string, Column the byte in it, from 1.
 	Text   string
 	Column int
 	Reason string
@@ -158,7 +158,7 @@ func compileTerm(s, letters string) (term macroTerm, reason string) {
 	}
 	for _, c := range []byte(rest) {
 		if strings.IndexByte(".-+,/_=", c) < 0 {
-			return term, fmt.Sprintf("%q is no delimiter; use . - + , / _ =", c)
+			return term, fmt.Sprintf("%q is not a delimiter; use . - + , / _ =", c)
 		}
 	}
 	term.delimiters = rest

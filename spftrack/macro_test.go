@@ -116,8 +116,8 @@ func TestCompileErrors(t *testing.T) {
 		{"%{x}.example", 1, "macro letter 'x'"},
 		{"%{c}.example", 1, "macro letter 'c'"},
 		{"%{d0}.example", 1, "at least 1"},
-		{"%{dr2}.example", 1, "'2' is no delimiter"},
-		{"%{d;}.example", 1, "';' is no delimiter"},
+		{"%{dr2}.example", 1, "'2' is not a delimiter"},
+		{"%{d;}.example", 1, "';' is not a delimiter"},
 		{"a b.example", 2, "' '"},
 		{"%{d}.ex\u00e4mple", 8, "may not stand here"},
 		{"", 0, "must end in"},
@@ -186,9 +186,9 @@ func FuzzExpand(f *testing.F) {
 			if err != nil && got != "" {
 				t.Fatalf("%q beside %v", got, err)
 			}
-			// A %{...} of 4 octets gives at most 3 octets for each of its value.
+			// A %{...} of 4 bytes gives at most 3 bytes for each of its value.
 			if longest := 3 * (len(sender) + len(helo) + len("postmaster@") + 64); len(got) > len(text)*longest {
-				t.Fatalf("%q: %d octets", text, len(got))
+				t.Fatalf("%q: %d bytes", text, len(got))
 			}
 		}
 		if specErr == nil {
@@ -207,7 +207,7 @@ func FuzzExpand(f *testing.F) {
 					t.Fatalf("%q: problem %q, error %v", q.Name, q.Problem, err)
 				}
 				if err == nil && (len(packed) > wire.MaxName || len(q.Name) > maxText) {
-					t.Fatalf("%q: %d octets on the wire", q.Name, len(packed))
+					t.Fatalf("%q: %d bytes on the wire", q.Name, len(packed))
 				}
 			}
 		}

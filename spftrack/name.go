@@ -9,9 +9,9 @@ import (
 // 2.3.4, RFC 7208 section 7.3).
 const maxText = wire.MaxName - 2
 
-// Printable returns octets that a stranger chose in a form that is safe to
+// Printable returns bytes that a stranger chose in a form that is safe to
 // show: printable ASCII stands for itself, a backslash is doubled, and space,
-// control characters and high octets become \DDD in decimal (RFC 1035
+// control characters and high bytes become \DDD in decimal (RFC 1035
 // section 5.1). [wire.PackName] reads names in this form.
 func Printable[T ~string | ~[]byte](raw T) string {
 	return string(appendPrintable(nil, raw, false))
@@ -32,8 +32,8 @@ func appendPrintable[T ~string | ~[]byte](dst []byte, raw T, label bool) []byte 
 }
 
 // AppendName appends a name in wire format as [Printable] text without final
-// dot, dots inside of labels escaped; the root is ".". What is no name is shown
-// octet by octet. There are at most four octets for one of the name.
+// dot, dots inside of labels escaped; the root is ".". What is not a name is
+// shown byte by byte. There are at most four bytes for one of the name.
 func AppendName(dst, name []byte) []byte {
 	var l wire.Labels
 	switch size := l.Read(name); {

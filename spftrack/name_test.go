@@ -50,7 +50,7 @@ func TestPrintableName(t *testing.T) {
 	}
 }
 
-// What is no name is shown octet by octet and never panics.
+// What is not a name is shown byte by byte and never panics.
 func TestPrintableNameMalformed(t *testing.T) {
 	for _, test := range []struct{ packed, want string }{
 		{"", ""},

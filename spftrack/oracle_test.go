@@ -178,7 +178,7 @@ func TestBlitiriMacros(t *testing.T) {
 
 // pyspf lowers the case, writes an empty local part of %{s} as nothing, cuts
 // one label at most, asks for exp= before exists:, and does not ask for what
-// is no name.
+// is not a name.
 func TestPyspf(t *testing.T) {
 	python, err := findPyspf()
 	if err != nil {
@@ -241,7 +241,7 @@ func TestPyspf(t *testing.T) {
 			asked := slices.Contains(got.Asked, [2]string{name, qtype})
 			switch {
 			case q.Problem != "" && asked:
-				t.Errorf("%s: %+v: asked for %q, which is no name", tc.layout, tc.check, name)
+				t.Errorf("%s: %+v: asked for %q, which is not a name", tc.layout, tc.check, name)
 			case q.Problem == "" && !asked && !q.Truncated:
 				t.Errorf("%s: %+v: did not ask for %s %q, but %q", tc.layout, tc.check, qtype, name, got.Asked)
 			case asked && strings.HasSuffix(name, "."+testZone) && strings.HasPrefix(tc.check.Sender, "@"):

@@ -9,7 +9,7 @@ import (
 )
 
 // The longest label that a cut can have taken from the left, by what stands
-// leftmost. A local part has at most 64 octets (RFC 5321 section 4.5.3.1.1);
+// leftmost. A local part has at most 64 bytes (RFC 5321 section 4.5.3.1.1);
 // as a label it would be too long, but a receiver that cuts does not care.
 const (
 	nextNone   = 0
@@ -60,11 +60,11 @@ func (p *Parser) ParseText(name string, qtype uint16) (Parsed, error) {
 // Parse reads a query name in uncompressed wire format, root label included.
 // It never fails: what it cannot read is KindOther with FlagUnparsed.
 //
-// A question of the type that a check asks, A or AAAA for exists: and TXT for
+// A query of the type that a check asks, A or AAAA for exists: and TXT for
 // exp=, is of that kind when the name is whole. When labels are missing on its
 // left, the name was either cut by the receiver or minimised by its resolver.
-// It counts as cut if one label more could have exceeded 253 octets, and as
-// minimised if not. NS questions, and those for A or AAAA of exp= names, come
+// It counts as cut if one label more could have exceeded 253 bytes, and as
+// minimised if not. NS queries, and those for A or AAAA of exp= names, come
 // from minimising resolvers. Other types make KindOther, fields filled.
 //
 // Of a minimised name only those fields are set that the next layout word shows
@@ -198,6 +198,6 @@ func (p *Parsed) settle(l *labels, kind Kind, whole bool, next int, qtype uint16
 	}
 }
 
-// cut reports whether a label of next octets more would have made the name too
+// cut reports whether a label of next bytes more would have made the name too
 // long, so that a receiver may have cut it.
 func (l *labels) cut(next int) bool { return l.size+1+next > maxText }

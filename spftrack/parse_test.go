@@ -66,7 +66,7 @@ func TestParseWhole(t *testing.T) {
 		// IPv4-mapped IPv6, as an implementation may send it, is IPv4.
 		{strings.Repeat("0.", 20) + "f.f.f.f.c.0.0.0.0.2.0.7.ip6.CL.shop.example.FD.1", TypeA, "exists 192.0.2.7 - shop.example - -"},
 		{"CL." + strings.Repeat("0.", 20) + "f.f.f.f.c.0.0.0.0.2.0.7.FR.u@shop.example.HE.h", TypeA, "classic 192.0.2.7 u shop.example h -"},
-		// The case of a question is the resolver's choice.
+		// The case of a query is the resolver's choice.
 		{"192.0.2.7.iN-AdDr.cL.sHoP.eXaMpLe.fD.1", TypeA, "exists 192.0.2.7 - shop.example - -"},
 		{strings.ToUpper(n6) + ".Cl.SHOP.EXAMPLE.fd.1", TypeA, "exists 2001:db8::cb01 - shop.example - -"},
 		{"WIN-ABC123.hE.User+TAG.lP.192.0.2.7.IN-ADDR.cl.Shop.Example.Fd.2", TypeTXT, "exp 192.0.2.7 user+tag shop.example win-abc123 -"},
@@ -317,11 +317,11 @@ func TestParseUnparsed(t *testing.T) {
 	for _, wire := range []string{
 		"", "\x00", "\x00\x00", "\x01a\x00", "\x04_spf\x07example\x03net",
 		"\x0c_spf.example\x03net\x00",                    // the zone's text, not its labels
-		"\x011\x04_spf\x07example\x03net\x00\x00",        // octets after the name
+		"\x011\x04_spf\x07example\x03net\x00\x00",        // bytes after the name
 		"\x011\xc0\x0c",                                  // a compression pointer
 		"\x041\x04_spf\x07example\x03net\x00",            // a label that ends in the next
-		"\x40" + strings.Repeat("a", 64) + "\x03net\x00", // a label of 64 octets
-		strings.Repeat("\x01a", 127) + "\x01a\x00",       // 257 octets
+		"\x40" + strings.Repeat("a", 64) + "\x03net\x00", // a label of 64 bytes
+		strings.Repeat("\x01a", 127) + "\x01a\x00",       // 257 bytes
 		"\x06_spfoo\x07example\x03net\x00",               // another zone
 		"\x01x\x08a._spf\x01x\x07example\x03net\x00",     // another zone
 		"\x05x_spf\x07example\x03net\x00",                // the zone's text at the end
@@ -381,7 +381,7 @@ func TestParseTruncated(t *testing.T) {
 	} {
 		name := pad(test.left, ".FD.1", test.size)
 		if len(name)+1+len(testZone) != test.size {
-			t.Fatalf("%q has %d octets", name, len(name))
+			t.Fatalf("%q has %d bytes", name, len(name))
 		}
 		domain := strings.TrimSuffix(strings.TrimPrefix(name, test.left), ".FD.1")
 		if test.left == "" {

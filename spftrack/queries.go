@@ -10,7 +10,7 @@ import (
 	"nullspf/internal/wire"
 )
 
-// The types of the questions that a check and a minimising resolver ask
+// The types of the queries that a check and a minimising resolver ask
 // (RFC 1035 section 3.2.2, RFC 3596).
 const (
 	TypeA    uint16 = 1
@@ -39,15 +39,15 @@ type Check struct {
 	Time time.Time
 }
 
-// Query is one question that a check asks.
+// Query is one query that a check sends.
 type Query struct {
-	// Name is the expanded name without final dot: octets as the macros gave
+	// Name is the expanded name without final dot: bytes as the macros gave
 	// them, dots between the labels, nothing escaped. See [Printable].
 	Name string
 	Type uint16
 	// Purpose says why it is asked.
 	Purpose string
-	// Truncated: labels were cut from the left to fit 253 octets (RFC 7208
+	// Truncated: labels were cut from the left to fit 253 bytes (RFC 7208
 	// section 7.3).
 	Truncated bool
 	// Problem says why the name cannot stand in a question, so that the
@@ -59,7 +59,7 @@ type Query struct {
 // The error is what [Query.Problem] says.
 func (q Query) Wire() ([]byte, error) { return wire.AppendLabels(nil, q.Name) }
 
-// Queries returns the questions that a receiver asks while it checks a message
+// Queries returns the queries that a receiver asks while it checks a message
 // against the record of a layout, in order, when every answer below the
 // tracking zone is empty. The error names the setting to correct, or says what the
 // check lacks.

@@ -81,7 +81,7 @@ func TestQueriesErrors(t *testing.T) {
 }
 
 // RFC 7208 section 7.3: labels are removed from the left, whole, until the
-// name has 253 octets.
+// name has 253 bytes.
 func TestTruncation(t *testing.T) {
 	rest := ".HE.u.LP.192.0.2.7.in-addr.CL.x.example.FD.2._spf.example.net"
 	room := 253 - len(rest)
@@ -121,8 +121,8 @@ func TestProblems(t *testing.T) {
 	}{
 		{Check{IP: v4, Sender: "u@x.example"}, "empty label"},
 		{Check{IP: v4, Sender: "a..b@x.example", HELO: "h"}, "empty label"},
-		{Check{IP: v4, Sender: strings.Repeat("u", 64) + "@x.example", HELO: "h"}, "more than 63 octets"},
-		{Check{IP: v4, Sender: "u@x.example", HELO: strings.Repeat("h", 64)}, "more than 63 octets"},
+		{Check{IP: v4, Sender: strings.Repeat("u", 64) + "@x.example", HELO: "h"}, "more than 63 bytes"},
+		{Check{IP: v4, Sender: "u@x.example", HELO: strings.Repeat("h", 64)}, "more than 63 bytes"},
 		{Check{IP: v4, Sender: "u@x.example", HELO: "h"}, ""},
 		{Check{IP: v4, Sender: "u\x00 \xff@x.example", HELO: "h"}, ""},
 	} {

@@ -15,8 +15,8 @@ import (
 
 // Audit reads everything that an output directory holds and returns what is not
 // as the manifest says: zone files that are missing or were changed, and files
-// among them that are no zone of the manifest. It does not compare the directory
-// with the lists; see [NewPlan] for that.
+// among them that are not zones of the manifest. It does not compare the
+// directory with the lists; see [NewPlan] for that.
 func Audit(ctx context.Context, dir string, progress func(done, total int)) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -18,7 +18,7 @@ type File struct {
 	// "" for a file without serial number.
 	Zone string
 	// Write writes the file. serial is the zone's serial number, which rises
-	// when anything else in the file changes; 0 for a file that is no zone.
+	// when anything else in the file changes; 0 for a file that is not a zone.
 	// Write must give the same bytes for the same serial, each time.
 	Write func(w *bufio.Writer, serial uint32) error
 }
@@ -35,7 +35,7 @@ func ZoneFile(name string) string {
 }
 
 // zoneOfFile is the reverse of ZoneFile; the result is meaningless for a file
-// that is no zone file.
+// that is not a zone file.
 func zoneOfFile(file string) string { return strings.TrimSuffix(file, zoneSuffix) }
 
 const zoneSuffix = ".zone"

@@ -129,7 +129,7 @@ func TestWriteZone(t *testing.T) {
 			Name: "brand.example", Kind: control.Secondary, State: control.Expired, Serial: 7, Catalog: "catalog.invalid",
 			Primary: "192.0.2.1:53", Refreshed: at, Expires: at.Add(time.Hour), Error: "192.0.2.1:53: refused",
 		},
-		Records: 12, Octets: 900, Primaries: []string{"192.0.2.1:53", "192.0.2.3:53"},
+		Records: 12, Bytes: 900, Primaries: []string{"192.0.2.1:53", "192.0.2.3:53"},
 		Secondaries: []string{"192.0.2.9:53"},
 	})
 	const want = `zone          brand.example

@@ -149,8 +149,8 @@ func writeZone(w io.Writer, z *control.ZoneDetail) error {
 	if z.Records > 0 {
 		row("records", strconv.Itoa(z.Records))
 	}
-	if z.Octets > 0 {
-		row("memory", strconv.Itoa(z.Octets)+" bytes")
+	if z.Bytes > 0 {
+		row("memory", strconv.Itoa(z.Bytes)+" bytes")
 	}
 	row("catalog", z.Catalog)
 	for _, p := range z.Primaries {

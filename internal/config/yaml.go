@@ -62,7 +62,7 @@ func wordsToList(from, to reflect.Type, value any) (any, error) {
 	return value, nil
 }
 
-// mistakes are what people write that is no YAML, and for which its library has
+// mistakes are what people write that is not YAML, and for which its library has
 // words of its own.
 var mistakes = []struct {
 	line   *regexp.Regexp

@@ -63,8 +63,8 @@ type Zone struct {
 type ZoneDetail struct {
 	Zone
 	Records int `json:"records"`
-	// Octets of memory; 0 when the zone shares it with others.
-	Octets int `json:"octets,omitempty"`
+	// Bytes of memory; 0 when the zone shares it with others.
+	Bytes int `json:"octets,omitempty"`
 	// Primaries are all primaries of the zone, in the order in which they are
 	// asked.
 	Primaries []string `json:"primaries,omitempty"`

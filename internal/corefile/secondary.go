@@ -58,7 +58,7 @@ var secondarySettings = settings[*secondaryGroup]{
 	{name: "source", set: func(g *secondaryGroup, args []string) error { return readSource(&g.Source, args) }},
 	{name: "store", set: one(func(g *secondaryGroup, dir string) error { g.Store = filepath.Clean(dir); return nil })},
 	{name: "max_records", set: parsed(parseRecords, func(g *secondaryGroup) *int { return &g.Limits.Records })},
-	{name: "max_size", set: parsed(value.ParseSize, func(g *secondaryGroup) *int64 { return &g.Limits.Octets })},
+	{name: "max_size", set: parsed(value.ParseSize, func(g *secondaryGroup) *int64 { return &g.Limits.Bytes })},
 	{name: "max_time", set: parsed(parseSomeTime, func(g *secondaryGroup) *time.Duration { return &g.Limits.Time })},
 	{name: "idle_time", set: parsed(parseSomeTime, func(g *secondaryGroup) *time.Duration { return &g.Limits.Idle })},
 	{name: "transfers", set: parsed(parseTransfers, func(g *secondaryGroup) *int { return &g.Transfers })},

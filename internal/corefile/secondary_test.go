@@ -88,7 +88,7 @@ func TestLoadSecondary(t *testing.T) {
 			Allow:     names(t, "_dmarc.parked.example", "co.uk", "."),
 			Primaries: []xfr.Primary{{Addr: at("192.0.2.1:53"), Key: key}, {Addr: at("[2001:db8::1]:5300"), Key: key}},
 			Store:     "zones",
-			Limits:    xfr.Limits{Records: 1000, Octets: 1 << 20, Time: 5 * time.Minute, Idle: 10 * time.Second},
+			Limits:    xfr.Limits{Records: 1000, Bytes: 1 << 20, Time: 5 * time.Minute, Idle: 10 * time.Second},
 			Transfers: 3,
 		}},
 		{Position: path + ":26", Group: secondary.Group{

@@ -124,7 +124,7 @@ func TestDomains(t *testing.T) {
 	}
 }
 
-func TestFolders(t *testing.T) {
+func TestDirectories(t *testing.T) {
 	for dir, want := range map[string]string{
 		"":                        "/etc/postfix/nullspf",
 		"build":                   "/etc/postfix/nullspf",

@@ -114,7 +114,7 @@ func startPostfix(t *testing.T, configuration string, s *sink) string {
 	return address.String()
 }
 
-// owner gives a folder to the user of Postfix.
+// owner gives a directory to the user of Postfix.
 func owner(t *testing.T, path string) {
 	t.Helper()
 	u, err := user.Lookup(strings.TrimSpace(run(t, "", "postconf", "-dh", "mail_owner")))

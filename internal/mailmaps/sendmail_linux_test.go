@@ -173,7 +173,7 @@ func TestSendmailRules(t *testing.T) {
 		refused  = "$# error $@ 5 . 7 . 1 $: 554 It isn't used - see"
 		mailbox  = "$# esmtp $@ mail . example . net . $: postmaster < @ mail . example . net . >"
 	)
-	questions := []struct{ ruleset, address, want string }{
+	lookups := []struct{ ruleset, address, want string }{
 		{"check_rcpt", "postmaster@brand.example.org", accepted},
 		{"check_rcpt", "someone@other.example", foreign},
 		{"check_rcpt", "someone@z.example", foreign},
@@ -187,7 +187,7 @@ func TestSendmailRules(t *testing.T) {
 	for _, configuration := range []string{"destination.mc", "relay.mc"} {
 		t.Run(configuration, func(t *testing.T) {
 			cf := p.configure(t, configuration)
-			for _, q := range questions {
+			for _, q := range lookups {
 				cmd := p.command(t, "-bt", "-C", cf, "-OLogLevel=0")
 				cmd.Stdin = strings.NewReader(stranger + q.ruleset + " " + q.address + "\n")
 				var out strings.Builder

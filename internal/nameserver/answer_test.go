@@ -13,7 +13,7 @@ import (
 	"nullspf/spftrack"
 )
 
-// answerCase is a question with its answer in zone syntax.
+// answerCase is a query with its answer in zone syntax.
 type answerCase struct {
 	name   string
 	qname  string
@@ -71,8 +71,8 @@ var answerCases = []answerCase{
 	{name: "exp, A", qname: "x.2._spf.example.net.", qtype: dns.TypeA, authority: []string{testSOA}},
 	{name: "exp, last label only", qname: "2._spf.example.net.", qtype: dns.TypeTXT, answer: []string{`2._spf.example.net. 60 IN TXT "Mail from %{d} is forged"`}},
 	{name: "label that ends in 2", qname: "x.12._spf.example.net.", qtype: dns.TypeTXT, authority: []string{testSOA}},
-	{name: "octets that look like the label 2", qname: `x\0012._spf.example.net.`, qtype: dns.TypeTXT, authority: []string{testSOA}},
-	{name: "odd octets", qname: `us%2ber\@host\000\255.HE.2._spf.example.net.`, qtype: dns.TypeTXT, answer: []string{`us%2ber\@host\000\255.HE.2._spf.example.net. 60 IN TXT "Mail from %{d} is forged"`}},
+	{name: "bytes that look like the label 2", qname: `x\0012._spf.example.net.`, qtype: dns.TypeTXT, authority: []string{testSOA}},
+	{name: "odd bytes", qname: `us%2ber\@host\000\255.HE.2._spf.example.net.`, qtype: dns.TypeTXT, answer: []string{`us%2ber\@host\000\255.HE.2._spf.example.net. 60 IN TXT "Mail from %{d} is forged"`}},
 	{name: "unknown type", qname: "x._spf.example.net.", qtype: 65280, authority: []string{testSOA}},
 	{name: "longest name", qname: strings.Repeat("a.", 118) + "_spf.example.net.", qtype: dns.TypeA, authority: []string{testSOA}},
 	{name: "longest label", qname: strings.Repeat("a", 63) + "._spf.example.net.", qtype: dns.TypeA, authority: []string{testSOA}},
@@ -81,7 +81,7 @@ var answerCases = []answerCase{
 
 	{name: "parent", qname: "example.net.", qtype: dns.TypeA, rcode: dns.RcodeRefused, notAuthoritative: true},
 	{name: "sibling that ends alike", qname: "x_spf.example.net.", qtype: dns.TypeA, rcode: dns.RcodeRefused, notAuthoritative: true},
-	{name: "one label that holds the zone's octets", qname: `\005_spf\007example\003net.`, qtype: dns.TypeA, rcode: dns.RcodeRefused, notAuthoritative: true},
+	{name: "one label that holds the zone's bytes", qname: `\005_spf\007example\003net.`, qtype: dns.TypeA, rcode: dns.RcodeRefused, notAuthoritative: true},
 	{name: "root", qname: ".", qtype: dns.TypeNS, rcode: dns.RcodeRefused, notAuthoritative: true},
 	{name: "class CH", qname: "version.bind.", qtype: dns.TypeTXT, qclass: dns.ClassCHAOS, rcode: dns.RcodeRefused, notAuthoritative: true},
 	{name: "class ANY", qname: "_spf.example.net.", qtype: dns.TypeSOA, qclass: dns.ClassANY, rcode: dns.RcodeRefused, notAuthoritative: true},
@@ -89,7 +89,7 @@ var answerCases = []answerCase{
 	{name: "IXFR without SOA", qname: "_spf.example.net.", qtype: dns.TypeIXFR, rcode: dns.RcodeRefused, notAuthoritative: true},
 }
 
-func (c *answerCase) question() *dns.Msg {
+func (c *answerCase) query() *dns.Msg {
 	m := new(dns.Msg)
 	m.SetQuestion(c.qname, c.qtype)
 	m.RecursionDesired = false
@@ -123,7 +123,7 @@ func TestAnswers(t *testing.T) {
 				for i := range answerCases {
 					c := &answerCases[i]
 					t.Run(fmt.Sprintf("%s/v6=%v/edns=%v/%s", network, v6, edns, c.name), func(t *testing.T) {
-						m := c.question()
+						m := c.query()
 						if edns {
 							m.SetEdns0(4096, true)
 						}
@@ -211,7 +211,7 @@ func TestZoneBelowAnother(t *testing.T) {
 	}
 }
 
-// Without EDNS an answer has at most 512 octets; with it, at most 1232.
+// Without EDNS an answer has at most 512 bytes; with it, at most 1232.
 func TestTruncation(t *testing.T) {
 	text := strings.Repeat("x", 250)
 	b := trackBlock("_spf.example.net")

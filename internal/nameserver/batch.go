@@ -102,7 +102,7 @@ func (b *batch) receive(fd int, wait bool) (n int, errno syscall.Errno) {
 // size is the length of received message i.
 func (b *batch) size(i int) int { return int(b.in[i].size) }
 
-// queue adds the answer of size octets in the buffer of message i to those
+// queue adds the answer of size bytes in the buffer of message i to those
 // that are sent together.
 func (b *batch) queue(i, size int) {
 	p := &b.packets[i]
@@ -120,7 +120,7 @@ func (b *batch) queue(i, size int) {
 }
 
 // answerFromDestination turns the control message of a received message, of
-// size octets, into the one that gives the answer the right source address,
+// size bytes, into the one that gives the answer the right source address,
 // and returns its size. The kernel chooses the interface, except for
 // link-local addresses.
 func (p *packet) answerFromDestination(size int) int {

@@ -78,7 +78,7 @@ type Journal struct {
 	Server string
 	// Strict: an event is on disk before its answer leaves.
 	Strict bool
-	// MaxSize is in bytes, Retain a time; 0 is no limit.
+	// MaxSize is in bytes, Retain a time; 0 means no limit.
 	MaxSize int64
 	Retain  time.Duration
 }

@@ -79,7 +79,7 @@ func (z secondaryZone) detail() *control.ZoneDetail {
 		d.Error = z.Problem.Error()
 	}
 	if z.Zone != nil {
-		d.Serial, d.Records, d.Octets = z.Zone.Serial(), z.Zone.Count(), z.Zone.Size()
+		d.Serial, d.Records, d.Bytes = z.Zone.Serial(), z.Zone.Count(), z.Zone.Size()
 	}
 	for _, p := range z.Primaries {
 		d.Primaries = append(d.Primaries, p.Addr.String())

@@ -29,7 +29,7 @@ func TestSipHash(t *testing.T) {
 		8: 0x93f5f5799a932462, 15: 0xa129ca6149be45e5, 16: 0x3f2acc7f57c29bdb,
 	} {
 		if got := sipHash(&key, message[:size]); got != want {
-			t.Errorf("%d octets: %016x, want %016x", size, got, want)
+			t.Errorf("%d bytes: %016x, want %016x", size, got, want)
 		}
 	}
 }
@@ -43,7 +43,7 @@ func mustSecret(t testing.TB, text string) (s Secret) {
 	return s
 }
 
-// cookieQuery is a question that carries a cookie.
+// cookieQuery is a query that carries a cookie.
 func cookieQuery(t testing.TB, client, cookie string) *query {
 	t.Helper()
 	b, err := hex.DecodeString(cookie)
@@ -73,7 +73,7 @@ func TestCookieVectors(t *testing.T) {
 		{"A.1 new cookie", "198.51.100.100", "2464c4abcf10c957", 1559731985, []string{secret1}, false, "2464c4abcf10c957010000005cf79f111f8130c3eee29480"},
 		{"A.2 young cookie is kept", "198.51.100.100", "2464c4abcf10c957010000005cf79f111f8130c3eee29480", 1559731985 + 600, []string{secret1}, true, "2464c4abcf10c957010000005cf79f111f8130c3eee29480"},
 		{"A.2 old cookie is renewed", "198.51.100.100", "2464c4abcf10c957010000005cf79f111f8130c3eee29480", 1559734385, []string{secret1}, true, "2464c4abcf10c957010000005cf7a871d4a564a1442aca77"},
-		{"A.3 another client, reserved octets set", "203.0.113.203", "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", 1559727985, []string{secret1}, true, "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5"},
+		{"A.3 another client, reserved bytes set", "203.0.113.203", "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", 1559727985, []string{secret1}, true, "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5"},
 		{"A.4 secret rolled over, IPv6", "2001:db8:220:1:59de:d0f4:8769:82b8", "22681ab97d52c298010000005cf7c57926556bd0934c72f8", 1559741961, []string{secret3, secret2}, true, "22681ab97d52c298010000005cf7c609a6bb79d16625507a"},
 		{"expired", "198.51.100.100", "2464c4abcf10c957010000005cf79f111f8130c3eee29480", 1559731985 + 3601, []string{secret1}, false, ""},
 		{"from the future", "198.51.100.100", "2464c4abcf10c957010000005cf79f111f8130c3eee29480", 1559731985 - 301, []string{secret1}, false, ""},

@@ -23,11 +23,11 @@ import (
 	"nullspf/zones"
 )
 
-// differentialQuestions is how many questions every server is asked.
-const differentialQuestions = 100_000
+// differentialQueries is how many queries every server is asked.
+const differentialQueries = 100_000
 
 // TestParkedLikeOthers asks nullspfd, which has templates, and BIND, NSD and
-// Knot DNS, which have the zone files, the same questions, and explains every
+// Knot DNS, which have the zone files, the same queries, and explains every
 // difference between the answers.
 func TestParkedLikeOthers(t *testing.T) {
 	kinds := []peers.Kind{peers.BIND, peers.NSD, peers.Knot}
@@ -37,13 +37,13 @@ func TestParkedLikeOthers(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 1034))
 	site, names := differentialSite(t)
 	ours := startServer(t, parkedConfig(site, unlimited), Options{})
-	questions := make([]*dns.Msg, differentialQuestions)
-	packed := make([][]byte, differentialQuestions)
-	for i := range questions {
-		questions[i] = differentialQuestion(random, names)
-		questions[i].Id = uint16(i)
+	queries := make([]*dns.Msg, differentialQueries)
+	packed := make([][]byte, differentialQueries)
+	for i := range queries {
+		queries[i] = differentialQuery(random, names)
+		queries[i].Id = uint16(i)
 		var err error
-		if packed[i], err = questions[i].Pack(); err != nil {
+		if packed[i], err = queries[i].Pack(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +68,7 @@ func TestParkedLikeOthers(t *testing.T) {
 	for i, k := range kinds {
 		d := peers.Differences{Kind: k}
 		shown := 0
-		for j, q := range questions {
+		for j, q := range queries {
 			rules, ok := explain(q, answers[0][j], answers[i+1][j])
 			if d.Add(rules, ok); !ok && shown < 5 {
 				shown++
@@ -148,17 +148,17 @@ func startPeerOf(t *testing.T, k peers.Kind, output string) netip.AddrPort {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, options := string(k), ""
+	directory, options := string(k), ""
 	switch k {
 	case peers.BIND:
-		folder, options = "named", "minimal-responses no-auth; minimal-any yes; zero-no-soa-ttl no;"
+		directory, options = "named", "minimal-responses no-auth; minimal-any yes; zero-no-soa-ttl no;"
 	case peers.NSD:
 		options = "rrl-ratelimit: 0\nminimal-responses: yes\n"
 	}
-	return peers.Run(t, peers.Config{Kind: k, Address: at, WorkDir: output, Options: options, Include: []string{filepath.Join(output, folder, "primary.conf")}}).Address
+	return peers.Run(t, peers.Config{Kind: k, Address: at, WorkDir: output, Options: options, Include: []string{filepath.Join(output, directory, "primary.conf")}}).Address
 }
 
-// The parts of questions: names at, below and beside every owner name.
+// The parts of queries: names at, below and beside every owner name.
 var (
 	differentialPrefixes = []string{
 		"", "", "", "www.", "*.", "_dmarc.", "_domainkey.", "*._domainkey.", "sel._domainkey.", "a.b._domainkey.", "x.*._domainkey.",
@@ -172,7 +172,7 @@ var (
 	differentialOutside = []string{".", "example.", "none.example.", "brand.example.net.", "xbrand.example.", "rand.example.", "www.none.example."}
 )
 
-func differentialQuestion(random *rand.Rand, names []string) *dns.Msg {
+func differentialQuery(random *rand.Rand, names []string) *dns.Msg {
 	pick := func(list []string) string { return list[random.IntN(len(list))] }
 	name := pick(differentialPrefixes) + pick(names) + "."
 	if random.IntN(50) == 0 {
@@ -198,28 +198,28 @@ func differentialQuestion(random *rand.Rand, names []string) *dns.Msg {
 	return q
 }
 
-// askAll asks a server all questions over UDP, many at a time.
-func askAll(at netip.AddrPort, questions [][]byte) ([]*dns.Msg, error) {
+// askAll asks a server all queries over UDP, many at a time.
+func askAll(at netip.AddrPort, queries [][]byte) ([]*dns.Msg, error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	answers := make([]*dns.Msg, len(questions))
+	answers := make([]*dns.Msg, len(queries))
 	buf := make([]byte, 65535)
 	const window = 50
-	for first := 0; first < len(questions); first += window {
-		last := min(first+window, len(questions))
+	for first := 0; first < len(queries); first += window {
+		last := min(first+window, len(queries))
 		missing := last - first
 		for attempt := 0; missing > 0; attempt++ {
 			if attempt == 10 {
-				return nil, fmt.Errorf("question %d is not answered", first)
+				return nil, fmt.Errorf("query %d is not answered", first)
 			}
 			for i := first; i < last; i++ {
 				if answers[i] != nil {
 					continue
 				}
-				if _, err := conn.Write(questions[i]); err != nil {
+				if _, err := conn.Write(queries[i]); err != nil {
 					return nil, err
 				}
 			}
@@ -238,7 +238,7 @@ func askAll(at netip.AddrPort, questions [][]byte) ([]*dns.Msg, error) {
 					if uint16(i) == binary.BigEndian.Uint16(buf) && answers[i] == nil {
 						m := new(dns.Msg)
 						if err := m.Unpack(buf[:n]); err != nil {
-							return nil, fmt.Errorf("question %d: %w", i, err)
+							return nil, fmt.Errorf("query %d: %w", i, err)
 						}
 						answers[i] = m
 						missing--

@@ -13,7 +13,7 @@ const (
 	clientCookieSize = 8
 	serverCookieSize = 16
 	cookieSize       = clientCookieSize + serverCookieSize
-	// A server cookie of another implementation has 8 to 32 octets.
+	// A server cookie of another implementation has 8 to 32 bytes.
 	minForeignCookieSize = clientCookieSize + 8
 	maxForeignCookieSize = clientCookieSize + 32
 )

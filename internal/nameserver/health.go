@@ -10,7 +10,7 @@ import (
 )
 
 // Health is what GET /health returns. As long as the server answers queries
-// the status code is 200: a lost event is no reason to take it out of service.
+// the status code is 200: a lost event is not a reason to take it out of service.
 type Health struct {
 	// Status is "ok", or "degraded" when there are problems.
 	Status string `json:"status"`

@@ -11,7 +11,7 @@ import (
 	"nullspf/spftrack"
 )
 
-// Every question that is answered under load, over UDP and TCP, through
+// Every query that is answered under load, over UDP and TCP, through
 // reloads, is in the journal once, in both sync modes.
 func TestJournal(t *testing.T) {
 	for sync, strict := range map[string]bool{"interval": false, "strict": true} {
@@ -36,7 +36,7 @@ func TestJournal(t *testing.T) {
 				}
 			}
 			asked := l.end()
-			// One odd question, which takes the slow path.
+			// One odd query, which takes the slow path.
 			m := new(dns.Msg)
 			m.SetQuestion(exampleName, dns.TypeA)
 			m.Extra = []dns.RR{&dns.NULL{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNULL, Class: dns.ClassINET}}, &dns.NULL{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNULL, Class: dns.ClassINET}}}
@@ -53,10 +53,10 @@ func TestJournal(t *testing.T) {
 				}
 			}
 			if asked < 100 || counts.Tracked != asked || stats.Stored != asked {
-				t.Errorf("%d questions asked, %d events counted, %d stored", asked, counts.Tracked, stats.Stored)
+				t.Errorf("%d queries sent, %d events counted, %d stored", asked, counts.Tracked, stats.Stored)
 			}
 			if got := storedEvents(t, "var"); got != asked {
-				t.Errorf("%d questions asked, %d events in the journal", asked, got)
+				t.Errorf("%d queries sent, %d events in the journal", asked, got)
 			}
 		})
 	}
@@ -89,7 +89,7 @@ func storedEvents(t *testing.T, dir string) (n uint64) {
 // Without a journal, events are counted as lost, and health says so.
 func TestNoJournal(t *testing.T) {
 	s := startServer(t, testConfig(func(c *Config) { c.Journal = nil }), Options{})
-	exchange(t, "udp", s.address(t, false), answerCases[0].question())
+	exchange(t, "udp", s.address(t, false), answerCases[0].query())
 	c := s.settled(t)
 	if h := s.Health(); c.Tracked != 1 || h.Lost["unconfigured"] != 1 || h.Status != "degraded" {
 		t.Errorf("%+v, %+v", c, h)

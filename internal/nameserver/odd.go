@@ -40,7 +40,7 @@ func nextRecord(b []byte, at int) (r record, next int, ok bool) {
 	return r, at + size, true
 }
 
-// answerOdd answers any message that has a header and is no response. A plain
+// answerOdd answers any message that has a header and is not a response. A plain
 // query gets the answer that the packet path gives, a signed one is signed.
 func (t *table) answerOdd(q *query, now int64) outcome {
 	q.edns, q.tracked, q.verified = edns{}, false, q.tcp && !q.unproven
@@ -130,7 +130,7 @@ type foundRecords struct {
 }
 
 // parseRecords reads what stands behind the question; it fails on a malformed
-// message. Octets behind the last record are ignored.
+// message. Bytes behind the last record are ignored.
 func (q *query) parseRecords(b []byte) (found foundRecords, ok bool) {
 	answer := binary.BigEndian.Uint16(b[6:])
 	authority := int(binary.BigEndian.Uint16(b[8:]))

@@ -33,7 +33,7 @@ func parkedSite(t *testing.T) (s *testsite.Site, g *zones.Group, config func(...
 	}
 }
 
-// parked adds a block with the parked zones of a folder.
+// parked adds a block with the parked zones of a directory.
 func parked(dir string) change {
 	return func(c *Config) {
 		c.Blocks = append(c.Blocks, Block{Parked: true, Listen: listenAt("127.0.0.1"), Limit: RateLimit{Rate: DefaultRate}})
@@ -89,11 +89,11 @@ func TestParkedServed(t *testing.T) {
 		t.Errorf("zones: %v", n)
 	}
 	if events := s.recorder.take(); len(events) != 0 {
-		t.Errorf("questions for parked zones are events: %v", events)
+		t.Errorf("queries for parked zones are events: %v", events)
 	}
 }
 
-// 100 reloads, each with changed zones, cost no question; each version is
+// 100 reloads, each with changed zones, cost no query; each version is
 // served, and transferred, as a whole.
 func TestParkedReloadUnderLoad(t *testing.T) {
 	site, g, _ := parkedSite(t)
@@ -138,14 +138,14 @@ func TestParkedReloadUnderLoad(t *testing.T) {
 	transfers.Wait()
 	c := s.settled(t)
 	if got := c.UDP.Received + c.TCP.Received; got != asked+100+uint64(transferred) || c.UDP.Dropped+c.TCP.Dropped != 0 || asked < 1000 || transferred < 10 {
-		t.Errorf("%d questions and %d transfers asked, %+v", asked, transferred, c)
+		t.Errorf("%d queries and %d transfers asked, %+v", asked, transferred, c)
 	}
 	if n := strings.Count(s.log.String(), `"changed":2`); n != 100 {
 		t.Errorf("%d reloads tell of two changed zones", n)
 	}
 }
 
-// A folder that is being written is not loaded; the old zones stay.
+// A directory that is being written is not loaded; the old zones stay.
 func TestParkedReloadRefused(t *testing.T) {
 	site, _, config := parkedSite(t)
 	s := startServer(t, config(), Options{})

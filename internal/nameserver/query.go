@@ -30,7 +30,7 @@ const (
 	maxMessage = 65535
 )
 
-// Bits of octets 2 and 3 of the header (RFC 1035 section 4.1.1, RFC 4035
+// Bits of bytes 2 and 3 of the header (RFC 1035 section 4.1.1, RFC 4035
 // section 3.2).
 const (
 	flagQR     = 0x80
@@ -100,7 +100,7 @@ const (
 // until the buffer is used again.
 func (q *query) name() []byte { return q.buf[headerSize : q.end-4] }
 
-// reset makes q ready for the message of size octets at the start of buf,
+// reset makes q ready for the message of size bytes at the start of buf,
 // which must have room for the largest answer.
 func (q *query) reset(buf []byte, size int) {
 	q.buf = buf

@@ -16,7 +16,7 @@ const DefaultRate = 1000
 // a resolver a connection and gains a forger of addresses nothing. TCP, valid
 // cookies, loopback and Exempt are not limited.
 type RateLimit struct {
-	// Rate is in answers a second; 0 is no limit.
+	// Rate is in answers a second; 0 means no limit.
 	Rate   int
 	Exempt []netip.Prefix
 }

@@ -87,7 +87,7 @@ func TestCompileLimit(t *testing.T) {
 	}
 }
 
-// limitAnswers asks a question many times from one address, and counts the
+// limitAnswers asks a query many times from one address, and counts the
 // answers with TC.
 func limitAnswers(t *testing.T, table *table, client string, cookie string, qname string, n int) (truncated, verified int) {
 	t.Helper()
@@ -112,7 +112,7 @@ func limitAnswers(t *testing.T, table *table, client string, cookie string, qnam
 		o := table.answer(q, rates, testNow)
 		tc := q.buf[2]&flagTC != 0
 		if tc != (o == limited) || tc && (q.tracked || q.size > q.end+q.optLength()) {
-			t.Fatalf("outcome %d, TC %v, event %v, %d octets", o, tc, q.tracked, q.size)
+			t.Fatalf("outcome %d, TC %v, event %v, %d bytes", o, tc, q.tracked, q.size)
 		}
 		if tc {
 			truncated++

@@ -55,11 +55,11 @@ func TestRealSecondaries(t *testing.T) {
 			for i, k := range kinds {
 				site.Store = t.TempDir()
 				build()
-				folder := string(k)
+				directory := string(k)
 				if k == peers.BIND {
-					folder = "named"
+					directory = "named"
 				}
-				c := peers.Config{Kind: k, Address: at[i+1], WorkDir: site.Output(), Include: []string{filepath.Join(site.Output(), folder, "secondary.conf")}}
+				c := peers.Config{Kind: k, Address: at[i+1], WorkDir: site.Output(), Include: []string{filepath.Join(site.Output(), directory, "secondary.conf")}}
 				if k == peers.NSD {
 					c.Options = "rrl-ratelimit: 0\n"
 				}

@@ -16,7 +16,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// load asks questions over UDP and TCP until it is stopped, one at a time per
+// load sends queries over UDP and TCP until it is stopped, one at a time per
 // client, and fails when one is not answered.
 type load struct {
 	stop  chan struct{}
@@ -28,13 +28,13 @@ func startLoad(t *testing.T, at netip.AddrPort, clients int, qname string) *load
 	l := &load{stop: make(chan struct{})}
 	m := new(dns.Msg)
 	m.SetQuestion(qname, dns.TypeA)
-	question, err := m.Pack()
+	query, err := m.Pack()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range clients {
 		l.group.Go(func() {
-			if err := l.client(at, i, question); err != nil {
+			if err := l.client(at, i, query); err != nil {
 				t.Error(err)
 			}
 		})
@@ -42,7 +42,7 @@ func startLoad(t *testing.T, at netip.AddrPort, clients int, qname string) *load
 	return l
 }
 
-func (l *load) client(at netip.AddrPort, client int, question []byte) error {
+func (l *load) client(at netip.AddrPort, client int, query []byte) error {
 	network := "udp"
 	if client%4 == 3 {
 		network = "tcp"
@@ -53,8 +53,8 @@ func (l *load) client(at netip.AddrPort, client int, question []byte) error {
 	}
 	defer conn.Close()
 	c := &dns.Conn{Conn: conn}
-	b, answer := make([]byte, len(question)), make([]byte, messageSize)
-	copy(b, question)
+	b, answer := make([]byte, len(query)), make([]byte, messageSize)
+	copy(b, query)
 	for id := uint16(0); ; id++ {
 		select {
 		case <-l.stop:
@@ -71,12 +71,12 @@ func (l *load) client(at netip.AddrPort, client int, question []byte) error {
 		}
 		n, err := c.Read(answer)
 		if err != nil || n < headerSize || binary.BigEndian.Uint16(answer) != id || answer[3]&15 != dns.RcodeSuccess {
-			return fmt.Errorf("%s client %d: question %d: %d octets, %w", network, client, id, n, err)
+			return fmt.Errorf("%s client %d: query %d: %d bytes, %w", network, client, id, n, err)
 		}
 	}
 }
 
-// end stops the clients and returns how many questions were asked.
+// end stops the clients and returns how many queries were asked.
 func (l *load) end() uint64 {
 	close(l.stop)
 	l.group.Wait()
@@ -84,7 +84,7 @@ func (l *load) end() uint64 {
 }
 
 // Under load, reloads that work, reloads that fail, and changes of everything
-// that can change lose neither a question nor an event.
+// that can change lose neither a query nor an event.
 func TestReloadUnderLoad(t *testing.T) {
 	variants := []change{
 		func(*Config) {},
@@ -128,14 +128,14 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	asked := l.end()
 	if asked < 1000 {
-		t.Errorf("only %d questions were asked", asked)
+		t.Errorf("only %d queries were asked", asked)
 	}
 	c := s.settled(t)
 	if got := c.UDP.Received + c.TCP.Received; got != asked || c.UDP.Dropped+c.TCP.Dropped != 0 {
-		t.Errorf("%d questions asked, %+v", asked, c)
+		t.Errorf("%d queries sent, %+v", asked, c)
 	}
 	if got := uint64(len(s.recorder.take())); got != asked || c.Tracked != asked {
-		t.Errorf("%d questions asked, %d events counted, %d recorded", asked, c.Tracked, got)
+		t.Errorf("%d queries sent, %d events counted, %d recorded", asked, c.Tracked, got)
 	}
 	if done, failed := s.reloads.Load(), s.failedReloads.Load(); done != 60 || failed != 60 {
 		t.Errorf("%d reloads, %d failed", done, failed)
@@ -157,8 +157,8 @@ func TestReloadMovesAddress(t *testing.T) {
 	if len(now) != 1 || now[0].Addr() != netip.MustParseAddr("127.0.0.2") {
 		t.Fatalf("addresses %v", now)
 	}
-	exchange(t, "udp", now[0], answerCases[0].question())
-	exchange(t, "tcp", now[0], answerCases[0].question())
+	exchange(t, "udp", now[0], answerCases[0].query())
+	exchange(t, "tcp", now[0], answerCases[0].query())
 	if conn, err := net.Dial("tcp", old.String()); err == nil {
 		_ = conn.Close()
 		t.Errorf("%v is still open", old)
@@ -178,7 +178,7 @@ func TestStopDrains(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	m := answerCases[0].question()
+	m := answerCases[0].query()
 	b, err := m.Pack()
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +252,7 @@ func TestWildcardSourceAddress(t *testing.T) {
 			}
 			defer conn.Close()
 			for _, qclass := range []uint16{dns.ClassINET, dns.ClassCHAOS} {
-				m := answerCases[0].question()
+				m := answerCases[0].query()
 				m.Question[0].Qclass = qclass
 				if err := conn.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
 					t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 )
 
 // Reloads of a secondary, which change what it has zones from and how it
-// serves them, cost no question.
+// serves them, cost no query.
 func TestSecondaryReloadUnderLoad(t *testing.T) {
 	site, _, _ := parkedSite(t)
 	from := startServer(t, parkedConfig(site, func(c *Config) {
@@ -45,6 +45,6 @@ func TestSecondaryReloadUnderLoad(t *testing.T) {
 	c := s.settled(t)
 	got := c.UDP.Answered + c.TCP.Answered - before.UDP.Answered - before.TCP.Answered
 	if got != asked || c.UDP.Dropped+c.TCP.Dropped != 0 {
-		t.Errorf("%d questions asked, %d answered: %+v", asked, got, c)
+		t.Errorf("%d queries sent, %d answered: %+v", asked, got, c)
 	}
 }

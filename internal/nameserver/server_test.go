@@ -283,7 +283,7 @@ func exchange(t testing.TB, network string, to netip.AddrPort, m *dns.Msg) *dns.
 		t.Fatalf("not an answer to %d: %v", m.Id, answer)
 	}
 	if network == "udp" && len(raw) > maxUDPAnswer {
-		t.Errorf("an answer of %d octets over UDP", len(raw))
+		t.Errorf("an answer of %d bytes over UDP", len(raw))
 	}
 	return answer
 }

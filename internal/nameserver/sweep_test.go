@@ -234,7 +234,7 @@ func TestSweepTruncatedQuestions(t *testing.T) {
 	}
 }
 
-// Questions of which octets are changed at random.
+// Questions of which bytes are changed at random.
 func TestSweepMutations(t *testing.T) {
 	p := &paths{table: testTable(t)}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -287,7 +287,7 @@ func seeds(t testing.TB) (out [][]byte) {
 		m.Question = nil
 	})
 	add(func(m *dns.Msg) { opt(m); m.Extra = append(m.Extra, m.Extra[0]) })
-	add(func(m *dns.Msg) { opt(m) }, []byte("octets behind the message")...)
+	add(func(m *dns.Msg) { opt(m) }, []byte("bytes behind the message")...)
 	add(func(m *dns.Msg) { m.SetTsig("xfr.example.net.", dns.HmacSHA256, 300, 1700000000) })
 	add(func(m *dns.Msg) { m.SetIxfr("_spf.example.net.", 1, "ns1.example.net.", "x.example.net.") })
 	add(func(m *dns.Msg) { m.SetAxfr("_spf.example.net.") })
@@ -298,7 +298,7 @@ func seeds(t testing.TB) (out [][]byte) {
 	return out
 }
 
-// FuzzPacket gives any octets to the packet path; see [paths.check] for what
+// FuzzPacket gives any bytes to the packet path; see [paths.check] for what
 // holds.
 func FuzzPacket(f *testing.F) {
 	for _, b := range seeds(f) {

@@ -47,7 +47,7 @@ type limitedResponder struct {
 // compiledLimit is a limit as one worker applies it.
 type compiledLimit struct {
 	RateLimit
-	// interval is the time between two answers; 0 is no limit.
+	// interval is the time between two answers; 0 means no limit.
 	interval time.Duration
 }
 

@@ -55,7 +55,7 @@ type tcpMemory struct {
 	writer *bufio.Writer
 	query  query
 	event  event
-	// frame is a message with the two octets of its length in front. Pages that
+	// frame is a message with the two bytes of its length in front. Pages that
 	// no answer needs cost nothing.
 	frame [2 + maxMessage]byte
 }
@@ -178,7 +178,7 @@ func (c *tcpConn) nextIsHere() bool {
 	return err == nil && r.Buffered() >= 2+int(binary.BigEndian.Uint16(b))
 }
 
-// answer answers the message of size octets in the frame. It returns false
+// answer answers the message of size bytes in the frame. It returns false
 // when the connection is of no more use.
 func (c *tcpConn) answer(size int) bool {
 	s, m := c.server, c.memory

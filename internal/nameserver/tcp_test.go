@@ -27,7 +27,7 @@ func dialTCP(t testing.TB, s *testServer) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// frame is a question with its length in front.
+// frame is a query with its length in front.
 func frame(t testing.TB, id uint16, qname string, qtype uint16) []byte {
 	t.Helper()
 	m := new(dns.Msg)
@@ -61,7 +61,7 @@ func ended(t testing.TB, conn net.Conn, within time.Duration) bool {
 	return !(errors.As(err, &timeout) && timeout.Timeout())
 }
 
-// Many questions in one segment, and one question in many.
+// Many queries in one segment, and one query in many.
 func TestTCPPipelining(t *testing.T) {
 	s := startServer(t, testConfig(), Options{})
 	conn := dialTCP(t, s)
@@ -145,7 +145,7 @@ func TestTCPIdleAndSlowClients(t *testing.T) {
 	idle, slow, greedy, busy := dialTCP(t, s), dialTCP(t, s), dialTCP(t, s), dialTCP(t, s)
 	stop := make(chan struct{})
 	defer close(stop)
-	go func() { // an octet now and then
+	go func() { // a byte now and then
 		for i := range 10000 {
 			select {
 			case <-stop:
@@ -158,7 +158,7 @@ func TestTCPIdleAndSlowClients(t *testing.T) {
 			}
 		}
 	}()
-	go func() { // questions, and never a look at the answers
+	go func() { // queries, and never a look at the answers
 		b := bytes.Repeat(frame(t, 1, exampleName, dns.TypeA), 100)
 		for {
 			if _, err := greedy.Write(b); err != nil {
@@ -167,7 +167,7 @@ func TestTCPIdleAndSlowClients(t *testing.T) {
 		}
 	}()
 	start := time.Now()
-	for time.Since(start) < time.Second { // a question now and then
+	for time.Since(start) < time.Second { // a query now and then
 		if _, err := busy.Write(frame(t, 1, exampleName, dns.TypeA)); err != nil {
 			t.Fatalf("a client that asks is cut: %v", err)
 		}

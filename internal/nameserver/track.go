@@ -75,7 +75,7 @@ func (t *Track) check(name dnsname.Name) error {
 func (b *Block) checkAddresses() error {
 	for host := range b.Track.Addresses {
 		if !slices.Contains(b.Track.Nameservers, host) {
-			return fmt.Errorf("address: %s is no nameserver; a tracking zone has no other addresses", host)
+			return fmt.Errorf("address: %s is not a nameserver; a tracking zone has no other addresses", host)
 		}
 		if !slices.ContainsFunc(b.Zones, host.Within) {
 			return fmt.Errorf("address: %s is not in a zone of this block; its address belongs to another zone", host)

@@ -169,7 +169,7 @@ func newTrackOwner(name dnsname.Name, sets map[uint16]*dns.Msg) (trackOwner, err
 // trackSerial is the serial number of tracking zones.
 const trackSerial = 1
 
-// negativeSOA returns the SOA record. MNAME and RNAME are the apex, two octets
+// negativeSOA returns the SOA record. MNAME and RNAME are the apex, two bytes
 // each, which keeps NODATA within twice the size of its query; serial
 // number and timers say nothing in a zone that is never transferred.
 func negativeSOA(ttl time.Duration) []byte {
@@ -209,7 +209,7 @@ func explanation(t *Track) []byte {
 	return append(b, data...)
 }
 
-// txtStrings splits a text into the strings of a TXT record, 255 octets each,
+// txtStrings splits a text into the strings of a TXT record, 255 bytes each,
 // in the form in which the dns package takes them.
 func txtStrings(text string) []string {
 	var out []string
@@ -234,7 +234,7 @@ func (z *trackZone) Respond(q *query) bool {
 	q.Reply(dns.RcodeSuccess, &z.soa)
 	if !q.tcp && q.size > 2*asked {
 		// RFC 2308 section 2.2: NODATA need not carry the SOA record. Only
-		// names of a few octets that are asked for without EDNS get here.
+		// names of a few bytes that are asked for without EDNS get here.
 		q.Reply(dns.RcodeSuccess, &sections{})
 		return true
 	}

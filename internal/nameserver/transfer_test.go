@@ -482,7 +482,7 @@ func TestNotifyWithWrongSignature(t *testing.T) {
 		answer := make([]byte, 512)
 		n, err := conn.Read(answer)
 		if err != nil || int(answer[3]&0x0f) != want {
-			t.Errorf("%d octets, RCODE %d, want %d, %v", n, answer[3]&0x0f, want, err)
+			t.Errorf("%d bytes, RCODE %d, want %d, %v", n, answer[3]&0x0f, want, err)
 		}
 	}
 	if n := s.secondary.Status().NotifyRefused; n != 2 {

@@ -54,26 +54,26 @@ func testWorker(t testing.TB, events eventWriter) *udpWorker {
 	return w
 }
 
-// restore makes the messages of a batch questions again.
-func restore(w *udpWorker, questions *[batchSize]packet) {
+// restore makes the messages of a batch queries again.
+func restore(w *udpWorker, queries *[batchSize]packet) {
 	for i := range w.batch.packets {
 		size := int(w.batch.in[i].size)
-		copy(w.batch.packets[i].buf[:size], questions[i].buf[:size])
+		copy(w.batch.packets[i].buf[:size], queries[i].buf[:size])
 	}
 	w.batch.outgoing, w.next = 0, 0
 }
 
 func TestNoAllocations(t *testing.T) {
 	w := testWorker(t, new(discard))
-	questions := w.batch.packets
+	queries := w.batch.packets
 	allocs := testing.AllocsPerRun(100, func() {
-		restore(w, &questions)
+		restore(w, &queries)
 		w.answer(batchSize)
 		w.events.Commit()
 		w.batch.prepare(batchSize)
 	})
 	if allocs > 0 {
-		t.Errorf("%v allocations for %d questions", allocs, batchSize)
+		t.Errorf("%v allocations for %d queries", allocs, batchSize)
 	}
 	if got := w.tally[answered]; got != 101*batchSize {
 		t.Errorf("%d answered", got)
@@ -82,12 +82,12 @@ func TestNoAllocations(t *testing.T) {
 
 func BenchmarkAnswer(b *testing.B) {
 	w := testWorker(b, new(discard))
-	questions := w.batch.packets
+	queries := w.batch.packets
 	for b.Loop() {
-		restore(w, &questions)
+		restore(w, &queries)
 		w.answer(batchSize)
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batchSize, "ns/question")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batchSize, "ns/query")
 }
 
 // panicking is a recorder that fails now and then.
@@ -168,7 +168,7 @@ func TestNoEvents(t *testing.T) {
 	s := startServer(t, testConfig(), Options{})
 	for i := range answerCases {
 		if c := &answerCases[i]; c.rcode != dns.RcodeSuccess {
-			exchange(t, "udp", s.address(t, false), c.question())
+			exchange(t, "udp", s.address(t, false), c.query())
 		}
 	}
 	for _, b := range seeds(t) {
@@ -223,8 +223,8 @@ func TestOddFlood(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Plain questions are answered all the same.
-	exchange(t, "udp", s.address(t, false), answerCases[0].question())
+	// Plain queries are answered all the same.
+	exchange(t, "udp", s.address(t, false), answerCases[0].query())
 	c := s.settled(t)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -232,14 +232,14 @@ func TestOddFlood(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 4<<20 {
-		t.Errorf("the heap grew by %d octets", grown)
+		t.Errorf("the heap grew by %d bytes", grown)
 	}
 }
 
 func TestMetricsAndHealth(t *testing.T) {
 	s := startServer(t, testConfig(func(c *Config) { c.Metrics, c.Health = freePort, freePort }), Options{Version: "v1.2.3"})
-	exchange(t, "udp", s.address(t, false), answerCases[0].question())
-	exchange(t, "tcp", s.address(t, false), answerCases[len(answerCases)-1].question())
+	exchange(t, "udp", s.address(t, false), answerCases[0].query())
+	exchange(t, "tcp", s.address(t, false), answerCases[len(answerCases)-1].query())
 	s.settled(t)
 	var at netip.AddrPort
 	for _, w := range s.web {
@@ -295,7 +295,7 @@ func TestQueryLog(t *testing.T) {
 		LogNone: nil,
 	} {
 		s := startServer(t, testConfig(func(c *Config) { c.Log = mode }), Options{})
-		exchange(t, "udp", s.address(t, false), answerCases[0].question())
+		exchange(t, "udp", s.address(t, false), answerCases[0].query())
 		m := new(dns.Msg)
 		m.SetQuestion(`x\"\010.example.`, dns.TypeA)
 		exchange(t, "udp", s.address(t, false), m)

@@ -161,7 +161,7 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 		var have *zonestore.Zone
 		var refreshed time.Time
 		err := k.guard.run("load", func() (err error) {
-			have, refreshed, err = z.group.store.load(z.name, z.group.Limits.Octets)
+			have, refreshed, err = z.group.store.load(z.name, z.group.Limits.Bytes)
 			return err
 		})
 		if err == nil && have != nil {

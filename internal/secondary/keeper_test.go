@@ -40,13 +40,13 @@ func TestFullDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if z, _, err := st.load(mustName(t, "a.test"), xfr.DefaultLimits.Octets); err != nil || z == nil || z.Serial() != 2 || s.Status().Unsaved != 0 {
+		if z, _, err := st.load(mustName(t, "a.test"), xfr.DefaultLimits.Bytes); err != nil || z == nil || z.Serial() != 2 || s.Status().Unsaved != 0 {
 			t.Errorf("not written later: %v", err)
 		}
 	})
 }
 
-// TestTornFiles starts with files that are no zones: they are noted, and the
+// TestTornFiles starts with files that are not zones: they are noted, and the
 // zones transferred.
 func TestTornFiles(t *testing.T) {
 	dir := t.TempDir()
@@ -84,7 +84,7 @@ func TestTornFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range g.Zones {
-		if z, _, err := st.load(name, xfr.DefaultLimits.Octets); z == nil || err != nil {
+		if z, _, err := st.load(name, xfr.DefaultLimits.Bytes); z == nil || err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}

@@ -120,7 +120,7 @@ func (e *Engine) set(wanted places) {
 }
 
 // added makes zones of the places that have none yet, with slots in a table in
-// which zones without a place are no more. setting is held.
+// which zones without a place no longer are. setting is held.
 func (e *Engine) added(wanted places) (added []*zone) {
 	zones := e.schedule.zones
 	for name, p := range wanted {

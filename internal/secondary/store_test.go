@@ -41,7 +41,7 @@ func TestStoredName(t *testing.T) {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 		if len(got) > 255 || strings.Contains(got, "/") || got[0] == '.' {
-			t.Errorf("%s is no safe name of a file", got)
+			t.Errorf("%s is not a safe file name", got)
 		}
 	}
 	one, two := storedName(mustName(t, long+long+long+long[:50]+".one.test")), storedName(mustName(t, long+long+long+long[:50]+".two.test"))
@@ -60,14 +60,14 @@ func TestStore(t *testing.T) {
 	if err := st.save(z, at); err != nil {
 		t.Fatal(err)
 	}
-	got, refreshed, err := st.load(z.Name(), xfr.DefaultLimits.Octets)
+	got, refreshed, err := st.load(z.Name(), xfr.DefaultLimits.Bytes)
 	if err != nil || !refreshed.Equal(at) || !sameZone(z, got) {
 		t.Fatalf("%v, %v", err, refreshed)
 	}
 	if err := st.touch(z.Name(), at.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if _, refreshed, _ = st.load(z.Name(), xfr.DefaultLimits.Octets); !refreshed.Equal(at.Add(time.Hour)) {
+	if _, refreshed, _ = st.load(z.Name(), xfr.DefaultLimits.Bytes); !refreshed.Equal(at.Add(time.Hour)) {
 		t.Errorf("refreshed %v", refreshed)
 	}
 	if err := st.sync(); err != nil {
@@ -78,7 +78,7 @@ func TestStore(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got, _, err := st.load(z.Name(), xfr.DefaultLimits.Octets); got != nil || err != nil {
+	if got, _, err := st.load(z.Name(), xfr.DefaultLimits.Bytes); got != nil || err != nil {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -137,7 +137,7 @@ func TestStoreForeignFiles(t *testing.T) {
 			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			got, _, err := st.load(z.Name(), xfr.DefaultLimits.Octets)
+			got, _, err := st.load(z.Name(), xfr.DefaultLimits.Bytes)
 			runtime.ReadMemStats(&after)
 			if got != nil || err == nil && name != "a dangling link" {
 				t.Errorf("%v, %v", got, err)
@@ -148,14 +148,14 @@ func TestStoreForeignFiles(t *testing.T) {
 			if err := st.save(z, time.Now()); err != nil {
 				t.Fatal(err)
 			}
-			if got, _, err := st.load(z.Name(), xfr.DefaultLimits.Octets); got == nil || err != nil {
+			if got, _, err := st.load(z.Name(), xfr.DefaultLimits.Bytes); got == nil || err != nil {
 				t.Errorf("after a transfer: %v, %v", got, err)
 			}
 		})
 	}
 }
 
-// TestStoreName: a directory's name is no pattern, and what an earlier process
+// TestStoreName: a directory's name is not a pattern, and what an earlier process
 // has left half is removed whatever the name.
 func TestStoreName(t *testing.T) {
 	for _, name := range []string{"zo[nes", "z*", "a?b", `back\slash`, "ü"} {

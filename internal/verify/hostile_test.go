@@ -191,12 +191,12 @@ func TestLongTexts(t *testing.T) {
 	}
 	for _, f := range findings {
 		if len(f.Have) > maxHave+3 {
-			t.Errorf("%s: %d octets", f.Name, len(f.Have))
+			t.Errorf("%s: %d bytes", f.Name, len(f.Have))
 		}
 	}
 }
 
-// TestAcceptWholeMessages cuts an answer at each octet, and appends one.
+// TestAcceptWholeMessages cuts an answer at each byte, and appends one.
 func TestAcceptWholeMessages(t *testing.T) {
 	t.Parallel()
 	p := publish(t, nil, "a.example,,,")
@@ -208,11 +208,11 @@ func TestAcceptWholeMessages(t *testing.T) {
 	}
 	for n := range packet {
 		if m, err := q.accept(packet[:n]); err == nil {
-			t.Errorf("accepted after %d of %d octets: %v", n, len(packet), m)
+			t.Errorf("accepted after %d of %d bytes: %v", n, len(packet), m)
 		}
 	}
 	if m, err := q.accept(append(packet, 0)); err == nil {
-		t.Errorf("accepted with an octet too many: %v", m)
+		t.Errorf("accepted with a byte too many: %v", m)
 	}
 }
 

@@ -86,7 +86,7 @@ func wantPrintable(t *testing.T, text string) {
 	t.Helper()
 	for i := range len(text) {
 		if c := text[i]; c != '\n' && (c < ' ' || c > '~') {
-			t.Fatalf("octet %d is %#x:\n%q", i, c, text)
+			t.Fatalf("byte %d is %#x:\n%q", i, c, text)
 		}
 	}
 }

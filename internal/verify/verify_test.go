@@ -20,7 +20,7 @@ import (
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
-// published is an output folder and what it was made from.
+// published is an output directory and what it was made from.
 type published struct {
 	dir     string
 	set     *zones.Set
@@ -127,7 +127,7 @@ func wantLines(t *testing.T, got, want []string) {
 	}
 }
 
-// serve starts a real server with the zones of an output folder, except some.
+// serve starts a real server with the zones of an output directory, except some.
 func serve(t testing.TB, kind peers.Kind, dir string, extra string, except ...string) netip.AddrPort {
 	t.Helper()
 	peers.Require(t, kind.Programs()...)
@@ -157,7 +157,7 @@ func serve(t testing.TB, kind peers.Kind, dir string, extra string, except ...st
 	return peers.Run(t, peers.Config{Kind: kind, Address: address, Include: []string{path}}).Address
 }
 
-// copyOf copies an output folder, in which zone files are to be changed.
+// copyOf copies an output directory, in which zone files are to be changed.
 func (p *published) copyOf(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out")

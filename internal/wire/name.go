@@ -10,7 +10,7 @@ import (
 )
 
 // The sizes of the longest name, with its root label, and of the longest label,
-// in octets (RFC 1035 section 2.3.4).
+// in bytes (RFC 1035 section 2.3.4).
 const (
 	MaxName  = 255
 	MaxLabel = 63
@@ -24,7 +24,7 @@ type Name string
 // Root is the name of the root.
 const Root Name = "\x00"
 
-// errName says that octets are no domain name.
+// errName says that bytes are not a domain name.
 var errName = errors.New("malformed domain name")
 
 // ParseName is [PackName] in lower case.

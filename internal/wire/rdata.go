@@ -12,7 +12,7 @@ import (
 //
 //	n  a name that may be compressed in answers (RFC 3597 section 4)
 //	N  a name that may only be read compressed, or never
-//	1 2 4  octets; A 16 of them
+//	1 2 4  bytes; A 16 of them
 //	s  a character-string
 //	S  one or more character-strings
 //	*  the rest, any length
@@ -107,10 +107,10 @@ func readData(msg []byte, at int, rrtype uint16) ([]byte, error) {
 		}
 	}
 	if at != len(msg) {
-		return nil, fmt.Errorf("%w: %d octets too many", errRecord, len(msg)-at)
+		return nil, fmt.Errorf("%w: %d bytes too many", errRecord, len(msg)-at)
 	}
 	if len(out) > 0xffff {
-		return nil, fmt.Errorf("%w: data of %d octets", errRecord, len(out))
+		return nil, fmt.Errorf("%w: data of %d bytes", errRecord, len(out))
 	}
 	return out, nil
 }
@@ -155,7 +155,7 @@ func FoldData(rrtype uint16, data string) string {
 }
 
 // CompressibleNames returns, for the types whose data may be compressed in
-// answers (RFC 3597 section 4), the number of octets before the first name and
+// answers (RFC 3597 section 4), the number of bytes before the first name and
 // the number of names that follow each other there; 0 names for other types.
 func CompressibleNames(rrtype uint16) (before, names int) {
 	switch rrtype {

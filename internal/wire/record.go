@@ -22,7 +22,8 @@ type Record struct {
 	Data []byte
 }
 
-// errRecord says that octets are no resource record, or no record of its type.
+// errRecord says that bytes are not a resource record, or not a record of its
+// type.
 var errRecord = errors.New("malformed resource record")
 
 // ReadRecord reads the record at an offset of a message and returns the offset
@@ -74,7 +75,7 @@ func (r *Record) String() string {
 }
 
 // reads reports whether a line of a zone file is the record. That of the dns
-// package is not for all data: it writes NULL records as comments, whose octets
+// package is not for all data: it writes NULL records as comments, whose bytes
 // may end the line, and leaves out what is missing.
 func (r *Record) reads(text string) bool {
 	rr, err := dns.NewRR(text)

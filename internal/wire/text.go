@@ -10,9 +10,9 @@ func (f nameFault) Error() string { return string(f) }
 func (f nameFault) Is(target error) bool { return target == errName }
 
 const (
-	errLongName   = nameFault("the name is longer than 253 octets")
+	errLongName   = nameFault("the name is longer than 253 bytes")
 	errEmptyLabel = nameFault("the name has an empty label")
-	errLongLabel  = nameFault("the name has a label of more than 63 octets")
+	errLongLabel  = nameFault("the name has a label of more than 63 bytes")
 )
 
 // PackName returns the wire format of a name in presentation format (RFC 1035
@@ -52,7 +52,7 @@ func PackName(text string) ([]byte, error) {
 	return append(name, 0), nil
 }
 
-// AppendLabels appends the wire format of a name without final dot whose octets
+// AppendLabels appends the wire format of a name without final dot whose bytes
 // stand for themselves, with dots between its labels. The error is an [errName].
 func AppendLabels[T ~string | ~[]byte](dst []byte, name T) ([]byte, error) {
 	if len(name) > MaxName-2 {
@@ -92,7 +92,7 @@ func closeLabel(name []byte, start int) error {
 	return nil
 }
 
-// unescape reads the escape at text[i] and returns its octet and the index of
+// unescape reads the escape at text[i] and returns its byte and the index of
 // its last character.
 func unescape(text string, i int) (c byte, last int, err error) {
 	if i+1 == len(text) {

@@ -14,9 +14,9 @@ func TestPackNameErrors(t *testing.T) {
 		{".a", "empty label"},
 		{"a..b", "empty label"},
 		{"a..", "empty label"},
-		{strings.Repeat("a", 64), "63 octets"},
-		{strings.Repeat("a.", 127) + "a", "253 octets"},
-		{strings.Repeat("a", 1<<20), "253 octets"},
+		{strings.Repeat("a", 64), "63 bytes"},
+		{strings.Repeat("a.", 127) + "a", "253 bytes"},
+		{strings.Repeat("a", 1<<20), "253 bytes"},
 		{`a\`, `ends in "\"`},
 		{`ab\25`, "column 3"},
 		{`\256.x`, "column 1"},
@@ -50,34 +50,34 @@ func TestAppendLabels(t *testing.T) {
 }
 
 func TestLabels(t *testing.T) {
-	for octets, want := range map[string][]uint8{
+	for text, want := range map[string][]uint8{
 		"\x00":                                {0},
 		"\x01a\x02bc\x00\x01z":                {0, 2, 5},
 		strings.Repeat("\x01a", 127) + "\x00": nil,
 	} {
 		var l Labels
-		size := l.Read([]byte(octets))
+		size := l.Read([]byte(text))
 		if want == nil {
 			for i := range 128 {
 				want = append(want, uint8(2*i))
 			}
 		}
-		if l.Count != len(want)-1 || size != int(want[l.Count])+1 || NameSize([]byte(octets)) != size || string(l.At[:l.Count+1]) != string(want) {
-			t.Errorf("%q: size %d, labels %v", octets, size, l.At[:l.Count+1])
+		if l.Count != len(want)-1 || size != int(want[l.Count])+1 || NameSize([]byte(text)) != size || string(l.At[:l.Count+1]) != string(want) {
+			t.Errorf("%q: size %d, labels %v", text, size, l.At[:l.Count+1])
 		}
-		if next, err := SkipName([]byte(octets), 0); err != nil || next != size {
-			t.Errorf("%q: skipped to %d, %v", octets, next, err)
+		if next, err := SkipName([]byte(text), 0); err != nil || next != size {
+			t.Errorf("%q: skipped to %d, %v", text, next, err)
 		}
 	}
-	for _, octets := range []string{"", "\x01", "\x01a", "\x40" + strings.Repeat("a", 64) + "\x00", "\xc0\x00", "\x80\x00", strings.Repeat("\x01a", 128) + "\x00"} {
+	for _, text := range []string{"", "\x01", "\x01a", "\x40" + strings.Repeat("a", 64) + "\x00", "\xc0\x00", "\x80\x00", strings.Repeat("\x01a", 128) + "\x00"} {
 		var l Labels
-		if size := l.Read([]byte(octets)); size != 0 {
-			t.Errorf("%q: size %d", octets, size)
+		if size := l.Read([]byte(text)); size != 0 {
+			t.Errorf("%q: size %d", text, size)
 		}
 	}
-	for octets, want := range map[string]int{"\xc0\x00": 2, "\x01a\xc0\x00\x00": 4, "\xc0": 0, "\x01a": 0, "\x80\x00": 0, "": 0} {
-		if next, err := SkipName([]byte(octets), 0); next != want || (err == nil) != (want > 0) {
-			t.Errorf("%q: skipped to %d, %v; want %d", octets, next, err, want)
+	for text, want := range map[string]int{"\xc0\x00": 2, "\x01a\xc0\x00\x00": 4, "\xc0": 0, "\x01a": 0, "\x80\x00": 0, "": 0} {
+		if next, err := SkipName([]byte(text), 0); next != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: skipped to %d, %v; want %d", text, next, err, want)
 		}
 	}
 }

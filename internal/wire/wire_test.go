@@ -41,7 +41,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("within %s: %v", zone, got)
 		}
 	}
-	// The octets of one label look like two.
+	// The bytes of one label look like two.
 	if name(t, `a\007example`).Within(name(t, "example")) {
 		t.Error("a label is taken for two")
 	}
@@ -49,7 +49,7 @@ func TestNames(t *testing.T) {
 
 func TestReadName(t *testing.T) {
 	long := strings.Repeat("\x3f"+strings.Repeat("a", 63), 3)
-	for octets, want := range map[string]string{
+	for text, want := range map[string]string{
 		"\x01A\x00":     "a.",
 		"\x01a\xc0\x00": "", // to itself
 		"\xc0\x00":      "",
@@ -62,9 +62,9 @@ func TestReadName(t *testing.T) {
 		long + "\x3d" + strings.Repeat("b", 61) + "\x00": strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61) + ".",
 		long + "\x3e" + strings.Repeat("b", 62) + "\x00": "",
 	} {
-		n, next, err := ReadName([]byte(octets), 0)
-		if (err == nil) != (want != "") || err == nil && (n.String() != want || next != len(octets)) || err != nil && n != "" {
-			t.Errorf("% x: %q, %d, %v; want %q", octets, n, next, err, want)
+		n, next, err := ReadName([]byte(text), 0)
+		if (err == nil) != (want != "") || err == nil && (n.String() != want || next != len(text)) || err != nil && n != "" {
+			t.Errorf("% x: %q, %d, %v; want %q", text, n, next, err, want)
 		}
 	}
 	msg := []byte("\x01b\x07example\x00\x01A\xc0\x02")
@@ -115,7 +115,7 @@ func TestRecords(t *testing.T) {
 			}
 			_, _, err := ReadRecord(odd.Append(nil), 0)
 			if fixed := strings.Contains("A AAAA NS CNAME SOA PTR MX RP AFSDB SRV KX DNAME MINFO RT LP", strings.Fields(l)[0]); fixed && err == nil {
-				t.Errorf("%s: %+d octets are taken", l, change)
+				t.Errorf("%s: %+d bytes are taken", l, change)
 			}
 		}
 	}

@@ -26,15 +26,15 @@ type Primary struct {
 
 // Limits bound what one zone of a primary may cost.
 type Limits struct {
-	// Records is their number in a zone, Octets their size in bytes.
+	// Records is their number in a zone, Bytes their size in bytes.
 	Records int
-	Octets  int64
+	Bytes   int64
 	// Time is that of a transfer, Idle that between two messages.
 	Time, Idle time.Duration
 }
 
 // DefaultLimits are those of a configuration that says nothing.
-var DefaultLimits = Limits{Records: 4_000_000, Octets: 256 << 20, Time: 30 * time.Minute, Idle: 30 * time.Second}
+var DefaultLimits = Limits{Records: 4_000_000, Bytes: 256 << 20, Time: 30 * time.Minute, Idle: 30 * time.Second}
 
 // Client refreshes zones of one primary, over a bounded number of TCP
 // connections that it uses again (RFC 7766 section 6.2.1). Many goroutines may

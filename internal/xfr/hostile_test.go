@@ -23,7 +23,7 @@ import (
 )
 
 // testLimits are small, so that tests reach them.
-var testLimits = Limits{Records: 200, Octets: 20_000, Time: 2 * time.Second, Idle: 300 * time.Millisecond}
+var testLimits = Limits{Records: 200, Bytes: 20_000, Time: 2 * time.Second, Idle: 300 * time.Millisecond}
 
 // zoneOf builds a zone of lines below example.
 func zoneOf(t testing.TB, lines ...string) *zonestore.Zone {
@@ -182,10 +182,10 @@ func (q *asked) stall() bool {
 	return false
 }
 
-// edited returns a message with octets changed.
-func edited(msg []byte, at int, octets ...byte) []byte {
+// edited returns a message with bytes changed.
+func edited(msg []byte, at int, data ...byte) []byte {
 	msg = bytes.Clone(msg)
-	copy(msg[at:], octets)
+	copy(msg[at:], data)
 	return msg
 }
 
@@ -204,9 +204,9 @@ func TestHostilePrimary(t *testing.T) {
 	sent := func(lines ...string) handler {
 		return func(t *testing.T, q *asked) bool { return q.send(q.answer(t, lines...)) && q.stall() }
 	}
-	header := func(at int, octets ...byte) handler {
+	header := func(at int, data ...byte) handler {
 		return func(t *testing.T, q *asked) bool {
-			return q.send(edited(q.answer(t, soaLine(1), nsLine, soaLine(1)), at, octets...)) && q.stall()
+			return q.send(edited(q.answer(t, soaLine(1), nsLine, soaLine(1)), at, data...)) && q.stall()
 		}
 	}
 	raw := func(make func(q *asked, msg []byte) []byte) handler {
@@ -252,13 +252,13 @@ func TestHostilePrimary(t *testing.T) {
 			}
 			return false
 		}, ReasonTimeout, true},
-		"too many octets": {sent(soaLine(1), nsLine, `a TYPE65280 \# 15000 `+strings.Repeat("00", 15000), `b TYPE65280 \# 15000 `+strings.Repeat("00", 15000), soaLine(1)), ReasonLimit, false},
-		"a message of 65535 octets": {raw(func(_ *asked, msg []byte) []byte {
+		"too many bytes": {sent(soaLine(1), nsLine, `a TYPE65280 \# 15000 `+strings.Repeat("00", 15000), `b TYPE65280 \# 15000 `+strings.Repeat("00", 15000), soaLine(1)), ReasonLimit, false},
+		"a message of 65535 bytes": {raw(func(_ *asked, msg []byte) []byte {
 			return framed(append(bytes.Clone(msg), make([]byte, 65535-len(msg))...))
 		}), NumReasons, false},
-		"a message without octets": {raw(func(*asked, []byte) []byte { return []byte{0, 0} }), ReasonFormat, false},
-		"half a header":            {raw(func(_ *asked, msg []byte) []byte { return framed(msg[:6]) }), ReasonFormat, false},
-		"records cut off":          {raw(func(_ *asked, msg []byte) []byte { return framed(msg[:len(msg)-5]) }), ReasonFormat, false},
+		"a message without bytes": {raw(func(*asked, []byte) []byte { return []byte{0, 0} }), ReasonFormat, false},
+		"half a header":           {raw(func(_ *asked, msg []byte) []byte { return framed(msg[:6]) }), ReasonFormat, false},
+		"records cut off":         {raw(func(_ *asked, msg []byte) []byte { return framed(msg[:len(msg)-5]) }), ReasonFormat, false},
 		"another ID": {func(t *testing.T, q *asked) bool {
 			q.id++
 			return q.send(q.answer(t, soaLine(1), nsLine, soaLine(1))) && q.stall()
@@ -296,10 +296,10 @@ func TestHostilePrimary(t *testing.T) {
 			at := headerSize + len(q.question)
 			return framed(edited(msg, at, 0xc0, byte(at)))
 		}), ReasonFormat, false},
-		"an A record of five octets": {func(t *testing.T, q *asked) bool {
+		"an A record of five bytes": {func(t *testing.T, q *asked) bool {
 			return q.send(odd(q.answer(t, soaLine(1), nsLine), dns.TypeA, 5)) && q.stall()
 		}, ReasonFormat, false},
-		"a NS record of one octet": {func(t *testing.T, q *asked) bool {
+		"a NS record of one byte": {func(t *testing.T, q *asked) bool {
 			return q.send(odd(q.answer(t, soaLine(1), nsLine), dns.TypeNS, 1)) && q.stall()
 		}, ReasonFormat, false},
 		"an OPT record among the records": {func(t *testing.T, q *asked) bool {
@@ -330,7 +330,7 @@ func TestHostilePrimary(t *testing.T) {
 	}
 }
 
-// odd appends a record whose data is n zero octets, but for a first one that is
+// odd appends a record whose data is n zero bytes, but for a first one that is
 // no label.
 func odd(msg []byte, rrtype uint16, n int) []byte {
 	msg = append(msg, "\x01a\x07example\x00"...)

@@ -122,7 +122,7 @@ func TestServeHugeRecords(t *testing.T) {
 	for size, want := range map[int]Served{1000: ServedAXFR, 60_000: ServedAXFR, 65_500: ServedAXFR, 65_535: ServedBroken} {
 		_, messages, served := serve(t, NewOut(hugeSource{hugeVersion{size}}, loopbackRule), new(dns.Msg).SetAxfr("a."), true)
 		if served != want {
-			t.Errorf("%d octets: %s after %d messages", size, served, messages)
+			t.Errorf("%d bytes: %s after %d messages", size, served, messages)
 		}
 	}
 }

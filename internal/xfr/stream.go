@@ -103,7 +103,7 @@ type stream struct {
 
 	state   streamState
 	records int
-	octets  int64
+	bytes   int64
 	builder *zonestore.Builder
 	// first is the SOA record of the new version, soa its data, last its serial
 	// number.
@@ -234,8 +234,8 @@ func (s *stream) count(r *wire.Record) error {
 	if s.records++; s.records > s.limits.Records {
 		return fault(ReasonLimit, "more than %d records; a larger max_records allows more", s.limits.Records)
 	}
-	if s.octets += int64(len(r.Name) + 10 + len(r.Data)); s.octets > s.limits.Octets {
-		return fault(ReasonLimit, "more than %d bytes; a larger max_size allows more", s.limits.Octets)
+	if s.bytes += int64(len(r.Name) + 10 + len(r.Data)); s.bytes > s.limits.Bytes {
+		return fault(ReasonLimit, "more than %d bytes; a larger max_size allows more", s.limits.Bytes)
 	}
 	return nil
 }
@@ -243,7 +243,7 @@ func (s *stream) count(r *wire.Record) error {
 // recount counts the records of a zone that differences have made: many small
 // ones must not make a zone that is too large.
 func (s *stream) recount(z *zonestore.Zone) (err error) {
-	s.records, s.octets = 0, 0
+	s.records, s.bytes = 0, 0
 	z.Records(func(r *wire.Record) bool {
 		err = s.count(r)
 		return err == nil

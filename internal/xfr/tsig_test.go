@@ -80,7 +80,7 @@ func TestTSIGWithOthers(t *testing.T) {
 		}
 		answer := signed.Sign(bytes.Clone(plain), now)
 		if room := signed.Room() - (len(answer) - len(plain)); room < 0 || room > 6 {
-			t.Errorf("%s: the record takes %d octets, Room says %d", algorithm, len(answer)-len(plain), signed.Room())
+			t.Errorf("%s: the record takes %d bytes, Room says %d", algorithm, len(answer)-len(plain), signed.Room())
 		}
 		if err := dns.TsigVerify(bytes.Clone(answer), testSecret, theirMAC, false); err != nil {
 			t.Errorf("%s: our answer: %v", algorithm, err)
@@ -115,7 +115,7 @@ func TestTSIGRefused(t *testing.T) {
 	now := time.Now()
 	k := testKey(t, "hmac-sha256")
 	keys := Keys{k.Name: k}
-	other := newKey(t, "xfr.example.net", "hmac-sha256", base64.StdEncoding.EncodeToString([]byte("another secret of some octets")))
+	other := newKey(t, "xfr.example.net", "hmac-sha256", base64.StdEncoding.EncodeToString([]byte("another secret of some bytes")))
 	unknown := newKey(t, "unknown.example.net", "hmac-sha256", testSecret)
 	sign := func(k *Key, at time.Time) []byte {
 		b, _ := k.signRequest(question(t), at)
@@ -157,11 +157,11 @@ func TestTSIGRefused(t *testing.T) {
 		t.Errorf("unsigned request: %+v, %v", s, err)
 	}
 	if _, _, err := keys.Verify(append(bytes.Clone(request), 0), now); !errors.Is(err, errFormat) {
-		t.Errorf("octets behind the signature: %v", err)
+		t.Errorf("bytes behind the signature: %v", err)
 	}
 	for n := range request {
 		if _, s, err := keys.Verify(bytes.Clone(request[:n]), now); err == nil && (s != nil || n != len(question(t))) {
-			t.Errorf("%d octets: no error", n)
+			t.Errorf("%d bytes: no error", n)
 		}
 	}
 }

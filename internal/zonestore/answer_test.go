@@ -34,7 +34,7 @@ func signedZone(t testing.TB, nsec3 bool) *Zone {
 	return parseZone(t, "example.", strings.ReplaceAll(text, "*.child 60", "*.child 60"))
 }
 
-// TestAnswerAllocatesNothing asks questions of all kinds.
+// TestAnswerAllocatesNothing sends queries of all kinds.
 func TestAnswerAllocatesNothing(t *testing.T) {
 	for _, nsec3 := range []bool{false, true} {
 		z := signedZone(t, nsec3)
@@ -58,7 +58,7 @@ func TestAnswerAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzZoneAnswer asks zones any question, with any room for the answer: no
+// FuzzZoneAnswer asks zones any query, with any room for the answer: no
 // panic, no answer that exceeds it or cannot be read.
 func FuzzZoneAnswer(f *testing.F) {
 	zonesOf := []*Zone{parseZone(f, "example.", exampleZone), signedZone(f, false), signedZone(f, true)}
@@ -85,7 +85,7 @@ func FuzzZoneAnswer(f *testing.F) {
 				continue
 			}
 			if r.At > r.Limit || r.Truncated && r.At != len(b) {
-				t.Fatalf("%d octets, %d are allowed", r.At, r.Limit)
+				t.Fatalf("%d bytes, %d are allowed", r.At, r.Limit)
 			}
 			m := unpackReply(t, r)
 			if len(m.Answer) != int(r.Answer) || len(m.Ns) != int(r.Authority) || len(m.Extra) != int(r.Additional) {
@@ -129,9 +129,9 @@ func TestZoneMemory(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	per := (after.HeapAlloc - before.HeapAlloc) / n
-	t.Logf("%d octets for a zone of %d records", per, records)
+	t.Logf("%d bytes for a zone of %d records", per, records)
 	if per > most {
-		t.Errorf("%d octets for a zone of %d records, more than %d", per, records, most)
+		t.Errorf("%d bytes for a zone of %d records, more than %d", per, records, most)
 	}
 	runtime.KeepAlive(kept)
 }

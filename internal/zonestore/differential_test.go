@@ -101,7 +101,7 @@ func sign(t *testing.T, dir, text string, arguments []string) string {
 }
 
 // TestZoneLikeOthers asks BIND, NSD and Knot DNS, and ourselves, the same
-// questions about the same zones, and explains every difference.
+// queries about the same zones, and explains every difference.
 func TestZoneLikeOthers(t *testing.T) {
 	peers.Require(t, "dnssec-signzone", "dnssec-keygen")
 	kinds := []peers.Kind{peers.BIND, peers.NSD, peers.Knot}
@@ -123,11 +123,11 @@ func TestZoneLikeOthers(t *testing.T) {
 					t.Fatal(err)
 				}
 				z := parseZone(t, "example.", string(text))
-				questions := differentialQuestions(z)
+				queries := differentialQueries(z)
 				for _, k := range kinds {
-					answers := askPeer(t, k, file, questions)
+					answers := askPeer(t, k, file, queries)
 					comparing.Lock()
-					compareAnswers(t, z, questions, answers, compared[k])
+					compareAnswers(t, z, queries, answers, compared[k])
 					comparing.Unlock()
 				}
 			})
@@ -142,10 +142,10 @@ func TestZoneLikeOthers(t *testing.T) {
 }
 
 // compareAnswers compares our answers with those of another server.
-func compareAnswers(t *testing.T, z *Zone, questions, answers []*dns.Msg, d *peers.Differences) {
+func compareAnswers(t *testing.T, z *Zone, queries, answers []*dns.Msg, d *peers.Differences) {
 	t.Helper()
 	shown := 0
-	for i, q := range questions {
+	for i, q := range queries {
 		ours := askZone(t, z, q)
 		rules, ok := explainZone(q, ours, answers[i])
 		if d.Add(rules, ok); !ok && shown < 12 {
@@ -155,8 +155,8 @@ func compareAnswers(t *testing.T, z *Zone, questions, answers []*dns.Msg, d *pee
 	}
 }
 
-// differentialQuestions asks for names at, below and beside every owner name.
-func differentialQuestions(z *Zone) (questions []*dns.Msg) {
+// differentialQueries asks for names at, below and beside every owner name.
+func differentialQueries(z *Zone) (queries []*dns.Msg) {
 	random := rand.New(rand.NewPCG(4, 4035))
 	names := map[string]bool{}
 	for _, at := range z.nodes {
@@ -192,11 +192,11 @@ func differentialQuestions(z *Zone) (questions []*dns.Msg) {
 				if do {
 					q.SetEdns0(4096, true)
 				}
-				questions = append(questions, q)
+				queries = append(queries, q)
 			}
 		}
 	}
-	return questions
+	return queries
 }
 
 // askZone asks a zone in memory.
@@ -216,7 +216,7 @@ func askZone(t testing.TB, z *Zone, q *dns.Msg) *dns.Msg {
 }
 
 // askPeer starts a server on a zone file and asks it over TCP.
-func askPeer(t *testing.T, kind peers.Kind, file string, questions []*dns.Msg) []*dns.Msg {
+func askPeer(t *testing.T, kind peers.Kind, file string, queries []*dns.Msg) []*dns.Msg {
 	t.Helper()
 	at, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
 	if err != nil {
@@ -236,18 +236,18 @@ func askPeer(t *testing.T, kind peers.Kind, file string, questions []*dns.Msg) [
 		t.Fatal(err)
 	}
 	peers.Run(t, peers.Config{Kind: kind, Address: at, Options: options, Include: []string{conf}})
-	answers := make([]*dns.Msg, len(questions))
-	// Connections of a hundred questions each: servers limit more.
-	for first := 0; first < len(questions); first += 100 {
-		last := min(first+100, len(questions))
-		if err := askConnection(at, questions[first:last], answers[first:last]); err != nil {
+	answers := make([]*dns.Msg, len(queries))
+	// Connections of a hundred queries each: servers limit more.
+	for first := 0; first < len(queries); first += 100 {
+		last := min(first+100, len(queries))
+		if err := askConnection(at, queries[first:last], answers[first:last]); err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
 	}
 	return answers
 }
 
-func askConnection(at netip.AddrPort, questions, answers []*dns.Msg) error {
+func askConnection(at netip.AddrPort, queries, answers []*dns.Msg) error {
 	conn, err := net.DialTimeout("tcp", at.String(), 5*time.Second)
 	if err != nil {
 		return err
@@ -256,7 +256,7 @@ func askConnection(at netip.AddrPort, questions, answers []*dns.Msg) error {
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		return err
 	}
-	for i, q := range questions {
+	for i, q := range queries {
 		q.Id = uint16(i)
 		b, err := q.Pack()
 		if err != nil {
@@ -266,7 +266,7 @@ func askConnection(at netip.AddrPort, questions, answers []*dns.Msg) error {
 			return err
 		}
 	}
-	for range questions {
+	for range queries {
 		var length [2]byte
 		if _, err := io.ReadFull(conn, length[:]); err != nil {
 			return err
@@ -298,7 +298,7 @@ func plainSection(rrs []dns.RR) (lines []string) {
 }
 
 // The rules by which answers may differ. The shares are those that BIND 9.18,
-// NSD 4.6 and Knot DNS 3.2 give to the questions about all the zones, and a
+// NSD 4.6 and Knot DNS 3.2 give to the queries about all the zones, and a
 // little more.
 var (
 	noProof = &peers.Rule{

@@ -13,7 +13,7 @@ import (
 )
 
 // TestEditRandomZones edits each of many random zones, signed in all ways, until
-// it is another: octet by octet the one that is built anew.
+// it is another: byte by byte the one that is built anew.
 func TestEditRandomZones(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1995))
 	records := func(z *Zone) map[string]wire.Record {

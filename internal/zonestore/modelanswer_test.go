@@ -174,7 +174,7 @@ func (m *model) checkAnswer(t testing.TB, z *Zone, qname string, qtype uint16, l
 	b, _ := q.Pack()
 	if small := ask(t, qname, qtype, headerSize+len(b)+limit, z.ask); !small.Truncated && (len(small.Answer) != len(answer) || len(small.Ns) != len(authority)) ||
 		small.Truncated && len(small.Answer)+len(small.Ns)+len(small.Extra) > 0 {
-		fail("%d octets of room: %v", limit, small)
+		fail("%d bytes of room: %v", limit, small)
 	}
 }
 
@@ -211,13 +211,13 @@ func allSigned(m *dns.Msg) error {
 
 var modelTypes = []uint16{dns.TypeA, dns.TypeTXT, dns.TypeCNAME, dns.TypeDNAME, dns.TypeNS, dns.TypeDS, dns.TypeSOA, dns.TypeMX}
 
-// checkModel asks a random zone random questions.
-func checkModel(t testing.TB, seed uint64, questions int) {
+// checkModel asks a random zone random queries.
+func checkModel(t testing.TB, seed uint64, queries int) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 4592))
 	m := newModel(random)
 	z := m.zone(t, random)
-	for range questions {
+	for range queries {
 		qname := modelName(random)
 		if dns.IsSubDomain(modelApex, qname) {
 			m.checkAnswer(t, z, qname, modelTypes[random.IntN(len(modelTypes))], random.IntN(300))
@@ -225,7 +225,7 @@ func checkModel(t testing.TB, seed uint64, questions int) {
 	}
 }
 
-// TestRandomZones asks random zones random questions.
+// TestRandomZones asks random zones random queries.
 func TestRandomZones(t *testing.T) {
 	for seed := range uint64(400) {
 		checkModel(t, seed, 40)

@@ -358,13 +358,13 @@ func TestParkedHistory(t *testing.T) {
 	}
 }
 
-// TestParkedNotTogether refuses folders whose files do not belong together.
+// TestParkedNotTogether refuses directories whose files do not belong together.
 func TestParkedNotTogether(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(t *testing.T, dir string)
 		want   string
 	}{
-		"no folder":             {func(t *testing.T, dir string) { rename(t, dir, dir+"x") }, "run `nullspf zones` first"},
+		"no directory":          {func(t *testing.T, dir string) { rename(t, dir, dir+"x") }, "run `nullspf zones` first"},
 		"another manifest":      {func(t *testing.T, dir string) { appendTo(t, dir+"/manifest", "z.example\tgeneric\t1\t0\n") }, "run it again"},
 		"no manifest":           {func(t *testing.T, dir string) { rename(t, dir+"/manifest", dir+"/x") }, "manifest"},
 		"another program":       {func(t *testing.T, dir string) { rename(t, dir+"/manifest", dir+"/parked") }, "parked:1: not a file"},
@@ -408,7 +408,7 @@ func cut(t *testing.T, path string, size int64) {
 	}
 }
 
-// TestParkedAllocatesNothing asks questions of all kinds.
+// TestParkedAllocatesNothing sends queries of all kinds.
 func TestParkedAllocatesNothing(t *testing.T) {
 	p := load(t, newSite(t))
 	for _, c := range []struct {
@@ -493,7 +493,7 @@ func TestParkedText(t *testing.T) {
 		text := parkedText{strings.Repeat("a", n), "b"}
 		got := text.append(nil, name)
 		if len(got) != text.size(len("brand.example")) {
-			t.Fatalf("%d octets, size says %d", len(got), text.size(13))
+			t.Fatalf("%d bytes, size says %d", len(got), text.size(13))
 		}
 		var joined []byte
 		for rest := got; len(rest) > 0; rest = rest[1+int(rest[0]):] {

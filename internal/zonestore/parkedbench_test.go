@@ -58,11 +58,11 @@ func BenchmarkParkedAnswer(b *testing.B) {
 			qtype        uint16
 		}{{"TXT", "%s.", dns.TypeTXT}, {"MX", "%s.", dns.TypeMX}, {"wildcard", "x.y.%s.", dns.TypeMX}, {"NODATA", "x.%s.", dns.TypeA}} {
 			b.Run(fmt.Sprintf("%s/%d", c.name, n), func(b *testing.B) {
-				questions := make([][]byte, 4096)
-				for i := range questions {
+				queries := make([][]byte, 4096)
+				for i := range queries {
 					m := new(dns.Msg).SetQuestion(fmt.Sprintf(c.format, testsite.ManyName(rand.IntN(n))), c.qtype)
 					var err error
-					if questions[i], err = m.Pack(); err != nil {
+					if queries[i], err = m.Pack(); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -70,7 +70,7 @@ func BenchmarkParkedAnswer(b *testing.B) {
 				i := 0
 				b.ReportAllocs()
 				for b.Loop() {
-					q := questions[i%len(questions)]
+					q := queries[i%len(queries)]
 					i++
 					copy(r.Buf, q)
 					r.At, r.Limit, r.Type = len(q), 1232, c.qtype

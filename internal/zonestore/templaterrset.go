@@ -81,8 +81,8 @@ func putRelocated(buf []byte, at int, fixed []byte, pointers []uint16) {
 
 const maxString = 255
 
-// octets is the length of the text with a name of so many octets.
-func (t parkedText) octets(name int) int {
+// length is the length of the text with a name of so many bytes.
+func (t parkedText) length(name int) int {
 	n := (len(t) - 1) * name
 	for _, piece := range t {
 		n += len(piece)
@@ -92,7 +92,7 @@ func (t parkedText) octets(name int) int {
 
 // size is its length as character-strings (RFC 1035 section 3.3).
 func (t parkedText) size(name int) int {
-	n := t.octets(name)
+	n := t.length(name)
 	return n + max(1, (n+maxString-1)/maxString)
 }
 
@@ -109,17 +109,17 @@ func (t parkedText) append(dst, name []byte) []byte {
 		dst = append(dst, piece...)
 	}
 	// Make room for the lengths of the second and further strings.
-	octets := len(dst) - start - 1
-	for at := octets / maxString * maxString; at > 0; at -= maxString {
-		if at == octets {
+	size := len(dst) - start - 1
+	for at := size / maxString * maxString; at > 0; at -= maxString {
+		if at == size {
 			continue
 		}
 		dst = append(dst, 0)
 		from := start + 1 + at
 		copy(dst[from+1:], dst[from:])
-		dst[from] = byte(min(octets-at, maxString))
+		dst[from] = byte(min(size-at, maxString))
 	}
-	dst[start] = byte(min(octets, maxString))
+	dst[start] = byte(min(size, maxString))
 	return dst
 }
 

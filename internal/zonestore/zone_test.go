@@ -260,7 +260,7 @@ func TestEdit(t *testing.T) {
 }
 
 // TestParkedLikeZones asks parked zones and the zones that their files make
-// the same questions.
+// the same queries.
 func TestParkedLikeZones(t *testing.T) {
 	s := newSite(t)
 	p := load(t, s)

@@ -1,5 +1,5 @@
 """Runs pyspf over checks, a JSON object a line, and prints for each the SPF
-result and the questions asked. No question leaves the process: the record is
+result and the queries asked. No query leaves the process: the record is
 given, and every other answer is empty."""
 import json
 import sys
