@@ -34,7 +34,7 @@ type proxied struct {
 }
 
 // proxyHeaderSize is the length of the header at the start of b, of which
-// proxyFixed octets must be there; 0 is none.
+// proxyFixed bytes must be there; 0 is none.
 func proxyHeaderSize(b []byte) int {
 	if len(b) < proxyFixed || string(b[:len(proxySignature)]) != proxySignature {
 		return 0

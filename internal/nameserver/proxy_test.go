@@ -40,11 +40,11 @@ func FuzzProxyHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, size := readProxyHeader(b)
 		if size > len(b) || size == 0 && p.client.IsValid() {
-			t.Fatalf("%d of %d octets, %v", size, len(b), p)
+			t.Fatalf("%d of %d bytes, %v", size, len(b), p)
 		}
 		for n := range size {
 			if _, short := readProxyHeader(b[:n]); short != 0 {
-				t.Fatalf("%d octets of %d are a header", n, size)
+				t.Fatalf("%d bytes of %d are a header", n, size)
 			}
 		}
 	})
