@@ -258,6 +258,7 @@ func TestKeptAsideUntilRetention(t *testing.T) {
 	}
 	ahead := false
 	j := &Journal{settings: s, log: s.Logger, opened: time.Now(), openedWall: time.Now()}
+	j.SetLimits(s.MaxSize, s.Retain)
 	j.settings.Clock = func() time.Time {
 		if ahead {
 			return time.Now().AddDate(1, 0, 0)
