@@ -79,7 +79,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	if m.lost("") != 0 || m.socketDrops() != 0 || m.sum("nullspfd_send_errors_total") != 0 || m.dropped(`"busy"`) != 0 {
 		t.Errorf("queries or events were lost:\n%s", m.text())
 	}
-	if n := strings.Count(d.logged(), `"message":"reload failed`); uint64(n) != failed {
+	// Ten lines of one kind in ten seconds.
+	if n := strings.Count(d.logged(), `"message":"reload failed`); uint64(n) > failed || uint64(n) < min(failed, 10) {
 		t.Errorf("the log tells of %d broken files, not of %d", n, failed)
 	}
 	d.stop(t)
