@@ -36,6 +36,7 @@
 //	.lock                                            locked while a journal is open
 //	MANIFEST                                         text, see Manifest
 //	MANIFEST.copy                                    the same
+//	LOST                                             counts of lost events
 //	journal/<first>-<key>.wal                        events not sealed yet
 //	seg/date=YYYY-MM-DD/<first>-<last>.parquet       sealed events
 //	*.damaged                                        a damaged file, kept aside

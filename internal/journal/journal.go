@@ -138,6 +138,7 @@ func (j *Journal) start() {
 	})
 	j.running.Go(func() { j.sealer.run(j.stopSealer) })
 	j.running.Go(func() { j.monitor(syncerDone) })
+	j.running.Go(func() { j.keepLosses(syncerDone) })
 }
 
 // Worker returns worker i of [Settings.Workers], counted from 0.

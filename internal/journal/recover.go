@@ -39,6 +39,7 @@ func recoverDir(dir string, log zerolog.Logger) (*Manifest, []walInfo, error) {
 	if err := r.loadManifest(segments); err != nil {
 		return nil, nil, err
 	}
+	r.m.Lost.raise(readLost(dir))
 	for _, f := range segments {
 		if err := r.tidy(f); err != nil {
 			return nil, nil, err

@@ -79,6 +79,7 @@ func tryView(dir string, options ReadOptions) (v *View, again bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	m.Lost.raise(readLost(dir))
 	v = &View{Dir: dir, Manifest: m, options: options}
 	err = v.open()
 	if err == nil {
