@@ -2,6 +2,7 @@ package zones
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,7 +20,7 @@ import (
 // parkedFile holds, beside the manifest, what a nameserver needs to answer for
 // the published zones without their files. Fields are separated by tabs:
 //
-//	nullspf-parked  1  SHA-256 of the manifest
+//	nullspf-parked  2  SHA-256 of the manifest
 //	template   generic  3600
 //	soa        ns1.example.net  hostmaster.example.net  7200  900  2419200  300
 //	record     @  MX  0 .
@@ -27,20 +28,29 @@ import (
 //	addresses  @
 //	group      generic  0  192.0.2.80,2001:db8::80
 //	zone       brand.example  1  192.0.2.81
+//	end        SHA-256 of all lines before
 //
 // A template has the records of zones that are alike but for their name and
 // their addresses, which are at the owner names that "addresses" lists. The
 // templates are numbered from 0. A group line gives the template and the
-// addresses of zones that no zone line names.
+// addresses of zones that no zone line names. Version 1, which is still read, has
+// no last line.
 const parkedFile = "parked"
 
 // parkedMagic and the version begin the file.
 const (
 	parkedMagic   = "nullspf-parked\t"
-	parkedVersion = 1
+	parkedVersion = 2
 )
 
-var parkedHead = parkedMagic + strconv.Itoa(parkedVersion) + "\t"
+var (
+	parkedHead      = parkedMagic + strconv.Itoa(parkedVersion) + "\t"
+	parkedHeadNoEnd = parkedMagic + "1\t"
+)
+
+const parkedEnd = "end\t"
+
+var newline = []byte{'\n'}
 
 // ParkedTemplate is the content of zones that are alike but for name, serial
 // number and addresses.
@@ -83,7 +93,9 @@ type parkedWriter struct {
 }
 
 // writeParked writes the file that goes with a manifest.
-func writeParked(w *bufio.Writer, set *Set, manifest [sha256.Size]byte) error {
+func writeParked(out *bufio.Writer, set *Set, manifest [sha256.Size]byte) error {
+	sum := sha256.New()
+	w := bufio.NewWriter(io.MultiWriter(out, sum))
 	p := &parkedWriter{w: w, set: set, numbers: make(map[parkedKey]int)}
 	fmt.Fprintf(w, "%s%s\n", parkedHead, hex.EncodeToString(manifest[:]))
 	for i, g := range set.Groups {
@@ -105,7 +117,11 @@ func writeParked(w *bufio.Writer, set *Set, manifest [sha256.Size]byte) error {
 			return err
 		}
 	}
-	return nil
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%s%x\n", parkedEnd, sum.Sum(nil))
+	return err
 }
 
 func (p *parkedWriter) addresses(e *Entry) []netip.Addr {
@@ -202,24 +218,39 @@ func readParked(in io.Reader, path string) (*parked, error) {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	n := 1
+	whole, body := true, sha256.New()
 	if lines.Scan() {
 		if err := checkVersion(lines.Bytes(), parkedMagic, parkedVersion); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		sum, ok := strings.CutPrefix(lines.Text(), parkedHead)
+		if whole = !ok; whole {
+			sum, ok = strings.CutPrefix(lines.Text(), parkedHeadNoEnd)
+		}
 		if !ok || len(sum) != hex.EncodedLen(sha256.Size) {
 			return nil, fmt.Errorf("%s:1: not a file of parked zones of this version; run `nullspf zones` of the same version", path)
 		}
 		p.manifest = sum
+		body.Write(lines.Bytes())
+		body.Write(newline)
 	}
 	for lines.Scan() {
 		n++
+		if sum, ok := bytes.CutPrefix(lines.Bytes(), []byte(parkedEnd)); ok && !whole {
+			whole = string(sum) == hex.EncodeToString(body.Sum(nil)) && !lines.Scan()
+			break
+		}
+		body.Write(lines.Bytes())
+		body.Write(newline)
 		if err := p.line(strings.Split(lines.Text(), "\t")); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w; run `nullspf zones` to write it again", path, n, err)
 		}
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("%s:%d: %w", path, n, err)
+	}
+	if !whole {
+		return nil, fmt.Errorf("%s: damaged or incomplete: its sum is missing or wrong; run `nullspf zones` to write it again", path)
 	}
 	return p, nil
 }

@@ -1,6 +1,7 @@
 package zones
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -23,7 +24,9 @@ func TestParkedFile(t *testing.T) {
 	dir := t.TempDir()
 	build(t, set, dir, Options{})
 	got := readFile(t, dir, "parked")
-	_, got, _ = strings.Cut(got, "\n") // the digest
+	whole := got
+	_, got, _ = strings.Cut(got, "\n") // the sum of the manifest
+	got, _, _ = strings.Cut(got, parkedEnd)
 	golden := filepath.Join("testdata", "parked")
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
@@ -56,6 +59,21 @@ func TestParkedFile(t *testing.T) {
 	if want := "a.example generic 192.0.2.80,2001:db8::80, b.example generic 192.0.2.80,2001:db8::80, c.example generic 192.0.2.7,2001:db8::7, d.example plain "; err != nil || strings.Join(lines, ", ") != want {
 		t.Errorf("zones %q, %v; want %q", strings.Join(lines, ", "), err, want)
 	}
+	for bit := range 8 * len(whole) {
+		text := []byte(whole)
+		text[bit/8] ^= 1 << (bit % 8)
+		if _, err := readParked(bytes.NewReader(text), "parked"); err == nil {
+			t.Fatalf("bit %d is changed, and nobody notices: %q", bit, text[max(0, bit/8-20):min(len(text), bit/8+20)])
+		}
+	}
+	for n := range whole {
+		if _, err := readParked(strings.NewReader(whole[:n]), "parked"); n > 0 && n != len(whole)-1 && err == nil {
+			t.Fatalf("%d of %d bytes are taken for the whole", n, len(whole))
+		}
+	}
+	if _, err := readParked(strings.NewReader(parkedHeadNoEnd+strings.Repeat("0", 64)+"\n"+got), "parked"); err != nil {
+		t.Errorf("version 1: %v", err)
+	}
 	stop := errors.New("stop")
 	if err := f.Each(func([]byte, ParkedVariant, uint32) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("Each goes on after %v: %v", stop, err)
@@ -86,6 +104,7 @@ func FuzzReadParked(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(parkedHead + strings.Repeat("0", 64) + "\n" + string(text))
+	f.Add(parkedHeadNoEnd + strings.Repeat("0", 64) + "\n" + string(text))
 	f.Add(parkedHead)
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -14,7 +14,7 @@ import (
 func TestLaterVersion(t *testing.T) {
 	for file, text := range map[string]string{
 		"manifest": "nullspf-manifest\t1\tx\n",
-		"parked":   "nullspf-parked\t2\tx\n",
+		"parked":   "nullspf-parked\t3\tx\n",
 		".retired": "nullspf-manifest\t7\n",
 	} {
 		dir := t.TempDir()

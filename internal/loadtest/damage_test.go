@@ -124,8 +124,7 @@ func TestDamagedFiles(t *testing.T) {
 				}
 				continue
 			}
-			r.Count("not noticed", 1)
-			t.Logf("%s is not noticed: %q", what, data[max(0, bit/8-20):min(len(data), bit/8+20)])
+			t.Errorf("%s is not noticed: %q", what, data[max(0, bit/8-20):min(len(data), bit/8+20)])
 		}
 		d := s.start(t)
 		explanation(t, s)

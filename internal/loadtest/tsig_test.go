@@ -162,7 +162,6 @@ func TestDamagedSignatures(t *testing.T) {
 
 	right := requests["right"]
 	whole := right.message(t)
-	taken := make(map[string]int)
 	for n := 0; r.More(200); n++ {
 		if right.at = time.Now(); n%100 == 0 {
 			whole = right.message(t)
@@ -181,25 +180,11 @@ func TestDamagedSignatures(t *testing.T) {
 		if free || damaged[2]&0x80 != 0 {
 			continue
 		}
-		server := order[n%len(order)]
-		if server != "nullspfd" && n > 3000 {
-			server = "nullspfd"
-		}
-		got, err := right.ask(damaged, servers[server])
+		got, err := right.ask(damaged, servers["nullspfd"])
 		r.Count("damaged requests", 1)
-		if got == "NOERROR" {
-			taken[server]++
-			t.Logf("%s takes the request with bit %d of % x changed", server, bit, whole)
-			if server == "nullspfd" {
-				t.Errorf("bit %d of % x: a transfer", bit, whole)
-			}
+		if err != nil || got == "NOERROR" {
+			t.Errorf("bit %d of % x: %s, %v", bit, whole, got, err)
 		}
-		if err != nil && server == "nullspfd" {
-			t.Errorf("bit %d of % x: %v", bit, whole, err)
-		}
-	}
-	for _, server := range order {
-		r.Count("taken by "+server, taken[server])
 	}
 	if _, there := peers.Serial(t.Context(), s.at, publishedZones[0]); !there {
 		t.Error("the zone is not served any more")

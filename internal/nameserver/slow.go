@@ -96,7 +96,7 @@ func (s *slowPath) run() {
 func (s *slowPath) answer(job *slowJob) (o outcome) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error().Interface("panic", r).Bytes("stack", debug.Stack()).Msg("answering failed")
+			s.log.Error().Interface("panic", r).Bytes("stack", debug.Stack()).Msg("a query caused a panic and was not answered; please report this as a bug")
 			o = dropPanic
 		}
 	}()

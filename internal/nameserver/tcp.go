@@ -104,7 +104,7 @@ func (c *tcpConn) serve() {
 	defer func() {
 		if r := recover(); r != nil {
 			c.server.outcomes[dropPanic].Add(1)
-			c.server.log.Error().Interface("panic", r).Bytes("stack", debug.Stack()).Msg("answering failed")
+			c.server.log.Error().Interface("panic", r).Bytes("stack", debug.Stack()).Msg("a query caused a panic and was not answered; please report this as a bug")
 		}
 		_ = c.Close()
 		m.reader.Reset(nil)

@@ -62,7 +62,7 @@ func (w *udpWorker) run() {
 			w.yield()
 		case wait && (errno == 0 || errno == unix.EINTR):
 		case wait:
-			w.log.Error().Err(errno).Msg("receiving failed")
+			w.log.Error().Err(errno).Msg("cannot receive queries over UDP; trying again")
 			time.Sleep(100 * time.Millisecond)
 		case errno != unix.EINTR:
 			return
@@ -107,7 +107,7 @@ func (w *udpWorker) serve(n int) {
 func (w *udpWorker) answer(n int) {
 	defer func() {
 		if r := recover(); r != nil {
-			w.log.Error().Interface("panic", r).Bytes("stack", debug.Stack()).Msg("answering failed")
+			w.log.Error().Interface("panic", r).Bytes("stack", debug.Stack()).Msg("a query caused a panic and was not answered; please report this as a bug")
 			w.tally[dropPanic]++
 		}
 	}()
