@@ -73,7 +73,7 @@ func New(o Options) *Engine {
 	e.catalogs = consumer{log: o.Logger, counts: &e.counts, most: o.MaxMembers}
 	e.refusals = groupLog{log: o.Logger, clock: &e.clock}
 	e.guard = guard{log: o.Logger, clock: &e.clock}
-	e.keeper = keeper{schedule: &e.schedule, guard: &e.guard, counts: &e.counts, log: o.Logger, clock: &e.clock, unsaved: make(map[*zone]bool)}
+	e.keeper = keeper{schedule: &e.schedule, guard: &e.guard, counts: &e.counts, log: o.Logger, clock: &e.clock, dated: e.clock, unsaved: make(map[*zone]bool)}
 	r := &refresher{
 		schedule: &e.schedule, keeper: &e.keeper, guard: &e.guard, counts: &e.counts, clock: &e.clock, bounds: &e.options.Bounds,
 		transferred: func(z *zone) {
@@ -110,6 +110,7 @@ func (e *Engine) Close() error {
 	s.workers.Wait()
 	e.setting.Lock()
 	defer e.setting.Unlock()
+	e.keeper.redate()
 	e.keeper.retry(e.clock.now())
 	var err error
 	for _, g := range s.groups {
@@ -130,6 +131,7 @@ func (e *Engine) tidy() {
 		g.log.flush(now)
 	}
 	e.refusals.flush(now)
+	e.keeper.redate()
 	e.keeper.retry(now)
 	e.keeper.sync(groups)
 }

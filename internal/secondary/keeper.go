@@ -22,6 +22,8 @@ type keeper struct {
 	// unsaved are zones whose files could not be written. The lock of the
 	// schedule guards it.
 	unsaved map[*zone]bool
+	// dated is the clock as redate saw it last.
+	dated clock
 }
 
 // owe notes a zone whose file is to be written. The lock of the schedule is
@@ -67,6 +69,21 @@ func (k *keeper) saved(g *group, z *zone, err error, now instant) {
 	}
 	k.counts.storeErrors.Add(1)
 	g.log.notSaved(z.name, err, now)
+}
+
+// redate owes the files of all zones that were refreshed when the time of day was
+// set: what stands in them is by the clock as it was. It is for one goroutine.
+func (k *keeper) redate() {
+	if k.dated.jump() == 0 {
+		return
+	}
+	k.schedule.mu.Lock()
+	defer k.schedule.mu.Unlock()
+	for _, z := range k.schedule.zones {
+		if z.have != nil && !z.filed {
+			k.owe(z)
+		}
+	}
 }
 
 // retry writes the zones whose files could not be written. Of each group it
