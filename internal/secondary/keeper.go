@@ -72,9 +72,11 @@ func (k *keeper) saved(g *group, z *zone, err error, now instant) {
 }
 
 // redate owes the files of all zones that were refreshed when the time of day was
-// set: what stands in them is by the clock as it was. It is for one goroutine.
+// set ahead: by the clock as it is now, what stands in them is too long ago. One
+// that was set back leaves them in the future, which counts as now. It is for one
+// goroutine.
 func (k *keeper) redate() {
-	if k.dated.jump() == 0 {
+	if k.dated.jump() <= 0 {
 		return
 	}
 	k.schedule.mu.Lock()

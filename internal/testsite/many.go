@@ -50,5 +50,6 @@ func Many(ctx context.Context, dir string, n int) error {
 	}
 	old := sha256.Sum256(line)
 	parked = bytes.Replace(parked, hex.AppendEncode(nil, old[:]), hex.AppendEncode(nil, sum.Sum(nil)), 1)
-	return os.WriteFile(path, parked, 0o644)
+	body := parked[:bytes.LastIndex(parked, []byte("end\t"))]
+	return os.WriteFile(path, fmt.Appendf(body, "end\t%x\n", sha256.Sum256(body)), 0o644)
 }

@@ -1,6 +1,8 @@
 package zonestore
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -369,7 +371,7 @@ func TestParkedNotTogether(t *testing.T) {
 		"no manifest":           {func(t *testing.T, dir string) { rename(t, dir+"/manifest", dir+"/x") }, "manifest"},
 		"another program":       {func(t *testing.T, dir string) { rename(t, dir+"/manifest", dir+"/parked") }, "parked:1: not a file"},
 		"damaged":               {func(t *testing.T, dir string) { appendTo(t, dir+"/parked", "zone\tx.example\t77\t\n") }, "run `nullspf zones` to write it again"},
-		"addresses not correct": {func(t *testing.T, dir string) { appendTo(t, dir+"/parked", "zone\tzz.example\t0\t1.2.3\n") }, "1.2.3"},
+		"addresses not correct": {func(t *testing.T, dir string) { appendLine(t, dir+"/parked", "zone\tzz.example\t0\t1.2.3\n") }, "1.2.3"},
 		"catalog cut":           {func(t *testing.T, dir string) { cut(t, dir+"/catalog.zone", 100) }, "not a catalog zone"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -386,6 +388,20 @@ func TestParkedNotTogether(t *testing.T) {
 func rename(t *testing.T, from, to string) {
 	t.Helper()
 	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// appendLine appends a line to a file before its last one, the sum, and makes that
+// right again.
+func appendLine(t *testing.T, path, line string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := append(b[:bytes.LastIndex(b, []byte("end\t"))], line...)
+	if err := os.WriteFile(path, fmt.Appendf(body, "end\t%x\n", sha256.Sum256(body)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
