@@ -72,7 +72,9 @@ func (l *ledger) read(t *testing.T, dir string) *stored {
 		})
 		return nil
 	})
-	if err != nil {
+	if damages := (journal.Damages)(nil); l.torn && errors.As(err, &damages) {
+		t.Logf("named: %v", err)
+	} else if err != nil {
 		t.Fatal(err)
 	}
 	if r.failures > 5 {

@@ -34,7 +34,7 @@ func TestPowerLoss(t *testing.T) {
 			image := filepath.Join(t.TempDir(), "image")
 			dir := peers.Mount(t, "truncate -s 400M "+image, kind.mkfs+" "+image, "mount -o loop "+image+" DIR")
 			s := siteOn(t, dir)
-			book := new(ledger)
+			book := &ledger{torn: true}
 			var before *stored
 			worst := time.Duration(0)
 			for r.More(2) {
