@@ -140,10 +140,12 @@ func (b *building) check(ctx context.Context, w io.Writer, r *checkReport) error
 	if r.Servers, err = checkServers(ctx, w, b.Named); err != nil {
 		return err
 	}
+	warnings := named.CheckLimits(b.Named)
 	for _, t := range b.Apply {
-		for _, c := range named.CheckAccess(b.Named, t, b.Output) {
-			r.Servers = append(r.Servers, printCheck(w, c))
-		}
+		warnings = append(warnings, named.CheckAccess(b.Named, t, b.Output)...)
+	}
+	for _, c := range warnings {
+		r.Servers = append(r.Servers, printCheck(w, c))
 	}
 	if len(faults) > 0 {
 		return errFaults
