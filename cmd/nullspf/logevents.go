@@ -79,7 +79,8 @@ func (a *app) logTailCommand(f *logFlags) *cobra.Command {
 		Long: `Shows the newest events of the forgery log and, with -f, new ones as they arrive,
 until it is interrupted. An attempt is shown within two seconds. When a receiver
 takes longer to send its second query (exp=), the attempt is shown without local
-part and HELO name.` + filterHelp,
+part and HELO name. With the journals of several nameservers, an attempt without
+second query is shown after ten seconds more, since that may go to another nameserver.` + filterHelp,
 		Example: `  # Follow the log of one domain until Ctrl-C.
   $ nullspf log tail -f -n 1 --domain brand.example
   TIME                      KIND  CLIENT           DOMAIN         SENDER                  HELO             RESOLVER       SERVER

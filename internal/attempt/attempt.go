@@ -27,6 +27,13 @@ func Is(e *spftrack.Event) bool {
 	return e.Flags&spftrack.FlagRetry == 0 && asked(e.Kind)
 }
 
+// Undecided reports whether an event that was pushed into a [Fold] may yet turn out
+// to be no attempt, because a query that may come to another nameserver takes it over:
+// exp= an exists: query, a check of MAIL FROM one of HELO.
+func Undecided(e *spftrack.Event) bool {
+	return Is(e) && (e.Kind == spftrack.KindExists || isCheckOfHELO(e))
+}
+
 // asked reports whether a check, or an SMTP session, makes events of a kind.
 func asked(k spftrack.Kind) bool {
 	switch k {

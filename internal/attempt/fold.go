@@ -49,7 +49,7 @@ func (f *Fold) Push(e *spftrack.Event) error {
 	f.queue[(f.first+f.n)&(len(f.queue)-1)] = *e
 	f.n++
 	for f.n > maxWaiting || f.n > 0 && !Within(e.Time, f.queue[f.first].Time, f.marker.windows.Hold) {
-		if err := f.pop(); err != nil {
+		if err := f.Next(); err != nil {
 			return err
 		}
 	}
@@ -93,7 +93,8 @@ func (f *Fold) grow() {
 	f.queue, f.first = queue, 0
 }
 
-func (f *Fold) pop() error {
+// Next emits the first event that waits. It returns emit's error.
+func (f *Fold) Next() error {
 	e := &f.queue[f.first]
 	f.first = (f.first + 1) & (len(f.queue) - 1)
 	f.n--
@@ -105,7 +106,7 @@ func (f *Fold) pop() error {
 // Flush emits everything.
 func (f *Fold) Flush() error {
 	for f.n > 0 {
-		if err := f.pop(); err != nil {
+		if err := f.Next(); err != nil {
 			return err
 		}
 	}

@@ -212,7 +212,7 @@ func (m *marker) checkOfHELO(e *spftrack.Event, k keys) {
 		return
 	}
 	self, other := mailCheck, heloCheck
-	if e.SenderLocal == "postmaster" {
+	if isCheckOfHELO(e) {
 		self, other = heloCheck, mailCheck
 	}
 	o := m.openOf(k.group, e.Time)
@@ -224,6 +224,11 @@ func (m *marker) checkOfHELO(e *spftrack.Event, k keys) {
 	default:
 		m.takes = append(m.takes, take{w.seq, mark})
 	}
+}
+
+// isCheckOfHELO reports whether an event may be one of a check of HELO.
+func isCheckOfHELO(e *spftrack.Event) bool {
+	return e.SenderLocal == "postmaster" && e.HELO != "" && e.HELO == e.Forged
 }
 
 // remember takes in an event that was marked before.

@@ -25,8 +25,9 @@ const (
 	followBatch = 4096
 )
 
-// Follow implements [Engine]. An attempt is shown within 1.5 s. What cannot be
-// read at the beginning is told, as an [Incomplete], at the end.
+// Follow implements [Engine]. An attempt is shown within 1.5 s; with several
+// journals, one that a query to another nameserver may yet take over, ten seconds later. What
+// cannot be read at the beginning is told, as an [Incomplete], at the end.
 func (f *Journals) Follow(ctx context.Context, q Query, last int, yield func([]eventrow.Row) error) error {
 	if last < 0 || last > maxLimit {
 		return fmt.Errorf("use a number of newest events from 0 to %d", maxLimit)
@@ -41,6 +42,10 @@ func (f *Journals) Follow(ctx context.Context, q Query, last int, yield func([]e
 		if err = r.join(q); err == nil {
 			rows, err = r.newest(p, last)
 		}
+	}
+	var joined *liveJoin
+	if err == nil {
+		joined, err = r.newLiveJoin(q, f.liveHold)
 	}
 	var followers []follower
 	defer func() {
@@ -65,7 +70,7 @@ func (f *Journals) Follow(ctx context.Context, q Query, last int, yield func([]e
 		return lacking
 	}
 	if err = yield(rows); err == nil {
-		err = follow(ctx, followers, p, yield)
+		err = follow(ctx, followers, joined, p, yield)
 	}
 	for _, f := range followers {
 		for _, d := range f.Damage() {
@@ -99,8 +104,9 @@ func (f *follower) isNew(e *spftrack.Event) bool {
 	return true
 }
 
-// follow looks for further events until ctx is done.
-func follow(ctx context.Context, followers []follower, p *plan, yield func([]eventrow.Row) error) error {
+// follow looks for further events until ctx is done. joined marks those of several
+// journals; nil for one.
+func follow(ctx context.Context, followers []follower, joined *liveJoin, p *plan, yield func([]eventrow.Row) error) error {
 	ticker := time.NewTicker(followPause)
 	defer ticker.Stop()
 	var batch []eventrow.Row
@@ -112,6 +118,18 @@ func follow(ctx context.Context, followers []follower, p *plan, yield func([]eve
 		batch = batch[:0]
 		return err
 	}
+	take := func(row *eventrow.Row) error {
+		if !p.matches(row) {
+			return nil
+		}
+		if batch = append(batch, row.Clone()); len(batch) == followBatch {
+			return flush()
+		}
+		return nil
+	}
+	if joined != nil {
+		joined.show, take = take, joined.take
+	}
 	for {
 		for _, f := range followers {
 			err := f.Poll(func(e *spftrack.Event) error {
@@ -120,15 +138,17 @@ func follow(ctx context.Context, followers []follower, p *plan, yield func([]eve
 				}
 				builder.Reset()
 				builder.Fill(&row, e)
-				if !f.isNew(e) || !p.matches(&row) {
+				if !f.isNew(e) {
 					return nil
 				}
-				if batch = append(batch, row.Clone()); len(batch) == followBatch {
-					return flush()
-				}
-				return nil
+				return take(&row)
 			})
 			if err != nil {
+				return err
+			}
+		}
+		if joined != nil {
+			if err := joined.endRound(); err != nil {
 				return err
 			}
 		}

@@ -44,7 +44,11 @@ func (v *journalView) attempt(row *eventrow.Row) bool {
 
 // correct gives a whole row the mark that it has in the view.
 func (v *journalView) correct(row *eventrow.Row) {
-	is := v.attempt(row)
+	setMark(row, v.attempt(row))
+}
+
+// setMark makes a row an attempt, or a retry.
+func setMark(row *eventrow.Row, is bool) {
 	if is == row.Attempt {
 		return
 	}
@@ -74,18 +78,26 @@ func (v *journalView) planOf(p *plan) *plan {
 var joinColumns = cols(eventrow.Seq, eventrow.TS, eventrow.Zone, eventrow.Kind, eventrow.ClientIP, eventrow.SenderLocal,
 	eventrow.SenderDomain, eventrow.ForgedDomain, eventrow.HELO, eventrow.Resolver, eventrow.Qtype, eventrow.Attempt)
 
-// join marks the events of all views together, if they are of several journals.
-func (r *run) join(q Query) error {
-	several := slices.ContainsFunc(r.views, func(v *journalView) bool { return v.origin != r.views[0].origin })
-	if !several {
-		return nil
-	}
-	// Events belong together only if client and domain are the same.
-	wide := Query{
+// several reports whether the views are of several journals.
+func (r *run) several() bool {
+	return slices.ContainsFunc(r.views, func(v *journalView) bool { return v.origin != r.views[0].origin })
+}
+
+// checksOf selects the queries of checks by which the marks of what q selects
+// are told: events belong together only if client and domain are the same.
+func checksOf(q Query) Query {
+	return Query{
 		Domain: q.Domain, Client: q.Client, Packets: true,
 		Kinds: []spftrack.Kind{spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic},
 	}
-	p := newPlan(wide)
+}
+
+// join marks the events of all views together, if they are of several journals.
+func (r *run) join(q Query) error {
+	if !r.several() {
+		return nil
+	}
+	p := newPlan(checksOf(q))
 	exact := newPlan(q)
 	p.first = earlier(exact.first, attempt.Default.Cached+attempt.Default.Attempt)
 	p.last = later(exact.last, attempt.Default.Hold)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
+	"nullspf/internal/attempt"
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
@@ -18,12 +20,14 @@ type Journals struct {
 	options journal.ReadOptions
 	// keys and keyBytes bound the memory of Top.
 	keys, keyBytes int
+	// liveHold is how long Follow waits for a query to another nameserver.
+	liveHold time.Duration
 }
 
 // Open returns an engine over directories. They are opened when something is
 // asked.
 func Open(dirs []string, options journal.ReadOptions) *Journals {
-	return &Journals{dirs: dirs, options: options, keys: maxKeys, keyBytes: maxKeyBytes}
+	return &Journals{dirs: dirs, options: options, keys: maxKeys, keyBytes: maxKeyBytes, liveHold: attempt.Default.Hold}
 }
 
 // run is a query under way.

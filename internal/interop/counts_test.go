@@ -2,15 +2,19 @@ package interop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/attempt"
 	"nullspf/internal/eventrow"
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/journal"
@@ -50,6 +54,7 @@ func TestCounts(t *testing.T) {
 		Include: []string{s.write(t, "stub.conf", stub)},
 	})
 
+	live := follow(t, dirs)
 	clients := make(chan netip.Addr)
 	var wg sync.WaitGroup
 	for range 8 {
@@ -103,4 +108,41 @@ func TestCounts(t *testing.T) {
 	if together < messages-5 || together > messages+5 {
 		t.Errorf("%d attempts, want %d", together, messages)
 	}
+	// The last exists: queries are shown when their time is over.
+	waitFor(t, "what was shown live is not what the journals have", func() bool { return live() >= together })
+	time.Sleep(attempt.Default.Hold + 2*time.Second)
+	if n := live(); n != together {
+		t.Errorf("%d attempts were shown live, the journals have %d", n, together)
+	}
+}
+
+// follow follows the log of several nameservers until the test ends. shown is the
+// number of attempts shown so far.
+func follow(t *testing.T, dirs []string) (shown func() int) {
+	var n atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	begun := make(chan struct{}, 1)
+	done := make(chan error, 1)
+	go func() {
+		done <- forgerylog.Open(dirs, journal.ReadOptions{}).Follow(ctx, forgerylog.Query{}, 0, func(rows []eventrow.Row) error {
+			n.Add(int64(len(rows)))
+			select {
+			case begun <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	select {
+	case <-begun:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the log is not followed")
+	}
+	return func() int { return int(n.Load()) }
 }
