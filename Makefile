@@ -16,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture bench bench-apply bench-dns bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture bench bench-apply bench-dns bench-log bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -81,6 +81,13 @@ bench-apply: build ## measure apply with BIND, NSD and Knot DNS at 950 and 100,0
 bench-dns: build ## measure nullspfd beside an echo, NSD, Knot DNS and BIND (needs dnsperf, two processors)
 	scripts/install-peers bind9 nsd knot dnsperf
 	$(GO) run ./internal/bench/dns
+
+# A directory with a journal is used again.
+LOG     ?= dist/bench-log
+EVENTS  ?= 20000000
+bench-log: ## ask a forgery log and DuckDB the same questions: make bench-log EVENTS=20000000
+	test -e '$(LOG)/MANIFEST' || $(GO) run ./internal/bench/log -generate '$(LOG)' -events $(EVENTS)
+	$(GO) run ./internal/bench/log '$(LOG)'
 
 bench-xfr: ## measure nullspfd as secondary of 100,000 zones beside NSD
 	scripts/install-peers nsd knot

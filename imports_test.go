@@ -27,6 +27,7 @@ workshop
     internal/bench/apply  make bench-apply
     internal/bench/attempts  go run: how well attempts count messages
     internal/bench/dns    make bench-dns
+    internal/bench/log    make bench-log
     internal/bench/xfr    make bench-xfr
     internal/bench/zones  make bench
     internal/demo         make demo: the main jobs on the examples
@@ -90,7 +91,7 @@ var libraries = map[string]string{
 	"github.com/miekg/dns":                "zones internal/bench/xfr internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
 	"github.com/parquet-go/parquet-go":    "internal/eventrow internal/forgerylog internal/journal",
 	"github.com/prometheus/client_golang": "internal/nameserver",
-	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/xfr",
+	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/xfr",
 	"github.com/rs/zerolog/log":           "", // loggers are parameters
 	"github.com/schollz/progressbar":      "cmd/nullspf",
 	"github.com/spf13/cobra":              "cmd/nullspf",
@@ -100,7 +101,7 @@ var libraries = map[string]string{
 	"golang.org/x/net/netutil":            "internal/control internal/nameserver",
 	"golang.org/x/net/idna":               "internal/dnsname",
 	"golang.org/x/net/publicsuffix":       "zones internal/secondary",
-	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/corefile internal/files internal/journal internal/nameserver internal/peers",
+	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/bench/log internal/corefile internal/files internal/journal internal/nameserver internal/peers",
 	"golang.org/x/term":                   "cmd/nullspf cmd/nullspfd",
 }
 
