@@ -20,10 +20,8 @@ import (
 
 // Column is a column of the schema.
 type Column struct {
-	// Name is its name in segments.
+	// Name is its name in segments, JSON and CSV.
 	Name string
-	// Label is its name in JSON and CSV.
-	Label string
 	// Heading stands above it in tables, "" for a column that no table shows.
 	Heading string
 	// Meaning is for documents.
@@ -115,7 +113,7 @@ func complete(c Column, field any, fill filler, restore restorer) *Column {
 		}
 	}
 	if c.Name == "" {
-		panic(fmt.Sprintf("eventrow: the field of column %s has no tag", c.Label))
+		panic(fmt.Sprintf("eventrow: the field of the column %q has no tag", c.Meaning))
 	}
 	c.fill, c.restore = fill, restore
 	return &c

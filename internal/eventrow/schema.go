@@ -15,17 +15,17 @@ import (
 type Row struct {
 	// Seq and TS rise and nearly rise; TS is nanoseconds since 1970-01-01 UTC.
 	Seq            int64  `parquet:"seq,delta"`
-	TS             int64  `parquet:"ts,delta"`
+	TS             int64  `parquet:"ts,delta,timestamp(nanosecond:local)"`
 	ServerID       string `parquet:"server_id,dict"`
 	Zone           string `parquet:"zone,dict"`
 	Kind           string `parquet:"kind,dict"`
-	ClientIP       string `parquet:"client_ip"`
-	SenderLocal    string `parquet:"sender_local"`
+	ClientIP       string `parquet:"client_ip,dict"`
+	SenderLocal    string `parquet:"sender_local,dict"`
 	SenderDomain   string `parquet:"sender_domain,dict"`
 	ForgedDomain   string `parquet:"forged_domain,dict"`
-	HELO           string `parquet:"helo"`
+	HELO           string `parquet:"helo,dict"`
 	Resolver       string `parquet:"resolver,dict"`
-	ResolverPort   int32  `parquet:"resolver_port"`
+	ResolverPort   int32  `parquet:"resolver_port,delta"`
 	Transport      string `parquet:"transport,dict"`
 	Qtype          int32  `parquet:"qtype,dict"`
 	ClientSubnet   string `parquet:"client_subnet,dict"`
@@ -51,69 +51,66 @@ func init() {
 // the field of a row, the second fills it from an event, the third brings it
 // back; texts that cannot be read, which no journal writes, are left empty.
 var (
-	TS = number(Column{Label: "time", Heading: "TIME",
-		Meaning: "nanoseconds since 1970-01-01 UTC, by the server's clock",
+	TS = number(Column{Heading: "TIME",
+		Meaning: "when the query came, by the server's clock, in UTC",
 		show:    appendTime, quoted: true, brief: briefTime},
 		func(r *Row) *int64 { return &r.TS },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.TS = e.Time },
 		func(r *Row, e *spftrack.Event) { e.Time = r.TS })
 
-	Seq = number(Column{Label: "seq",
+	Seq = number(Column{
 		Meaning: "the event's number on this server",
 		show:    func(b []byte, r *Row) []byte { return strconv.AppendUint(b, uint64(r.Seq), 10) }},
 		func(r *Row) *int64 { return &r.Seq },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.Seq = int64(e.Seq) },
 		func(r *Row, e *spftrack.Event) { e.Seq = uint64(r.Seq) })
 
-	ServerID = text(Column{Label: "server", Heading: "SERVER",
+	ServerID = text(Column{Heading: "SERVER",
 		Meaning: "the server"},
 		func(r *Row) *string { return &r.ServerID },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.ServerID = printable(e.Server) },
 		func(r *Row, e *spftrack.Event) { e.Server = Unescape(r.ServerID) })
 
-	Zone = text(Column{Label: "zone",
-		Meaning: "the tracking zone"},
+	Zone = text(Column{Meaning: "the tracking zone"},
 		func(r *Row) *string { return &r.Zone },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.Zone = printable(e.Zone) },
 		func(r *Row, e *spftrack.Event) { e.Zone = Unescape(r.Zone) })
 
-	Kind = text(Column{Label: "kind", Heading: "KIND",
+	Kind = text(Column{Heading: "KIND",
 		Meaning: "`exists`, `exp`, `classic`, `minimised`, `smtp`, `other`"},
 		func(r *Row) *string { return &r.Kind },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.Kind = e.Kind.String() },
 		func(r *Row, e *spftrack.Event) { e.Kind, _ = spftrack.ParseKind(r.Kind) })
 
-	ClientIP = text(Column{Label: "client_ip", Heading: "CLIENT",
+	ClientIP = text(Column{Heading: "CLIENT",
 		Meaning: "the SMTP client that the receiver claims to have seen; empty if unknown"},
 		func(r *Row) *string { return &r.ClientIP },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.ClientIP = b.addr(e.ClientIP) },
 		func(r *Row, e *spftrack.Event) { e.ClientIP = parseAddr(r.ClientIP) })
 
-	SenderLocal = text(Column{Label: "sender_local",
-		Meaning: "the local part of MAIL FROM"},
+	SenderLocal = text(Column{Meaning: "the local part of MAIL FROM"},
 		func(r *Row) *string { return &r.SenderLocal },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.SenderLocal = printable(e.SenderLocal) },
 		func(r *Row, e *spftrack.Event) { e.SenderLocal = Unescape(r.SenderLocal) })
 
-	SenderDomain = text(Column{Label: "sender_domain",
-		Meaning: "the domain of MAIL FROM"},
+	SenderDomain = text(Column{Meaning: "the domain of MAIL FROM"},
 		func(r *Row) *string { return &r.SenderDomain },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.SenderDomain = printable(e.SenderDomain) },
 		func(r *Row, e *spftrack.Event) { e.SenderDomain = Unescape(r.SenderDomain) })
 
-	ForgedDomain = text(Column{Label: "forged_domain", Heading: "DOMAIN",
+	ForgedDomain = text(Column{Heading: "DOMAIN",
 		Meaning: "the domain that was claimed without right"},
 		func(r *Row) *string { return &r.ForgedDomain },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.ForgedDomain = printable(e.Forged) },
 		func(r *Row, e *spftrack.Event) { e.Forged = Unescape(r.ForgedDomain) })
 
-	HELO = text(Column{Label: "helo", Heading: "HELO",
+	HELO = text(Column{Heading: "HELO",
 		Meaning: "the argument of HELO or EHLO"},
 		func(r *Row) *string { return &r.HELO },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.HELO = printable(e.HELO) },
 		func(r *Row, e *spftrack.Event) { e.HELO = Unescape(r.HELO) })
 
-	Resolver = text(Column{Label: "resolver", Heading: "RESOLVER",
+	Resolver = text(Column{Heading: "RESOLVER",
 		Meaning: "the address from which the query came"},
 		func(r *Row) *string { return &r.Resolver },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.Resolver = b.addr(e.Resolver.Addr()) },
@@ -121,52 +118,47 @@ var (
 			e.Resolver = netip.AddrPortFrom(parseAddr(r.Resolver), e.Resolver.Port())
 		})
 
-	ResolverPort = number(Column{Label: "resolver_port",
-		Meaning: "its port"},
+	ResolverPort = number(Column{Meaning: "its port"},
 		func(r *Row) *int32 { return &r.ResolverPort },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.ResolverPort = int32(e.Resolver.Port()) },
 		func(r *Row, e *spftrack.Event) {
 			e.Resolver = netip.AddrPortFrom(e.Resolver.Addr(), uint16(r.ResolverPort))
 		})
 
-	Transport = text(Column{Label: "transport",
-		Meaning: "`udp`, `tcp`"},
+	Transport = text(Column{Meaning: "`udp`, `tcp`"},
 		func(r *Row) *string { return &r.Transport },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.Transport = e.Transport.String() },
 		func(r *Row, e *spftrack.Event) { e.Transport, _ = spftrack.ParseTransport(r.Transport) })
 
-	Qtype = number(Column{Label: "qtype", Heading: "TYPE",
+	Qtype = number(Column{Heading: "TYPE",
 		Meaning: "the type of the query, as a number; 0 for none",
 		brief:   func(r *Row) string { return typeName(r.Qtype) }},
 		func(r *Row) *int32 { return &r.Qtype },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.Qtype = int32(e.QType) },
 		func(r *Row, e *spftrack.Event) { e.QType = uint16(r.Qtype) })
 
-	ClientSubnet = text(Column{Label: "client_subnet",
-		Meaning: "EDNS Client Subnet prefix such as `192.0.2.0/24`, or empty"},
+	ClientSubnet = text(Column{Meaning: "EDNS Client Subnet prefix such as `192.0.2.0/24`, or empty"},
 		func(r *Row) *string { return &r.ClientSubnet },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.ClientSubnet = prefixText(e.ClientSubnet) },
 		func(r *Row, e *spftrack.Event) { e.ClientSubnet = parsePrefix(r.ClientSubnet) })
 
-	SourceVerified = truth(Column{Label: "source_verified",
-		Meaning: "the resolver's address is not spoofed (TCP or a valid cookie)"},
+	SourceVerified = truth(Column{Meaning: "the resolver's address is not spoofed (TCP or a valid cookie)"},
 		func(r *Row) *bool { return &r.SourceVerified },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.SourceVerified = e.SourceVerified },
 		func(r *Row, e *spftrack.Event) { e.SourceVerified = r.SourceVerified })
 
-	Flags = text(Column{Label: "flags", Heading: "FLAGS",
+	Flags = text(Column{Heading: "FLAGS",
 		Meaning: "`truncated`, `unparsed`, `retry`, `ambiguous`, `unexpanded`, `helo`, with commas between"},
 		func(r *Row) *string { return &r.Flags },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.Flags = flagTexts[e.Flags] },
 		func(r *Row, e *spftrack.Event) { e.Flags, _ = spftrack.ParseFlags(r.Flags) })
 
-	Attempt = truth(Column{Label: "attempt",
-		Meaning: "the event stands for an attempt"},
+	Attempt = truth(Column{Meaning: "the event stands for an attempt"},
 		func(r *Row) *bool { return &r.Attempt },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.Attempt = attempt.Is(e) },
 		func(*Row, *spftrack.Event) {}) // kind and flags tell it
 
-	RawName = text(Column{Label: "name", Heading: "NAME",
+	RawName = text(Column{Heading: "NAME",
 		Meaning: "the query name as it was asked; empty for no query"},
 		func(r *Row) *string { return &r.RawName },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.RawName = b.name(e.Name) },

@@ -91,7 +91,7 @@ func (j *eventJSON) Write(r *eventrow.Row) error {
 		if c.Index > 0 {
 			j.line = append(j.line, ',')
 		}
-		j.line = append(appendJSON(j.line, []byte(c.Label)), ':')
+		j.line = append(appendJSON(j.line, []byte(c.Name)), ':')
 		if j.text = c.Append(j.text[:0], r); c.Quoted() {
 			j.line = appendJSON(j.line, j.text)
 		} else {
@@ -137,7 +137,7 @@ func (c *eventCSV) begin() error {
 	c.begun = true
 	var names []string
 	for _, column := range eventrow.Columns {
-		names = append(names, column.Label)
+		names = append(names, column.Name)
 	}
 	return c.w.Write(names)
 }

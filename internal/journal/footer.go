@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/parquet-go/parquet-go/format"
 
 	"nullspf/internal/eventrow"
@@ -51,7 +52,19 @@ type footer struct {
 type leaf struct {
 	name string
 	kind int64
+	unit timeUnit
 }
+
+// timeUnit says how the integers of a column are times.
+type timeUnit uint8
+
+const (
+	// noTime: they are none. So said segments before version 2 of their times.
+	noTime timeUnit = iota
+	// localNanos: nanoseconds, not adjusted to UTC.
+	localNanos
+	otherTime
+)
 
 type rowGroup struct {
 	rows   int64
@@ -158,6 +171,12 @@ func (f *footer) parseElement(c *compact, root bool) {
 			l.name = string(c.binary())
 		case id == 5 && kind == thriftI32:
 			children = c.int()
+		case id == 6 && kind == thriftI32:
+			if t := deprecated.ConvertedType(c.int()); t == deprecated.TimestampMillis || t == deprecated.TimestampMicros {
+				l.unit = otherTime
+			}
+		case id == 10 && kind == thriftStruct:
+			l.parseLogicalType(c)
 		default:
 			return false
 		}
@@ -171,6 +190,34 @@ func (f *footer) parseElement(c *compact, root bool) {
 	default:
 		f.leaves = append(f.leaves, l)
 	}
+}
+
+// parseLogicalType reads the union LogicalType, of which TIMESTAMP is looked at.
+func (l *leaf) parseLogicalType(c *compact) {
+	c.structure(func(id int, kind byte) bool {
+		if id != 8 || kind != thriftStruct {
+			return false
+		}
+		l.unit = otherTime
+		local := false
+		c.structure(func(id int, kind byte) bool {
+			switch {
+			case id == 1:
+				local = kind == thriftFalse
+				return false
+			case id == 2 && kind == thriftStruct:
+				c.structure(func(id int, kind byte) bool {
+					if id == 3 && local {
+						l.unit = localNanos
+					}
+					return false
+				})
+				return true
+			}
+			return false
+		})
+		return true
+	})
 }
 
 func (f *footer) parseGroup(c *compact) {
@@ -257,6 +304,8 @@ func (f *footer) check() error {
 			return refuse("it has no column %s", column.Name)
 		case f.leaves[i].kind != int64(column.Kind):
 			return refuse("its column %s is not of type %s", column.Name, column.Kind)
+		case f.leaves[i].unit == otherTime, f.leaves[i].unit != noTime && column != eventrow.TS:
+			return refuse("its column %s has times in another unit than nanoseconds, not adjusted to UTC", column.Name)
 		}
 	}
 	rows := int64(0)

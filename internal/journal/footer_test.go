@@ -85,9 +85,24 @@ func TestFootersRefused(t *testing.T) {
 	if err := parquet.Write(&foreign, []other{{1}}); err != nil {
 		t.Fatal(err)
 	}
+	// What a reader takes for nanoseconds must not be another unit.
+	timesAs := func(node parquet.Node) []byte {
+		group := parquet.Group{}
+		for _, f := range parquet.SchemaOf(eventrow.Row{}).Fields() {
+			group[f.Name()] = f
+		}
+		group[eventrow.TS.Name] = node
+		return write(append(writerOptions(), parquet.NewSchema("Row", group))...)
+	}
+	if err := checkAll(timesAs(parquet.TimestampAdjusted(parquet.Nanosecond, false))); err != nil {
+		t.Error(err)
+	}
 	for name, data := range map[string][]byte{
 		"codec":   write(parquet.Compression(&snappy.Codec{})),
 		"columns": foreign.Bytes(),
+		"micros":  timesAs(parquet.TimestampAdjusted(parquet.Microsecond, false)),
+		"millis":  timesAs(parquet.TimestampAdjusted(parquet.Millisecond, false)),
+		"utc":     timesAs(parquet.Timestamp(parquet.Nanosecond)),
 		"nothing": nil,
 		"zeros":   make([]byte, 1000),
 		"text":    bytes.Repeat([]byte("PAR1"), 100),

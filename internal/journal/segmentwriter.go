@@ -15,6 +15,7 @@ import (
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/files"
+	"nullspf/internal/version"
 	"nullspf/spftrack"
 )
 
@@ -35,7 +36,7 @@ func writerOptions() []parquet.WriterOption {
 		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending("seq"))),
 		// The index of pages and the footer have them already.
 		parquet.DataPageStatistics(false),
-		parquet.CreatedBy("nullspf", "", ""),
+		parquet.CreatedBy("nullspf", version.String(), ""),
 	}
 }
 
