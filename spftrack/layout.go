@@ -2,6 +2,7 @@ package spftrack
 
 import (
 	"fmt"
+	"strings"
 
 	"nullspf/internal/dnsname"
 )
@@ -121,6 +122,33 @@ func Record(layout Layout, s Settings) (string, error) {
 		return "", err
 	}
 	return p.record, nil
+}
+
+// ParseRecord finds the layout and the settings with which [Record] gives a text;
+// ok is false when there are none.
+func ParseRecord(text string) (layout Layout, s Settings, ok bool) {
+	const zone = "_zone.example"
+	for _, layout := range Layouts {
+		for _, qualifier := range []string{"", "+"} {
+			s := Settings{Zone: zone, Qualifier: qualifier}
+			record, err := Record(layout, s)
+			if err != nil {
+				continue
+			}
+			before, _, _ := strings.Cut(record, zone)
+			if rest, ok := strings.CutPrefix(text, before); ok {
+				name, _, _ := strings.Cut(rest, " ")
+				s.Zone = dnsname.Name(name)
+			}
+			if layout != Classic {
+				s.Qualifier = ""
+			}
+			if record, err = Record(layout, s); err == nil && record == text {
+				return layout, s, true
+			}
+		}
+	}
+	return "", Settings{}, false
 }
 
 // roomForDomain is the length of a domain that must fit into an exists: name

@@ -29,6 +29,24 @@ func TestRecord(t *testing.T) {
 		if err != nil || got != test.want {
 			t.Errorf("Record(%s, %+v) = %q, %v\nwant %q", test.layout, test.settings, got, err, test.want)
 		}
+		layout, settings, ok := ParseRecord(test.want)
+		if again, err := Record(layout, settings); !ok || layout != test.layout || again != test.want {
+			t.Errorf("ParseRecord(%q) = %s, %+v, %v: %q, %v", test.want, layout, settings, ok, again, err)
+		}
+	}
+}
+
+func TestParseRecordOfOthers(t *testing.T) {
+	for _, text := range []string{
+		"", "v=spf1", "v=spf1 ~all", "V=SPF1 -all", "v=spf1 -all ", "v=spf1 mx -all",
+		"v=spf1 exists:CL.%{i}.FR.%{s}.HE.%{h}._spf.example.net -all",
+		"v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.org",
+		"v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._SPF.example.net -all",
+		"v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1. -all",
+	} {
+		if layout, settings, ok := ParseRecord(text); ok {
+			t.Errorf("ParseRecord(%q) = %s, %+v", text, layout, settings)
+		}
 	}
 }
 

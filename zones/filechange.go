@@ -38,7 +38,7 @@ func (p *Plan) FileChanges(made []File, settings Hash) ([]FileChange, error) {
 	}
 	members := make(map[string]bool)
 	p.Changes(func(c Change) bool {
-		if c.Kind == Added || c.Kind == Removed {
+		if c.Kind == Added || c.Kind == Adopted || c.Kind == Removed {
 			members[c.Name] = true
 		}
 		return true

@@ -264,18 +264,9 @@ func tableHint(c byte, file string) string {
 // parseName parses the name that begins at an offset of the line and reports
 // its fault.
 func (r *listReader) parseName(line []byte, offset int, text string, g *Group) (string, bool) {
-	name, err := dnsname.ParseHost(text)
-	if err != nil && g.AllowIDNA2003 {
-		var old bool
-		if name, old, err = dnsname.ParseIDNA2003(text); old {
-			r.countOld(string(name))
-		}
-	}
-	if err == nil {
-		err = checkRegistrable(name, g)
-	}
-	if err == nil {
-		err = g.checkLength(name)
+	name, old, err := g.ParseName(text)
+	if old {
+		r.countOld(string(name))
 	}
 	if err == nil {
 		return string(name), true

@@ -19,10 +19,13 @@ import (
 type Kind uint8
 
 // The kinds. A restored zone's content is as the manifest has it, but its
-// file was missing or had been changed by somebody else.
+// file was missing or had been changed by somebody else. An adopted zone is new
+// in the manifest, and its file, which somebody else wrote, holds the same records
+// in another form: the serial number stays.
 const (
 	Unchanged Kind = iota
 	Added
+	Adopted
 	Changed
 	Restored
 	Removed
@@ -30,7 +33,7 @@ const (
 
 // String gives the word for messages and JSON.
 func (k Kind) String() string {
-	return [...]string{"unchanged", "added", "changed", "restored", "removed"}[k]
+	return [...]string{"unchanged", "added", "adopted", "changed", "restored", "removed"}[k]
 }
 
 // Change is what a run does to one zone.
@@ -38,7 +41,7 @@ type Change struct {
 	Name  string
 	Group string
 	Kind  Kind
-	// OldSerial is 0 for an added zone, Serial 0 for a removed one.
+	// OldSerial is 0 for an added or adopted zone, Serial 0 for a removed one.
 	OldSerial, Serial uint32
 }
 
@@ -256,6 +259,10 @@ func (c *comparer) settle(i int, e *Entry, old *manifestEntry, known bool, found
 			if same && have == last || !known && old != nil {
 				p.kinds[i] = Unchanged
 			}
+			return nil
+		}
+		if ok && old == nil && !found.link && (!any || have == last || serial.Greater(have, last)) && p.sameRecords(e, file, have) {
+			p.kinds[i], p.serials[i], p.replaced[i] = Adopted, have, true
 			return nil
 		}
 		if ok && (!any || serial.Greater(have, last)) {

@@ -15,6 +15,22 @@ var (
 	errPublicSuffix = errors.New("a public suffix, under which others register names; set allow_public_suffix: true in the group if that is meant")
 )
 
+// ParseName reads a name on a list of the group and refuses what cannot be a zone
+// of it. old is set for a name that IDNA2008 refuses and the group allows. The error
+// may be a *dnsname.Error.
+func (g *Group) ParseName(text string) (name dnsname.Name, old bool, err error) {
+	if name, err = dnsname.ParseHost(text); err != nil && g.AllowIDNA2003 {
+		name, old, err = dnsname.ParseIDNA2003(text)
+	}
+	if err == nil {
+		err = checkRegistrable(name, g)
+	}
+	if err == nil {
+		err = g.checkLength(name)
+	}
+	return name, old, err
+}
+
 // checkRegistrable refuses names above the level at which domains are
 // registered.
 func checkRegistrable(n dnsname.Name, g *Group) error {

@@ -104,6 +104,7 @@ type zoneChange struct {
 // planCounts counts the zones of a plan, in JSON.
 type planCounts struct {
 	Added     int `json:"added"`
+	Adopted   int `json:"adopted"`
 	Changed   int `json:"changed"`
 	Restored  int `json:"restored"`
 	Removed   int `json:"removed"`
@@ -111,7 +112,7 @@ type planCounts struct {
 }
 
 func countsOf(p *zones.Plan) planCounts {
-	return planCounts{p.Count(zones.Added), p.Count(zones.Changed), p.Count(zones.Restored), p.Count(zones.Removed), p.Count(zones.Unchanged)}
+	return planCounts{p.Count(zones.Added), p.Count(zones.Adopted), p.Count(zones.Changed), p.Count(zones.Restored), p.Count(zones.Removed), p.Count(zones.Unchanged)}
 }
 
 // fileChange is a change of a file that is made from all zones, in JSON.
@@ -171,6 +172,10 @@ func eachChange(p *zones.Plan, only *selection, f func(zones.Change, zones.Recor
 		if !only.has(c.Name, c.Group) {
 			return true
 		}
+		if c.Kind == zones.Adopted { // the same records
+			err = f(c, zones.RecordDiff{})
+			return err == nil
+		}
 		var before, after []byte
 		if before, after, err = p.Texts(c); err == nil {
 			err = f(c, zones.DiffZone(before, after))
@@ -223,7 +228,10 @@ func (p *planPrinter) print(b *building, only *selection, files []zones.FileChan
 		a.count++
 		if len(a.names) < p.most {
 			line := c.Name
-			if c.OldSerial != 0 && c.Serial != 0 {
+			switch {
+			case c.Kind == zones.Adopted:
+				line += fmt.Sprintf(" (serial %d)", c.Serial)
+			case c.OldSerial != 0 && c.Serial != 0:
 				line += fmt.Sprintf(" (serial %d to %d)", c.OldSerial, c.Serial)
 			}
 			a.names = append(a.names, line)
@@ -250,7 +258,7 @@ func (p *planPrinter) print(b *building, only *selection, files []zones.FileChan
 }
 
 var planSigns = map[zones.Kind]struct{ sign, color string }{
-	zones.Added: {"+", "32"}, zones.Changed: {"~", "33"}, zones.Restored: {"!", "35"}, zones.Removed: {"-", "31"},
+	zones.Added: {"+", "32"}, zones.Adopted: {"=", "36"}, zones.Changed: {"~", "33"}, zones.Restored: {"!", "35"}, zones.Removed: {"-", "31"},
 }
 
 func (p *planPrinter) printAlike(a *alike) {

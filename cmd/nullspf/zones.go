@@ -154,7 +154,7 @@ type buildReport struct {
 func (b *building) report() (*buildReport, error) {
 	var files []zones.FileChange
 	// With zones added or removed, the files change anyway, and are large.
-	if b.plan.Count(zones.Added)+b.plan.Count(zones.Removed) == 0 {
+	if b.plan.Count(zones.Added)+b.plan.Count(zones.Adopted)+b.plan.Count(zones.Removed) == 0 {
 		var err error
 		if files, err = b.fileChanges(); err != nil {
 			return nil, err
@@ -190,7 +190,7 @@ func (b *building) printReport(w io.Writer, r *buildReport, would string) error 
 // summary is a line of counts.
 func (b *building) summary(files []zones.FileChange) string {
 	text := count(len(b.set.Entries), "zone")
-	for _, k := range []zones.Kind{zones.Added, zones.Changed, zones.Restored, zones.Removed} {
+	for _, k := range []zones.Kind{zones.Added, zones.Adopted, zones.Changed, zones.Restored, zones.Removed} {
 		if n := b.plan.Count(k); n > 0 {
 			text += fmt.Sprintf(", %d %s", n, k)
 		}

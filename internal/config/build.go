@@ -50,38 +50,44 @@ func (l *loader) buildBase(r *raw) zones.Group {
 		Nameservers: l.hostNames("nameservers", r.Nameservers),
 		TTL:         l.duration("ttl", r.TTL),
 		TXTTTL:      l.txtTTL("txt_ttl", r.TXTTTL),
-		SOA: zones.SOA{
-			Refresh: l.duration("soa.refresh", r.SOA.Refresh),
-			Retry:   l.duration("soa.retry", r.SOA.Retry),
-			Expire:  l.duration("soa.expire", r.SOA.Expire),
-			Minimum: l.duration("soa.minimum", r.SOA.Minimum),
-		},
 	}
 	if len(r.Nameservers) == 0 {
 		l.fail("nameservers", "name the servers of the zones")
 	}
-	for _, t := range []struct {
-		key   string
-		value time.Duration
-	}{{"refresh", g.SOA.Refresh}, {"retry", g.SOA.Retry}, {"expire", g.SOA.Expire}} {
-		if t.value == 0 && !l.told("soa."+t.key) {
-			l.fail("soa."+t.key, "a secondary cannot work with 0; the defaults are 2h, 15m and 28d")
-		}
-	}
-	if g.SOA.Expire <= g.SOA.Refresh+g.SOA.Retry && !l.told("soa") {
-		l.fail("soa.expire", "zones would expire before a secondary has queried its primary twice; set it above refresh and retry together (RFC 1912 section 2.2)")
-	}
+	l.buildSOA("soa", r.SOA, &g.SOA)
 	if r.SOA.RName == "" {
 		l.fail("soa.rname", "the mailbox of the person in charge is missing: hostmaster.example.net")
-	} else {
-		g.SOA.RName = l.mailbox("soa.rname", r.SOA.RName)
 	}
-	if r.SOA.MName != "" {
-		g.SOA.MName = l.hostName("soa.mname", r.SOA.MName)
-	} else if len(g.Nameservers) > 0 {
+	if r.SOA.MName == "" && len(g.Nameservers) > 0 {
 		g.SOA.MName = g.Nameservers[0]
 	}
 	return g
+}
+
+// buildSOA reads the fields of a SOA record that are given, and holds the whole
+// against the rules.
+func (l *loader) buildSOA(key string, r rawSOA, soa *zones.SOA) {
+	for _, t := range []struct {
+		key, text string
+		value     *time.Duration
+	}{{"refresh", r.Refresh, &soa.Refresh}, {"retry", r.Retry, &soa.Retry}, {"expire", r.Expire, &soa.Expire}, {"minimum", r.Minimum, &soa.Minimum}} {
+		if t.text == "" {
+			continue
+		}
+		*t.value = l.duration(key+"."+t.key, t.text)
+		if *t.value == 0 && t.key != "minimum" && !l.told(key+"."+t.key) {
+			l.fail(key+"."+t.key, "a secondary cannot work with 0; the defaults are 2h, 15m and 28d")
+		}
+	}
+	if soa.Expire <= soa.Refresh+soa.Retry && !l.told(key) && !l.told("soa") {
+		l.fail(key+".expire", "zones would expire before a secondary has queried its primary twice; set it above refresh and retry together (RFC 1912 section 2.2)")
+	}
+	if r.RName != "" {
+		soa.RName = l.mailbox(key+".rname", r.RName)
+	}
+	if r.MName != "" {
+		soa.MName = l.hostName(key+".mname", r.MName)
+	}
 }
 
 // txtTTL reads the TTL of TXT records; 0 for none.

@@ -293,3 +293,17 @@ secondaries:
 		t.Errorf("txt_ttl %v", c.Groups[0].TXTTTL)
 	}
 }
+
+// TestSOAOfAGroup has a group replace some fields of the SOA record.
+func TestSOAOfAGroup(t *testing.T) {
+	c := parse(t, small+"    soa: {mname: hidden.example.net, rname: dns@example.org, expire: 7d}\n  other: {list: other.txt}\n")
+	soa := func(i int) zones.SOA { return c.Groups[i].SOA }
+	want := soa(1)
+	if want.MName != "ns1.example.net" || want.Expire != 28*24*time.Hour {
+		t.Errorf("the other group has %+v", want)
+	}
+	want.MName, want.RName, want.Expire = "hidden.example.net", "dns.example.org", 7*24*time.Hour
+	if got := soa(0); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

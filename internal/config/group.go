@@ -41,6 +41,7 @@ func (b *groupBuilder) build(dir, name string) *zones.Group {
 			b.config.Infrastructure = append(b.config.Infrastructure, zones.Infrastructure{Name: ns, What: "nameserver"})
 		}
 	}
+	b.buildSOA(b.key+".soa", r.SOA, &g.SOA)
 	if r.TTL != "" {
 		g.TTL = b.duration(b.key+".ttl", r.TTL)
 	}

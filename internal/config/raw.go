@@ -47,6 +47,7 @@ type rawTrack struct {
 type rawGroup struct {
 	List              []rawList    `mapstructure:"list"`
 	Nameservers       []string     `mapstructure:"nameservers"`
+	SOA               rawSOA       `mapstructure:"soa"`
 	TTL               string       `mapstructure:"ttl"`
 	TXTTTL            string       `mapstructure:"txt_ttl"`
 	A                 []string     `mapstructure:"a"`
