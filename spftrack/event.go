@@ -84,9 +84,13 @@ const (
 	// 2.3) of a message whose MAIL FROM was checked as well, and counts there;
 	// FlagRetry is set too. A parser never sets it.
 	FlagHELOCheck Flags = 1 << 5
+	// FlagExists: the query is an exp= query that stands for an attempt to which
+	// an exists: query belongs as well; that one has FlagRetry. A parser never
+	// sets it.
+	FlagExists Flags = 1 << 6
 )
 
-var flagNames = []string{"truncated", "unparsed", "retry", "ambiguous", "unexpanded", "helo"}
+var flagNames = []string{"truncated", "unparsed", "retry", "ambiguous", "unexpanded", "helo", "exists"}
 
 // String returns the names of the flags with commas between, "" for none.
 func (f Flags) String() string {

@@ -67,8 +67,10 @@ const filterHelp = `
 Without filters, all attempts are selected. Filters can be combined; an event
 must match all of them. A TEXT matches anywhere in the field, in upper or lower
 case, in the form in which the field is shown; =TEXT must be the whole field. A
-TIME is 2026-11-20T15:04:05Z, a date (its beginning in UTC), or a duration before
-now: 7d, 24h, 90m.`
+KIND selects the attempts that asked a query of this kind, though they may have asked
+others as well: those that asked exists: and exp= are shown as exists+exp. A TIME is
+2026-11-20T15:04:05Z, a date (its beginning in UTC), or a duration before now: 7d,
+24h, 90m.`
 
 func (f *logFlags) addFilters(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&f.since, "since", "", "only events since `TIME`")
@@ -77,7 +79,7 @@ func (f *logFlags) addFilters(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&f.ip, "ip", "", "only clients in `PREFIX`, or with this address")
 	c.Flags().StringVar(&f.sender, "sender", "", "only senders, local@domain, that contain `TEXT`")
 	c.Flags().StringVar(&f.helo, "helo", "", "only HELO names that contain `TEXT`")
-	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only events of `KIND`: exists, exp, classic, smtp, and with --packets minimised, other; may be repeated")
+	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only attempts with a query of `KIND`: exists, exp, classic, smtp, and with --packets minimised, other; may be repeated")
 	c.Flags().BoolVar(&f.packets, "packets", false, "count every query by itself instead of one event for each attempt")
 	completeFlag(c, "since", values(since))
 	completeFlag(c, "until", values(since))

@@ -33,15 +33,25 @@ func (f *Fold) Remember(e *spftrack.Event) { f.marker.remember(e) }
 func (f *Fold) Push(e *spftrack.Event) error {
 	f.marker.see(e)
 	for _, seq := range f.marker.superseded {
-		if f.retract(seq, spftrack.FlagRetry) {
-			f.marker.forget(f.find(seq))
+		if e := f.find(seq); e != nil {
+			e.Flags |= spftrack.FlagRetry
+			f.marker.forget(e)
 		}
 	}
 	for _, t := range f.marker.takes {
-		if !f.retract(t.seq, t.flags) {
+		taken := f.find(t.seq)
+		if taken == nil {
 			// It was emitted as an attempt before: count it, and not this one.
 			e.Flags |= spftrack.FlagRetry
+			continue
 		}
+		if e.Kind == spftrack.KindExp && (taken.Kind == spftrack.KindExists || taken.Flags&spftrack.FlagExists != 0) {
+			e.Flags |= spftrack.FlagExists
+		}
+		taken.Flags = taken.Flags&^spftrack.FlagExists | t.flags
+	}
+	if counts := f.find(f.marker.countedBy); counts != nil && Is(counts) {
+		counts.Flags |= spftrack.FlagExists
 	}
 	if f.n == len(f.queue) {
 		f.grow()
@@ -54,16 +64,6 @@ func (f *Fold) Push(e *spftrack.Event) error {
 		}
 	}
 	return nil
-}
-
-// retract makes a waiting event a retry.
-func (f *Fold) retract(seq uint64, flags spftrack.Flags) bool {
-	e := f.find(seq)
-	if e == nil {
-		return false
-	}
-	e.Flags |= flags
-	return true
 }
 
 // find returns a waiting event, nil when it does not wait.

@@ -83,41 +83,41 @@ func TestAttempts(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		in   []query
-		want string // one character a query: + for an attempt, h for a check of HELO
+		want string // one character a query: + for an attempt, b for one by both queries, h for a check of HELO
 	}{
-		{"one check", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}}, "-+"},
+		{"one check", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}}, "-b"},
 		{"exists: alone", []query{{0, exists, ip1, "", r1, 1}}, "+"},
 		{"exp= alone", []query{{0, exp, ip1, "h", r1, 16}}, "+"},
-		{"exp= first", []query{{0, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", r1, 1}}, "+-"},
-		{"AAAA twin", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r1, 28}, {s, exp, ip1, "h", r1, 16}}, "--+"},
+		{"exp= first", []query{{0, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", r1, 1}}, "b-"},
+		{"AAAA twin", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r1, 28}, {s, exp, ip1, "h", r1, 16}}, "--b"},
 		{"retries", []query{{0, exists, ip1, "", r1, 1}, {s, exists, ip1, "", r1, 1}, {2 * s, exp, ip1, "h", r1, 16},
-			{3 * s, exp, ip1, "h", r1, 16}, {29 * s, exp, ip1, "h", r1, 16}}, "--+--"},
+			{3 * s, exp, ip1, "h", r1, 16}, {29 * s, exp, ip1, "h", r1, 16}}, "--b--"},
 		{"minimised", []query{{0, spftrack.KindMinimised, ip1, "", r1, 2}, {0, exists, ip1, "", r1, 1}}, "-+"},
 		{"other query", []query{{0, spftrack.KindOther, ip1, "", r1, 6}}, "-"},
-		{"two senders, exists: cached", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}, {s, exp, ip1, "g", r1, 16}}, "-++"},
-		{"two clients", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip2, "", r1, 1}, {s, exp, ip2, "h", r1, 16}}, "+-+"},
+		{"two senders, exists: cached", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}, {s, exp, ip1, "g", r1, 16}}, "-b+"},
+		{"two clients", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip2, "", r1, 1}, {s, exp, ip2, "h", r1, 16}}, "+-b"},
 		{"two resolvers", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}}, "++"},
 		{"half a minute later", []query{{0, exp, ip1, "h", r1, 16}, {30 * s, exp, ip1, "h", r1, 16}, {31 * s, exp, ip1, "h", r1, 16}}, "+-+"},
-		{"refreshed by BIND", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "h", r1, 16}, {58 * s, exp, ip1, "h", r1, 16}, {60 * s, exists, ip1, "", r1, 1}}, "-++-"},
-		{"two families", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r6, 16}}, "-+"},
-		{"two families, exp= first", []query{{0, exp, ip1, "h", r6, 16}, {s, exists, ip1, "", r1, 1}}, "+-"},
+		{"refreshed by BIND", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "h", r1, 16}, {58 * s, exp, ip1, "h", r1, 16}, {60 * s, exists, ip1, "", r1, 1}}, "-bb-"},
+		{"two families", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r6, 16}}, "-b"},
+		{"two families, exp= first", []query{{0, exp, ip1, "h", r6, 16}, {s, exists, ip1, "", r1, 1}}, "b-"},
 		{"two families, exp= too late", []query{{0, exists, ip1, "", r1, 1}, {11 * s, exp, ip1, "h", r6, 16}}, "++"},
 		{"two families, AAAA twin", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r6, 28}}, "+-"},
 		{"two families, AAAA twin first", []query{{0, exists, ip1, "", r6, 28}, {0, exists, ip1, "", r1, 1}}, "-+"},
-		{"two families, AAAA twin, exp=", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r6, 28}, {s, exp, ip1, "h", r6, 16}}, "--+"},
+		{"two families, AAAA twin, exp=", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r6, 28}, {s, exp, ip1, "h", r6, 16}}, "--b"},
 		{"two families, next sender", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r6, 16}, {2 * s, exp, ip1, "g", r6, 16},
-			{3 * s, exp, ip1, "f", r1, 16}}, "-+++"},
-		{"farm", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", near, 16}, {s, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", near, 1}}, "-+--"},
+			{3 * s, exp, ip1, "f", r1, 16}}, "-b++"},
+		{"farm", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", near, 16}, {s, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", near, 1}}, "-b--"},
 		// One receiver that fetches exp= and one that does not, whose resolvers
 		// have one address each.
-		{"two receivers", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r1, 16}}, "-++"},
-		{"two receivers, next sender", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", r2, 1}, {2 * s, exp, ip1, "g", r1, 16}}, "-+++"},
-		{"two receivers, the other's exists: taken", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r6, 16}, {s, exp, ip1, "h", r2, 16}}, "--++"},
-		{"two receivers, exp= of both", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r2, 16}, {s, exp, ip1, "h", r1, 16}}, "--++"},
+		{"two receivers", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r1, 16}}, "-+b"},
+		{"two receivers, next sender", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", r2, 1}, {2 * s, exp, ip1, "g", r1, 16}}, "-b++"},
+		{"two receivers, the other's exists: taken", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r6, 16}, {s, exp, ip1, "h", r2, 16}}, "--bb"},
+		{"two receivers, exp= of both", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r2, 16}, {s, exp, ip1, "h", r1, 16}}, "--bb"},
 		{"two clients, two families", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip2, "h", r6, 16}}, "++"},
-		{"HELO checked first", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "postmaster " + d, r1, 16}, {s, exp, ip1, "user " + d, r1, 16}}, "-h+"},
-		{"HELO checked last", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "user " + d, r1, 16}, {s, exp, ip1, "postmaster " + d, r1, 16}}, "-+h"},
-		{"HELO checked alone", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "postmaster " + d, r1, 16}}, "-+"},
+		{"HELO checked first", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "postmaster " + d, r1, 16}, {s, exp, ip1, "user " + d, r1, 16}}, "-hb"},
+		{"HELO checked last", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "user " + d, r1, 16}, {s, exp, ip1, "postmaster " + d, r1, 16}}, "-bh"},
+		{"HELO checked alone", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "postmaster " + d, r1, 16}}, "-b"},
 		{"a bounce much earlier", []query{{0, exp, ip1, "postmaster " + d, r1, 16}, {11 * s, exp, ip1, "user " + d, r1, 16}}, "++"},
 		{"a bounce with another HELO", []query{{0, exp, ip1, "postmaster h", r1, 16}, {s, exp, ip1, "user " + d, r1, 16}}, "++"},
 		{"HELO checked, two families", []query{{0, exp, ip1, "postmaster " + d, r1, 16}, {s, exp, ip1, "user " + d, r6, 16}, {2 * s, exp, ip1, "user " + d, r2, 16}}, "h++"},
@@ -134,7 +134,7 @@ func TestAttempts(t *testing.T) {
 		}
 		got := ""
 		for _, flags := range mark(t, events) {
-			got += map[spftrack.Flags]string{0: "+", spftrack.FlagRetry: "-", spftrack.FlagRetry | spftrack.FlagHELOCheck: "h"}[flags]
+			got += map[spftrack.Flags]string{0: "+", spftrack.FlagRetry: "-", spftrack.FlagRetry | spftrack.FlagHELOCheck: "h", spftrack.FlagExists: "b"}[flags]
 		}
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)

@@ -16,9 +16,11 @@ type pair struct {
 	exists int64
 	seq    uint64
 	state  existsState
-	// exp is the time of the last exp= query, if asked.
-	exp   int64
-	asked bool
+	// exp is the time of the last exp= query, if asked; expSeq the number of the
+	// last one that was not a repetition.
+	exp    int64
+	expSeq uint64
+	asked  bool
 }
 
 // existsState says what became of an exists: query.
@@ -58,7 +60,10 @@ type marker struct {
 	// name, takes those that it counts instead of.
 	superseded []uint64
 	takes      []take
-	buf        []byte
+	// countedBy is the number of the exp= query that counts instead of the last
+	// event, an exists: query; 0 for none.
+	countedBy uint64
+	buf       []byte
 }
 
 func newMarker(w Windows) *marker {
@@ -75,7 +80,7 @@ func newMarker(w Windows) *marker {
 
 // see looks at an event.
 func (m *marker) see(e *spftrack.Event) {
-	m.superseded, m.takes = m.superseded[:0], m.takes[:0]
+	m.superseded, m.takes, m.countedBy = m.superseded[:0], m.takes[:0], 0
 	if !asked(e.Kind) || e.Flags&spftrack.FlagUnparsed != 0 {
 		return
 	}
@@ -135,6 +140,7 @@ func (m *marker) exists(e *spftrack.Event, p *pair, k keys) {
 		e.Flags |= spftrack.FlagRetry
 		return
 	case p.asked && Within(e.Time, p.exp, m.windows.Attempt):
+		m.countedBy = p.expSeq
 		o.drop(k.pair, expAlone)
 		p.exists, p.state = e.Time, told
 		e.Flags |= spftrack.FlagRetry
@@ -147,7 +153,7 @@ func (m *marker) exists(e *spftrack.Event, p *pair, k keys) {
 	}
 	p.exists, p.seq = e.Time, e.Seq
 	if exp, ok := o.take(expAlone, k.pair, e.Time, m.windows.Join, m.windows.Join); ok {
-		p.state = told
+		p.state, m.countedBy = told, exp.seq
 		m.alter(exp.pair, e.Time, func(other *pair) { other.exists, other.state = e.Time, told })
 		e.Flags |= spftrack.FlagRetry
 		return
@@ -169,6 +175,7 @@ func (m *marker) exists(e *spftrack.Event, p *pair, k keys) {
 func (m *marker) exp(e *spftrack.Event, p *pair, k keys) {
 	if !m.repeats(e, k) {
 		m.starts.put(k.query, e.Time, e.Time)
+		p.expSeq = e.Seq
 		o := m.openOf(k.group, e.Time)
 		switch {
 		case p.state == counts && Within(e.Time, p.exists, m.windows.Join):

@@ -148,7 +148,7 @@ var (
 		func(r *Row, e *spftrack.Event) { e.SourceVerified = r.SourceVerified })
 
 	Flags = text(Column{Heading: "FLAGS",
-		Meaning: "`truncated`, `unparsed`, `retry`, `ambiguous`, `unexpanded`, `helo`, with commas between"},
+		Meaning: "`truncated`, `unparsed`, `retry`, `ambiguous`, `unexpanded`, `helo`, `exists`, with commas between"},
 		func(r *Row) *string { return &r.Flags },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.Flags = flagTexts[e.Flags] },
 		func(r *Row, e *spftrack.Event) { e.Flags, _ = spftrack.ParseFlags(r.Flags) })

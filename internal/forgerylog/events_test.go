@@ -54,7 +54,8 @@ var filterCases = []struct {
 	{"HELO, whole", Query{HELO: ParseText("=WIN-ABC123")}, []int64{8}},
 	{"HELO, none known", Query{HELO: ParseText("=")}, []int64{9}},
 	{"kind", Query{Kinds: []spftrack.Kind{spftrack.KindClassic}}, []int64{10, 11}},
-	{"kinds", Query{Kinds: []spftrack.Kind{spftrack.KindClassic, spftrack.KindExists}}, []int64{9, 10, 11}},
+	{"kind of the query that does not count", Query{Kinds: []spftrack.Kind{spftrack.KindExists}}, []int64{2, 4, 6, 8, 9, 15}},
+	{"kinds", Query{Kinds: []spftrack.Kind{spftrack.KindClassic, spftrack.KindExists}}, []int64{2, 4, 6, 8, 9, 10, 11, 15}},
 	{"kind of packets", Query{Kinds: []spftrack.Kind{spftrack.KindExists}, Packets: true}, []int64{1, 3, 5, 7, 9, 14}},
 	{"all together", Query{
 		Since: testTime, Until: testTime.Add(2 * time.Minute), Domain: ParseDomain("=shop.example"), Sender: ParseText("info"),

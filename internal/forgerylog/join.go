@@ -20,47 +20,94 @@ import (
 //	ns2  exp: attempt      exists: retry   exp: attempt
 //	     ns1's is a retry  as before       ns1's is a retry
 
+// mark says whether an event is an attempt, and whether one to which an exists:
+// query belongs beside it.
+type mark struct{ attempt, exists bool }
+
+// markOf is the mark of an event that a fold has marked.
+func markOf(e *spftrack.Event) mark {
+	return mark{attempt.Is(e), e.Flags&spftrack.FlagExists != 0}
+}
+
+// ownMark is the mark that a row has in its journal. It needs the columns
+// Attempt and Flags.
+func ownMark(row *eventrow.Row) mark { return mark{row.Attempt, hasFlagExists(row.Flags)} }
+
+// hasFlagExists looks for [spftrack.FlagExists], which is the last of all.
+func hasFlagExists(flags string) bool { return strings.HasSuffix(flags, flagExists) }
+
+var flagExists = spftrack.FlagExists.String()
+
+// set gives a row a mark.
+func (m mark) set(row *eventrow.Row) {
+	if m == ownMark(row) {
+		return
+	}
+	row.Attempt = m.attempt
+	flags, err := spftrack.ParseFlags(row.Flags)
+	if err != nil {
+		return
+	}
+	flags &^= spftrack.FlagRetry | spftrack.FlagHELOCheck | spftrack.FlagExists
+	if !m.attempt {
+		flags |= spftrack.FlagRetry
+	}
+	if m.exists {
+		flags |= spftrack.FlagExists
+	}
+	row.Flags = flags.String()
+}
+
 // remark is an event whose mark is another where journals are read together: its
-// sequence number times two, plus one if it is an attempt.
+// sequence number times four, plus one for an attempt, plus two if an exists:
+// query belongs to it.
 type remark uint64
 
-func newRemark(seq int64, attempt bool) remark {
-	r := remark(seq) << 1
-	if attempt {
+func newRemark(seq int64, m mark) remark {
+	r := remark(seq) << 2
+	if m.attempt {
 		r |= 1
 	}
+	if m.exists {
+		r |= 2
+	}
 	return r
+}
+
+func (r remark) mark() mark { return mark{r&1 != 0, r&2 != 0} }
+
+// remarkOn returns the remark on an event.
+func (v *journalView) remarkOn(seq int64) (r remark, ok bool) {
+	i, _ := slices.BinarySearch(v.remarks, newRemark(seq, mark{}))
+	if i < len(v.remarks) && v.remarks[i]>>2 == remark(seq) {
+		return v.remarks[i], true
+	}
+	return 0, false
 }
 
 // attempt tells whether an event of the view is an attempt. It needs the columns
 // Seq and Attempt.
 func (v *journalView) attempt(row *eventrow.Row) bool {
-	i, _ := slices.BinarySearch(v.remarks, newRemark(row.Seq, false))
-	if i < len(v.remarks) && v.remarks[i]>>1 == remark(row.Seq) {
-		return v.remarks[i]&1 != 0
+	if r, ok := v.remarkOn(row.Seq); ok {
+		return r.mark().attempt
 	}
 	return row.Attempt
 }
 
-// correct gives a whole row the mark that it has in the view.
-func (v *journalView) correct(row *eventrow.Row) {
-	setMark(row, v.attempt(row))
+// exists tells whether an exists: query belongs to an attempt beside it. It needs
+// the columns Seq and Flags.
+func (v *journalView) exists(row *eventrow.Row) bool {
+	if r, ok := v.remarkOn(row.Seq); ok {
+		return r.mark().exists
+	}
+	return hasFlagExists(row.Flags)
 }
 
-// setMark makes a row an attempt, or a retry.
-func setMark(row *eventrow.Row, is bool) {
-	if is == row.Attempt {
-		return
+// correct gives a whole row the mark that it has in the view.
+func (v *journalView) correct(row *eventrow.Row) {
+	if r, ok := v.remarkOn(row.Seq); ok {
+		r.mark().set(row)
 	}
-	row.Attempt = is
-	flags, err := spftrack.ParseFlags(row.Flags)
-	if err != nil {
-		return
-	}
-	if flags &^= spftrack.FlagRetry | spftrack.FlagHELOCheck; !is {
-		flags |= spftrack.FlagRetry
-	}
-	row.Flags = flags.String()
 }
 
 // planOf is a plan that goes by the marks of the view.
@@ -71,12 +118,23 @@ func (v *journalView) planOf(p *plan) *plan {
 	own := *p
 	own.conditions = slices.Clone(p.conditions)
 	own.conditions[0] = condition{cols(eventrow.Attempt, eventrow.Seq), v.attempt}
+	if p.kinds > 0 {
+		byKind := p.conditions[p.kinds].match
+		own.conditions[p.kinds] = condition{cols(eventrow.Kind, eventrow.Flags, eventrow.Seq), func(r *eventrow.Row) bool {
+			marked := eventrow.Row{Kind: r.Kind}
+			if v.exists(r) {
+				marked.Flags = flagExists
+			}
+			return byKind(&marked)
+		}}
+	}
 	return &own
 }
 
 // joinColumns are what attempts are told by.
 var joinColumns = cols(eventrow.Seq, eventrow.TS, eventrow.Zone, eventrow.Kind, eventrow.ClientIP, eventrow.SenderLocal,
-	eventrow.SenderDomain, eventrow.ForgedDomain, eventrow.HELO, eventrow.Resolver, eventrow.Qtype, eventrow.Attempt)
+	eventrow.SenderDomain, eventrow.ForgedDomain, eventrow.HELO, eventrow.Resolver, eventrow.Qtype, eventrow.Attempt,
+	eventrow.Flags)
 
 // several reports whether the views are of several journals.
 func (r *run) several() bool {
@@ -106,14 +164,14 @@ func (r *run) join(q Query) error {
 	type waiting struct {
 		view *journalView
 		seq  int64
-		is   bool
+		own  mark
 	}
 	var queue []waiting
 	done := 0
 	fold := attempt.New(attempt.Default, func(e *spftrack.Event) error {
 		w := &queue[done]
-		if is := attempt.Is(e); is != w.is {
-			w.view.remarks = append(w.view.remarks, newRemark(w.seq, is))
+		if m := markOf(e); m != w.own {
+			w.view.remarks = append(w.view.remarks, newRemark(w.seq, m))
 		}
 		if done++; done == len(queue) || done > 1<<16 {
 			queue = append(queue[:0], queue[done:]...)
@@ -129,7 +187,7 @@ func (r *run) join(q Query) error {
 			return nil
 		}
 		e.Seq = seq
-		queue = append(queue, waiting{v, row.Seq, row.Attempt})
+		queue = append(queue, waiting{v, row.Seq, ownMark(row)})
 		return fold.Push(&e)
 	})
 	if err == nil {

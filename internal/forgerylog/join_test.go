@@ -45,7 +45,7 @@ func TestJoin(t *testing.T) {
 			for _, limit := range []int{0, 1000} {
 				rows := eventsOf(t, e, Query{}, limit)
 				for i := range rows {
-					if r := &rows[i]; r.Kind != "exp" || r.SenderLocal != fmt.Sprint("u", i) || !r.Attempt || r.Flags != "" {
+					if r := &rows[i]; r.Kind != "exp" || r.SenderLocal != fmt.Sprint("u", i) || !r.Attempt || r.Flags != "exists" {
 						t.Errorf("limit %d, attempt %d: %+v", limit, i, r)
 					}
 				}
@@ -68,7 +68,9 @@ func TestJoin(t *testing.T) {
 			}{
 				{Query{}, checks},
 				{Query{Domain: ParseDomain("=d1.example")}, 4},
-				{Query{Kinds: []spftrack.Kind{spftrack.KindExists}}, 0},
+				{Query{Kinds: []spftrack.Kind{spftrack.KindExists}}, checks},
+				{Query{Kinds: []spftrack.Kind{spftrack.KindExp}}, checks},
+				{Query{Kinds: []spftrack.Kind{spftrack.KindClassic}}, 0},
 				{Query{Since: testTime.Add(4050 * time.Millisecond), Until: testTime.Add(4150 * time.Millisecond)}, 1},
 			} {
 				ranking, err := e.Top(t.Context(), q.Query, ByIP, 10)

@@ -113,7 +113,7 @@ func (l *liveJoin) mark(row *eventrow.Row) error {
 		return nil
 	}
 	self.shown = true
-	setMark(row, attempt.Is(&e))
+	markOf(&e).set(row)
 	return l.show(row)
 }
 
@@ -128,6 +128,6 @@ func (l *liveJoin) emit(e *spftrack.Event) error {
 	if next.shown {
 		return nil
 	}
-	setMark(&next.row, attempt.Is(e))
+	markOf(e).set(&next.row)
 	return l.show(&next.row)
 }

@@ -103,7 +103,7 @@ func TestFollowJoins(t *testing.T) {
 		got = append(got, fmt.Sprint(r.ClientIP, " ", r.Kind, " ", r.Attempt, r.Flags))
 	}
 	slices.Sort(got)
-	equal(t, "queries", got, []string{"192.0.2.1 exists falseretry", "192.0.2.1 exp true", "192.0.2.2 exists true"})
+	equal(t, "queries", got, []string{"192.0.2.1 exists falseretry", "192.0.2.1 exp trueexists", "192.0.2.2 exists true"})
 	attempts.stop()
 	packets.stop()
 	for r := range attempts.rows {

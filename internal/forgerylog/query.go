@@ -23,7 +23,9 @@ type Query struct {
 	// Client is where the address of the SMTP client lies; the zero Prefix is
 	// everywhere.
 	Client netip.Prefix
-	// Kinds are those to select; none means all.
+	// Kinds are those to select; none means all. An attempt is selected by every
+	// kind of query that its check asked: one by exp= to which an exists: query
+	// belongs, by both.
 	Kinds []spftrack.Kind
 	// Packets selects every query instead of one event for each attempt.
 	Packets bool
@@ -80,6 +82,8 @@ type plan struct {
 	conditions []condition
 	// attempts: the first condition selects them.
 	attempts bool
+	// kinds is the place of the condition on kinds of attempts; 0 for none.
+	kinds int
 }
 
 func newPlan(q Query) *plan {
@@ -112,6 +116,14 @@ func (p *plan) addKinds(kinds []spftrack.Kind) {
 	names := make(map[string]bool)
 	for _, k := range kinds {
 		names[k.String()] = true
+	}
+	if p.attempts && len(kinds) > 0 {
+		p.kinds = len(p.conditions)
+		exists := names[spftrack.KindExists.String()]
+		p.add(true, cols(eventrow.Kind, eventrow.Flags), func(r *eventrow.Row) bool {
+			return names[r.Kind] || exists && hasFlagExists(r.Flags)
+		})
+		return
 	}
 	p.add(len(kinds) > 0, cols(eventrow.Kind), func(r *eventrow.Row) bool { return names[r.Kind] })
 }

@@ -41,12 +41,20 @@ func tableColumnOf(c *eventrow.Column) tableColumn { return tableColumn{c.Headin
 
 var (
 	eventColumns = []tableColumn{
-		tableColumnOf(eventrow.TS), tableColumnOf(eventrow.Kind), tableColumnOf(eventrow.ClientIP), tableColumnOf(eventrow.ForgedDomain),
+		tableColumnOf(eventrow.TS), {eventrow.Kind.Heading, asked}, tableColumnOf(eventrow.ClientIP), tableColumnOf(eventrow.ForgedDomain),
 		{"SENDER", func(r *eventrow.Row) string { return eventrow.Shown(sender(r)) }},
 		tableColumnOf(eventrow.HELO), tableColumnOf(eventrow.Resolver), tableColumnOf(eventrow.ServerID),
 	}
 	packetColumns = []tableColumn{tableColumnOf(eventrow.Qtype), tableColumnOf(eventrow.Flags), tableColumnOf(eventrow.RawName)}
 )
+
+// asked is which queries a check made.
+func asked(r *eventrow.Row) string {
+	if r.Attempt && hasFlagExists(r.Flags) {
+		return flagExists + "+" + eventrow.Kind.Cell(r)
+	}
+	return eventrow.Kind.Cell(r)
+}
 
 type eventTable struct {
 	*tableWriter
