@@ -50,6 +50,7 @@ the daemon
 engines
     internal/forgerylog   queries over journals
     internal/secondary    secondary zones: schedule, refresh, catalog, files
+    internal/mxprobe      what mail hosts do at port 25
     internal/verify       what nameservers answer, beside the plan
 journals, transfers, control
     internal/control      the control socket

@@ -50,7 +50,7 @@ Start with "nullspf init", then "nullspf zones".`,
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		a.initCommand(), a.zonesCommand(), a.planCommand(), a.applyCommand(),
-		a.checkCommand(), a.verifyCommand(), a.spfCommand(), a.logCommand(), a.serverCommand(),
+		a.checkCommand(), a.verifyCommand(), a.spfCommand(), a.logCommand(), a.serverCommand(), a.nolistingCommand(),
 		versionCommand(), manCommand(),
 	)
 	return root

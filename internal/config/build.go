@@ -9,13 +9,14 @@ import (
 	"nullspf/internal/control"
 	"nullspf/internal/value"
 	"nullspf/named"
+	"nullspf/nolisting"
 	"nullspf/spftrack"
 	"nullspf/zones"
 )
 
 // build turns the decoded file into typed values and notes what is wrong.
 func (l *loader) build(dir string, r *raw) *Config {
-	c := &Config{Output: path(dir, r.Output)}
+	c := &Config{Output: path(dir, r.Output), Tiers: make(map[string]nolisting.Tiers)}
 	var err error
 	if c.Scheme, err = zones.ParseScheme(r.Serial); err != nil {
 		l.fail("serial", "%v", err)

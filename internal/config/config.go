@@ -20,6 +20,7 @@ import (
 	"nullspf/internal/files"
 	"nullspf/internal/mailmaps"
 	"nullspf/named"
+	"nullspf/nolisting"
 	"nullspf/spftrack"
 	"nullspf/zones"
 )
@@ -36,7 +37,10 @@ type Config struct {
 	Scheme zones.Scheme
 	// Groups are in the order of their names.
 	Groups []*zones.Group
-	Track  Track
+	// Tiers are the mail hosts of the groups that have some, with their roles, by
+	// the group's name. Without layout, all of them are live.
+	Tiers map[string]nolisting.Tiers
+	Track Track
 	// Named are the settings of the server configurations.
 	Named named.Settings
 	// Mail are the settings of the mail tables.

@@ -118,6 +118,9 @@ func (b *groupBuilder) mail() {
 		roles = roles || m.Role != ""
 		b.config.Infrastructure = append(b.config.Infrastructure, zones.Infrastructure{Name: host.Name, What: "mail host"})
 	}
+	if len(tiers.Hosts) > 0 {
+		b.config.Tiers[g.Name] = tiers
+	}
 	switch {
 	case b.told(b.key + ".mx"), b.told(b.key + ".mail"):
 	case len(r.MX) == 0:
@@ -178,6 +181,7 @@ func (b *groupBuilder) nolisting(t nolisting.Tiers) {
 			return
 		}
 	}
+	b.config.Tiers[b.group.Name] = t
 	mx, violations := t.MX()
 	if len(violations) > 0 {
 		for _, v := range violations {
@@ -187,7 +191,7 @@ func (b *groupBuilder) nolisting(t nolisting.Tiers) {
 		return
 	}
 	b.group.MX[zones.Nolisting] = mx
-	t.Hosts = slices.DeleteFunc(t.Hosts, func(h nolisting.Host) bool { return h.Role != nolisting.Live && h.Role != nolisting.Backup })
+	t.Hosts = slices.DeleteFunc(slices.Clone(t.Hosts), func(h nolisting.Host) bool { return h.Role != nolisting.Live && h.Role != nolisting.Backup })
 	b.postmaster(t)
 }
 

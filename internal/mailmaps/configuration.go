@@ -96,12 +96,19 @@ const postfixDestination = `# {generated}.
 # - smtpd_recipient_restrictions: put check_recipient_access first, before
 #   anything that permits. For postmaster, the restrictions after it still apply.
 #
-# Names below the domains are not destinations of this host. The default of
-# smtpd_relay_restrictions defers mail for them, and senders try again; use
-# reject_unauth_destination there to reject it permanently.
+# - smtpd_relay_restrictions: put check_recipient_access before
+#   defer_unauth_destination.
+#
+# Names below the domains are not destinations of this host. check_recipient_access
+# rejects mail for them with the same text, because the default of
+# parent_domain_matches_subdomains has smtpd_access_maps. Without it in
+# smtpd_relay_restrictions, whose default defers such mail with 454, senders would
+# try again for days.
 nullspf_tables = $default_database_type:{postfix}
 virtual_alias_domains = $nullspf_tables/virtual_alias_domains
 virtual_alias_maps = $nullspf_tables/virtual
+smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated,
+    check_recipient_access $nullspf_tables/recipient_access, defer_unauth_destination
 smtpd_recipient_restrictions = check_recipient_access $nullspf_tables/recipient_access
 `
 

@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"nullspf/internal/mxprobe"
 	"nullspf/internal/peers"
+	"nullspf/nolisting"
 )
 
 // The rest of a Postfix instance that knows nobody, and sends all that it
@@ -37,7 +39,6 @@ local_recipient_maps =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 192.0.2.0/24
-smtpd_relay_restrictions = reject_unauth_destination
 relayhost = [127.0.0.1]:{sink}
 disable_dns_lookups = yes
 smtpd_error_sleep_time = 0
@@ -187,17 +188,17 @@ func runPostfix(t *testing.T, dir, address string) {
 
 // TestPostfix asks a running Postfix, with the lines as they are made.
 func TestPostfix(t *testing.T) {
-	const foreign = "Relay access denied"
-	// next is whom the message for postmaster goes on to, below the text of
-	// the refusal of names below a domain.
-	for configuration, tt := range map[string]struct{ next, below string }{
-		"destination.cf": {"postmaster@mail.example.net", foreign},
-		"relay.cf":       {"postmaster@brand.example.org", oddReply},
+	// The values are whom the message for postmaster goes on to.
+	for configuration, next := range map[string]string{
+		"destination.cf": "postmaster@mail.example.net",
+		"relay.cf":       "postmaster@brand.example.org",
 	} {
 		t.Run(configuration, func(t *testing.T) {
 			t.Parallel()
 			s := newSink(t)
-			conn, err := net.Dial("tcp4", startPostfix(t, configuration, s))
+			address := startPostfix(t, configuration, s)
+			probe(t, address)
+			conn, err := net.Dial("tcp4", address)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,10 +212,10 @@ func TestPostfix(t *testing.T) {
 				c.refused(recipient, oddReply)
 			}
 			for _, recipient := range []string{"someone@www.brand.example.org", "postmaster@www.brand.example.org"} {
-				c.refused(recipient, tt.below)
+				c.refused(recipient, oddReply)
 			}
 			for _, recipient := range []string{"postmaster@z.example", "someone@z.example", "x@notbrand.example.org"} {
-				c.refused(recipient, foreign)
+				c.expect("RCPT TO:<"+recipient+">", "454 4.7.1 <"+recipient+">: Relay access denied")
 			}
 			for _, recipient := range []string{"postmaster@alpha.example", "PostMaster@Y.Example"} {
 				c.expect("RCPT TO:<"+recipient+">", "250")
@@ -229,12 +230,28 @@ func TestPostfix(t *testing.T) {
 			c.expect("QUIT", "221")
 			select {
 			case got := <-s.recipients:
-				if got != tt.next {
-					t.Errorf("the message went on to %s, not %s", got, tt.next)
+				if got != next {
+					t.Errorf("the message went on to %s, not %s", got, next)
 				}
 			case <-time.After(20 * time.Second):
 				t.Error("the message did not go on")
 			}
 		})
+	}
+}
+
+// probe sees a live host as it should be.
+func probe(t *testing.T, address string) {
+	t.Helper()
+	at := netip.MustParseAddrPort(address)
+	results, err := mxprobe.Run(t.Context(), mxprobe.Settings{Port: at.Port(), HELO: "probe.example.com"}, []mxprobe.Target{
+		{Role: nolisting.Live, Address: at.Addr(), Domain: "brand.example.org", Below: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := mxprobe.Report{Results: results}
+	if n := len(results[0].Session.Recipients); n != 4 || r.Count(mxprobe.Error)+r.Count(mxprobe.Warning) > 0 {
+		t.Errorf("%d recipients tried, %+v", n, results[0])
 	}
 }
