@@ -3,7 +3,7 @@ package named
 import (
 	"bufio"
 	"bytes"
-	"context"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"nullspf/internal/serial"
 )
@@ -23,14 +22,22 @@ import (
 // keeps journals of zones that it signs and of those with ixfr-from-differences.
 // When the file changes by more than one version while named is not running, the
 // journal no longer leads to it, and named refuses to load the zone ("journal out
-// of sync with zone").
+// of sync with zone"). A zone that BIND signs has two: that of the zone file, and
+// that of the signed zone, which no longer fits when named was stopped before it
+// had written the signed zone.
 type Journal struct {
 	Zone string
 	// Path is that of the journal.
 	Path string
-	// First and Last are the serial numbers that the journal covers, File is that
-	// of the zone file.
+	// Signed is set for the journal of the signed zone.
+	Signed bool
+	// First and Last are the serial numbers that the journal covers. File is that
+	// of the file from which BIND starts: the zone file, or the signed zone when it
+	// exists and the journal is its.
 	First, Last, File uint32
+	// published is the greatest serial number that BIND can have published, when
+	// Signed.
+	published uint32
 }
 
 func (j Journal) String() string {
@@ -38,8 +45,11 @@ func (j Journal) String() string {
 		j.Path, j.First, j.Last, j.File)
 }
 
-// journalSuffix is what BIND appends to the name of a zone file.
-const journalSuffix = ".jnl"
+// What BIND appends to the name of a zone file.
+const (
+	journalSuffix = ".jnl"
+	signedSuffix  = ".signed"
+)
 
 // StaleJournals returns the journals in the output directory that do not fit
 // their zone files, sorted. Those that BIND has not updated since the files were
@@ -59,15 +69,22 @@ func StaleJournals(output string) ([]Journal, error) {
 	}
 	var stale []Journal
 	for _, name := range names {
-		zone, ok := strings.CutSuffix(name, ".zone"+journalSuffix)
+		name, ok := strings.CutSuffix(name, journalSuffix)
 		if !ok {
 			continue
 		}
-		if j, ok := readJournal(dir.Name(), zone); ok && !j.fits() {
+		name, signed := strings.CutSuffix(name, signedSuffix)
+		zone, ok := strings.CutSuffix(name, ".zone")
+		if !ok {
+			continue
+		}
+		if j, ok := readJournal(dir.Name(), zone, signed); ok && !j.fits() {
 			stale = append(stale, j)
 		}
 	}
-	slices.SortFunc(stale, func(a, b Journal) int { return strings.Compare(a.Zone, b.Zone) })
+	slices.SortFunc(stale, func(a, b Journal) int {
+		return cmp.Or(strings.Compare(a.Zone, b.Zone), strings.Compare(a.Path, b.Path))
+	})
 	return stale, nil
 }
 
@@ -77,11 +94,12 @@ func (j *Journal) fits() bool {
 	return !serial.Greater(j.File, j.Last) && !serial.Greater(j.First, j.File)
 }
 
-// readJournal reads the serial numbers of a zone's journal and of its file; ok is
-// false when one of them is missing or not what it should be.
-func readJournal(dir, zone string) (j Journal, ok bool) {
+// readJournal reads the serial numbers of a zone's journal, or of that of the
+// signed zone, and of its file; ok is false when one of them is missing or not
+// what it should be.
+func readJournal(dir, zone string, signed bool) (j Journal, ok bool) {
 	file := filepath.Join(dir, zone+".zone")
-	j = Journal{Zone: zone, Path: file + journalSuffix}
+	j = Journal{Zone: zone, Path: journalPath(dir, zone, signed), Signed: signed}
 	head := make([]byte, 32)
 	if f, err := os.Open(j.Path); err != nil {
 		return j, false
@@ -98,8 +116,27 @@ func readJournal(dir, zone string) (j Journal, ok bool) {
 		return j, false
 	}
 	j.First, j.Last = binary.BigEndian.Uint32(head[16:]), binary.BigEndian.Uint32(head[24:])
+	j.published = j.Last
+	if signed {
+		// Without it, BIND begins with the zone file.
+		if n, err := rawSerial(file + signedSuffix); !errors.Is(err, fs.ErrNotExist) {
+			j.File = n
+			if serial.Greater(n, j.Last) {
+				j.published = n
+			}
+			return j, err == nil
+		}
+	}
 	j.File, ok = soaSerial(file)
 	return j, ok
+}
+
+func journalPath(dir, zone string, signed bool) string {
+	path := filepath.Join(dir, zone+".zone")
+	if signed {
+		path += signedSuffix
+	}
+	return path + journalSuffix
 }
 
 // soaSerial reads the serial number from a zone file of nullspf, whose SOA record
@@ -119,100 +156,4 @@ func soaSerial(file string) (uint32, bool) {
 		}
 	}
 	return 0, false
-}
-
-// journals is what BIND keeps next to the zone files that a command makes it read.
-type journals struct {
-	command []string // rndc
-	dir     string   // of the zone files
-	zone    string   // "" for all
-	view    string   // "" for none
-}
-
-const (
-	// journalWait is how long BIND may take, after a command, until its journals
-	// begin to follow the zone files.
-	journalWait = 2 * time.Second
-	whyJournal  = "the journal is out of sync with the zone"
-)
-
-// after makes up for zones that BIND has refused because of their journals. err
-// is that of the command.
-func (j *journals) after(ctx context.Context, s Step, err error, w io.Writer) error {
-	if j.zone == "" {
-		if err != nil {
-			return err
-		}
-		return j.healAll(ctx, w)
-	}
-	if err == nil || !strings.Contains(err.Error(), "out of range") {
-		return err
-	}
-	return j.heal(ctx, j.zone, w)
-}
-
-// heal removes the journal of a zone that is not loaded, and loads it. Where the
-// zone files are on another machine, BIND removes it itself, together with that of
-// the signed zone, whose serial number can then fall.
-func (j *journals) heal(ctx context.Context, zone string, w io.Writer) error {
-	path := filepath.Join(j.dir, zone+".zone"+journalSuffix)
-	switch err := os.Remove(path); {
-	case err == nil:
-		fmt.Fprintf(w, "rm %s  # %s\n", shellQuote(path), whyJournal)
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	default:
-		if err := j.run(ctx, w, append([]string{"sync", "-clean"}, inView(zone, j.view)...)...); err != nil {
-			return err
-		}
-	}
-	return j.run(ctx, w, append([]string{"reload"}, inView(zone, j.view)...)...)
-}
-
-func (j *journals) run(ctx context.Context, w io.Writer, words ...string) error {
-	s := Step{Argv: append(slices.Clone(j.command), words...), Why: whyJournal}
-	if err := Show(w, []Step{s}, ""); err != nil {
-		return err
-	}
-	return s.run(ctx, stepTimeout)
-}
-
-// healAll waits until BIND has brought its journals up to the zone files, which a
-// command for all zones does not tell, and heals the zones where it has not.
-func (j *journals) healAll(ctx context.Context, w io.Writer) error {
-	stale, err := StaleJournals(filepath.Dir(j.dir))
-	for last := time.Now(); err == nil && len(stale) > 0 && time.Since(last) < journalWait; {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(50 * time.Millisecond):
-		}
-		before := len(stale)
-		if stale, err = StaleJournals(filepath.Dir(j.dir)); len(stale) < before {
-			last = time.Now()
-		}
-	}
-	if err != nil || len(stale) == 0 {
-		return err
-	}
-	if len(stale) <= maxRefresh {
-		// One by one, because only then BIND tells whether it loads a zone.
-		for i, s := range stale {
-			if i == maxShown {
-				fmt.Fprintf(w, "and %d more\n", len(stale)-i)
-				w = io.Discard
-			}
-			if err := j.heal(ctx, s.Zone, w); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	for _, s := range stale {
-		if err := os.Remove(s.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	fmt.Fprintf(w, "rm %s and %d more  # journals are out of sync with their zones\n", shellQuote(stale[0].Path), len(stale)-1)
-	return j.run(ctx, w, "reload")
 }

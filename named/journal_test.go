@@ -23,11 +23,17 @@ func TestStaleJournals(t *testing.T) {
 		name   string
 		zones  int
 		dnssec bool
+		// damage makes BIND refuse the signed zone of every second zone, too.
+		damage func(s *site, signed string)
 	}{
-		{"ixfr-from-differences", 3, false},
-		{"dnssec", 3, true},
-		{"many", maxSingle + 10, false},
-		{"many and dnssec", maxSingle + 10, true},
+		{"ixfr-from-differences", 3, false, nil},
+		{"dnssec", 3, true, nil},
+		{"many", maxSingle + 10, false, nil},
+		{"many and dnssec", maxSingle + 10, true, nil},
+		{"signed zone not written", 4, true, unwritten},
+		{"many signed zones not written", maxSingle + 10, true, unwritten},
+		{"old journal of the signed zone", 4, true, func(s *site, signed string) { s.restore(signed + journalSuffix) }},
+		{"old signed zone", 4, true, func(s *site, signed string) { s.restore(signed) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -44,34 +50,174 @@ func TestStaleJournals(t *testing.T) {
 			change("one")
 			server := peers.Run(t, config)
 			s.answers(server, "one")
+			if tt.dnssec {
+				// BIND writes signed zones later than it answers from them, and not at
+				// its end.
+				s.written(names)
+			}
+			if tt.damage != nil {
+				s.keep(names)
+			}
 			s.apply(server, RolePrimary, false, change("two"))
 			s.answers(server, "two")
-			waitFor(t, func(context.Context) bool { return s.stale() == 0 }, "%d journals do not follow the zones", s.stale())
+			waitFor(t, func(context.Context) bool { return len(s.stale()) == 0 }, "journals do not follow the zones")
+			if tt.damage != nil {
+				s.rndc(server, "sync", "-clean")
+				s.written(names)
+				s.apply(server, RolePrimary, false, change("three"))
+				s.answers(server, "three")
+				waitFor(t, func(context.Context) bool { return s.journaled(names) }, "journals do not follow the zones")
+			}
 			before := s.serials(server)
 			if err := server.Stop(); err != nil {
 				t.Fatal(err)
 			}
 
-			change("three")
-			c := change("four")
-			if n := s.stale(); n != len(names) {
+			change("four")
+			c := change("five")
+			if n := len(s.stale()); n != len(names) {
 				t.Errorf("%d of %d journals are stale", n, len(names))
+			}
+			if tt.damage != nil {
+				for i := 0; i < len(names); i += 2 {
+					tt.damage(s, "zones/"+names[i]+".zone.signed")
+				}
+				if n := len(s.stale()); n != len(names)+len(names)/2 {
+					t.Errorf("%d journals are stale, want %d: %v", n, len(names)+len(names)/2, s.stale())
+				}
 			}
 			server = peers.Run(t, config)
 			if m, err := peers.Query(t.Context(), server.Address, names[0], dns.TypeSOA, nil); err != nil || m.Rcode != dns.RcodeServerFailure {
 				t.Fatalf("BIND loads a zone whose journal does not fit: %v, %v", m, err)
 			}
 			s.apply(server, RolePrimary, false, c)
-			s.answers(server, "four")
-			for name, now := range s.serials(server) {
-				if !serial.Greater(now, before[name]) {
-					t.Errorf("%s: the serial number goes from %d to %d", name, before[name], now)
-				}
-			}
-			if n := s.stale(); n > 0 {
-				t.Errorf("%d journals are stale after apply", n)
+			s.answers(server, "five")
+			s.rise(server, before)
+			if stale := s.stale(); len(stale) > 0 {
+				t.Errorf("%d journals are stale after apply: %v", len(stale), stale[0])
 			}
 		})
+	}
+}
+
+// TestSignedRefused: the zone file did not change while BIND did not run, or its
+// journal fits, so that BIND reads it when it starts, and then refuses the signed
+// zone alone. Only another start heals that.
+func TestSignedRefused(t *testing.T) {
+	peers.Require(t, peers.BIND.Programs()...)
+	t.Parallel()
+	p := ports(t, 1)
+	s := newSite(t, p, p, BIND)
+	s.settings.DNSSEC = true
+	names := zoneNames(2)
+	change := func(ttl string) Change {
+		set := testSet(t, names)
+		set.Groups[0].TXT = []string{ttl}
+		return s.build(set)
+	}
+	config := peers.Config{Kind: peers.BIND, Address: p[0], Include: []string{s.conf(BIND, "primary.conf")}}
+	change("one")
+	server := peers.Run(t, config)
+	s.answers(server, "one")
+	s.written(names)
+	before := s.serials(server)
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	unwritten(s, "zones/"+names[0]+".zone.signed")
+	c := change("two")
+	server = peers.Run(t, config)
+	if m, err := peers.Query(t.Context(), server.Address, names[0], dns.TypeSOA, nil); err != nil || m.Rcode != dns.RcodeServerFailure {
+		t.Fatalf("BIND loads a signed zone whose journal does not fit: %v, %v", m, err)
+	}
+	target := Target{Server: BIND, Role: RolePrimary, Command: server.Control()}
+	err := Run(t.Context(), Steps(target, c, s.settings), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "BIND does not load "+names[0]) || !strings.Contains(err.Error(), "start named again") {
+		t.Errorf("apply: %v", err)
+	}
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	server = peers.Run(t, config)
+	s.answers(server, "two")
+	s.rise(server, before)
+	if err := Run(t.Context(), Steps(target, c, s.settings), io.Discard); err == nil {
+		t.Error("the control program of the server that has ended succeeds")
+	}
+}
+
+// unwritten is what is left when named is killed before it has written a signed
+// zone.
+func unwritten(s *site, signed string) {
+	s.t.Helper()
+	if err := os.Remove(s.path(signed)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// keep copies the signed zones and their journals, restore puts one back.
+func (s *site) keep(names []string) {
+	s.t.Helper()
+	for _, name := range names {
+		for _, suffix := range []string{signedSuffix, signedSuffix + journalSuffix} {
+			file := s.path("zones/" + name + ".zone" + suffix)
+			text, err := os.ReadFile(file)
+			if err == nil {
+				err = os.WriteFile(file+".kept", text, 0o644)
+			}
+			if err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+}
+
+func (s *site) restore(file string) {
+	s.t.Helper()
+	if err := os.Rename(s.path(file+".kept"), s.path(file)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// written waits until BIND has written all signed zones.
+func (s *site) written(names []string) {
+	s.t.Helper()
+	for _, name := range names {
+		waitFor(s.t, func(context.Context) bool {
+			_, err := rawSerial(s.path("zones/" + name + ".zone" + signedSuffix))
+			return err == nil
+		}, "BIND does not write the signed zone %s", name)
+	}
+}
+
+// journaled reports whether all zones have journals that fit.
+func (s *site) journaled(names []string) bool {
+	for _, name := range names {
+		for _, signed := range []bool{false, true} {
+			if j, ok := readJournal(s.path("zones"), name, signed); !ok || !j.fits() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// rndc runs a command of BIND's control program.
+func (s *site) rndc(server *peers.Server, words ...string) {
+	s.t.Helper()
+	if _, err := (Step{Argv: append(slices.Clone(server.Control()), words...)}).output(s.t.Context(), stepTimeout); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// rise waits until the serial numbers of all zones are above what they were.
+func (s *site) rise(server *peers.Server, before map[string]uint32) {
+	s.t.Helper()
+	for name, was := range before {
+		waitFor(s.t, func(ctx context.Context) bool {
+			now, ok := peers.Serial(ctx, server.Address, name)
+			return ok && serial.Greater(now, was)
+		}, "%s: the serial number does not rise above %d", name, was)
 	}
 }
 
@@ -90,14 +236,14 @@ func (s *site) answers(server *peers.Server, text string) {
 	}
 }
 
-// stale counts the journals that do not fit.
-func (s *site) stale() int {
+// stale are the journals that do not fit.
+func (s *site) stale() []Journal {
 	s.t.Helper()
 	stale, err := StaleJournals(s.settings.Output)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return len(stale)
+	return stale
 }
 
 // serials are the serial numbers that a server has.
@@ -125,7 +271,7 @@ esac
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(mark)
-	if want := "reload a.example\nsync -clean a.example\nreload a.example\n"; err != nil || string(text) != want {
+	if want := "reload a.example\nsync -clean a.example\nreload a.example\nzonestatus a.example\n"; err != nil || string(text) != want {
 		t.Errorf("the commands were %q, %v, want %q", text, err, want)
 	}
 }
@@ -141,7 +287,7 @@ func TestReadJournal(t *testing.T) {
 	const head = ";BIND LOG V9.2\n\x00" + "\x00\x00\x00\x65\x00\x00\x02\x00\x00\x00\x00\x6b\x00\x00\x14\xee"
 	write("a.example.zone", "$ORIGIN a.example.\n@ IN SOA ns1.example.net. h.example.net. 110 1 1 1 1\n")
 	write("a.example.zone.jnl", head)
-	j, ok := readJournal(dir, "a.example")
+	j, ok := readJournal(dir, "a.example", false)
 	if !ok || j.First != 101 || j.Last != 107 || j.File != 110 || j.fits() {
 		t.Errorf("%+v, %t", j, ok)
 	}
@@ -150,7 +296,7 @@ func TestReadJournal(t *testing.T) {
 	}
 	for name, text := range map[string]string{"short": head[:20], "other": "a text that is not a journal, of 32 bytes or more", "empty": ""} {
 		write("a.example.zone.jnl", text)
-		if _, ok := readJournal(dir, "a.example"); ok {
+		if _, ok := readJournal(dir, "a.example", false); ok {
 			t.Errorf("a journal that is %s is read", name)
 		}
 	}

@@ -24,9 +24,9 @@ func Run(ctx context.Context, steps []Step, w io.Writer) error {
 		if err := f.show(s); err != nil {
 			return err
 		}
-		err := s.run(ctx, stepTimeout)
+		_, err := s.output(ctx, stepTimeout)
 		if s.journals != nil {
-			err = s.journals.after(ctx, s, err, w)
+			err = s.journals.after(ctx, err, w)
 		}
 		if err == nil {
 			continue
@@ -83,11 +83,11 @@ func (f *folded) end() {
 	f.count = 0
 }
 
-// run runs one step.
-func (s Step) run(ctx context.Context, timeout time.Duration) error {
+// output runs one step and returns the end of what it writes. An error has it too.
+func (s Step) output(ctx context.Context, timeout time.Duration) (string, error) {
 	program, err := findProgram(s.Argv[0])
 	if err != nil {
-		return err
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -97,16 +97,17 @@ func (s Step) run(ctx context.Context, timeout time.Duration) error {
 		cmd.Env = append(os.Environ(), s.Env...)
 	}
 	err = execute(ctx, cmd, &out)
+	text := out.String()
 	if err == nil {
-		return nil
+		return text, nil
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = fmt.Errorf("took more than %v and was stopped", timeout)
 	}
-	if text := out.String(); text != "" {
-		return fmt.Errorf("%w\n%s", err, text)
+	if text != "" {
+		err = fmt.Errorf("%w\n%s", err, text)
 	}
-	return err
+	return text, err
 }
 
 // execute runs a command and collects its output. It does not wait for a

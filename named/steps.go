@@ -62,7 +62,7 @@ const maxRefresh = 1000
 // load new zones after the command has ended: a BIND secondary that asks for
 // one too early asks again after a minute.
 func Steps(t Target, c Change, s Settings) []Step {
-	p := &stepper{command: t.Command, dir: path.Join(s.Output, "zones"), view: s.View}
+	p := &stepper{command: t.Command, dir: path.Join(s.Output, "zones"), view: s.View, signed: s.DNSSEC}
 	if p.command == nil {
 		p.command = defaultCommands[t.Server]
 	}
@@ -119,6 +119,7 @@ type stepper struct {
 	command []string
 	dir     string // of the zone files
 	view    string // of BIND, "" for none
+	signed  bool   // the zones, by BIND
 	steps   []Step
 }
 
@@ -133,7 +134,7 @@ func (p *stepper) reload(why, zone string) {
 		words = append(words, inView(zone, p.view)...)
 	}
 	p.add(why, words...)
-	p.steps[len(p.steps)-1].journals = &journals{command: p.command, dir: p.dir, zone: zone, view: p.view}
+	p.steps[len(p.steps)-1].journals = &journals{command: p.command, dir: p.dir, zone: zone, view: p.view, signed: p.signed}
 }
 
 // what says how many zones have changed.

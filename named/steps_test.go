@@ -163,7 +163,7 @@ func TestRun(t *testing.T) {
 
 func TestStepTimeout(t *testing.T) {
 	start := time.Now()
-	err := Step{Argv: []string{script(t, "echo begins; exec sleep 60")}}.run(t.Context(), 300*time.Millisecond)
+	_, err := Step{Argv: []string{script(t, "echo begins; exec sleep 60")}}.output(t.Context(), 300*time.Millisecond)
 	if err == nil || !strings.Contains(err.Error(), "more than 300ms") || !strings.Contains(err.Error(), "begins") {
 		t.Errorf("run of a command that hangs: %v", err)
 	}
