@@ -3,7 +3,6 @@ package secondary
 import (
 	"fmt"
 	"hash/maphash"
-	"maps"
 
 	"github.com/rs/zerolog"
 
@@ -80,7 +79,7 @@ func (c *consumer) place(p places, catalogs []catalog, served map[wire.Name]*zon
 			p.stay(k, served)
 		}
 	}
-	t := territoryOf(maps.Clone(p), c.beside)
+	t := territoryOf(p, c.beside)
 	var skipped skippedMembers
 	for _, stays := range []bool{true, false} {
 		for i, k := range catalogs {
@@ -180,6 +179,7 @@ func (p places) add(t *territory, k catalog, m xfr.Member, skipped *skippedMembe
 		skipped.add(k.zone.name, m.Zone, why)
 	} else {
 		p[m.Zone] = place{group: k.group, catalog: k.zone, label: maphash.String(labelSeed, m.Label)}
+		t.add(m.Zone, p[m.Zone])
 	}
 }
 

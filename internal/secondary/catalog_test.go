@@ -214,7 +214,7 @@ func TestDamagedCatalogFile(t *testing.T) {
 		if err := os.WriteFile(path, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		// What is no zone is none.
+		// A file that does not begin like a stored zone is not taken for one.
 		if err := os.WriteFile(filepath.Join(dir, "other.test.zone"), []byte("torn"), 0o600); err != nil {
 			t.Fatal(err)
 		}

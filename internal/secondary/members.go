@@ -15,33 +15,44 @@ import (
 type Beside func(name wire.Name) wire.Name
 
 // territory says which names members of catalog zones may have: those that take
-// nothing away from what the operator has configured, and nothing that is not
-// the producer's.
+// nothing away from what the operator has configured or another directive's
+// catalog zones list, and nothing that is not the producer's.
 type territory struct {
 	beside Beside
-	places places
-	// above has the names above zones that the configuration names.
+	// groups are those of the zones.
+	groups map[wire.Name]*group
+	// above has the names above zones, with one zone of each group.
 	above map[wire.Name][]neighbour
 }
 
-// neighbour is a zone that the configuration names in a group.
+// neighbour is a zone of a group.
 type neighbour struct {
 	zone  wire.Name
 	group *group
 }
 
-// territoryOf returns that beside the zones which the configuration names.
-func territoryOf(configured places, beside Beside) *territory {
-	t := &territory{beside: beside, places: configured, above: make(map[wire.Name][]neighbour)}
-	for zone, p := range configured {
-		for up := zone; up != wire.Root; {
-			up = up.Parent()
-			if !slices.ContainsFunc(t.above[up], func(n neighbour) bool { return n.group == p.group }) {
-				t.above[up] = append(t.above[up], neighbour{zone, p.group})
-			}
-		}
+// territoryOf returns that beside zones which have their places.
+func territoryOf(placed places, beside Beside) *territory {
+	t := &territory{beside: beside, groups: make(map[wire.Name]*group, len(placed)), above: make(map[wire.Name][]neighbour)}
+	for zone, p := range placed {
+		t.add(zone, p)
 	}
 	return t
+}
+
+// add notes a zone that has its place. A member that is there because it is
+// allowed takes nothing away from others.
+func (t *territory) add(zone wire.Name, p place) {
+	if p.catalog != nil && slices.Contains(p.group.Allow, zone) {
+		return
+	}
+	t.groups[zone] = p.group
+	for up := zone; up != wire.Root; {
+		up = up.Parent()
+		if !slices.ContainsFunc(t.above[up], func(n neighbour) bool { return n.group == p.group }) {
+			t.above[up] = append(t.above[up], neighbour{zone, p.group})
+		}
+	}
 }
 
 // refuse returns why a name may not be a member of a catalog zone of a group, ""
@@ -76,7 +87,7 @@ func (t *territory) refuse(name wire.Name, g *group) (why string) {
 func (t *territory) other(name wire.Name, g *group) wire.Name {
 	for up := name; up != wire.Root; {
 		up = up.Parent()
-		if p, ok := t.places[up]; ok && p.catalog == nil && p.group != g {
+		if of, ok := t.groups[up]; ok && of != g {
 			return up
 		}
 	}
