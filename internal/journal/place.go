@@ -27,19 +27,21 @@ type place struct {
 	path string
 	dir  *os.File
 	lock io.Closer
-	// made and locked tell them from others.
+	// made and locked tell them from others, parts the directories in it.
 	made, locked os.FileInfo
+	parts        [2]os.FileInfo
 }
+
+// placeParts are the directories in the directory.
+var placeParts = [2]string{walDir, segDir}
 
 // takePlace makes what is missing of a directory, and locks it until the result
 // is closed.
 func takePlace(path string) (p *place, err error) {
-	for _, dir := range []string{path, filepath.Join(path, walDir), filepath.Join(path, segDir)} {
-		if err := os.MkdirAll(dir, 0o750); err != nil {
-			return nil, fmt.Errorf("journal %s: %w", path, err)
-		}
-	}
 	p = &place{path: path}
+	if err := p.makeParts(); err != nil {
+		return nil, err
+	}
 	if p.lock, err = lockDir(path); err != nil {
 		return nil, err
 	}
@@ -72,14 +74,44 @@ func gone(path string, file os.FileInfo, stat func(string) (os.FileInfo, error))
 // replaced reports whether the path leads to another directory, or to none.
 func (p *place) replaced() bool { return gone(p.path, p.made, os.Stat) }
 
-// lost reports whether another process could lock the directory.
-func (p *place) lost() bool {
+// unlocked reports whether another process could lock the directory.
+func (p *place) unlocked() bool {
 	return p.replaced() || gone(filepath.Join(p.path, lockName), p.locked, os.Lstat)
 }
 
+// lost reports whether another process could lock the directory, or whether one of
+// its parts is gone.
+func (p *place) lost() bool {
+	for i, name := range placeParts {
+		if gone(filepath.Join(p.path, name), p.parts[i], os.Stat) {
+			return true
+		}
+	}
+	return p.unlocked()
+}
+
+// makeParts makes the directories in the directory that are missing.
+func (p *place) makeParts() error {
+	for i, name := range placeParts {
+		dir := filepath.Join(p.path, name)
+		err := os.MkdirAll(dir, 0o750)
+		if err == nil {
+			p.parts[i], err = os.Stat(dir)
+		}
+		if err != nil {
+			return fmt.Errorf("journal %s: %w", p.path, err)
+		}
+	}
+	return nil
+}
+
 // again takes the place once more. In another directory it begins only when that
-// holds no journal.
+// holds no journal. When only parts are gone, the result has the same lock.
 func (p *place) again() (*place, error) {
+	if !p.unlocked() {
+		next := *p
+		return &next, next.makeParts()
+	}
 	next, err := takePlace(p.path)
 	if err != nil || os.SameFile(next.made, p.made) {
 		return next, err
@@ -94,10 +126,11 @@ func (p *place) again() (*place, error) {
 	return next, nil
 }
 
-// errRemoved: the directory or its lock was taken away.
-var errRemoved = errors.New("the directory was removed or replaced while nullspfd runs; what it stored there is gone")
+// errRemoved: the directory, its lock or one of its parts was taken away.
+var errRemoved = errors.New("the directory or a part of it was removed or replaced while nullspfd runs; what it stored there is gone")
 
-// checkPlace notices that the directory or the file being written was taken away.
+// checkPlace notices that the directory, a part of it, or the file being written
+// was taken away.
 // A directory is made anew after the error, at the next call.
 func (w *writer) checkPlace() error {
 	w.start()
@@ -116,7 +149,9 @@ func (w *writer) checkPlace() error {
 			return err
 		}
 		j.sealer.lookForSegments.Store(true)
-		_ = j.place.Swap(next).Close() // nobody can see that lock any more
+		if before := j.place.Swap(next); before.lock != next.lock {
+			_ = before.Close() // nobody can see that lock any more
+		}
 		j.removed.Store(int64(j.elapsed()))
 		w.removed = false
 		j.log.Warn().Str("journal", j.settings.Dir).Msg("the directory of the journal is made anew")

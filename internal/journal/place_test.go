@@ -19,7 +19,9 @@ func TestDirectoryRemoved(t *testing.T) {
 		"emptied": func(dir string) error {
 			return errors.Join(os.RemoveAll(filepath.Join(dir, walDir)), os.RemoveAll(filepath.Join(dir, segDir)), os.Remove(filepath.Join(dir, lockName)))
 		},
-		"lock": func(dir string) error { return os.Remove(filepath.Join(dir, lockName)) },
+		"lock":     func(dir string) error { return os.Remove(filepath.Join(dir, lockName)) },
+		"segments": func(dir string) error { return os.RemoveAll(filepath.Join(dir, segDir)) },
+		"wal":      func(dir string) error { return os.RemoveAll(filepath.Join(dir, walDir)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,9 +54,16 @@ func TestDirectoryRemoved(t *testing.T) {
 			mustClose(t, j)
 			mustClose(t, mustOpen(t, s))
 			events := readAll(t, s.Dir)
-			if name == "lock" {
+			switch name {
+			case "lock":
 				checkIDs(t, events, 1, 2200)
-			} else {
+			case "segments", "wal":
+				// What was in the other directory is there still.
+				if len(events) <= 100 || len(events) >= 2200 {
+					t.Fatalf("%d events", len(events))
+				}
+				checkIDs(t, events[len(events)-100:], 2101, 2200)
+			default:
 				checkIDs(t, events, 2101, 2200)
 			}
 			checkClean(t, s.Dir)
