@@ -21,7 +21,7 @@ import (
 const unsynced = 2 * time.Second
 
 // TestPowerLoss takes the power away while the daemon answers, writes and seals:
-// the file system is shut down at once, with all that it has not brought to disk.
+// the file system is shut down at once, without what it has not synced.
 // What was answered a second before is there after that, and answers go on.
 func TestPowerLoss(t *testing.T) {
 	peers.RequireRoot(t, "shutting down file systems")

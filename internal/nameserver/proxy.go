@@ -85,6 +85,7 @@ func (q *query) unwrap() bool {
 }
 
 // unwrap takes the header off a connection, and reports whether there was one.
+// From then on the connection counts for the network of the proxy's client.
 func (c *tcpConn) unwrap() bool {
 	r := c.memory.reader
 	fixed, err := r.Peek(proxyFixed)
@@ -104,8 +105,16 @@ func (c *tcpConn) unwrap() bool {
 		return false
 	}
 	_, _ = r.Discard(size) // which is there
-	if p.client.IsValid() {
-		c.asker, c.unproven = p.client, p.datagram
+	if !p.client.IsValid() {
+		return true
+	}
+	c.asker, c.unproven = p.client, p.datagram
+	switch {
+	case p.datagram:
+		// Forged addresses would make of one flood that of many networks.
+		c.server.attribute(c, c.client.Addr())
+	case !c.table.Load().isSecondary(c.asker.Addr()):
+		c.server.attribute(c, c.asker.Addr())
 	}
 	return true
 }

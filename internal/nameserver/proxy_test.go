@@ -133,3 +133,53 @@ func TestProxy(t *testing.T) {
 		}
 	}
 }
+
+// A flood through a proxy takes the connections of its own networks: clients that
+// come without the proxy, and the proxy's others, keep theirs.
+func TestProxyFlood(t *testing.T) {
+	s := startServer(t, testConfig(func(c *Config) {
+		c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}
+	}), Options{TCP: tcpLimits{Connections: 100, PerClient: 32, Idle: 10 * time.Second}})
+	through := func(client string, transport byte) *net.TCPConn {
+		t.Helper()
+		conn := dialFrom(t, s, "127.0.0.2")
+		if _, err := conn.Write(proxyHeader(transport, netip.MustParseAddrPort(client))); err != nil {
+			t.Fatal(err)
+		}
+		if !askOver(t, conn) {
+			t.Errorf("%s is not served", client)
+		}
+		return conn
+	}
+	var kept []*net.TCPConn
+	for i := range 14 {
+		conn := dialFrom(t, s, fmt.Sprintf("127.0.%d.1", 10+i))
+		if !askOver(t, conn) {
+			t.Fatalf("direct client %d is not served", i+1)
+		}
+		kept = append(kept, conn, through(fmt.Sprintf("198.51.%d.1:53", i), 1))
+	}
+	for i := range 300 {
+		through(fmt.Sprintf("203.0.113.%d:53", i%32), 1)
+		// Over UDP, addresses may be forged.
+		through(fmt.Sprintf("10.%d.%d.1:53", i/250, i%250), 2)
+	}
+	served := 0
+	for _, conn := range kept {
+		if askOver(t, conn) {
+			served++
+		}
+	}
+	if served != len(kept) {
+		t.Errorf("%d of %d connections of other networks are left", served, len(kept))
+	}
+	s.tcp.mu.Lock()
+	defer s.tcp.mu.Unlock()
+	sum := 0
+	for _, n := range s.tcp.networks {
+		sum += n
+	}
+	if sum != len(s.tcp.open) || sum > 100 {
+		t.Errorf("%d connections count for networks, %d are open", sum, len(s.tcp.open))
+	}
+}

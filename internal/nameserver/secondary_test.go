@@ -38,7 +38,7 @@ func secondaryConfig(listen []netip.AddrPort, changes ...change) *Config {
 	return c
 }
 
-// secondaryOf adds zones of primaries, which are kept in a directory.
+// secondaryOf adds secondary zones, whose copies are kept in a directory.
 func secondaryOf(store string, primaries []string, zones ...string) change {
 	return func(c *Config) {
 		g := secondary.Group{Zones: names(zones...), Store: store, Limits: xfr.DefaultLimits, Transfers: secondary.DefaultTransfers}

@@ -42,10 +42,12 @@ type tcpConn struct {
 	// broken: the client does not take what is sent.
 	broken bool
 	// secondary: the client is one, by its address or because it has proved to be;
-	// or a proxy, which counts alike.
-	// It and waiting, the time since which a query is waited for or a message of a
-	// transfer sent, are guarded by the server's mu.
+	// or a proxy, which has no limit either. network is the one that the
+	// connection counts for, invalid for none. They and waiting, the time since
+	// which a query is waited for or a message of a transfer sent, are guarded by
+	// the server's mu.
 	secondary bool
+	network   netip.Addr
 	waiting   time.Time
 }
 

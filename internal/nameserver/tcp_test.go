@@ -141,7 +141,7 @@ func TestTCPMessages(t *testing.T) {
 }
 
 func TestTCPIdleAndSlowClients(t *testing.T) {
-	s := startServer(t, testConfig(), Options{TCP: tcpLimits{Connections: 100, PerClient: 100, Idle: 300 * time.Millisecond}})
+	s := startServer(t, testConfig(), Options{TCP: tcpLimits{Connections: 100, PerClient: 100, Idle: time.Second}})
 	idle, slow, greedy, busy := dialTCP(t, s), dialTCP(t, s), dialTCP(t, s), dialTCP(t, s)
 	stop := make(chan struct{})
 	defer close(stop)
@@ -167,7 +167,7 @@ func TestTCPIdleAndSlowClients(t *testing.T) {
 		}
 	}()
 	start := time.Now()
-	for time.Since(start) < time.Second { // a query now and then
+	for time.Since(start) < 2*time.Second { // a query now and then
 		if _, err := busy.Write(frame(t, 1, exampleName, dns.TypeA)); err != nil {
 			t.Fatalf("a client that asks is cut: %v", err)
 		}

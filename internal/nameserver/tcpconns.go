@@ -14,8 +14,9 @@ type tcpLimits struct {
 	// few networks cannot shut out the others, whatever they do with their
 	// connections. PerClient is the number of one IPv4 address or IPv6 /64, of
 	// which further ones are closed at once. Secondaries, some of which open a
-	// connection for each zone, and proxies are exempt from PerClient, and make room only when
-	// all connections are theirs.
+	// connection for each zone, are exempt from PerClient, and make room only when
+	// all connections are theirs. Proxies are exempt from PerClient; each of their
+	// connections counts for the network of the client that it is for.
 	Connections, PerClient int
 	// Idle is the time in which the next query must have arrived whole, and
 	// in which the client must take its answers (RFC 7766 section 6.2.3). It is
@@ -36,8 +37,8 @@ type tcpConns struct {
 	mu      sync.Mutex
 	closing bool
 	open    map[*tcpConn]struct{}
-	// clients and networks count the open connections of each, without those of
-	// secondaries.
+	// clients and networks count the open connections of each: clients without
+	// those of secondaries and proxies, networks without those of secondaries.
 	clients, networks map[netip.Addr]int
 	serving           sync.WaitGroup
 }
@@ -90,20 +91,37 @@ func (s *tcpConns) admit(c *tcpConn) bool {
 	s.open[c] = struct{}{}
 	if !c.secondary {
 		s.clients[tcpClient(c.client.Addr())]++
-		s.networks[tcpNetwork(c.client.Addr())]++
+		s.belong(c, tcpNetwork(c.client.Addr()))
 	}
 	s.serving.Add(1)
 	return true
+}
+
+// belong counts a connection for a network instead of the one before; the zero
+// Addr is none. mu is held.
+func (s *tcpConns) belong(c *tcpConn, network netip.Addr) {
+	if c.network.IsValid() {
+		decrease(s.networks, c.network)
+	}
+	if c.network = network; network.IsValid() {
+		s.networks[network]++
+	}
+}
+
+// attribute counts a connection of a proxy for the network of an address.
+func (s *tcpConns) attribute(c *tcpConn, a netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.open[c]; ok {
+		s.belong(c, tcpNetwork(a))
+	}
 }
 
 // idlest returns the connection that makes room for another. mu is held.
 func (s *tcpConns) idlest() (found *tcpConn) {
 	most := 0
 	for c := range s.open {
-		n := 0
-		if !c.secondary {
-			n = s.networks[tcpNetwork(c.client.Addr())]
-		}
+		n := s.networks[c.network]
 		if found == nil || n > most || n == most && c.waiting.Before(found.waiting) {
 			found, most = c, n
 		}
@@ -117,15 +135,15 @@ func (s *tcpConns) forget(c *tcpConn) {
 		return // evicted before
 	}
 	delete(s.open, c)
-	if !c.secondary {
-		s.uncount(c)
-	}
+	s.uncount(c)
 }
 
-// uncount takes a connection off those of its client. mu is held.
+// uncount takes a connection off those of its client and network. mu is held.
 func (s *tcpConns) uncount(c *tcpConn) {
-	decrease(s.clients, tcpClient(c.client.Addr()))
-	decrease(s.networks, tcpNetwork(c.client.Addr()))
+	if !c.secondary {
+		decrease(s.clients, tcpClient(c.client.Addr()))
+	}
+	s.belong(c, netip.Addr{})
 }
 
 func decrease(counts map[netip.Addr]int, a netip.Addr) {
@@ -146,7 +164,7 @@ func (s *tcpConns) remove(c *tcpConn) {
 func (s *tcpConns) prove(c *tcpConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.open[c]; ok && !c.secondary {
+	if _, ok := s.open[c]; ok {
 		s.uncount(c)
 	}
 	c.secondary = true
