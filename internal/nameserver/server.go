@@ -129,7 +129,7 @@ func Start(c *Config, o Options) (*Server, error) {
 	s.queryLog = newQueryLog(s.log)
 	s.serving.Store(&serving{config: new(Config)})
 	s.notifier = xfr.NewNotifier(s.source(), s.log)
-	s.secondary = secondary.New(secondary.Options{Logger: s.log, Changed: s.notifier.Notify})
+	s.secondary = secondary.New(secondary.Options{Logger: s.log, Clock: secondary.Clock{Boot: secondary.MachineBoot}, Changed: s.notifier.Notify})
 	s.registry = newMetricsRegistry(s)
 	s.reloading.Lock()
 	defer s.reloading.Unlock()

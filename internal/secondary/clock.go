@@ -13,6 +13,10 @@ type Clock struct {
 	// Now is the time of day, which stands in files and in what people read. It
 	// may be set, and then jumps.
 	Now func() time.Time
+	// Boot names the boot of the machine, "" for unknown, and tells the time since
+	// then, which nobody sets and which goes on while the machine sleeps; nil is
+	// unknown. See [MachineBoot].
+	Boot func() (id string, age time.Duration)
 }
 
 // instant is a moment, in nanoseconds: since 1970 by the time of day at which

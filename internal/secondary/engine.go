@@ -110,8 +110,10 @@ func (e *Engine) Close() error {
 	s.workers.Wait()
 	e.setting.Lock()
 	defer e.setting.Unlock()
+	s.locked(func() { s.clockSet(e.clock.jump(), e.clock.now(), &e.options.Bounds) })
 	e.keeper.redate()
 	e.keeper.retry(e.clock.now())
+	e.keeper.date(s.groups)
 	var err error
 	for _, g := range s.groups {
 		g.closed = true
@@ -133,6 +135,7 @@ func (e *Engine) tidy() {
 	e.refusals.flush(now)
 	e.keeper.redate()
 	e.keeper.retry(now)
+	e.keeper.date(groups)
 	e.keeper.sync(groups)
 }
 

@@ -76,11 +76,16 @@ func (k *keeper) saved(g *group, z *zone, err error, now instant) {
 // that was set back leaves them in the future, which counts as now. It is for one
 // goroutine.
 func (k *keeper) redate() {
-	if k.dated.jump() <= 0 {
+	jump := k.dated.jump()
+	if jump == 0 {
 		return
 	}
 	k.schedule.mu.Lock()
 	defer k.schedule.mu.Unlock()
+	k.datingDue(jump < 0)
+	if jump < 0 {
+		return
+	}
 	for _, z := range k.schedule.zones {
 		if z.have != nil && !z.filed {
 			k.owe(z)
@@ -167,8 +172,12 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 		mu          sync.Mutex
 		loaded, bad int
 		next        int
+		owed        []*zone
 		start       = k.clock.now()
 	)
+	for _, z := range list {
+		k.readDates(z.group.store)
+	}
 	batch := func() []*zone {
 		mu.Lock()
 		defer mu.Unlock()
@@ -183,11 +192,15 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 			have, refreshed, err = z.group.store.load(z.name, z.group.Limits.Bytes)
 			return err
 		})
-		if err == nil && have != nil {
-			z.restore(have, k.clock.instant(refreshed), k.clock.now(), b)
-		}
+		again := err == nil && have != nil && k.restore(z, have, refreshed, b)
 		mu.Lock()
 		defer mu.Unlock()
+		if d := &z.group.store.dates; have != nil && refreshed.After(d.latest) {
+			d.latest = refreshed
+		}
+		if again {
+			owed = append(owed, z)
+		}
 		switch {
 		case err != nil:
 			z.lost = z.isCatalog
@@ -209,6 +222,11 @@ func (k *keeper) load(list []*zone, b *Bounds) {
 		})
 	}
 	work.Wait()
+	k.schedule.locked(func() {
+		for _, z := range owed {
+			k.owe(z)
+		}
+	})
 	if bad > loadMost {
 		k.log.Warn().Int("zones", bad-loadMost).Msg("further stored copies cannot be used; the zones are transferred again")
 	}

@@ -44,11 +44,12 @@ func (s *schedule) run(ctx context.Context, c *clock, b *Bounds, tidy func()) {
 	defer ticker.Stop()
 	c.jump()
 	for {
+		keep := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = s.guard.run("upkeep", func() error { tidy(); return nil })
+			keep = true
 		case <-timer.C:
 		case <-s.wake:
 		}
@@ -57,12 +58,14 @@ func (s *schedule) run(ctx context.Context, c *clock, b *Bounds, tidy func()) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			now := c.now()
-			if ahead := c.jump(); ahead != 0 {
-				s.clockSet(ahead, now, b)
-			}
+			s.clockSet(c.jump(), now, b)
 			pause = min(max(s.tick(now).sub(now), 0), upkeep)
 			return nil
 		})
+		if keep {
+			// After it was seen whether the clock was set.
+			_ = s.guard.run("upkeep", func() error { tidy(); return nil })
+		}
 		timer.Reset(pause)
 	}
 }
@@ -82,8 +85,12 @@ func (s *schedule) rouse() {
 	}
 }
 
-// clockSet: the time of day was set ahead by a time, back by a negative one.
+// clockSet: the time of day was set ahead by a time, back by a negative one, not
+// at all by 0.
 func (s *schedule) clockSet(ahead time.Duration, now instant, b *Bounds) {
+	if ahead == 0 {
+		return
+	}
 	back := 0
 	for _, z := range s.zones {
 		if z.clockSet(ahead, now, b) {

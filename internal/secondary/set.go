@@ -87,6 +87,7 @@ func (e *Engine) set(wanted places) {
 	s := &e.schedule
 	added := e.added(wanted)
 	e.keeper.load(added, &e.options.Bounds)
+	e.keeper.date(s.groups)
 
 	var gone, reset []*zone
 	now := e.clock.now()

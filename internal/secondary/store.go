@@ -31,6 +31,8 @@ type store struct {
 	buffers sync.Pool
 	// next numbers temporary files.
 	next atomic.Uint64
+	// dates say by which clock the files are dated.
+	dates dates
 
 	mu sync.Mutex
 	// later are the zones whose files a later version of this program has

@@ -110,7 +110,13 @@ func (z *zone) clockSet(ahead time.Duration, now instant, b *Bounds) (back bool)
 	if z.have == nil {
 		return false
 	}
-	z.times.clockSet(ahead, now, b.of(z.have), b.MinRefresh)
+	i := b.of(z.have)
+	z.times.clockSet(ahead, now, i, b.MinRefresh)
+	if ahead > 0 && z.filed && !z.over(now) {
+		// From now on the file may seem too old. Its date is to be such that the
+		// version ends when it does now.
+		z.refreshed, z.filed = z.expires.add(-i.expire), false
+	}
 	if !z.expired || z.over(now) {
 		return false
 	}
