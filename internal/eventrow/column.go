@@ -9,6 +9,7 @@ package eventrow
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -32,7 +33,11 @@ type Column struct {
 	Index int
 	// Kind is its physical type in segments.
 	Kind parquet.Kind
+	// Dictionary: segments may have its values as places in a dictionary.
+	Dictionary bool
 
+	// offset is that of its field in a row.
+	offset  uintptr
 	quoted  bool
 	show    func([]byte, *Row) []byte
 	brief   func(*Row) string
@@ -45,6 +50,18 @@ type Column struct {
 // Set puts a value, whose kind is that of the column, into a row. Texts stay in
 // the memory of the value.
 func (c *Column) Set(r *Row, v parquet.Value) { c.set(r, v) }
+
+// Text is the value of a column of kind [parquet.ByteArray].
+func (c *Column) Text(r *Row) string { return *(*string)(unsafe.Add(unsafe.Pointer(r), c.offset)) }
+
+// Int64 is the value of a column of kind [parquet.Int64].
+func (c *Column) Int64(r *Row) int64 { return *(*int64)(unsafe.Add(unsafe.Pointer(r), c.offset)) }
+
+// Int32 is the value of a column of kind [parquet.Int32].
+func (c *Column) Int32(r *Row) int32 { return *(*int32)(unsafe.Add(unsafe.Pointer(r), c.offset)) }
+
+// Bool is the value of a column of kind [parquet.Boolean].
+func (c *Column) Bool(r *Row) bool { return *(*bool)(unsafe.Add(unsafe.Pointer(r), c.offset)) }
 
 // Append appends the value of a row as JSON and CSV have it: printable ASCII.
 func (c *Column) Append(b []byte, r *Row) []byte { return c.show(b, r) }
@@ -109,7 +126,9 @@ func complete(c Column, field any, fill filler, restore restorer) *Column {
 	row := reflect.ValueOf(&named).Elem()
 	for i := range row.NumField() {
 		if row.Field(i).Addr().Interface() == field {
-			c.Name, _, _ = strings.Cut(row.Type().Field(i).Tag.Get("parquet"), ",")
+			tag := strings.Split(row.Type().Field(i).Tag.Get("parquet"), ",")
+			c.Name, c.Dictionary = tag[0], slices.Contains(tag, "dict")
+			c.offset = row.Type().Field(i).Offset
 		}
 	}
 	if c.Name == "" {

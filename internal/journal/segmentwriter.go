@@ -10,35 +10,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
-
 	"nullspf/internal/eventrow"
 	"nullspf/internal/files"
-	"nullspf/internal/version"
 	"nullspf/spftrack"
-)
-
-const (
-	rowGroupRows = 122880
-	bloomBits    = 10
 )
 
 // batchRows is how many rows are read or written at once.
 const batchRows = 1024
-
-// writerOptions are the parameters of every segment.
-func writerOptions() []parquet.WriterOption {
-	return []parquet.WriterOption{
-		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}),
-		parquet.MaxRowsPerRowGroup(rowGroupRows),
-		parquet.BloomFilters(parquet.SplitBlockFilter(bloomBits, "client_ip")),
-		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending("seq"))),
-		// The index of pages and the footer have them already.
-		parquet.DataPageStatistics(false),
-		parquet.CreatedBy("nullspf", version.String(), ""),
-	}
-}
 
 // segmentWriter writes one segment to a temporary file.
 type segmentWriter struct {
@@ -48,7 +26,7 @@ type segmentWriter struct {
 	buf     *bufio.Writer
 	hash    hash.Hash
 	counter countWriter
-	out     *parquet.GenericWriter[eventrow.Row]
+	out     *rowWriter
 	builder eventrow.Builder
 	// rows are those of a batch, of which pending are filled.
 	rows    []eventrow.Row
@@ -70,7 +48,7 @@ func newSegmentWriter(dir string) (*segmentWriter, error) {
 	}
 	w := &segmentWriter{dir: dir, f: f, hash: sha256.New()}
 	w.buf = bufio.NewWriterSize(f, 256<<10)
-	w.out = parquet.NewGenericWriter[eventrow.Row](io.MultiWriter(w.buf, w.hash, &w.counter), writerOptions()...)
+	w.out = newRowWriter(io.MultiWriter(w.buf, w.hash, &w.counter))
 	return w, nil
 }
 
@@ -93,8 +71,7 @@ func (w *segmentWriter) addRows(rows []eventrow.Row) error {
 	for i := range rows {
 		w.note(rows[i].Seq, rows[i].TS)
 	}
-	_, err := w.out.Write(rows)
-	return err
+	return w.out.write(rows)
 }
 
 func (w *segmentWriter) note(seq, ts int64) {
@@ -113,7 +90,7 @@ func (w *segmentWriter) note(seq, ts int64) {
 func dateOf(ts int64) string { return time.Unix(0, ts).UTC().Format(time.DateOnly) }
 
 func (w *segmentWriter) flushRows() error {
-	_, err := w.out.Write(w.rows[:w.pending])
+	err := w.out.write(w.rows[:w.pending])
 	w.pending = 0
 	w.builder.Reset()
 	return err
@@ -124,7 +101,7 @@ func (w *segmentWriter) finish(age int64) (s Segment, err error) {
 	if err := w.flushRows(); err != nil {
 		return s, err
 	}
-	if err := w.out.Close(); err != nil {
+	if err := w.out.close(); err != nil {
 		return s, err
 	}
 	if err := w.buf.Flush(); err != nil {

@@ -1,0 +1,475 @@
+package journal
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math"
+	"math/bits"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/bloom"
+	"github.com/parquet-go/parquet-go/encoding/delta"
+	"github.com/parquet-go/parquet-go/encoding/rle"
+	"github.com/parquet-go/parquet-go/format"
+
+	"nullspf/internal/eventrow"
+)
+
+const (
+	// pageRows is how many rows a page has at most.
+	pageRows = 16 << 10
+	// pageBytes is about how many bytes a page of texts has at most, before
+	// compression.
+	pageBytes = 128 << 10
+	// maxDictionary bounds a dictionary, in bytes: a reader holds all of it in
+	// memory.
+	maxDictionary = 4 << 20
+	// maxIndexed is how much of a text the index of pages has as its bound.
+	maxIndexed = 16
+)
+
+// columnWriter turns values of a column into pages.
+type columnWriter interface {
+	// add takes the values of rows; nothing of the rows is kept. It returns how
+	// much memory they take.
+	add(rows []eventrow.Row) (bytes int, err error)
+	// finish completes the chunk of a row group, after which the next one begins.
+	finish() error
+	chunk() *chunkWriter
+}
+
+// newColumnWriter makes the writer of a column, by its type and tag.
+func newColumnWriter(c *eventrow.Column) columnWriter {
+	base := baseWriter{column: c, out: chunkWriter{name: c.Name, kind: format.Type(c.Kind)}}
+	switch {
+	case c.Kind == parquet.ByteArray && c.Dictionary:
+		return newTextWriter(base)
+	case c.Kind == parquet.ByteArray:
+		return &plainWriter{baseWriter: base}
+	case c.Kind == parquet.Boolean:
+		return &boolWriter{baseWriter: base}
+	case c.Kind == parquet.Int32 && c.Dictionary:
+		return &codeWriter{codes: codes{baseWriter: base}}
+	case c.Kind == parquet.Int32:
+		return &int32Writer{baseWriter: base}
+	}
+	return &int64Writer{baseWriter: base}
+}
+
+type baseWriter struct {
+	column  *eventrow.Column
+	out     chunkWriter
+	encoded []byte
+}
+
+func (w *baseWriter) chunk() *chunkWriter { return &w.out }
+
+// int64Writer writes integers that rise, or nearly, by their differences.
+type int64Writer struct {
+	baseWriter
+	values []int64
+}
+
+func (w *int64Writer) add(rows []eventrow.Row) (int, error) {
+	for i := range rows {
+		w.values = append(w.values, w.column.Int64(&rows[i]))
+	}
+	return 8 * len(rows), nil
+}
+
+func (w *int64Writer) finish() (err error) {
+	first, last := w.values[0], w.values[0]
+	for from := 0; from < len(w.values); from += pageRows {
+		page := w.values[from:min(from+pageRows, len(w.values))]
+		least, greatest := page[0], page[0]
+		for _, v := range page {
+			least, greatest = min(least, v), max(greatest, v)
+		}
+		first, last = min(first, least), max(last, greatest)
+		if w.encoded, err = new(delta.BinaryPackedEncoding).EncodeInt64(w.encoded, page); err != nil {
+			return err
+		}
+		if err := w.out.dataPage(w.encoded, format.DeltaBinaryPacked, len(page), int64Bytes(least), int64Bytes(greatest)); err != nil {
+			return err
+		}
+	}
+	w.out.stats = format.Statistics{MinValue: int64Bytes(first), MaxValue: int64Bytes(last)}
+	w.values = w.values[:0]
+	return nil
+}
+
+func int64Bytes(v int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(v)) }
+
+func int32Bytes(v int32) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(v)) }
+
+// int32Writer writes integers by their differences: of numbers that take 16 bits,
+// it writes no more than those.
+type int32Writer struct {
+	baseWriter
+	values []int32
+}
+
+func (w *int32Writer) add(rows []eventrow.Row) (int, error) {
+	for i := range rows {
+		w.values = append(w.values, w.column.Int32(&rows[i]))
+	}
+	return 4 * len(rows), nil
+}
+
+func (w *int32Writer) finish() (err error) {
+	first, last := w.values[0], w.values[0]
+	for from := 0; from < len(w.values); from += pageRows {
+		page := w.values[from:min(from+pageRows, len(w.values))]
+		least, greatest := page[0], page[0]
+		for _, v := range page {
+			least, greatest = min(least, v), max(greatest, v)
+		}
+		first, last = min(first, least), max(last, greatest)
+		if w.encoded, err = new(delta.BinaryPackedEncoding).EncodeInt32(w.encoded, page); err != nil {
+			return err
+		}
+		if err := w.out.dataPage(w.encoded, format.DeltaBinaryPacked, len(page), int32Bytes(least), int32Bytes(greatest)); err != nil {
+			return err
+		}
+	}
+	w.out.stats = format.Statistics{MinValue: int32Bytes(first), MaxValue: int32Bytes(last)}
+	w.values = w.values[:0]
+	return nil
+}
+
+// boolWriter writes truth values, a bit each.
+type boolWriter struct {
+	baseWriter
+	bits []byte
+	rows int
+	// seen: some value is false, some is true.
+	seen [2]bool
+}
+
+func (w *boolWriter) add(rows []eventrow.Row) (int, error) {
+	for i := range rows {
+		if w.rows%8 == 0 {
+			w.bits = append(w.bits, 0)
+		}
+		if w.column.Bool(&rows[i]) {
+			w.bits[w.rows/8] |= 1 << (w.rows % 8)
+			w.seen[1] = true
+		} else {
+			w.seen[0] = true
+		}
+		w.rows++
+	}
+	return len(rows) / 8, nil
+}
+
+func (w *boolWriter) finish() error {
+	least, greatest := []byte{1}, []byte{0}
+	if w.seen[0] {
+		least = []byte{0}
+	}
+	if w.seen[1] {
+		greatest = []byte{1}
+	}
+	for from := 0; from < w.rows; from += pageRows {
+		n := min(w.rows-from, pageRows)
+		if err := w.out.dataPage(w.bits[from/8:(from+n+7)/8], format.Plain, n, least, greatest); err != nil {
+			return err
+		}
+	}
+	w.out.stats = format.Statistics{MinValue: least, MaxValue: greatest}
+	w.bits, w.rows, w.seen = w.bits[:0], 0, [2]bool{}
+	return nil
+}
+
+// codes are values as places in a dictionary.
+type codes struct {
+	baseWriter
+	codes []int32
+	// plain are the values of the dictionary as its page has them, count is how
+	// many.
+	plain []byte
+	count int
+}
+
+// finishCodes writes the dictionary and the pages of codes.
+func (w *codes) finishCodes(least, greatest []byte) (err error) {
+	if err := w.out.dictionaryPage(w.plain, w.count); err != nil {
+		return err
+	}
+	for from := 0; from < len(w.codes); from += pageRows {
+		page := w.codes[from:min(from+pageRows, len(w.codes))]
+		if w.encoded, err = new(rle.DictionaryEncoding).EncodeInt32(w.encoded, page); err != nil {
+			return err
+		}
+		if err := w.out.dataPage(w.encoded, format.RLEDictionary, len(page), least, greatest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// codeWriter writes integers of 16 bits of which there are few different ones.
+type codeWriter struct {
+	codes
+	// of is the code of each value plus one.
+	of              [math.MaxUint16 + 1]int32
+	least, greatest int32
+}
+
+func (w *codeWriter) add(rows []eventrow.Row) (int, error) {
+	for i := range rows {
+		v := int32(uint16(w.column.Int32(&rows[i])))
+		code := &w.of[v]
+		if *code == 0 {
+			if w.count == 0 {
+				w.least, w.greatest = v, v
+			}
+			w.least, w.greatest = min(w.least, v), max(w.greatest, v)
+			w.plain = binary.LittleEndian.AppendUint32(w.plain, uint32(v))
+			w.count++
+			*code = int32(w.count)
+		}
+		w.codes.codes = append(w.codes.codes, *code-1)
+	}
+	return 4 * len(rows), nil
+}
+
+func (w *codeWriter) finish() error {
+	least, greatest := int32Bytes(w.least), int32Bytes(w.greatest)
+	if err := w.finishCodes(least, greatest); err != nil {
+		return err
+	}
+	w.out.stats = format.Statistics{MinValue: least, MaxValue: greatest}
+	for i := 0; i < len(w.plain); i += 4 {
+		w.of[binary.LittleEndian.Uint16(w.plain[i:])] = 0
+	}
+	w.codes.codes, w.plain, w.count = w.codes.codes[:0], w.plain[:0], 0
+	return nil
+}
+
+// textWriter writes texts by a dictionary, unless there are so many different
+// ones that it would be larger than the texts.
+type textWriter struct {
+	codes
+	// offsets are where the values begin in plain, behind their length.
+	offsets []uint32
+	// table finds a text: a power of two of slots, each used by the code of one
+	// plus one. They are looked for from the slot that their hash tells on.
+	table []dictSlot
+	seed  maphash.Seed
+	// last is the code of the last text.
+	last int32
+	// bytes are those of all texts together.
+	bytes int
+	page  textPage
+}
+
+type dictSlot struct {
+	hash uint32
+	code int32
+}
+
+func newTextWriter(base baseWriter) *textWriter {
+	w := &textWriter{seed: maphash.MakeSeed(), table: make([]dictSlot, 1<<8)}
+	w.baseWriter = base
+	return w
+}
+
+func (w *textWriter) value(code int32) []byte {
+	at := w.offsets[code]
+	return w.plain[at : at+binary.LittleEndian.Uint32(w.plain[at-4:])]
+}
+
+func (w *textWriter) add(rows []eventrow.Row) (int, error) {
+	before := len(w.plain)
+	for i := range rows {
+		s := w.column.Text(&rows[i])
+		w.bytes += len(s)
+		if w.count == 0 || string(w.value(w.last)) != s {
+			w.last = w.code(s)
+		}
+		w.codes.codes = append(w.codes.codes, w.last)
+	}
+	return len(w.plain) - before + 4*len(rows), nil
+}
+
+// code returns the code of a text, which it adds to the dictionary when it is new.
+func (w *textWriter) code(s string) int32 {
+	h := uint32(maphash.String(w.seed, s))
+	mask := uint32(len(w.table) - 1)
+	i := h & mask
+	for ; w.table[i].code != 0; i = (i + 1) & mask {
+		if p := w.table[i]; p.hash == h && string(w.value(p.code-1)) == s {
+			return p.code - 1
+		}
+	}
+	w.plain = binary.LittleEndian.AppendUint32(w.plain, uint32(len(s)))
+	w.offsets = append(w.offsets, uint32(len(w.plain)))
+	w.plain = append(w.plain, s...)
+	w.count++
+	w.table[i] = dictSlot{h, int32(w.count)}
+	if 2*w.count > len(w.table) {
+		w.grow()
+	}
+	return int32(w.count - 1)
+}
+
+func (w *textWriter) grow() {
+	old := w.table
+	w.table = make([]dictSlot, 4*len(old))
+	mask := uint32(len(w.table) - 1)
+	for _, p := range old {
+		if p.code == 0 {
+			continue
+		}
+		i := p.hash & mask
+		for w.table[i].code != 0 {
+			i = (i + 1) & mask
+		}
+		w.table[i] = p
+	}
+}
+
+func (w *textWriter) finish() error {
+	least, greatest := w.value(0), w.value(0)
+	for code := range int32(w.count) {
+		v := w.value(code)
+		if string(v) < string(least) {
+			least = v
+		}
+		if string(v) > string(greatest) {
+			greatest = v
+		}
+	}
+	w.out.stats = format.Statistics{MinValue: append([]byte{}, least...), MaxValue: append([]byte{}, greatest...)}
+	least, greatest = lowerBound(least), upperBound(greatest)
+	// About the sizes before compression; the length of a text takes a byte.
+	rows := len(w.codes.codes)
+	byCodes, byTexts := len(w.plain)+rows*bits.Len(uint(w.count))/8, w.bytes+rows
+	finish := w.finishCodes
+	if len(w.plain) > maxDictionary || byCodes > byTexts {
+		finish = w.finishPlain
+	}
+	if err := finish(least, greatest); err != nil {
+		return err
+	}
+	if w.column == eventrow.ClientIP {
+		w.out.bloom = w.filter()
+	}
+	clear(w.table)
+	w.codes.codes, w.plain, w.count = w.codes.codes[:0], w.plain[:0], 0
+	w.offsets, w.bytes = w.offsets[:0], 0
+	return nil
+}
+
+// finishPlain writes the texts without dictionary.
+func (w *textWriter) finishPlain(least, greatest []byte) error {
+	page := &w.page
+	for _, code := range w.codes.codes {
+		page.add(string(w.value(code)))
+		if page.full() {
+			if err := page.write(&w.out, least, greatest); err != nil {
+				return err
+			}
+		}
+	}
+	return page.write(&w.out, least, greatest)
+}
+
+// filter is the Bloom filter of the values.
+func (w *textWriter) filter() []byte {
+	filter := make(bloom.SplitBlockFilter, bloom.NumSplitBlocksOf(int64(w.count), bloomBits))
+	for code := range int32(w.count) {
+		filter.Insert(bloom.XXH64{}.Sum64(w.value(code)))
+	}
+	return filter.Bytes()
+}
+
+// lowerBound and upperBound are short bounds of texts.
+func lowerBound(v []byte) []byte { return append([]byte{}, v[:min(len(v), maxIndexed)]...) }
+
+func upperBound(v []byte) []byte {
+	if len(v) <= maxIndexed {
+		return append([]byte{}, v...)
+	}
+	b := append([]byte{}, v[:maxIndexed]...)
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] < 0x7e {
+			b[i]++
+			return b[:i+1]
+		}
+	}
+	return append([]byte{}, v...)
+}
+
+// plainWriter writes texts of which hardly any is like another.
+type plainWriter struct {
+	baseWriter
+	page            textPage
+	least, greatest []byte
+	begun           bool
+}
+
+func (w *plainWriter) add(rows []eventrow.Row) (int, error) {
+	bytes := 0
+	for i := range rows {
+		s := w.column.Text(&rows[i])
+		bytes += len(s)
+		if !w.begun || s < string(w.least) {
+			w.least = append(w.least[:0], s...)
+		}
+		if !w.begun || s > string(w.greatest) {
+			w.greatest = append(w.greatest[:0], s...)
+		}
+		w.begun = true
+		w.page.add(s)
+		if w.page.full() {
+			if err := w.page.write(&w.out, nil, nil); err != nil {
+				return bytes, err
+			}
+		}
+	}
+	return bytes, nil
+}
+
+func (w *plainWriter) finish() error {
+	if err := w.page.write(&w.out, nil, nil); err != nil {
+		return err
+	}
+	w.out.stats = format.Statistics{MinValue: append([]byte{}, w.least...), MaxValue: append([]byte{}, w.greatest...)}
+	least, greatest := lowerBound(w.least), upperBound(w.greatest)
+	for range w.out.pages {
+		w.out.least, w.out.greatest = append(w.out.least, least), append(w.out.greatest, greatest)
+	}
+	w.begun = false
+	return nil
+}
+
+// textPage is a page of texts: their lengths, then their bytes.
+type textPage struct {
+	lengths []int32
+	texts   []byte
+	encoded []byte
+}
+
+func (p *textPage) add(s string) {
+	p.lengths = append(p.lengths, int32(len(s)))
+	p.texts = append(p.texts, s...)
+}
+
+func (p *textPage) full() bool { return len(p.texts) >= pageBytes || len(p.lengths) == pageRows }
+
+// write adds the page to a chunk and begins the next one; an empty page is left
+// out.
+func (p *textPage) write(out *chunkWriter, least, greatest []byte) (err error) {
+	if len(p.lengths) == 0 {
+		return nil
+	}
+	if p.encoded, err = new(delta.BinaryPackedEncoding).EncodeInt32(p.encoded, p.lengths); err != nil {
+		return err
+	}
+	p.encoded = append(p.encoded, p.texts...)
+	err = out.dataPage(p.encoded, format.DeltaLengthByteArray, len(p.lengths), least, greatest)
+	p.lengths, p.texts = p.lengths[:0], p.texts[:0]
+	return err
+}
