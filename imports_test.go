@@ -56,6 +56,8 @@ journals, transfers, control
     internal/control      the control socket
     internal/journal      events on disk
     internal/xfr          AXFR, IXFR, NOTIFY, TSIG, catalog zones as messages
+counts
+    internal/tally        counts of texts, summaries of segments
 stores
     internal/eventrow     the schema of an event
     internal/mailmaps     tables of mail servers
@@ -90,8 +92,10 @@ var libraries = map[string]string{
 	"github.com/cpuguy83/go-md2man":       "cmd/nullspf",
 	"github.com/go-viper/mapstructure":    "internal/config",
 	"github.com/miekg/dns":                "zones internal/bench/xfr internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
-	"github.com/parquet-go/parquet-go":    "internal/eventrow internal/forgerylog internal/journal",
+	"github.com/parquet-go/parquet-go":    "internal/eventrow internal/forgerylog internal/journal internal/tally",
 	"github.com/prometheus/client_golang": "internal/nameserver",
+	"github.com/cespare/xxhash/v2":        "internal/tally",
+	"github.com/klauspost/compress/zstd":  "internal/tally",
 	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/xfr",
 	"github.com/rs/zerolog/log":           "", // loggers are parameters
 	"github.com/schollz/progressbar":      "cmd/nullspf",

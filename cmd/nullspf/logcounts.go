@@ -72,9 +72,6 @@ func (a *app) logTop(c *cobra.Command, f *logFlags, by forgerylog.Field, number 
 	if !answered(err) {
 		return err
 	}
-	if text := ranking.Inexact(); text != "" && format != forgerylog.Table {
-		warn("%s", text)
-	}
 	return errors.Join(forgerylog.WriteRanking(c.OutOrStdout(), format, ranking, f.packets), err)
 }
 

@@ -1,12 +1,8 @@
 package forgerylog
 
 import (
-	"fmt"
-	"io"
-
-	"github.com/parquet-go/parquet-go"
-
 	"nullspf/internal/eventrow"
+	"nullspf/internal/tally"
 )
 
 // columns is a set of columns, a bit each.
@@ -24,81 +20,67 @@ func cols(list ...*eventrow.Column) columns {
 
 func (s columns) has(c *eventrow.Column) bool { return s&(1<<c.Index) != 0 }
 
-// columnReader reads a column of a row group at rising rows, only the pages
-// that hold them.
-type columnReader struct {
-	chunk  parquet.ColumnChunk
-	pages  parquet.Pages
-	column *eventrow.Column
-	// values are those of the rows from first up to, not including, next.
-	values      []parquet.Value
-	first, next int64
-}
-
-func newColumnReader(chunk parquet.ColumnChunk, column *eventrow.Column) *columnReader {
-	return &columnReader{chunk: chunk, pages: chunk.Pages(), column: column}
-}
-
-// read puts the value of a row into r. Texts are in the memory of their page:
-// pages are left to the garbage collector and never released.
-func (c *columnReader) read(row int64, r *eventrow.Row) error {
-	if row >= c.next {
-		if err := c.load(row); err != nil {
-			return err
+// sift narrows down the rows of a group to those that meet a condition, which is
+// decided from readers' columns. Of a column with a dictionary, each value is
+// looked at once.
+func sift(readers []*tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]int32, error) {
+	if len(readers) == 1 {
+		return siftOne(readers[0], match, rows)
+	}
+	var r eventrow.Row
+	kept := rows[:0]
+	for _, row := range rows {
+		for _, c := range readers {
+			if _, err := c.Load(int64(row)); err != nil {
+				return nil, err
+			}
+			c.Set(&r, int64(row))
+		}
+		if match(&r) {
+			kept = append(kept, row)
 		}
 	}
-	c.column.Set(r, c.values[row-c.first])
-	return nil
+	return kept, nil
 }
 
-// load reads the values from a row on, up to the end of its page.
-func (c *columnReader) load(row int64) (err error) {
-	defer recoverParquet(&err)
-	if row > c.next {
-		// Without the index of pages, those before the row are read.
-		_, _ = c.chunk.OffsetIndex()
-		if err := c.pages.SeekToRow(row); err != nil {
-			return err
+func siftOne(c *tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]int32, error) {
+	var r eventrow.Row
+	// decided is 1 for a value of the dictionary that matches, 2 for another.
+	var decided []uint8
+	kept := rows[:0]
+	for len(rows) > 0 {
+		end, err := c.Load(int64(rows[0]))
+		if err != nil {
+			return nil, err
 		}
-	}
-	page, err := c.pages.ReadPage()
-	if err != nil {
-		return noEOF(err)
-	}
-	n := int(page.NumValues())
-	if n == 0 {
-		return fmt.Errorf("row %d is in an empty page", row)
-	}
-	if cap(c.values) < n {
-		c.values = make([]parquet.Value, n)
-	}
-	c.values = c.values[:n]
-	values := page.Values()
-	for have := 0; have < n; {
-		m, err := values.ReadValues(c.values[have:])
-		have += m
-		if have < n && (err != nil || m == 0) {
-			return noEOF(err)
+		n := 0
+		for n < len(rows) && int64(rows[n]) < end {
+			n++
 		}
+		if c.Codes == nil {
+			for _, row := range rows[:n] {
+				if c.Set(&r, int64(row)); match(&r) {
+					kept = append(kept, row)
+				}
+			}
+		} else {
+			if decided == nil {
+				decided = make([]uint8, c.Values())
+			}
+			for _, row := range rows[:n] {
+				code := c.Codes[int64(row)-c.First]
+				if decided[code] == 0 {
+					decided[code] = 2
+					if c.SetValue(&r, code); match(&r) {
+						decided[code] = 1
+					}
+				}
+				if decided[code] == 1 {
+					kept = append(kept, row)
+				}
+			}
+		}
+		rows = rows[n:]
 	}
-	c.first, c.next = row, row+int64(n)
-	return nil
-}
-
-func (c *columnReader) close() { _ = c.pages.Close() }
-
-// noEOF makes an error of an end that comes too early.
-func noEOF(err error) error {
-	if err == nil || err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// recoverParquet turns a panic of the Parquet reader on a damaged file into an
-// error.
-func recoverParquet(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("damaged: %v", r)
-	}
+	return kept, nil
 }

@@ -138,7 +138,7 @@ func (r *run) newestOf(v *journalView, p *plan, n int) ([]eventrow.Row, error) {
 			continue
 		}
 		narrowed := v.without(p, file.First, file.Last)
-		if narrowed == nil {
+		if narrowed == nil || len(v.remarks) == 0 && narrowed.lacks(file) {
 			continue
 		}
 		err := r.lastOfSegment(file, narrowed, missing, func(piece []eventrow.Row) {
@@ -164,13 +164,13 @@ func (r *run) lastOfSegment(file *journal.SegmentFile, p *plan, n int, yield fun
 		return err
 	}
 	for _, g := range slices.Backward(groups) {
-		rows, err := s.selected(r.ctx, g, p)
+		rows, err := s.selected(r.ctx, g, p, nil)
 		if err != nil {
 			return err
 		}
 		rows = rows[max(len(rows)-n, 0):]
 		piece := make([]eventrow.Row, 0, len(rows))
-		err = s.read(r.ctx, g, rows, allColumns, func(_ int64, row *eventrow.Row) error {
+		err = s.read(r.ctx, g, rows, allColumns, func(row *eventrow.Row) error {
 			piece = append(piece, row.Clone())
 			return nil
 		})

@@ -18,8 +18,6 @@ import (
 type Journals struct {
 	dirs    []string
 	options journal.ReadOptions
-	// keys and keyBytes bound the memory of Top.
-	keys, keyBytes int
 	// liveHold is how long Follow waits for a query to another nameserver.
 	liveHold time.Duration
 }
@@ -27,7 +25,7 @@ type Journals struct {
 // Open returns an engine over directories. They are opened when something is
 // asked.
 func Open(dirs []string, options journal.ReadOptions) *Journals {
-	return &Journals{dirs: dirs, options: options, keys: maxKeys, keyBytes: maxKeyBytes, liveHold: attempt.Default.Hold}
+	return &Journals{dirs: dirs, options: options, liveHold: attempt.Default.Hold}
 }
 
 // run is a query under way.
@@ -143,7 +141,7 @@ func (r *run) journal(v *journalView, p *plan, set columns, yield func(*eventrow
 			continue
 		}
 		narrowed := v.without(p, file.First, file.Last)
-		if narrowed == nil {
+		if narrowed == nil || len(v.remarks) == 0 && narrowed.lacks(file) {
 			continue
 		}
 		if err := r.excuse(r.segment(file, narrowed, set, yield)); err != nil {
@@ -158,13 +156,12 @@ func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield fun
 	if err != nil {
 		return err
 	}
+	var rows []int32
 	for _, g := range groups {
-		rows, err := s.selected(r.ctx, g, p)
-		if err != nil {
+		if rows, err = s.selected(r.ctx, g, p, rows); err != nil {
 			return err
 		}
-		err = s.read(r.ctx, g, rows, set, func(_ int64, row *eventrow.Row) error { return yield(row) })
-		if err != nil {
+		if err := s.read(r.ctx, g, rows, set, yield); err != nil {
 			return err
 		}
 	}

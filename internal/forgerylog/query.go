@@ -3,12 +3,15 @@ package forgerylog
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"nullspf/internal/ascii"
 	"nullspf/internal/dnsname"
 	"nullspf/internal/eventrow"
+	"nullspf/internal/journal"
+	"nullspf/internal/tally"
 	"nullspf/spftrack"
 )
 
@@ -141,6 +144,22 @@ func (p *plan) addClient(client netip.Prefix) {
 		addr, err := netip.ParseAddr(r.ClientIP)
 		return err == nil && client.Contains(addr)
 	})
+}
+
+// allAttempts reports whether attempts are selected by nothing but their time.
+func (p *plan) allAttempts() bool {
+	rest := ^cols(eventrow.Attempt, eventrow.TS)
+	return p.attempts && !slices.ContainsFunc(p.conditions, func(c condition) bool { return c.columns&rest != 0 })
+}
+
+// lacks reports whether a segment certainly holds no selected event, by its summary,
+// which knows the addresses of attempts. The plan goes by the marks of the segment.
+func (p *plan) lacks(file *journal.SegmentFile) bool {
+	if !p.attempts || p.client == "" {
+		return false
+	}
+	s := file.Summary()
+	return s != nil && s.Lacks(tally.IPs, p.client)
 }
 
 // matches reports whether a row with all of its columns is selected.

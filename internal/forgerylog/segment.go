@@ -10,6 +10,7 @@ import (
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
+	"nullspf/internal/tally"
 )
 
 // batchRows is how many rows are read at once.
@@ -44,7 +45,7 @@ func openSegment(file *journal.SegmentFile, p *plan) (*segment, []parquet.RowGro
 }
 
 func (s *segment) groups(p *plan) (list []parquet.RowGroup, err error) {
-	defer recoverParquet(&err)
+	defer tally.Recover(&err)
 	if err := s.locate(); err != nil {
 		return nil, err
 	}
@@ -92,60 +93,145 @@ func (s *segment) promising(g parquet.RowGroup, p *plan) bool {
 	return found || err != nil
 }
 
-// selected returns the numbers of the rows of a group that meet all conditions.
-func (s *segment) selected(ctx context.Context, g parquet.RowGroup, p *plan) ([]int64, error) {
-	rows := make([]int64, g.NumRows())
-	for i := range rows {
-		rows[i] = int64(i)
+// selected returns the numbers of the rows of a group that meet all conditions, in
+// the memory of rows if it is enough.
+func (s *segment) selected(ctx context.Context, g parquet.RowGroup, p *plan, rows []int32) (_ []int32, err error) {
+	rows = slices.Grow(rows[:0], int(g.NumRows()))
+	for i := range g.NumRows() {
+		rows = append(rows, int32(i))
 	}
-	for _, c := range p.conditions {
-		kept := rows[:0]
-		err := s.read(ctx, g, rows, c.columns, func(row int64, r *eventrow.Row) error {
-			if c.match(r) {
-				kept = append(kept, row)
-			}
-			return nil
-		})
-		if err != nil {
+	for i := range p.conditions {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		rows = kept
+		if rows, err = s.sift(g, &p.conditions[i], rows); err != nil {
+			return nil, s.failure(err)
+		}
 	}
 	return rows, nil
+}
+
+func (s *segment) sift(g parquet.RowGroup, c *condition, rows []int32) (kept []int32, err error) {
+	defer tally.Recover(&err)
+	if len(rows) == 0 {
+		return rows, nil
+	}
+	readers := s.open(g, c.columns, true)
+	defer closeAll(readers)
+	return sift(readers, c.match, rows)
+}
+
+// open opens columns of a group, those that the file has. With release, texts are
+// valid only until the next page is read.
+func (s *segment) open(g parquet.RowGroup, set columns, release bool) (readers []*tally.Column) {
+	chunks := g.ColumnChunks()
+	for i, c := range eventrow.Columns {
+		if set.has(c) && s.at[i] != absent {
+			readers = append(readers, tally.NewColumn(chunks[s.at[i]], c, release))
+		}
+	}
+	return readers
+}
+
+func closeAll(readers []*tally.Column) {
+	for _, r := range readers {
+		r.Close()
+	}
 }
 
 // read calls yield with the given rows of a group, of which only some columns
 // are set, and which are valid until yield returns. Its errors are those of the
 // file, of yield and of ctx.
-func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int64, set columns, yield func(int64, *eventrow.Row) error) error {
+func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int32, set columns, yield func(*eventrow.Row) error) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	chunks := g.ColumnChunks()
-	var readers []*columnReader
-	for i, c := range eventrow.Columns {
-		if set.has(c) && s.at[i] != absent {
-			r := newColumnReader(chunks[s.at[i]], c)
-			defer r.close()
-			readers = append(readers, r)
-		}
-	}
+	var readers []*tally.Column
+	defer func() { closeAll(readers) }()
 	buf := make([]eventrow.Row, min(batchRows, len(rows)))
 	for batch := range slices.Chunk(rows, batchRows) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for _, c := range readers {
-			for i, row := range batch {
-				if err := c.read(row, &buf[i]); err != nil {
-					return s.failure(err)
-				}
-			}
+		if err := s.fill(g, batch, set, &readers, buf); err != nil {
+			return s.failure(err)
 		}
-		for i, row := range batch {
-			if err := yield(row, &buf[i]); err != nil {
+		for i := range batch {
+			if err := yield(&buf[i]); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// fill reads a batch of rows.
+func (s *segment) fill(g parquet.RowGroup, batch []int32, set columns, readers *[]*tally.Column, buf []eventrow.Row) (err error) {
+	defer tally.Recover(&err)
+	if *readers == nil {
+		*readers = s.open(g, set, false)
+	}
+	for _, c := range *readers {
+		for i, row := range batch {
+			if _, err := c.Load(int64(row)); err != nil {
+				return err
+			}
+			c.Set(&buf[i], int64(row))
+		}
+	}
+	return nil
+}
+
+// count calls add with the keys of the given rows of a group.
+func (s *segment) count(g parquet.RowGroup, rows []int32, set columns, key func(*eventrow.Row) string, add func(string, uint64) error) error {
+	var adding error
+	counting := func(text string, n uint64) error {
+		adding = add(text, n)
+		return adding
+	}
+	err := s.countKeys(g, rows, set, key, counting)
+	if err != nil && adding == nil {
+		return s.failure(err)
+	}
+	return err
+}
+
+func (s *segment) countKeys(g parquet.RowGroup, rows []int32, set columns, key func(*eventrow.Row) string, add func(string, uint64) error) (err error) {
+	defer tally.Recover(&err)
+	if len(rows) == 0 {
+		return nil
+	}
+	readers := s.open(g, set, true)
+	defer closeAll(readers)
+	return tally.Count(readers, rows, key, add)
+}
+
+// times calls yield with the times of the given rows of a group.
+func (s *segment) times(g parquet.RowGroup, rows []int32, yield func(int64) error) error {
+	var yielding error
+	err := s.eachTime(g, rows, func(ts int64) error {
+		yielding = yield(ts)
+		return yielding
+	})
+	if err != nil && yielding == nil {
+		return s.failure(err)
+	}
+	return err
+}
+
+func (s *segment) eachTime(g parquet.RowGroup, rows []int32, yield func(int64) error) (err error) {
+	defer tally.Recover(&err)
+	if len(rows) == 0 {
+		return nil
+	}
+	ts := s.open(g, cols(eventrow.TS), true)
+	defer closeAll(ts)
+	for _, row := range rows {
+		if _, err := ts[0].Load(int64(row)); err != nil {
+			return err
+		}
+		if err := yield(ts[0].Int64(int64(row))); err != nil {
+			return err
 		}
 	}
 	return nil

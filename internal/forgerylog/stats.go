@@ -78,6 +78,10 @@ func (r *run) stats(v *journalView) (JournalStats, error) {
 	}
 	attempts := newPlan(Query{})
 	for _, file := range v.Segments() {
+		if summary := file.Summary(); summary != nil {
+			s.Attempts += summary.Attempts
+			continue
+		}
 		err := r.excuse(r.segment(file, attempts, 0, func(*eventrow.Row) error {
 			s.Attempts++
 			return nil

@@ -4,9 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
 
 	"nullspf/internal/eventrow"
+	"nullspf/internal/tally"
 )
 
 // Series is the answer of [Engine.Timeline].
@@ -35,24 +40,90 @@ func (f *Journals) Timeline(ctx context.Context, q Query, per Unit) (*Series, er
 		return nil, err
 	}
 	series := &Series{Per: per}
-	counts := make(map[int64]uint64)
-	unit := int64(per.duration())
 	if err = r.join(q); err != nil {
 		return nil, r.end(err)
 	}
-	err = r.scan(newPlan(q), cols(eventrow.TS), func(row *eventrow.Row) error {
-		series.Total++
-		counts[floor(row.TS, unit)]++
-		if len(counts) > maxBuckets {
-			return fmt.Errorf("more than %d units of a %s hold events; count by a longer unit, or bound the time", maxBuckets, per)
+	err = r.timeline(newPlan(q), series)
+	return series, r.end(err)
+}
+
+// buckets count events by units of time.
+type buckets struct {
+	per    Unit
+	counts map[int64]uint64
+	// start is the unit that was counted last, n how often it was since.
+	start int64
+	n     uint64
+}
+
+func (b *buckets) add(ts int64, n uint64) error {
+	if start := floor(ts, int64(b.per.duration())); start != b.start {
+		if err := b.flush(); err != nil {
+			return err
 		}
+		b.start = start
+	}
+	b.n += n
+	return nil
+}
+
+func (b *buckets) flush() error {
+	if b.n == 0 {
 		return nil
-	})
-	for start, n := range counts {
+	}
+	if b.counts == nil {
+		b.counts = make(map[int64]uint64)
+	}
+	b.counts[b.start] += b.n
+	b.n = 0
+	if len(b.counts) > maxBuckets {
+		return fmt.Errorf("more than %d units of a %s hold events; count by a longer unit, or bound the time", maxBuckets, b.per)
+	}
+	return nil
+}
+
+func (r *run) timeline(p *plan, series *Series) error {
+	workers := make([]buckets, runtime.GOMAXPROCS(0))
+	for i := range workers {
+		workers[i].per = series.Per
+	}
+	all := &workers[0]
+	var asked error
+	summed := func(s *tally.Summary) bool {
+		for _, m := range s.Minutes {
+			if asked == nil {
+				asked = all.add(m.Start*int64(time.Minute), m.N)
+			}
+		}
+		return true
+	}
+	work := func(worker int, s *segment, g parquet.RowGroup, rows []int32) error {
+		return s.times(g, rows, func(ts int64) error { return workers[worker].add(ts, 1) })
+	}
+	err := r.count(p, len(workers), summed, work, func(row *eventrow.Row) error { return all.add(row.TS, 1) })
+	if err == nil {
+		err = asked
+	}
+	for i := range workers {
+		w := &workers[i]
+		if e := w.flush(); err == nil {
+			err = e
+		}
+		for start, n := range w.counts {
+			series.Total += n
+			if i > 0 && err == nil {
+				err = all.add(start, n)
+			}
+		}
+	}
+	if e := all.flush(); err == nil {
+		err = e
+	}
+	for start, n := range all.counts {
 		series.Buckets = append(series.Buckets, Bucket{start, n})
 	}
 	slices.SortFunc(series.Buckets, func(a, b Bucket) int { return cmp.Compare(a.Start, b.Start) })
-	return series, r.end(err)
+	return err
 }
 
 // floor is the greatest multiple of unit that is not greater than t. The

@@ -3,11 +3,8 @@ package forgerylog
 import (
 	"context"
 	"errors"
-	"net/netip"
-	"slices"
-	"unsafe"
 
-	"nullspf/internal/eventrow"
+	"nullspf/internal/tally"
 )
 
 // Ranking is the answer of [Engine.Top].
@@ -19,13 +16,8 @@ type Ranking struct {
 	// Total is the number of events counted, Unknown of those without value:
 	// receivers that do not fetch exp= tell neither local part nor HELO.
 	Total, Unknown uint64
-	// Distinct is the number of different values, if Exact.
+	// Distinct is the number of different values.
 	Distinct uint64
-	// Exact: there was room for all values; see [maxKeys]. If not, each true
-	// count is between Count and Count+Missed, and values that occur more often
-	// than Missed are all considered.
-	Exact  bool
-	Missed uint64
 }
 
 // Rank is a value and how often it occurs.
@@ -39,7 +31,7 @@ func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking,
 	if n < 1 {
 		return nil, errors.New("ask for at least one value")
 	}
-	set, key, err := keyOf(by)
+	key, field, err := keyOf(by)
 	if err != nil {
 		return nil, err
 	}
@@ -47,80 +39,38 @@ func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking,
 	if err != nil {
 		return nil, err
 	}
-	ranking := &Ranking{By: by}
-	counter := newCounter(f.keys, f.keyBytes)
 	if err = r.join(q); err != nil {
 		return nil, r.end(err)
 	}
-	err = r.scan(newPlan(q), set, func(row *eventrow.Row) error {
-		ranking.Total++
-		if k := key(row); k != "" {
-			counter.add(k)
-		} else {
-			ranking.Unknown++
-		}
+	ranking := &Ranking{By: by}
+	greatest := tally.Ranks{Most: n}
+	ranking.Total, ranking.Unknown, err = r.countKeys(newPlan(q), key, field, func(text string, count uint64) error {
+		ranking.Distinct++
+		greatest.Add(text, count)
 		return nil
 	})
-	ranking.Ranks = slices.Clone(counter.top(n))
-	ranking.Exact, ranking.Missed = !counter.full, counter.missed
-	if ranking.Exact {
-		ranking.Distinct = uint64(len(counter.ranks))
+	for _, k := range greatest.List() {
+		ranking.Ranks = append(ranking.Ranks, Rank{k.Text, k.N})
 	}
 	return ranking, r.end(err)
 }
 
-const (
-	netBits4 = 24
-	netBits6 = 48
-)
-
-// keyOf returns the columns from which the value of a field is made, and the
-// function that makes it. The value is valid until the next call.
-func keyOf(f Field) (columns, func(*eventrow.Row) string, error) {
-	var buf []byte
+// keyOf returns the key by which a field is counted, and the field of summaries.
+func keyOf(f Field) (tally.Key, tally.Field, error) {
 	switch f {
 	case ByIP:
-		return cols(eventrow.ClientIP), func(r *eventrow.Row) string { return r.ClientIP }, nil
+		return tally.ClientIP, tally.IPs, nil
 	case ByNet:
-		return cols(eventrow.ClientIP), func(r *eventrow.Row) string {
-			buf = appendNet(buf[:0], r.ClientIP)
-			return view(buf)
-		}, nil
+		return tally.ClientNet, tally.Nets, nil
 	case BySender:
-		return senderColumns, func(r *eventrow.Row) string {
-			if r.SenderLocal == "" {
-				return ""
-			}
-			buf = append(append(append(buf[:0], r.SenderLocal...), '@'), r.SenderDomain...)
-			return view(buf)
-		}, nil
+		return tally.Sender, tally.Senders, nil
 	case ByHELO:
-		return cols(eventrow.HELO), func(r *eventrow.Row) string { return r.HELO }, nil
+		return tally.HELO, tally.HELOs, nil
 	case ByDomain:
-		return cols(eventrow.ForgedDomain), func(r *eventrow.Row) string { return r.ForgedDomain }, nil
+		return tally.Domain, tally.Domains, nil
 	case ByResolver:
-		return cols(eventrow.Resolver), func(r *eventrow.Row) string { return r.Resolver }, nil
+		return tally.Resolver, tally.Resolvers, nil
 	}
 	_, err := ParseField(string(f))
-	return 0, nil, err
+	return tally.Key{}, noField, err
 }
-
-// appendNet appends the network of an address, or nothing if it is none.
-func appendNet(buf []byte, ip string) []byte {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return buf
-	}
-	bits := netBits4
-	if addr.Is6() {
-		bits = netBits6
-	}
-	prefix, err := addr.Prefix(bits)
-	if err != nil {
-		return buf
-	}
-	return prefix.AppendTo(buf)
-}
-
-// view is a text in the memory of a buffer.
-func view(buf []byte) string { return unsafe.String(unsafe.SliceData(buf), len(buf)) }

@@ -39,18 +39,7 @@ func (r *Ranking) summary(packets bool) string {
 	if r.Unknown > 0 {
 		text += fmt.Sprintf(", %d of them without a value", r.Unknown)
 	}
-	if r.Exact {
-		return text + fmt.Sprintf("; %s", number(r.Distinct, "different value"))
-	}
-	return text + "; " + r.Inexact()
-}
-
-// Inexact says how far off the counts may be, or "" when they are exact.
-func (r *Ranking) Inexact() string {
-	if r.Exact {
-		return ""
-	}
-	return fmt.Sprintf("there are too many different values to count each: true counts may be higher by up to %d", r.Missed)
+	return text + fmt.Sprintf("; %s", number(r.Distinct, "different value"))
 }
 
 // events is what is counted.
@@ -83,11 +72,9 @@ func rankingJSON(w io.Writer, r *Ranking) error {
 		By       Field      `json:"by"`
 		Total    uint64     `json:"total"`
 		Unknown  uint64     `json:"unknown"`
-		Distinct uint64     `json:"distinct,omitempty"`
-		Exact    bool       `json:"exact"`
-		Missed   uint64     `json:"missed"`
+		Distinct uint64     `json:"distinct"`
 		Values   []rankJSON `json:"values"`
-	}{r.By, r.Total, r.Unknown, r.Distinct, r.Exact, r.Missed, values})
+	}{r.By, r.Total, r.Unknown, r.Distinct, values})
 }
 
 func document(w io.Writer, v any) error {

@@ -129,7 +129,7 @@ func (s *SegmentFile) survey() (found Segment, err error) {
 	}
 	defer recoverParquet(&err, s.f.Name())
 	for _, group := range s.RowGroups() {
-		err := s.surveyGroup(group, func(_ int64, row *surveyRow) error {
+		err := s.surveyGroup(group, func(row *surveyRow) error {
 			seq := uint64(row.Seq)
 			switch {
 			case found.Rows == 0:

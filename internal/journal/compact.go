@@ -115,6 +115,8 @@ func (s *sealer) join(run []Segment) error {
 		w.abort()
 		return err
 	}
+	// Without a summary, readers read the segment.
+	_ = writeSummary(dir, &joined)
 	old := s.manifest.Load()
 	m := old.clone()
 	m.Segments = m.Segments[:0]
@@ -129,7 +131,7 @@ func (s *sealer) join(run []Segment) error {
 	}
 	s.compactions.Add(1)
 	for i := range run {
-		removeQuietly(filepath.Join(dir, filepath.FromSlash(run[i].Path())))
+		removeSegment(filepath.Join(dir, filepath.FromSlash(run[i].Path())))
 	}
 	return nil
 }

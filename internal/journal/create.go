@@ -64,6 +64,11 @@ func (c *Creator) Close() error {
 	if err := u.complete(c.manifest); err != nil {
 		return err
 	}
+	for i := range c.manifest.Segments {
+		if err := writeSummary(u.dir, &c.manifest.Segments[i]); err != nil {
+			return err
+		}
+	}
 	if err := c.manifest.store(u.dir); err != nil {
 		return err
 	}

@@ -2,12 +2,14 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/parquet-go/parquet-go"
 
 	"nullspf/internal/attempt"
 	"nullspf/internal/eventrow"
+	"nullspf/internal/tally"
 	"nullspf/spftrack"
 )
 
@@ -56,7 +58,8 @@ func primeFold(fold *attempt.Fold, dir string, manifest *Manifest, unreadable fu
 	return nil
 }
 
-// prime lets a fold remember the last events.
+// prime lets a fold remember the last events. It reads the times of the last row
+// groups, and of the other columns the pages with the events of the last primeSpan.
 func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 	if err := s.load(); err != nil {
 		return err
@@ -68,35 +71,63 @@ func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 		first--
 		rows += groups[first].NumRows()
 	}
-	var e spftrack.Event
 	for _, group := range groups[first:] {
-		row, err := s.firstRecent(group)
-		if err != nil {
-			return err
-		}
-		err = s.readGroup(group, row, func(rows []eventrow.Row) error {
-			for i := range rows {
-				rows[i].Event(&e)
-				fold.Remember(&e)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+		if err := s.primeGroup(fold, group); err != nil {
+			return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
 		}
 	}
 	return nil
 }
 
+func (s *SegmentFile) primeGroup(fold *attempt.Fold, group parquet.RowGroup) error {
+	row, err := s.firstRecent(group)
+	if err != nil || row == group.NumRows() {
+		return err
+	}
+	var columns []*tally.Column
+	for _, c := range eventrow.Columns {
+		if column := s.column(group, c); column != nil {
+			defer column.Close()
+			columns = append(columns, column)
+		}
+	}
+	var r eventrow.Row
+	var e spftrack.Event
+	for ; row < group.NumRows(); row++ {
+		for _, c := range columns {
+			if _, err := c.Load(row); err != nil {
+				return err
+			}
+			c.Set(&r, row)
+		}
+		r.Event(&e)
+		fold.Remember(&e)
+	}
+	return nil
+}
+
+// column opens a column of a row group, nil when the segment is too old to have it.
+// Texts are valid for good.
+func (s *SegmentFile) column(group parquet.RowGroup, c *eventrow.Column) *tally.Column {
+	leaf := s.Root().Column(c.Name)
+	if leaf == nil {
+		return nil
+	}
+	return tally.NewColumn(group.ColumnChunks()[leaf.Index()], c, false)
+}
+
 // firstRecent returns the first row of a group whose time is within primeSpan of
 // the segment's last.
-func (s *SegmentFile) firstRecent(group parquet.RowGroup) (row int64, err error) {
-	row = group.NumRows()
-	err = s.surveyGroup(group, func(i int64, r *surveyRow) error {
-		if attempt.Within(r.TS, s.MaxTime, primeSpan) {
-			row = min(row, i)
+func (s *SegmentFile) firstRecent(group parquet.RowGroup) (int64, error) {
+	ts := s.column(group, eventrow.TS)
+	defer ts.Close()
+	for row := range group.NumRows() {
+		if _, err := ts.Load(row); err != nil {
+			return 0, err
 		}
-		return nil
-	})
-	return row, err
+		if attempt.Within(ts.Int64(row), s.MaxTime, primeSpan) {
+			return row, nil
+		}
+	}
+	return group.NumRows(), nil
 }

@@ -146,7 +146,7 @@ func (s *SegmentFile) checkFilters() (err error) {
 		if err != nil {
 			return err
 		}
-		err = s.readGroup(group, 0, func(rows []eventrow.Row) error {
+		err = s.readGroup(group, func(rows []eventrow.Row) error {
 			for i := range rows {
 				r := &rows[i]
 				found, err := true, error(nil)

@@ -45,6 +45,7 @@ func recoverDir(dir string, log zerolog.Logger) (*Manifest, []walInfo, error) {
 			return nil, nil, err
 		}
 	}
+	removeOrphans(dir)
 	return r.m, r.wals, nil
 }
 

@@ -53,13 +53,13 @@ func (s *sealer) shrink(limit int64) error {
 	_, total := s.j.wals.size()
 	segments := s.manifest.Load().Segments
 	for i := range segments {
-		total += segments[i].Bytes
+		total += segments[i].Bytes + summarySize(s.j.settings.Dir, &segments[i])
 	}
 	damaged := s.removeDamaged(func(_ asideFile, sum int64) bool { return total+sum > limit })
 	total += damaged
 	n := 0
 	for n < len(segments) && total > limit {
-		total -= segments[n].Bytes
+		total -= segments[n].Bytes + summarySize(s.j.settings.Dir, &segments[n])
 		n++
 	}
 	if err := s.expire(n, "size"); err != nil || total <= limit {
@@ -89,7 +89,7 @@ func (s *sealer) expire(n int, reason string) error {
 	s.unreadable.forget(m.ExpiredLast)
 	for i := range n {
 		path := filepath.Join(s.j.settings.Dir, filepath.FromSlash(old.Segments[i].Path()))
-		removeQuietly(path)
+		removeSegment(path)
 		// The directory of a day goes with its last segment.
 		removeQuietly(filepath.Dir(path))
 	}

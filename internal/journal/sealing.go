@@ -253,6 +253,6 @@ func (u *sealing) abort() {
 		u.cur.abort()
 	}
 	for i := range u.finished {
-		removeQuietly(filepath.Join(u.dir, filepath.FromSlash(u.finished[i].Path())))
+		removeSegment(filepath.Join(u.dir, filepath.FromSlash(u.finished[i].Path())))
 	}
 }

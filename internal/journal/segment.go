@@ -6,10 +6,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
 	"nullspf/internal/eventrow"
+	"nullspf/internal/tally"
 )
 
 // SegmentFile is an open segment.
@@ -19,6 +21,10 @@ type SegmentFile struct {
 	f *os.File
 	// verified: the content is that of MANIFEST.
 	verified bool
+
+	summaryOnce sync.Once
+	summaryFile *os.File
+	summary     *tally.Summary
 }
 
 // openSegment opens a segment for reading.
@@ -31,22 +37,44 @@ func openSegment(dir string, s *Segment) (*SegmentFile, error) {
 	return &SegmentFile{Segment: *s, f: f}, nil
 }
 
-// load verifies the file and reads its footer.
+// load verifies the file and reads its footer. With a summary, each part of the file
+// is verified when it is read.
 func (s *SegmentFile) load() (err error) {
 	if s.File != nil {
 		return nil
 	}
-	defer recoverParquet(&err, s.f.Name())
+	if s.verified || s.Summary() == nil {
+		return s.loadWhole()
+	}
+	r := s.summary.Reader(s.f)
+	if err := s.compareFooter(r); err != nil {
+		return fmt.Errorf("%s: %w", s.f.Name(), err)
+	}
+	return s.open(r)
+}
+
+// loadWhole verifies the whole file first.
+func (s *SegmentFile) loadWhole() error {
 	if err := s.verify(); err != nil {
 		return err
 	}
-	if s.File, err = parquet.OpenFile(s.f, s.Bytes, parquet.SkipPageIndex(true)); err != nil {
+	return s.open(s.f)
+}
+
+func (s *SegmentFile) open(r io.ReaderAt) (err error) {
+	defer recoverParquet(&err, s.f.Name())
+	if s.File, err = parquet.OpenFile(r, s.Bytes, parquet.SkipPageIndex(true)); err != nil {
 		return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
 	}
 	return nil
 }
 
-func (s *SegmentFile) close() error { return s.f.Close() }
+func (s *SegmentFile) close() error {
+	if s.summaryFile != nil {
+		_ = s.summaryFile.Close()
+	}
+	return s.f.Close()
+}
 
 // recoverParquet turns a panic of the Parquet reader on a damaged file into an
 // error.
@@ -66,7 +94,7 @@ func (s *SegmentFile) rows(from uint64, yield func([]eventrow.Row) error) (err e
 		if last, ok := lastSeq(group); ok && last < from {
 			continue
 		}
-		err := s.readGroup(group, 0, func(rows []eventrow.Row) error {
+		err := s.readGroup(group, func(rows []eventrow.Row) error {
 			for len(rows) > 0 && uint64(rows[0].Seq) < from {
 				rows = rows[1:]
 			}
@@ -92,24 +120,10 @@ func lastSeq(group parquet.RowGroup) (last uint64, ok bool) {
 	return uint64(m.Int64()), ok
 }
 
-// readGroup calls yield with batches of the rows of a group from a row on.
-func (s *SegmentFile) readGroup(group parquet.RowGroup, row int64, yield func([]eventrow.Row) error) error {
-	if row == group.NumRows() {
-		return nil
-	}
-	if row > 0 {
-		// With their index, the pages before the row are skipped.
-		for _, chunk := range group.ColumnChunks() {
-			_, _ = chunk.OffsetIndex()
-		}
-	}
+// readGroup calls yield with batches of the rows of a group.
+func (s *SegmentFile) readGroup(group parquet.RowGroup, yield func([]eventrow.Row) error) error {
 	r := parquet.NewGenericRowGroupReader[eventrow.Row](group)
 	defer r.Close()
-	if row > 0 {
-		if err := r.SeekToRow(row); err != nil {
-			return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
-		}
-	}
 	rows := make([]eventrow.Row, batchRows)
 	for {
 		n, err := r.Read(rows)
@@ -133,19 +147,17 @@ type surveyRow struct {
 	TS  int64 `parquet:"ts,delta"`
 }
 
-// surveyGroup calls yield with numbers and times of a group, and the place of each
-// row.
-func (s *SegmentFile) surveyGroup(group parquet.RowGroup, yield func(i int64, row *surveyRow) error) error {
+// surveyGroup calls yield with numbers and times of a group.
+func (s *SegmentFile) surveyGroup(group parquet.RowGroup, yield func(row *surveyRow) error) error {
 	r := parquet.NewGenericRowGroupReader[surveyRow](group)
 	defer r.Close()
 	rows := make([]surveyRow, batchRows)
-	for i := int64(0); ; {
+	for {
 		n, err := r.Read(rows)
 		for k := range rows[:n] {
-			if err := yield(i, &rows[k]); err != nil {
+			if err := yield(&rows[k]); err != nil {
 				return err
 			}
-			i++
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

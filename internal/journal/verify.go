@@ -40,8 +40,8 @@ func (s *SegmentFile) verify() error {
 
 // compare reads the whole file. The error does not name it.
 func (s *SegmentFile) compare(size int64) error {
-	if size != s.Bytes {
-		return fmt.Errorf("%w: it has %d bytes, MANIFEST says %d; copy the directory again, or restore the file", errDamaged, size, s.Bytes)
+	if err := s.compareSize(size); err != nil {
+		return err
 	}
 	hash := sha256.New()
 	if _, err := io.Copy(hash, io.NewSectionReader(s.f, 0, size)); err != nil {
@@ -50,11 +50,35 @@ func (s *SegmentFile) compare(size int64) error {
 	if hex.EncodeToString(hash.Sum(nil)) != s.SHA256 {
 		return fmt.Errorf("%w: its SHA-256 sum is not that of MANIFEST; restore it from a copy of the directory, the disk may be failing", errDamaged)
 	}
-	f, err := readFooter(s.f, size)
+	return s.compareMetadata(s.f)
+}
+
+func (s *SegmentFile) compareSize(size int64) error {
+	if size != s.Bytes {
+		return fmt.Errorf("%w: it has %d bytes, MANIFEST says %d; copy the directory again, or restore the file", errDamaged, size, s.Bytes)
+	}
+	return nil
+}
+
+// compareMetadata reads, from the file, what the footer refers to.
+func (s *SegmentFile) compareMetadata(r io.ReaderAt) error {
+	f, err := readFooter(r, s.Bytes)
 	if err == nil && uint64(f.rows) != s.Rows {
 		err = refuse("it has %d events, MANIFEST says %d", f.rows, s.Rows)
 	}
 	return err
+}
+
+// compareFooter compares what can be compared without reading the whole file.
+func (s *SegmentFile) compareFooter(r io.ReaderAt) error {
+	info, err := s.f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := s.compareSize(info.Size()); err != nil {
+		return err
+	}
+	return s.compareMetadata(r)
 }
 
 // fileID is a file as it is at present, and the sum it must have.

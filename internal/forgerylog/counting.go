@@ -1,0 +1,168 @@
+package forgerylog
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/parquet-go/parquet-go"
+
+	"nullspf/internal/eventrow"
+	"nullspf/internal/journal"
+	"nullspf/internal/tally"
+)
+
+// Those who count do not go by rows. Of a segment that is counted whole, the summary
+// tells everything. The others are read by several goroutines, a segment each, column
+// by column.
+
+// countBudget is how much memory the tables of a query take together, in bytes, before
+// they are put into files.
+const countBudget = 160 << 20
+
+// countable is a segment to be counted, of which plan selects events.
+type countable struct {
+	file *journal.SegmentFile
+	plan *plan
+	// whole: all attempts of the segment are selected.
+	whole bool
+}
+
+// countables lists the segments that may hold selected events.
+func (r *run) countables(p *plan) (list []countable) {
+	for _, v := range r.views {
+		own := v.planOf(p)
+		for _, file := range v.Segments() {
+			if !p.overlaps(file.MinTime, file.MaxTime) {
+				continue
+			}
+			if narrowed := v.without(own, file.First, file.Last); narrowed != nil {
+				whole := narrowed == p && p.allAttempts() && p.first <= file.MinTime && file.MaxTime <= p.last
+				list = append(list, countable{file, narrowed, whole})
+			}
+		}
+	}
+	return list
+}
+
+// count calls summed with the summary of each segment that is counted whole; false:
+// it is of no use. It calls work with the selected rows of the row groups of all other
+// segments, each worker from a goroutine of its own, then tail with the events that are
+// not sealed.
+func (r *run) count(p *plan, workers int, summed func(*tally.Summary) bool,
+	work func(worker int, s *segment, g parquet.RowGroup, rows []int32) error, tail func(*eventrow.Row) error) error {
+	var rest []countable
+	for _, c := range r.countables(p) {
+		if s := c.file.Summary(); !c.whole || s == nil || !summed(s) {
+			rest = append(rest, c)
+		}
+	}
+	errs := make([]error, len(rest))
+	next := make(chan int, len(rest))
+	for i := range rest {
+		next <- i
+	}
+	close(next)
+	var running sync.WaitGroup
+	for w := range workers {
+		running.Go(func() {
+			var rows []int32
+			for i := range next {
+				if errs[i] = r.countSegment(&rest[i], w, &rows, work); errs[i] != nil && !isFileError(errs[i]) {
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	for _, err := range errs {
+		if err := r.excuse(err); err != nil {
+			return err
+		}
+	}
+	for _, v := range r.views {
+		if err := r.tail(v, v.planOf(p), tail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) countSegment(c *countable, worker int, rows *[]int32, work func(int, *segment, parquet.RowGroup, []int32) error) (err error) {
+	s, groups, err := openSegment(c.file, c.plan)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if *rows, err = s.selected(r.ctx, g, c.plan, *rows); err != nil {
+			return err
+		}
+		if err := work(worker, s, g, *rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// counts are those of one worker.
+type counts struct {
+	*tally.Counter
+	key            func(*eventrow.Row) string
+	total, unknown uint64
+}
+
+func (c *counts) add(text string, n uint64) error {
+	c.total += n
+	if text == "" {
+		c.unknown += n
+		return nil
+	}
+	return c.Add(text, n)
+}
+
+// countKeys counts the selected events by a key. field is that of summaries which have
+// the same key, or noField. It calls yield with each key and its count, which are valid
+// until it returns.
+func (r *run) countKeys(p *plan, key tally.Key, field tally.Field, yield func(text string, n uint64) error) (total, unknown uint64, err error) {
+	workers := make([]counts, runtime.GOMAXPROCS(0))
+	var counters []*tally.Counter
+	for i := range workers {
+		workers[i] = counts{Counter: tally.NewCounter(countBudget / len(workers)), key: key.Of()}
+		defer workers[i].Close()
+		counters = append(counters, workers[i].Counter)
+	}
+	var runs []tally.Run
+	summed := func(s *tally.Summary) bool {
+		if field == noField {
+			return false
+		}
+		run, counted, err := s.Run(field)
+		if err != nil {
+			return false
+		}
+		total += s.Attempts
+		unknown += s.Attempts - counted
+		runs = append(runs, run)
+		return true
+	}
+	set := cols(key.Columns...)
+	work := func(worker int, s *segment, g parquet.RowGroup, rows []int32) error {
+		return s.count(g, rows, set, workers[worker].key, workers[worker].add)
+	}
+	tail := func(row *eventrow.Row) error { return workers[0].add(workers[0].key(row), 1) }
+	err = r.count(p, len(workers), summed, work, tail)
+	for i := range workers {
+		total += workers[i].total
+		unknown += workers[i].unknown
+	}
+	if err != nil {
+		return total, unknown, err
+	}
+	if err := tally.Total(counters, runs, yield); err != nil {
+		return total, unknown, fmt.Errorf("counting: %w", err)
+	}
+	return total, unknown, nil
+}
+
+// noField: no summary has the key.
+const noField tally.Field = -1

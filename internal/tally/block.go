@@ -1,0 +1,165 @@
+package tally
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Counts on disk are blocks, each compressed by itself, of entries in order:
+//
+//	length of what is as in the text before, length of the rest, rest, count
+//
+// with lengths and counts as variable-length integers; the first text of a block is
+// whole.
+const (
+	blockSize = 32 << 10
+	// maxText bounds a text: local@domain, each of 255 bytes, escaped.
+	maxText = 4096
+	// maxBlock bounds a block without compression.
+	maxBlock = blockSize + maxText + 3*binary.MaxVarintLen64
+)
+
+// block is where a block is in a file.
+type block struct {
+	offset int64
+	// size is its length, raw that without compression, sum that of its bytes.
+	size, raw int
+	sum       uint64
+	// first is its first text.
+	first string
+}
+
+var errBlock = errors.New("a block of counts is damaged")
+
+var encoder = sync.OnceValues(func() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(64<<10), zstd.WithLowerEncoderMem(true))
+})
+
+var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxBlock))
+})
+
+// blockWriter writes texts in order.
+type blockWriter struct {
+	w      io.Writer
+	offset int64
+	blocks []block
+	raw    []byte
+	last   []byte
+	first  string
+	packed []byte
+}
+
+func (w *blockWriter) add(text string, n uint64) error {
+	if len(text) > maxText {
+		return fmt.Errorf("a text has %d bytes", len(text))
+	}
+	shared := 0
+	if len(w.raw) == 0 {
+		w.first = string(append([]byte(nil), text...))
+	} else {
+		for shared < min(len(text), len(w.last)) && text[shared] == w.last[shared] {
+			shared++
+		}
+	}
+	w.raw = binary.AppendUvarint(w.raw, uint64(shared))
+	w.raw = binary.AppendUvarint(w.raw, uint64(len(text)-shared))
+	w.raw = append(w.raw, text[shared:]...)
+	w.raw = binary.AppendUvarint(w.raw, n)
+	w.last = append(w.last[:0], text...)
+	if len(w.raw) < blockSize {
+		return nil
+	}
+	return w.flush()
+}
+
+func (w *blockWriter) flush() error {
+	if len(w.raw) == 0 {
+		return nil
+	}
+	e, err := encoder()
+	if err != nil {
+		return err
+	}
+	w.packed = e.EncodeAll(w.raw, w.packed[:0])
+	if _, err := w.w.Write(w.packed); err != nil {
+		return err
+	}
+	w.blocks = append(w.blocks, block{w.offset, len(w.packed), len(w.raw), xxhash.Sum64(w.packed), w.first})
+	w.offset += int64(len(w.packed))
+	w.raw = w.raw[:0]
+	return nil
+}
+
+// blockRun reads texts from blocks.
+type blockRun struct {
+	r      io.ReaderAt
+	blocks []block
+	packed []byte
+	buf    []byte
+	// raw is what is left of the block.
+	raw  []byte
+	text []byte
+	n    uint64
+}
+
+func (r *blockRun) Next() (bool, error) {
+	whole := false
+	if len(r.raw) == 0 {
+		if len(r.blocks) == 0 {
+			return false, nil
+		}
+		if err := r.load(&r.blocks[0]); err != nil {
+			return false, err
+		}
+		r.blocks = r.blocks[1:]
+		whole = true
+	}
+	shared, a := binary.Uvarint(r.raw)
+	if a <= 0 {
+		return false, errBlock
+	}
+	rest, b := binary.Uvarint(r.raw[a:])
+	if b <= 0 || shared > uint64(len(r.text)) || whole && shared > 0 || rest > uint64(len(r.raw)-a-b) {
+		return false, errBlock
+	}
+	r.text = append(r.text[:shared], r.raw[a+b:a+b+int(rest)]...)
+	r.raw = r.raw[a+b+int(rest):]
+	n, c := binary.Uvarint(r.raw)
+	if c <= 0 || n == 0 {
+		return false, errBlock
+	}
+	r.n, r.raw = n, r.raw[c:]
+	return true, nil
+}
+
+func (r *blockRun) load(b *block) error {
+	d, err := decoder()
+	if err != nil {
+		return err
+	}
+	if cap(r.packed) < b.size {
+		r.packed = make([]byte, max(b.size, blockSize/2))
+	}
+	r.packed = r.packed[:b.size]
+	if n, err := r.r.ReadAt(r.packed, b.offset); n < len(r.packed) {
+		return noEOF(err)
+	}
+	if xxhash.Sum64(r.packed) != b.sum {
+		return errBlock
+	}
+	if r.buf, err = d.DecodeAll(r.packed, r.buf[:0]); err != nil || len(r.buf) != b.raw || b.raw == 0 {
+		return errBlock
+	}
+	r.raw = r.buf
+	return nil
+}
+
+func (r *blockRun) Text() string  { return view(r.text) }
+func (r *blockRun) Count() uint64 { return r.n }

@@ -1,0 +1,140 @@
+package tally
+
+import (
+	"net/netip"
+
+	"nullspf/internal/eventrow"
+)
+
+// Key is a text that is counted, which is made of some columns.
+type Key struct {
+	Columns []*eventrow.Column
+	// Of returns a function that makes the text of a row, "" for none; a text is
+	// valid until the function is called again.
+	Of func() func(*eventrow.Row) string
+}
+
+func plainKey(c *eventrow.Column, of func(*eventrow.Row) string) Key {
+	return Key{[]*eventrow.Column{c}, func() func(*eventrow.Row) string { return of }}
+}
+
+// The keys that summaries have.
+var (
+	ClientIP = plainKey(eventrow.ClientIP, func(r *eventrow.Row) string { return r.ClientIP })
+	HELO     = plainKey(eventrow.HELO, func(r *eventrow.Row) string { return r.HELO })
+	Domain   = plainKey(eventrow.ForgedDomain, func(r *eventrow.Row) string { return r.ForgedDomain })
+	Resolver = plainKey(eventrow.Resolver, func(r *eventrow.Row) string { return r.Resolver })
+	// ClientNet is the network of the client: 24 bits of an IPv4 address, 48 of
+	// an IPv6 address.
+	ClientNet = Key{[]*eventrow.Column{eventrow.ClientIP}, func() func(*eventrow.Row) string {
+		var buf []byte
+		return func(r *eventrow.Row) string {
+			buf = appendNet(buf[:0], r.ClientIP)
+			return view(buf)
+		}
+	}}
+	// Sender is local@domain, where the local part is known.
+	Sender = Key{[]*eventrow.Column{eventrow.SenderLocal, eventrow.SenderDomain}, func() func(*eventrow.Row) string {
+		var buf []byte
+		return func(r *eventrow.Row) string {
+			if r.SenderLocal == "" {
+				return ""
+			}
+			buf = append(append(append(buf[:0], r.SenderLocal...), '@'), r.SenderDomain...)
+			return view(buf)
+		}
+	}}
+)
+
+const (
+	netBits4 = 24
+	netBits6 = 48
+)
+
+// appendNet appends the network of an address, or nothing if it is none.
+func appendNet(buf []byte, ip string) []byte {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return buf
+	}
+	bits := netBits4
+	if addr.Is6() {
+		bits = netBits6
+	}
+	prefix, err := addr.Prefix(bits)
+	if err != nil {
+		return buf
+	}
+	return prefix.AppendTo(buf)
+}
+
+// Count calls add with the keys of some rows of a group, in order. Of a column with
+// a dictionary, each value is looked at once and not each row. Rows without a key
+// are counted as "".
+func Count(columns []*Column, rows []int32, key func(*eventrow.Row) string, add func(text string, n uint64) error) error {
+	if len(columns) == 1 {
+		return countOne(columns[0], rows, key, add)
+	}
+	var row eventrow.Row
+	for len(rows) > 0 {
+		// The rows that are in the present page of each column.
+		end := int64(rows[0]) + 1<<30
+		for _, c := range columns {
+			next, err := c.Load(int64(rows[0]))
+			if err != nil {
+				return err
+			}
+			end = min(end, next)
+		}
+		for len(rows) > 0 && int64(rows[0]) < end {
+			for _, c := range columns {
+				c.Set(&row, int64(rows[0]))
+			}
+			if err := add(key(&row), 1); err != nil {
+				return err
+			}
+			rows = rows[1:]
+		}
+	}
+	return nil
+}
+
+func countOne(c *Column, rows []int32, key func(*eventrow.Row) string, add func(text string, n uint64) error) error {
+	var row eventrow.Row
+	var counts []uint32
+	for len(rows) > 0 {
+		end, err := c.Load(int64(rows[0]))
+		if err != nil {
+			return err
+		}
+		n := 0
+		for n < len(rows) && int64(rows[n]) < end {
+			n++
+		}
+		if c.Codes == nil {
+			for _, r := range rows[:n] {
+				c.Set(&row, int64(r))
+				if err := add(key(&row), 1); err != nil {
+					return err
+				}
+			}
+		} else {
+			if counts == nil {
+				counts = make([]uint32, c.Values())
+			}
+			for _, r := range rows[:n] {
+				counts[c.Codes[int64(r)-c.First]]++
+			}
+		}
+		rows = rows[n:]
+	}
+	for code, n := range counts {
+		if n > 0 {
+			c.SetValue(&row, int32(code))
+			if err := add(key(&row), uint64(n)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,507 @@
+package tally
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/parquet-go/parquet-go"
+
+	"nullspf/internal/eventrow"
+)
+
+// Identity is the segment that a summary is of.
+type Identity struct {
+	// SHA256 of the file in hexadecimal digits, its size in bytes, its rows.
+	SHA256 string
+	Bytes  int64
+	Rows   uint64
+}
+
+// Field is one of what a summary counts.
+type Field int
+
+// The fields.
+const (
+	IPs Field = iota
+	Nets
+	Senders
+	HELOs
+	Domains
+	Resolvers
+	fields
+)
+
+// keys are those of the fields.
+var keys = [fields]*Key{IPs: &ClientIP, Nets: &ClientNet, Senders: &Sender, HELOs: &HELO, Domains: &Domain, Resolvers: &Resolver}
+
+// Summary is the file beside a segment; integers are little-endian or of variable
+// length (LEB128), sums XXH64:
+//
+//	blocks of counts of each field
+//	contents:
+//	  segment     length and text of the SHA-256 sum, bytes, rows
+//	  sums        for each 64 KiB of the segment, uint64
+//	  attempts    number
+//	  minutes     number; of each: distance to the one before (zigzag), attempts
+//	  fields      of each: counted attempts, offset, length, number of blocks; of each
+//	              block: length, length without compression, sum uint64, first text
+//	length of contents uint32, sum of contents uint64, "nullsum1"
+type Summary struct {
+	r io.ReaderAt
+	Identity
+	// Attempts is how many events of the segment are attempts.
+	Attempts uint64
+	// Minutes are those that have attempts, in order.
+	Minutes []Minute
+	sums    []uint64
+	fields  [fields]section
+
+	mu sync.Mutex
+	// verified are the blocks of the segment that were found good.
+	verified []bool
+}
+
+// Minute is how many attempts a minute has.
+type Minute struct {
+	// Start is minutes since 1970-01-01 UTC.
+	Start int64
+	N     uint64
+}
+
+// section is the counts of a field.
+type section struct {
+	// total is the sum of all counts.
+	total          uint64
+	offset, length int64
+	blocks         []block
+}
+
+const (
+	summaryMagic = "nullsum1"
+	trailerSize  = 4 + 8 + len(summaryMagic)
+	// maxContents bounds the contents, in bytes.
+	maxContents = 64 << 20
+	// sumBlock is the size of a block of the segment that has a sum.
+	sumBlock = 64 << 10
+	// buildBudget is how much memory the table of a field takes while a
+	// summary is made.
+	buildBudget = 64 << 20
+)
+
+var errSummary = errors.New("no summary of the segment")
+
+// Build writes the summary of a segment; data is the whole file, f the same opened.
+func Build(w io.Writer, id Identity, data io.ReaderAt, f *parquet.File) (err error) {
+	defer Recover(&err)
+	buf := bufio.NewWriterSize(w, 256<<10)
+	s := &Summary{Identity: id}
+	if err := s.sumBlocks(data); err != nil {
+		return err
+	}
+	attempts, err := s.countAttempts(f)
+	if err != nil {
+		return err
+	}
+	offset := int64(0)
+	for i, key := range keys {
+		section, err := countField(buf, f, key, attempts, offset)
+		if err != nil {
+			return err
+		}
+		s.fields[i] = *section
+		offset += section.length
+	}
+	contents := s.appendContents(nil)
+	if len(contents) > maxContents {
+		return fmt.Errorf("a summary has contents of %d bytes", len(contents))
+	}
+	trailer := binary.LittleEndian.AppendUint32(nil, uint32(len(contents)))
+	trailer = binary.LittleEndian.AppendUint64(trailer, xxhash.Sum64(contents))
+	for _, b := range [][]byte{contents, append(trailer, summaryMagic...)} {
+		if _, err := buf.Write(b); err != nil {
+			return err
+		}
+	}
+	return buf.Flush()
+}
+
+func (s *Summary) sumBlocks(data io.ReaderAt) error {
+	b := make([]byte, sumBlock)
+	for offset := int64(0); offset < s.Bytes; offset += sumBlock {
+		n := min(s.Bytes-offset, sumBlock)
+		if m, err := data.ReadAt(b[:n], offset); int64(m) < n {
+			return noEOF(err)
+		}
+		s.sums = append(s.sums, xxhash.Sum64(b[:n]))
+	}
+	return nil
+}
+
+// column opens a column of a row group.
+func column(f *parquet.File, g parquet.RowGroup, c *eventrow.Column) (*Column, error) {
+	leaf := f.Root().Column(c.Name)
+	if leaf == nil {
+		return nil, fmt.Errorf("there is no column %s", c.Name)
+	}
+	return NewColumn(g.ColumnChunks()[leaf.Index()], c, true), nil
+}
+
+// countAttempts counts the attempts of each minute, and returns their rows in each
+// row group.
+func (s *Summary) countAttempts(f *parquet.File) (attempts [][]int32, err error) {
+	minutes := make(map[int64]uint64)
+	for _, g := range f.RowGroups() {
+		truth, err := column(f, g, eventrow.Attempt)
+		if err != nil {
+			return nil, err
+		}
+		defer truth.Close()
+		ts, err := column(f, g, eventrow.TS)
+		if err != nil {
+			return nil, err
+		}
+		defer ts.Close()
+		var rows []int32
+		for row := range g.NumRows() {
+			if _, err := truth.Load(row); err != nil {
+				return nil, err
+			}
+			if !truth.Truth(row) {
+				continue
+			}
+			if _, err := ts.Load(row); err != nil {
+				return nil, err
+			}
+			rows = append(rows, int32(row))
+			minutes[floorDiv(ts.Int64(row), 60e9)]++
+		}
+		s.Attempts += uint64(len(rows))
+		attempts = append(attempts, rows)
+	}
+	for start, n := range minutes {
+		s.Minutes = append(s.Minutes, Minute{start, n})
+	}
+	slices.SortFunc(s.Minutes, func(a, b Minute) int {
+		if a.Start < b.Start {
+			return -1
+		}
+		return 1
+	})
+	return attempts, nil
+}
+
+func floorDiv(t, unit int64) int64 {
+	q := t / unit
+	if t%unit < 0 {
+		q--
+	}
+	return q
+}
+
+// countField writes the counts of a field.
+func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, offset int64) (*section, error) {
+	c := NewCounter(buildBudget)
+	defer c.Close()
+	s := &section{offset: offset}
+	of := key.Of()
+	for i, g := range f.RowGroups() {
+		var columns []*Column
+		for _, k := range key.Columns {
+			col, err := column(f, g, k)
+			if err != nil {
+				return nil, err
+			}
+			defer col.Close()
+			columns = append(columns, col)
+		}
+		err := Count(columns, attempts[i], of, func(text string, n uint64) error {
+			if text == "" {
+				return nil
+			}
+			s.total += n
+			return c.Add(text, n)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	out := &blockWriter{w: w, offset: offset}
+	if err := Merge(c.Runs(), out.add); err != nil {
+		return nil, err
+	}
+	if err := out.flush(); err != nil {
+		return nil, err
+	}
+	s.blocks, s.length = out.blocks, out.offset-offset
+	return s, nil
+}
+
+func (s *Summary) appendContents(b []byte) []byte {
+	number := func(n uint64) { b = binary.AppendUvarint(b, n) }
+	text := func(t string) {
+		number(uint64(len(t)))
+		b = append(b, t...)
+	}
+	text(s.SHA256)
+	number(uint64(s.Bytes))
+	number(s.Rows)
+	for _, sum := range s.sums {
+		b = binary.LittleEndian.AppendUint64(b, sum)
+	}
+	number(s.Attempts)
+	number(uint64(len(s.Minutes)))
+	before := int64(0)
+	for _, m := range s.Minutes {
+		b = binary.AppendVarint(b, m.Start-before)
+		number(m.N)
+		before = m.Start
+	}
+	for i := range s.fields {
+		f := &s.fields[i]
+		number(f.total)
+		number(uint64(f.offset))
+		number(uint64(f.length))
+		number(uint64(len(f.blocks)))
+		for _, k := range f.blocks {
+			number(uint64(k.size))
+			number(uint64(k.raw))
+			b = binary.LittleEndian.AppendUint64(b, k.sum)
+			text(k.first)
+		}
+	}
+	return b
+}
+
+// Open reads the contents of a summary. It fails when the file is damaged, or is
+// the summary of another segment.
+func Open(r io.ReaderAt, size int64, id Identity) (*Summary, error) {
+	if size < int64(trailerSize) {
+		return nil, errSummary
+	}
+	trailer := make([]byte, trailerSize)
+	if n, err := r.ReadAt(trailer, size-int64(trailerSize)); n < trailerSize {
+		return nil, noEOF(err)
+	}
+	length := int64(binary.LittleEndian.Uint32(trailer))
+	end := size - int64(trailerSize) - length
+	if string(trailer[12:]) != summaryMagic || length > maxContents || end < 0 {
+		return nil, errSummary
+	}
+	contents := make([]byte, length)
+	if n, err := r.ReadAt(contents, end); n < len(contents) {
+		return nil, noEOF(err)
+	}
+	if xxhash.Sum64(contents) != binary.LittleEndian.Uint64(trailer[4:]) {
+		return nil, errSummary
+	}
+	s := &Summary{r: r}
+	p := parser{b: contents}
+	s.parse(&p, end)
+	if p.bad || len(p.b) > 0 || s.Identity != id {
+		return nil, errSummary
+	}
+	s.verified = make([]bool, len(s.sums))
+	return s, nil
+}
+
+// parser reads contents.
+type parser struct {
+	b   []byte
+	bad bool
+}
+
+func (p *parser) number() uint64 {
+	n, k := binary.Uvarint(p.b)
+	if k <= 0 {
+		p.b, p.bad = nil, true
+		return 0
+	}
+	p.b = p.b[k:]
+	return n
+}
+
+// length is a number of things that take a byte each at least.
+func (p *parser) length() int {
+	n := p.number()
+	if n > uint64(len(p.b)) {
+		p.b, p.bad = nil, true
+		return 0
+	}
+	return int(n)
+}
+
+func (p *parser) bytes(n int) []byte {
+	if n > len(p.b) {
+		p.b, p.bad = nil, true
+		return nil
+	}
+	b := p.b[:n]
+	p.b = p.b[n:]
+	return b
+}
+
+func (p *parser) sum() uint64 {
+	if b := p.bytes(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (s *Summary) parse(p *parser, end int64) {
+	s.SHA256 = string(p.bytes(p.length()))
+	bytes := p.number()
+	s.Rows = p.number()
+	blocks := bytes/sumBlock + (bytes%sumBlock+sumBlock-1)/sumBlock
+	if bytes > math.MaxInt64 || blocks > uint64(len(p.b)/8) {
+		p.bad = true
+		return
+	}
+	s.Bytes = int64(bytes)
+	for range blocks {
+		s.sums = append(s.sums, p.sum())
+	}
+	s.Attempts = p.number()
+	start, counted := int64(0), uint64(0)
+	for range p.length() {
+		distance, k := binary.Varint(p.b)
+		if k <= 0 || len(s.Minutes) > 0 && distance <= 0 {
+			p.bad = true
+			return
+		}
+		p.b = p.b[k:]
+		start += distance
+		n := p.number()
+		counted += n
+		s.Minutes = append(s.Minutes, Minute{start, n})
+	}
+	p.bad = p.bad || counted != s.Attempts || s.Attempts > s.Rows
+	for i := range s.fields {
+		s.fields[i].parse(p, end)
+		p.bad = p.bad || s.fields[i].total > s.Attempts
+	}
+}
+
+func (f *section) parse(p *parser, end int64) {
+	f.total = p.number()
+	offset, length := p.number(), p.number()
+	if offset > uint64(end) || length > uint64(end)-offset {
+		p.bad = true
+		return
+	}
+	f.offset, f.length = int64(offset), int64(length)
+	at := f.offset
+	for range p.length() {
+		size, raw := p.number(), p.number()
+		if size > uint64(f.offset+f.length-at) || raw > maxBlock {
+			p.bad = true
+			return
+		}
+		f.blocks = append(f.blocks, block{at, int(size), int(raw), p.sum(), string(p.bytes(p.length()))})
+		at += int64(size)
+	}
+	p.bad = p.bad || at != f.offset+f.length
+}
+
+// Run is the counts of a field, and total their sum. It fails when they are damaged.
+func (s *Summary) Run(field Field) (run Run, total uint64, err error) {
+	f := &s.fields[field]
+	var b []byte
+	for i := range f.blocks {
+		k := &f.blocks[i]
+		b = slices.Grow(b[:0], k.size)[:k.size]
+		if n, err := s.r.ReadAt(b, k.offset); n < k.size {
+			return nil, 0, noEOF(err)
+		}
+		if xxhash.Sum64(b) != k.sum {
+			return nil, 0, errBlock
+		}
+	}
+	return &blockRun{r: s.r, blocks: f.blocks}, f.total, nil
+}
+
+// Lacks reports whether it is certain that a text of a field does not occur.
+func (s *Summary) Lacks(field Field, text string) bool {
+	blocks := s.fields[field].blocks
+	i, found := slices.BinarySearchFunc(blocks, text, func(b block, text string) int { return strings.Compare(b.first, text) })
+	switch {
+	case found:
+		return false
+	case i == 0:
+		return true
+	}
+	r := &blockRun{r: s.r, blocks: blocks[i-1 : i]}
+	for {
+		more, err := r.Next()
+		if err != nil {
+			return false
+		}
+		if !more || r.Text() > text {
+			return true
+		}
+		if r.Text() == text {
+			return false
+		}
+	}
+}
+
+// Reader reads the segment from r and fails where it is not what it was when the
+// summary was made. The returned reader can be used by several goroutines.
+func (s *Summary) Reader(r io.ReaderAt) io.ReaderAt { return &verifying{s, r} }
+
+type verifying struct {
+	s *Summary
+	r io.ReaderAt
+}
+
+func (v *verifying) ReadAt(p []byte, offset int64) (int, error) {
+	s := v.s
+	if offset < 0 || offset >= s.Bytes {
+		return 0, io.EOF
+	}
+	var end error
+	if rest := s.Bytes - offset; int64(len(p)) > rest {
+		p, end = p[:rest], io.EOF
+	}
+	if len(p) == 0 {
+		return 0, end
+	}
+	first, last := offset/sumBlock, (offset+int64(len(p))-1)/sumBlock
+	if s.good(first, last) {
+		if n, err := v.r.ReadAt(p, offset); n < len(p) {
+			return n, noEOF(err)
+		}
+		return len(p), end
+	}
+	// What is verified is what is returned.
+	from := first * sumBlock
+	b := make([]byte, min((last+1)*sumBlock, s.Bytes)-from)
+	if n, err := v.r.ReadAt(b, from); n < len(b) {
+		return 0, noEOF(err)
+	}
+	for i := first; i <= last; i++ {
+		k := (i - first) * sumBlock
+		if xxhash.Sum64(b[k:min(k+sumBlock, int64(len(b)))]) != s.sums[i] {
+			return 0, fmt.Errorf("bytes %d to %d are not those that were sealed; restore the file from a copy of the directory, the disk may be failing", i*sumBlock, (i+1)*sumBlock-1)
+		}
+	}
+	s.mu.Lock()
+	for i := first; i <= last; i++ {
+		s.verified[i] = true
+	}
+	s.mu.Unlock()
+	return copy(p, b[offset-from:]), end
+}
+
+func (s *Summary) good(first, last int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !slices.Contains(s.verified[first:last+1], false)
+}

@@ -1,0 +1,179 @@
+package tally
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"strings"
+	"unsafe"
+)
+
+// Table counts texts. It is a hash table with open addressing: a slot of 16 bytes
+// for each text, whose bytes lie one after the other in pieces of memory:
+//
+//	slots  [tag, ref, count] [] [tag, ref, count] ...
+//	pieces length, text, length, text, ...
+//
+// The hash has a random seed, so that nobody can choose texts that collide.
+type Table struct {
+	seed  maphash.Seed
+	slots []slot
+	shift int
+	used  int
+	// pieces hold the texts; ref is the number of a piece and a place in it.
+	pieces [][]byte
+	bytes  int
+}
+
+type slot struct {
+	// tag is the upper half of the hash, ref where the text is, plus one.
+	tag, ref uint32
+	n        uint64
+}
+
+const (
+	pieceBits = 20
+	pieceSize = 1 << pieceBits
+	minSlots  = 1 << 10
+)
+
+// NewTable returns an empty table.
+func NewTable() *Table {
+	t := &Table{seed: maphash.MakeSeed()}
+	t.reset(minSlots)
+	return t
+}
+
+func (t *Table) reset(n int) {
+	t.slots, t.shift, t.used = make([]slot, n), 32-bits.TrailingZeros(uint(n)), 0
+}
+
+// Len is the number of different texts.
+func (t *Table) Len() int { return t.used }
+
+// Memory is what the table takes, in bytes.
+func (t *Table) Memory() int { return 16*len(t.slots) + len(t.pieces)*pieceSize }
+
+// Add counts a text n times. It copies the text when it is new.
+func (t *Table) Add(text string, n uint64) {
+	tag := uint32(maphash.String(t.seed, text) >> 32)
+	mask := uint32(len(t.slots) - 1)
+	for i := tag >> t.shift; ; i = (i + 1) & mask {
+		s := &t.slots[i]
+		if s.ref == 0 {
+			*s = slot{tag, t.store(text), n}
+			if t.used++; t.used > len(t.slots)/4*3 {
+				t.grow()
+			}
+			return
+		}
+		if s.tag == tag && t.text(s.ref) == text {
+			s.n += n
+			return
+		}
+	}
+}
+
+// store copies a text.
+func (t *Table) store(text string) uint32 {
+	var length [binary.MaxVarintLen64]byte
+	k := binary.PutUvarint(length[:], uint64(len(text)))
+	if n := len(t.pieces); n == 0 || len(t.pieces[n-1])+k+len(text) > pieceSize {
+		t.pieces = append(t.pieces, make([]byte, 0, max(pieceSize, k+len(text))))
+	}
+	last := &t.pieces[len(t.pieces)-1]
+	ref := uint32(len(t.pieces)-1)<<pieceBits | uint32(len(*last))
+	*last = append(append(*last, length[:k]...), text...)
+	return ref + 1
+}
+
+func (t *Table) text(ref uint32) string {
+	ref--
+	b := t.pieces[ref>>pieceBits][ref&(pieceSize-1):]
+	n, k := uint64(b[0]), 1
+	if n >= 0x80 {
+		n, k = binary.Uvarint(b)
+	}
+	b = b[k : k+int(n)]
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// grow doubles the slots, up to the 2^31 that tags tell apart.
+func (t *Table) grow() {
+	old := t.slots
+	used := t.used
+	t.reset(2 * len(old))
+	t.used = used
+	mask := uint32(len(t.slots) - 1)
+	for _, s := range old {
+		if s.ref == 0 {
+			continue
+		}
+		i := s.tag >> t.shift
+		for t.slots[i].ref != 0 {
+			i = (i + 1) & mask
+		}
+		t.slots[i] = s
+	}
+}
+
+// Each calls yield with all texts and counts, in no order. A text is valid as long
+// as the table.
+func (t *Table) Each(yield func(text string, n uint64)) {
+	for i := range t.slots {
+		if s := &t.slots[i]; s.ref != 0 {
+			yield(t.text(s.ref), s.n)
+		}
+	}
+}
+
+// sorted is the content of a table in order of the texts.
+type sorted struct {
+	table *Table
+	list  []entry
+	at    int
+}
+
+// entry is a text by its first eight bytes and its place, and its count.
+type entry struct {
+	prefix uint64
+	ref    uint32
+	n      uint64
+}
+
+// Sorted returns the counts in order. The table must not change meanwhile.
+func (t *Table) Sorted() Run {
+	s := &sorted{table: t, list: make([]entry, 0, t.used), at: -1}
+	for i := range t.slots {
+		if k := &t.slots[i]; k.ref != 0 {
+			s.list = append(s.list, entry{prefixOf(t.text(k.ref)), k.ref, k.n})
+		}
+	}
+	slices.SortFunc(s.list, func(a, b entry) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(a.prefix, b.prefix)
+		}
+		return strings.Compare(t.text(a.ref), t.text(b.ref))
+	})
+	return s
+}
+
+// prefixOf has the order of texts, as far as their first eight bytes differ.
+func prefixOf(text string) uint64 {
+	if len(text) >= 8 {
+		return binary.BigEndian.Uint64([]byte(text[:8]))
+	}
+	var b [8]byte
+	copy(b[:], text)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+func (s *sorted) Next() (bool, error) {
+	s.at++
+	return s.at < len(s.list), nil
+}
+
+func (s *sorted) Text() string  { return s.table.text(s.list[s.at].ref) }
+func (s *sorted) Count() uint64 { return s.list[s.at].n }
