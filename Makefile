@@ -16,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture bench bench-apply bench-dns bench-log bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture matrix bench bench-apply bench-dns bench-log bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -70,6 +70,11 @@ fuzz: ## fuzz each target for FUZZTIME, print a table, fail on findings
 
 torture: toolchain root peers ## hostile clients, primaries, disks, clocks: make torture TORTURE=10m SCENARIO= TORTURE_SEED=
 	NULLSPF_REQUIRE_PEERS=1 $(GO) run ./internal/torture/run -time '$(TORTURE)' -scenario '$(SCENARIO)' -seed '$(TORTURE_SEED)'
+
+matrix: toolchain ## have SPF implementations check forged mail, write the tables of docs/tracking.md (root, 1 GB)
+	scripts/install-peers mmdebstrap debian-archive-keyring
+	internal/bench/matrix/setup
+	$(GO) run ./internal/bench/matrix -write docs/tracking.md
 
 bench: build ## measure the generator at a million domains (takes minutes and 10 GB of disk)
 	$(GO) run ./internal/bench/zones -nullspf bin/nullspf

@@ -28,6 +28,7 @@ workshop
     internal/bench/attempts  go run: how well attempts count messages
     internal/bench/dns    make bench-dns
     internal/bench/log    make bench-log
+    internal/bench/matrix make matrix: what SPF implementations do with each layout
     internal/bench/xfr    make bench-xfr
     internal/bench/zones  make bench
     internal/demo         make demo: the main jobs on the examples
@@ -91,7 +92,7 @@ var libraries = map[string]string{
 	"github.com/coredns/caddy":            "internal/corefile",
 	"github.com/cpuguy83/go-md2man":       "cmd/nullspf",
 	"github.com/go-viper/mapstructure":    "internal/config",
-	"github.com/miekg/dns":                "zones internal/bench/xfr internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
+	"github.com/miekg/dns":                "zones internal/bench/matrix internal/bench/xfr internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
 	"github.com/parquet-go/parquet-go":    "internal/eventrow internal/forgerylog internal/journal internal/tally",
 	"github.com/prometheus/client_golang": "internal/nameserver",
 	"github.com/cespare/xxhash/v2":        "internal/tally",
