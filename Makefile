@@ -54,6 +54,7 @@ peers:
 	scripts/install-peers
 	packaging/debian-root
 	$(GO) build -modfile=packaging/tools.mod -o dist/tools/ tool
+	$(GO) build -C internal/peers/coredns -o '$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nullspf/bin/coredns'
 	internal/mailmaps/testdata/get-sendmail.sh
 
 lint: ## vet, staticcheck, formatting, tidiness

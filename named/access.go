@@ -16,6 +16,7 @@ import (
 // serverUsers are the users as which servers run, by distribution.
 var serverUsers = map[Server][]string{
 	BIND: {"bind", "named"}, NSD: {"nsd"}, Knot: {"knot", "knotd"}, Nullspfd: {"nullspf"},
+	PowerDNS: {"pdns"}, CoreDNS: {"coredns"}, YADIFA: {"yadifa"}, Unbound: {"unbound"},
 }
 
 // CheckAccess warns about files and directories below root, the output directory,
@@ -61,10 +62,16 @@ type need struct {
 
 // needs are the files that a server uses, relative to the output directory.
 func (s *Settings) needs(t Target) []need {
-	dir := map[Server]string{BIND: "named", NSD: "nsd", Knot: "knot", Nullspfd: "nullspfd"}[t.Server]
+	if t.Server == PowerDNS && t.Role == RoleSecondary {
+		return nil // its zones are in a database
+	}
+	dir := string(t.Server)
+	if t.Server == BIND {
+		dir = "named"
+	}
 	file := t.Role
 	switch {
-	case t.Server == Nullspfd:
+	case t.Server == Nullspfd || t.Server == CoreDNS:
 		file += ".Corefile"
 	case t.Catalog:
 		file += "-catalog.conf"
@@ -72,8 +79,11 @@ func (s *Settings) needs(t Target) []need {
 		file += ".conf"
 	}
 	needs := []need{{dir + "/" + file, 4}}
-	if s.TSIG != nil {
+	if s.TSIG != nil && t.Server != PowerDNS && !(t.Role == RoleSecondary && t.Server.Unsigned()) {
 		needs = append(needs, need{dir + "/tsig.key", 4})
+	}
+	if t.Role == RoleSecondary && (t.Server == CoreDNS || t.Server == YADIFA) {
+		return needs // no copies, or in a directory of its own
 	}
 	if t.Role == RoleSecondary {
 		return append(needs, need{or(s.Store, "secondary"), 7})

@@ -45,8 +45,13 @@ func (g *generator) bindKey() string {
 	var t text
 	t.header("//", "The TSIG key for zone transfers, included by the other files in this directory.",
 		keyOwner("named"))
-	t.WriteString("key " + quote(string(g.TSIG.Name)) + " {\n\talgorithm " + g.TSIG.Algorithm + ";\n\tsecret " + quote(g.TSIG.Secret) + ";\n};\n")
+	t.WriteString(g.bindStatement())
 	return t.String()
+}
+
+// bindStatement is the key as named.conf has it.
+func (g *generator) bindStatement() string {
+	return "key " + quote(string(g.TSIG.Name)) + " {\n\talgorithm " + g.TSIG.Algorithm + ";\n\tsecret " + quote(g.TSIG.Secret) + ";\n};\n"
 }
 
 // keyOwner is a line for the header of key files.

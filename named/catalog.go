@@ -27,13 +27,16 @@ const maxCatalogName = 253 - zones.MemberLength - len(".zones.")
 //
 // The allow-transfer property is BIND's own (under ext, as section 4.5 asks
 // for). Without it anybody could transfer the members from a BIND secondary,
-// because that is BIND's default. It is left out where no secondary is a BIND:
-// YADIFA, for one, does not load it.
+// because that is BIND's default. It is left out where no secondary is a BIND. For YADIFA
+// as a primary, which knows no APL, it is written as an unknown type (RFC 3597 section 5).
 func (g *generator) catalog() {
 	catalog, set := string(g.Catalog), g.set
 	property := ""
 	if g.bindConsumes() {
 		property = "allow-transfer.ext IN APL !1:0.0.0.0/0 !2:::/0\n"
+		if g.has(YADIFA) {
+			property = `allow-transfer.ext IN TYPE42 \# 8 0001008000020080` + "\n"
+		}
 	}
 	g.files = append(g.files, zones.File{
 		Path: catalogFile, Mode: modePublic, Zone: catalog,

@@ -22,7 +22,11 @@
 //	nullspfd/primary.Corefile             nullspfd -conf FILE
 //	nullspfd/secondary.Corefile           nullspfd -conf FILE
 //	powerdns/primary.conf                 PowerDNS; bind-config of pdns.conf
+//	powerdns/secondary.sql                PowerDNS; for its database
+//	powerdns/secondary-catalog.sql        PowerDNS 4.7; for its database
+//	yadifa/primary.conf                   YADIFA; include in yadifad.conf
 //	yadifa/secondary.conf                 YADIFA; include in yadifad.conf
+//	coredns/primary.Corefile              CoreDNS 1.15; coredns -conf FILE
 //	coredns/secondary.Corefile            CoreDNS 1.15; coredns -conf FILE
 //	unbound/secondary.conf                Unbound; include in unbound.conf
 //	*/tsig.key                            the TSIG key, included by the above
@@ -30,7 +34,8 @@
 //
 // Zone transfers are never open: a primary allows them to the listed addresses
 // only and, with a TSIG key (RFC 8945), only to requests that come from a listed
-// address and are signed with the key. A secondary allows none.
+// address and are signed with the key; PowerDNS and YADIFA check of these only the key.
+// A secondary allows none.
 //
 // [Files] makes the files, [Check] checks them with the servers' own programs,
 // and [Steps] with [Run] reload running servers.

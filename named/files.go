@@ -34,17 +34,13 @@ func Files(s Settings, set *zones.Set) ([]zones.File, error) {
 	if s.has(Nullspfd) {
 		g.nullspfd()
 	}
-	if s.has(PowerDNS) {
-		g.powerdns()
-	}
-	if s.has(YADIFA) || s.hasSecondary(YADIFA) {
-		g.yadifa()
-	}
-	if s.hasSecondary(CoreDNS) {
-		g.coredns()
-	}
-	if s.has(Unbound) || s.hasSecondary(Unbound) {
-		g.unbound()
+	for _, other := range []struct {
+		server Server
+		files  func()
+	}{{PowerDNS, g.powerdns}, {YADIFA, g.yadifa}, {CoreDNS, g.coredns}, {Unbound, g.unbound}} {
+		if s.has(other.server) || s.hasSecondary(other.server) {
+			other.files()
+		}
 	}
 	if s.Catalog != "" {
 		g.catalog()

@@ -129,8 +129,8 @@ func TestGolden(t *testing.T) {
 	})
 	t.Run("others", func(t *testing.T) {
 		s := testSettings()
-		s.Servers, s.Track = []Server{PowerDNS}, nil
-		s.Primary.Secondaries = []Secondary{{Address: s.Primary.AlsoNotify[0], Software: YADIFA}, {Address: s.Primary.AlsoNotify[1], Software: Unbound, Unsigned: true}, {Address: s.Primary.AlsoNotify[1], Software: CoreDNS, Unsigned: true}}
+		s.Servers, s.Track = []Server{PowerDNS, CoreDNS, YADIFA}, nil
+		s.Primary.Secondaries = []Secondary{{Address: s.Primary.AlsoNotify[0], Software: YADIFA}, {Address: s.Primary.AlsoNotify[0], Software: PowerDNS}, {Address: s.Primary.AlsoNotify[1], Software: Unbound, Unsigned: true}, {Address: s.Primary.AlsoNotify[1], Software: CoreDNS, Unsigned: true}}
 		compareGolden(t, "others", render(t, s, set))
 	})
 	t.Run("alone", func(t *testing.T) {

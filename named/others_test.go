@@ -1,91 +1,270 @@
 package named
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"nullspf/internal/peers"
+	"nullspf/zones"
 )
 
-// TestPowerDNSPrimary has a real PowerDNS serve the zones from its list, to BIND.
-func TestPowerDNSPrimary(t *testing.T) {
-	peers.Require(t, append(peers.PowerDNS.Programs(), peers.BIND.Programs()...)...)
-	p := ports(t, 2)
-	s := newSite(t, p[:1], p[1:], PowerDNS, BIND)
-	s.settings.TSIG = nil
-	s.build(testSet(t, threeZones))
-	primary := peers.Run(t, peers.Config{Kind: peers.PowerDNS, Address: p[0], Include: []string{s.path("powerdns/primary.conf")},
-		Options: "primary=yes\nallow-axfr-ips=127.0.0.1\nonly-notify=\nalso-notify=" + p[1].String()})
-	s.serves(primary)
-	secondary := s.start(BIND, p[1], "secondary.conf")
-	s.serves(secondary)
-	change := s.build(withAddress(testSet(t, append(threeZones[:2:2], "new.example")), threeZones[0]))
-	s.apply(primary, RolePrimary, false, change)
-	s.serves(primary)
-	gone(t, primary, change.Removed)
+// fullSet makes a set of zones that have every record.
+func fullSet(t *testing.T, names []string) *zones.Set {
+	t.Helper()
+	set := testSet(t, names)
+	for _, g := range set.Groups {
+		g.A, g.WWW, g.DKIM, g.WildcardMX, g.WildcardSPF = []netip.Addr{netip.MustParseAddr("192.0.2.80")}, true, true, true, zones.SPFOfDomain
+		g.TXT, g.DMARC = []string{"All mail from {domain} is forged"}, "v=DMARC1; p=reject; rua=mailto:dmarc@example.net"
+	}
+	return set
 }
 
-// TestOtherSecondaries has a real YADIFA, with the key, and a real Unbound, without,
-// transfer the zones from BIND.
-func TestOtherSecondaries(t *testing.T) {
-	for _, c := range []struct {
-		software Server
-		unsigned bool
-		options  string
-	}{{YADIFA, false, "    allow-notify nullspf-primary\n    allow-transfer none"}, {Unbound, true, ""}} {
-		// Alone: a transfer that fails under load is tried again after minutes.
-		t.Run(string(c.software), func(t *testing.T) {
-			kind := peers.Kind(c.software)
-			peers.Require(t, append(kind.Programs(), peers.BIND.Programs()...)...)
-			p := ports(t, 3)
-			s := newSite(t, []netip.AddrPort{p[0], p[2]}, p[1:2], BIND)
-			s.settings.Primary.Secondaries = []Secondary{{Address: netip.AddrPortFrom(p[1].Addr(), p[1].Port()), Unsigned: c.unsigned, Software: c.software}}
-			names := zoneNames(950)
-			s.build(testSet(t, names))
-			primary := s.start(BIND, p[0], "primary.conf")
-			s.serves(primary)
-			config := peers.Config{Kind: kind, Address: p[1], Options: c.options, Dir: t.TempDir(), Include: []string{s.path(string(c.software) + "/secondary.conf")}}
-			secondary := peers.Run(t, config)
-			s.serves(secondary)
-			s.apply(primary, RolePrimary, false, s.build(withAddress(testSet(t, names), names[0])))
-			s.serves(secondary)
+// advised returns the lines that the header of a file wants in another one.
+func advised(t *testing.T, path, after string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var lines []string
+	found := false
+	for s := bufio.NewScanner(f); s.Scan(); {
+		line, isComment := strings.CutPrefix(strings.TrimLeft(s.Text(), "/-#"), " ")
+		text, indented := strings.CutPrefix(line, "    ")
+		switch {
+		case strings.TrimSpace(line) == after:
+			found = true
+		case found && indented:
+			lines = append(lines, text)
+		case found && len(lines) > 0 || !isComment && s.Text() != "//" && s.Text() != "--" && s.Text() != "#":
+			return strings.Join(lines, "\n")
+		}
+	}
+	t.Fatalf("%s has no lines after %q", path, after)
+	return ""
+}
 
-			// The copies outlast a restart while the primary is down.
-			if err := errors.Join(primary.Stop(), secondary.Stop()); err != nil {
+// other is a server of another software.
+type other struct {
+	server  Server
+	catalog bool
+	config  peers.Config
+}
+
+// configure gives the configuration of a secondary, or with the role of a primary
+// that of a primary.
+func (o *other) configure(s *site, role string, address netip.AddrPort) peers.Config {
+	s.t.Helper()
+	c := peers.Config{Kind: peers.Kind(o.server), Address: address, Dir: s.t.TempDir()}
+	switch o.server {
+	case PowerDNS:
+		file := "powerdns/primary.conf"
+		if role == RoleSecondary {
+			file = powerdnsFile(o.catalog)
+		}
+		if s.settings.TSIG != nil {
+			c.Include = append(c.Include, s.path("powerdns/tsig.key"))
+		}
+		c.Include = append(c.Include, s.path(file))
+		c.Options = advised(s.t, s.path(file), "In pdns.conf:") + "\nxfr-cycle-interval=1"
+	case YADIFA:
+		file := s.path("yadifa/" + role + ".conf")
+		c.Include = []string{file}
+		after := "and in its section main:"
+		if role == RolePrimary {
+			after = "and in its section main, for secondaries that transfer many zones at once:"
+		}
+		c.Options = advised(s.t, file, after)
+	case CoreDNS:
+		c.Include = []string{s.path("coredns/" + role + ".Corefile")}
+	case Unbound:
+		c.Include = []string{s.path("unbound/secondary.conf")}
+	}
+	o.config = c
+	return c
+}
+
+// TestOtherSecondaries has PowerDNS, by catalog zone and by list, and YADIFA, with the
+// key, and Unbound and CoreDNS, without, be secondaries of nullspfd: zones arrive,
+// answers are those of nullspfd, zones come, change and go, and the copies outlast a
+// restart while the primary is down.
+func TestOtherSecondaries(t *testing.T) {
+	program, err := peers.BuildNullspfd(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name     string
+		unsigned bool
+		others   []*other
+	}{
+		{"with-key", false, []*other{{server: PowerDNS, catalog: true}, {server: PowerDNS}, {server: YADIFA}}},
+		{"without-key", true, []*other{{server: Unbound}, {server: CoreDNS, catalog: true}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, o := range tt.others {
+				peers.Require(t, peers.Kind(o.server).Programs()...)
+			}
+			p := ports(t, 1+len(tt.others))
+			s := newSite(t, p[:1], p[1:], Nullspfd)
+			s.settings.Catalog = "catalog.example.net"
+			for i, o := range tt.others {
+				s.settings.Primary.Secondaries = append(s.settings.Primary.Secondaries, Secondary{Address: p[i+1], Unsigned: tt.unsigned, Software: o.server})
+			}
+			names := zoneNames(950)
+			s.build(fullSet(t, names))
+			primary := s.startNullspfd(program, RolePrimary, p[0])
+			s.serves(primary)
+			var all sync.WaitGroup
+			secondaries := make([]*peers.Server, len(tt.others))
+			for i, o := range tt.others {
+				c := o.configure(s, RoleSecondary, p[i+1])
+				all.Go(func() { secondaries[i] = peers.Run(t, c) })
+			}
+			all.Wait()
+			for _, server := range secondaries {
+				s.serves(server)
+				sameAnswers(t, primary, server, names[:8])
+			}
+
+			// Two zones go, one comes, one changes.
+			change := s.build(withAddress(fullSet(t, append(slices.Clone(names[2:]), "new.example")), names[2]))
+			s.reload(primary, change)
+			s.serves(primary)
+			for i, o := range tt.others {
+				s.apply(secondaries[i], RoleSecondary, o.catalog, change)
+				s.serves(secondaries[i])
+				gone(t, secondaries[i], change.Removed)
+			}
+
+			err := primary.Stop()
+			for i, o := range tt.others {
+				if o.server != CoreDNS { // keeps no copies
+					err = errors.Join(err, secondaries[i].Stop())
+					secondaries[i] = peers.Run(t, o.config)
+					s.serves(secondaries[i])
+				}
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
-			s.serves(peers.Run(t, config))
 		})
 	}
 }
 
-// TestYADIFAWithAnotherKey: with a wrong secret nothing is transferred.
-func TestYADIFAWithAnotherKey(t *testing.T) {
-	peers.Require(t, append(peers.YADIFA.Programs(), peers.BIND.Programs()...)...)
-	p := ports(t, 2)
-	s := newSite(t, p[:1], p[1:], BIND)
-	s.settings.Primary.Secondaries = []Secondary{{Address: p[1], Software: YADIFA}}
-	s.build(testSet(t, threeZones))
-	primary := s.start(BIND, p[0], "primary.conf")
-	s.serves(primary)
-	key := s.path("yadifa/tsig.key")
-	text, err := os.ReadFile(key)
+// TestOtherPrimaries has PowerDNS, CoreDNS and YADIFA be the primary of nullspfd and
+// BIND, which have the key, and of one without it, by address.
+func TestOtherPrimaries(t *testing.T) {
+	program, err := peers.BuildNullspfd(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong := strings.Replace(string(text), testSecret, "d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCB3cm9uZyE=", 1)
-	if err := os.WriteFile(key, []byte(wrong), 0o600); err != nil || wrong == string(text) {
-		t.Fatal(err, wrong)
+	for _, tt := range []struct {
+		software Server
+		zones    int
+		// follow: zones change. YADIFA notifies of all zones when it has started, one in a
+		// second or two, and of changes after that.
+		follow bool
+	}{{PowerDNS, 950, true}, {CoreDNS, 950, true}, {YADIFA, 950, false}, {YADIFA, 4, true}} {
+		t.Run(fmt.Sprintf("%s-%d", tt.software, tt.zones), func(t *testing.T) {
+			software := tt.software
+			peers.Require(t, append(peers.Kind(software).Programs(), peers.BIND.Programs()...)...)
+			p := ports(t, 3)
+			s := newSite(t, p[:1], p[1:], software, Nullspfd, BIND)
+			s.settings.Catalog = "catalog.example.net"
+			unsigned := netip.MustParseAddr("127.0.0.2")
+			s.settings.Primary.AllowTransfer = append(s.settings.Primary.AllowTransfer, netip.PrefixFrom(unsigned, 32))
+			s.settings.Primary.Secondaries = []Secondary{
+				{Address: p[1], Software: Nullspfd}, {Address: p[2], Software: BIND},
+				{Address: netip.AddrPortFrom(unsigned, p[1].Port()), Unsigned: true, Software: Unbound},
+			}
+			names := zoneNames(tt.zones)
+			s.build(fullSet(t, names))
+			o := &other{server: software}
+			primary := peers.Run(t, o.configure(s, RolePrimary, p[0]))
+			s.serves(primary)
+			secondaries := []*peers.Server{s.startSecondary(program, Nullspfd, p[1])}
+			if tt.follow {
+				secondaries = append(secondaries, s.startSecondary(program, BIND, p[2]))
+			}
+			for _, server := range secondaries {
+				s.serves(server)
+			}
+			sameAnswers(t, secondaries[0], primary, names[:min(8, len(names))])
+
+			key := &peers.Key{Name: "xfr.example.net", Algorithm: "hmac-sha256", Secret: testSecret}
+			wrong := &peers.Key{Name: "xfr.example.net", Algorithm: "hmac-sha256", Secret: wrongSecret}
+			for _, c := range []struct {
+				from string
+				key  *peers.Key
+				want bool
+			}{
+				{"127.0.0.1", key, true}, {"127.0.0.1", nil, false}, {"127.0.0.1", wrong, false}, {"127.0.0.2", nil, true},
+				{"127.0.0.3", nil, false}, {"127.0.0.3", wrong, false},
+				{"127.0.0.3", key, software != CoreDNS}, // whoever has the key
+			} {
+				for _, zone := range []string{names[0], "catalog.example.net"} {
+					rrs, err := peers.Transfer(t.Context(), primary.Address, netip.MustParseAddr(c.from), zone, c.key)
+					if got := err == nil && len(rrs) > 0; got != c.want {
+						t.Errorf("%s from %s, key %t: transfer %t, %v", zone, c.from, c.key != nil, got, err)
+					}
+				}
+			}
+
+			// Two zones go, one comes, one changes.
+			if !tt.follow {
+				return
+			}
+			change := s.build(withAddress(fullSet(t, append(slices.Clone(names[2:]), "new.example")), names[2]))
+			s.apply(primary, RolePrimary, false, change)
+			for _, server := range append([]*peers.Server{primary}, secondaries...) {
+				s.serves(server)
+				gone(t, server, change.Removed)
+			}
+		})
 	}
-	secondary := peers.Run(t, peers.Config{Kind: peers.YADIFA, Address: p[1], Options: "    allow-notify nullspf-primary\n    allow-transfer none", Include: []string{s.path("yadifa/secondary.conf")}})
-	waitFor(t, func(context.Context) bool { return primary.Logged("BADSIG") }, "BIND does not refuse the wrong secret")
-	time.Sleep(100 * time.Millisecond)
-	if serial, ok := peers.Serial(t.Context(), secondary.Address, threeZones[0]); ok {
-		t.Errorf("YADIFA serves serial number %d", serial)
+}
+
+const wrongSecret = "d3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3JvbmchISE="
+
+// TestOthersWithAnotherKey: with a wrong secret nothing is transferred.
+func TestOthersWithAnotherKey(t *testing.T) {
+	for _, o := range []*other{{server: PowerDNS, catalog: true}, {server: PowerDNS}, {server: YADIFA}} {
+		t.Run(fmt.Sprintf("%s-catalog=%v", o.server, o.catalog), func(t *testing.T) {
+			t.Parallel()
+			peers.Require(t, append(peers.Kind(o.server).Programs(), peers.BIND.Programs()...)...)
+			p := ports(t, 2)
+			s := newSite(t, p[:1], p[1:], BIND)
+			s.settings.Catalog = "catalog.example.net"
+			s.settings.Primary.Secondaries = []Secondary{{Address: p[1], Software: o.server}}
+			s.build(testSet(t, threeZones))
+			primary := s.start(BIND, p[0], "primary.conf")
+			s.serves(primary)
+			key := s.path(string(o.server) + "/tsig.key")
+			text, err := os.ReadFile(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wrong := strings.Replace(string(text), testSecret, wrongSecret, 1)
+			if err := os.WriteFile(key, []byte(wrong), 0o600); err != nil || wrong == string(text) {
+				t.Fatal(err, wrong)
+			}
+			secondary := peers.Run(t, o.configure(s, RoleSecondary, p[1]))
+			waitFor(t, func(context.Context) bool { return primary.Logged("BADSIG") }, "BIND does not refuse the wrong secret")
+			time.Sleep(100 * time.Millisecond)
+			if serial, ok := peers.Serial(t.Context(), secondary.Address, threeZones[0]); ok {
+				t.Errorf("%s serves serial number %d", o.server, serial)
+			}
+		})
 	}
 }

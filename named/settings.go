@@ -24,7 +24,7 @@ const (
 var Servers = []Server{BIND, NSD, Knot, Nullspfd}
 
 // WithPrimary lists the servers for which configurations of a primary are written.
-var WithPrimary = append(slices.Clip(Servers), PowerDNS)
+var WithPrimary = append(slices.Clip(Servers), PowerDNS, CoreDNS, YADIFA)
 
 // The roles: the server that reads the zone files, and one that transfers the
 // zones from it.
@@ -124,8 +124,8 @@ type Secondary struct {
 	Software Server
 }
 
-// Software for which less is written: of PowerDNS the primary, of YADIFA, Unbound
-// and CoreDNS the secondary.
+// Software for which a secondary is written only where one is listed. Unbound is no
+// primary.
 const (
 	PowerDNS Server = "powerdns"
 	CoreDNS  Server = "coredns"
@@ -180,6 +180,17 @@ func (s *Settings) keyFor(a netip.Addr) string {
 		return ""
 	}
 	return string(s.TSIG.Name)
+}
+
+// keyOf returns the name of the key that secondaries with a software use, "" when
+// none of them does.
+func (s *Settings) keyOf(software Server) string {
+	for _, x := range s.Primary.Secondaries {
+		if x.Software == software && s.keyFor(x.Address.Addr()) != "" {
+			return s.keyOr("")
+		}
+	}
+	return ""
 }
 
 // ownKey is that of a secondary for which a configuration is written.

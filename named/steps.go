@@ -13,8 +13,9 @@ type Target struct {
 	// Role is RolePrimary or RoleSecondary.
 	Role string
 	// Command is the server's control program with its options, to which
-	// arguments are appended; for nullspfd it is the whole command. Nil means
-	// rndc, nsd-control, knotc or "systemctl reload nullspfd".
+	// arguments are appended, for a PowerDNS secondary the client of its database;
+	// for nullspfd, YADIFA and CoreDNS it is the whole command. Nil means the one of
+	// a server in its usual place.
 	Command []string
 	// Catalog is set for a secondary that consumes the catalog zone and therefore
 	// needs no command when zones are added or removed.
@@ -66,13 +67,19 @@ func Steps(t Target, c Change, s Settings) []Step {
 	if p.command == nil {
 		p.command = defaultCommands[t.Server]
 	}
+	if t.Server == PowerDNS && t.Role == RoleSecondary {
+		if t.Command == nil {
+			p.command = powerdnsClient
+		}
+		p.sql = readSQL(&s, powerdnsFile(t.Catalog))
+	}
 	members := len(c.Added)+len(c.Removed) > 0
 	switch {
 	case c.All:
 		p.all(t.Server)
 	case t.Role == RoleSecondary:
-		// The Corefile of a nullspfd secondary names the catalog zone.
-		catalog := t.Catalog || t.Server == Nullspfd && s.Catalog != ""
+		// Their Corefiles name the catalog zone.
+		catalog := t.Catalog || t.Server == CoreDNS || t.Server == Nullspfd && s.Catalog != ""
 		p.secondary(t.Server, c.Config || members && !catalog, c)
 	case members:
 		p.primary(t.Server, true, string(s.Catalog), c)
@@ -93,9 +100,13 @@ func (p *stepper) all(server Server) {
 	case NSD:
 		p.add(why, "reconfig")
 		p.add(why, "reload")
-	case Nullspfd, YADIFA:
+	case Nullspfd, YADIFA, CoreDNS:
 		p.add(why)
 	case PowerDNS:
+		if p.sql != nil {
+			p.add(why, p.sql...)
+			return
+		}
 		p.add(why, "rediscover")
 		p.add(why, "reload")
 	case Unbound:
@@ -110,7 +121,8 @@ var defaultCommands = map[Server][]string{
 	Knot:     {"knotc"},
 	Nullspfd: {"systemctl", "reload", "nullspfd"},
 	PowerDNS: {"pdns_control"},
-	YADIFA:   {"systemctl", "restart", "yadifad"},
+	YADIFA:   {"systemctl", "reload", "yadifa"},
+	CoreDNS:  {"systemctl", "reload", "coredns"},
 	Unbound:  {"unbound-control"},
 }
 
@@ -120,7 +132,10 @@ type stepper struct {
 	dir     string // of the zone files
 	view    string // of BIND, "" for none
 	signed  bool   // the zones, by BIND
-	steps   []Step
+	// sql are the arguments by which the database of a PowerDNS secondary reads its
+	// files.
+	sql   []string
+	steps []Step
 }
 
 func (p *stepper) add(why string, words ...string) {
@@ -155,7 +170,8 @@ func (c *Change) what() string {
 }
 
 // primary: config tells whether its configuration has changed, catalog which
-// catalog zone has.
+// catalog zone has. CoreDNS looks every few seconds for zone files that have come,
+// gone or changed.
 func (p *stepper) primary(server Server, config bool, catalog string, c Change) {
 	switch server {
 	case BIND:
@@ -165,28 +181,35 @@ func (p *stepper) primary(server Server, config bool, catalog string, c Change) 
 	case Knot:
 		p.knot(config, c)
 	case PowerDNS:
-		p.powerdns(config, c)
-	case Nullspfd:
+		p.powerdns(config, catalog, c)
+	case CoreDNS:
+		if c.Config {
+			p.add("the configuration has changed; reload it")
+		}
+	case Nullspfd, YADIFA:
 		if config || len(c.Changed) > 0 {
 			p.add(c.what() + "; reload the configuration and the zones")
 		}
 	}
 }
 
-// powerdns: "rediscover" reads the list of zones.
-func (p *stepper) powerdns(config bool, c Change) {
-	if len(c.Changed) > maxSingle {
-		p.add(c.what()+"; reload what has changed", "rediscover")
-		p.add(c.what()+"; reload what has changed", "reload")
-		return
-	}
+// powerdns: "rediscover" reads the list of zones. Zones that have changed are notified
+// to secondaries within a minute.
+func (p *stepper) powerdns(config bool, catalog string, c Change) {
+	changed := c.Changed
 	if config {
-		c := c
 		c.Changed = nil
 		p.add(c.what()+"; reload the list of zones", "rediscover")
 	}
-	if len(c.Changed) > 0 {
-		p.add("reload the changed zones", append([]string{"bind-reload-now"}, c.Changed...)...)
+	switch {
+	case len(changed) > maxSingle:
+		p.add(fmt.Sprintf("zones: %d changed; reload the zone files that have changed", len(changed)), "reload")
+	case len(changed) > 0 && catalog != "":
+		p.add("reload the changed zones and the catalog zone", append(append([]string{"bind-reload-now"}, changed...), catalog)...)
+	case len(changed) > 0:
+		p.add("reload the changed zones", append([]string{"bind-reload-now"}, changed...)...)
+	case catalog != "":
+		p.add("reload the catalog zone", "bind-reload-now", catalog)
 	}
 }
 
@@ -252,8 +275,10 @@ func (p *stepper) secondary(server Server, config bool, c Change) {
 		p.add(c.what()+"; reload the configuration", "reconfig")
 	case Knot:
 		p.add(c.what()+"; reload the configuration", "reload")
-	case Nullspfd, YADIFA:
+	case Nullspfd, YADIFA, CoreDNS:
 		p.add(c.what() + "; reload the configuration")
+	case PowerDNS:
+		p.add(c.what()+"; read it into the database", p.sql...)
 	case Unbound:
 		p.add(c.what()+"; reload the configuration", "reload")
 	}

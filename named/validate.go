@@ -76,7 +76,7 @@ func (v *validator) servers(s *Settings) {
 	for _, server := range s.Servers {
 		switch {
 		case !slices.Contains(WithPrimary, server):
-			v.fault("servers", "unknown server %q; choose from bind, nsd, knot, nullspfd, powerdns; others may be secondaries[].software", server)
+			v.fault("servers", "unknown server %q; choose from bind, nsd, knot, nullspfd, powerdns, coredns, yadifa; unbound may be secondaries[].software", server)
 		case seen[server]:
 			v.fault("servers", "%s is listed twice", server)
 		}
@@ -85,8 +85,14 @@ func (v *validator) servers(s *Settings) {
 	if s.DNSSEC && seen[NSD] {
 		v.fault("dnssec", "NSD serves signed zones but does not sign; remove nsd from servers, or set dnssec: false and sign with another program")
 	}
-	if s.DNSSEC && seen[PowerDNS] {
-		v.fault("dnssec", "PowerDNS does not sign zones from files of nullspf; remove powerdns from servers, or set dnssec: false")
+	for _, server := range []Server{PowerDNS, CoreDNS, YADIFA} {
+		if s.DNSSEC && seen[server] {
+			v.fault("dnssec", "%s does not sign zones from files of nullspf; remove it from servers, or set dnssec: false", server)
+		}
+	}
+	if s.Catalog != "" && seen[PowerDNS] && seen[YADIFA] && s.bindConsumes() {
+		v.fault("servers", "powerdns and yadifa load the property allow-transfer.ext of the catalog zone, which BIND secondaries need, in different forms only; "+
+			"remove one of them, or name the software of the secondaries")
 	}
 	if s.DNSSEC && seen[Nullspfd] && !seen[BIND] && !seen[Knot] {
 		v.fault("dnssec", "nullspfd serves signed zones as a secondary but does not sign; add bind or knot to servers for the primary, or set dnssec: false")
@@ -227,6 +233,13 @@ func (s *Settings) checkSet(set *zones.Set) *zones.KeyError {
 	}
 	if len(s.Catalog) > maxCatalogName {
 		return fault("catalog.zone", "%s is too long: a catalog zone can have a name of at most %d bytes", s.Catalog, maxCatalogName)
+	}
+	if s.has(CoreDNS) {
+		for i := range set.Entries {
+			if name := set.Entries[i].Name; len(name) > maxSuffixed && strings.HasSuffix(name, ".zone") {
+				return fault("servers", "CoreDNS takes the name of %s from that of its file, which is too long for it; remove the zone from the lists, or coredns from servers", name)
+			}
+		}
 	}
 	if !s.DNSSEC {
 		return nil

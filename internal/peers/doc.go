@@ -1,6 +1,6 @@
-// Package peers starts and stops real nameservers, BIND, NSD, Knot DNS and
-// nullspfd, and a real resolver, Unbound, on loopback for tests and
-// demonstrations.
+// Package peers starts and stops real nameservers, BIND, NSD, Knot DNS, PowerDNS,
+// YADIFA, CoreDNS and nullspfd, and a real resolver, Unbound, on loopback for tests
+// and demonstrations.
 //
 //	address, _ := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
 //	server, err := peers.Start(ctx, peers.Config{

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ const (
 	Nullspfd Kind = "nullspfd"
 	PowerDNS Kind = "powerdns"
 	YADIFA   Kind = "yadifa"
+	CoreDNS  Kind = "coredns"
 )
 
 // Config describes a server to start.
@@ -38,7 +40,8 @@ type Config struct {
 	// paths, or relative ones, which are taken from WorkDir.
 	Include []string
 	// Options are lines for the options of named.conf, the server section of
-	// nsd.conf, knot.conf or unbound.conf.
+	// nsd.conf, knot.conf or unbound.conf, the main section of yadifad.conf, for
+	// pdns.conf, and for the blocks of a Corefile.
 	Options string
 	// Program is the path of nullspfd; see [BuildNullspfd]. The others are
 	// looked for where they are installed.
@@ -124,6 +127,8 @@ func (s *Server) configure() ([]string, error) {
 		return s.configurePowerDNS()
 	case YADIFA:
 		return s.configureYADIFA()
+	case CoreDNS:
+		return s.configureCoreDNS()
 	}
 	return nil, fmt.Errorf("peers: no server %q is known", s.Kind)
 }
@@ -174,8 +179,18 @@ func (s *Server) waitAnswer(ctx context.Context) error {
 }
 
 // Control returns the command of the server's control program, to which the
-// words of a command are to be appended: rndc, nsd-control or knotc.
-func (s *Server) Control() []string { return s.control }
+// words of a command are to be appended: rndc, nsd-control, knotc, pdns_control,
+// sqlite3 or unbound-control. For YADIFA and CoreDNS it is the whole command for a
+// reload.
+func (s *Server) Control() []string {
+	switch s.Kind {
+	case YADIFA:
+		return []string{"kill", "-HUP", strconv.Itoa(s.PID())}
+	case CoreDNS:
+		return []string{"kill", "-USR1", strconv.Itoa(s.PID())}
+	}
+	return s.control
+}
 
 // PID returns the process id of the server.
 func (s *Server) PID() int { return s.process.Process.Pid }
@@ -242,13 +257,13 @@ func (s *Server) halt() error {
 	return err
 }
 
-// Program returns the path of a program: in PATH, or where system programs
-// are, which is not in everybody's PATH.
+// Program returns the path of a program: in PATH, where "make peers" has compiled
+// it, or where system programs are, which is not in everybody's PATH.
 func Program(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}
-	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
+	for _, dir := range []string{built(), "/usr/sbin", "/usr/local/sbin", "/sbin"} {
 		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return path, nil
 		}

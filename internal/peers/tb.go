@@ -26,13 +26,15 @@ func (k Kind) Programs() []string {
 	case Knot:
 		return []string{"knotd", "knotc"}
 	case Unbound:
-		return []string{"unbound"}
+		return []string{"unbound", "unbound-control"}
 	case Nullspfd:
 		return []string{"go"}
 	case PowerDNS:
-		return []string{"pdns_server", "pdns_control"}
+		return []string{"pdns_server", "pdns_control", "sqlite3"}
 	case YADIFA:
 		return []string{"yadifad"}
+	case CoreDNS:
+		return []string{"coredns"}
 	}
 	return nil
 }

@@ -25,14 +25,16 @@ const unboundConf = `server:
 	module-config: "iterator"
 %[4]s
 remote-control:
-	control-enable: no
+	control-enable: yes
+	control-interface: "%[6]s/control"
 %[5]s`
 
 func (s *Server) configureUnbound() ([]string, error) {
 	conf, err := s.write("unbound.conf", fmt.Sprintf(unboundConf, s.WorkDir,
-		s.Address.Addr(), s.Address.Port(), s.Options, s.includes(`include: "`, `"`)))
+		s.Address.Addr(), s.Address.Port(), s.Options, s.includes(`include: "`, `"`), s.Dir))
 	if err != nil {
 		return nil, err
 	}
+	s.control = []string{"unbound-control", "-c", conf}
 	return []string{"unbound", "-d", "-c", conf}, nil
 }
