@@ -27,6 +27,9 @@ type Target struct {
 type Change struct {
 	// Added, Removed and Changed are names of published zones.
 	Added, Removed, Changed []string
+	// HandKept are names of zones with files of their own, which a primary is to
+	// read again; a nullspfd has none.
+	HandKept []string
 	// Config is set when anything but the list of zones has changed in the
 	// server's configuration.
 	Config bool
@@ -86,7 +89,29 @@ func Steps(t Target, c Change, s Settings) []Step {
 	default:
 		p.primary(t.Server, c.Config, "", c)
 	}
+	if t.Role == RolePrimary && !c.All {
+		p.handKept(t.Server, c)
+	}
 	return p.steps
+}
+
+// handKept has a primary read the files of zones that people keep by hand; for
+// NSD, nsd does.
+func (p *stepper) handKept(server Server, c Change) {
+	if len(c.HandKept) == 0 {
+		return
+	}
+	const why = "zones kept by hand include changed records; reload them"
+	switch server {
+	case BIND:
+		for _, zone := range c.HandKept {
+			p.add(why, append([]string{"reload"}, inView(zone, p.view)...)...)
+		}
+	case Knot:
+		p.add(why, append([]string{"-b", "zone-reload"}, c.HandKept...)...)
+	case PowerDNS:
+		p.add(why, append([]string{"bind-reload-now"}, c.HandKept...)...)
+	}
 }
 
 // all makes a server reload its configuration and all zone files.
@@ -246,7 +271,7 @@ func inView(zone, view string) []string {
 // transfers of the old ones, which secondaries repeat only after the SOA's retry
 // time: hence one "reload" for all zones.
 func (p *stepper) nsd(config bool, catalog string, c Change) {
-	changed := c.Changed
+	changed := append(slices.Clip(c.Changed), c.HandKept...)
 	if config {
 		c.Changed = nil
 		p.add(c.what()+"; reload the configuration", "reconfig")

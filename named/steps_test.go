@@ -31,6 +31,7 @@ func TestSteps(t *testing.T) {
 	mostBoth := Change{Removed: members.Removed, Changed: zoneNames(maxRefresh + 1)}
 	manyBoth := Change{Removed: members.Removed, Changed: many.Changed}
 	config := Change{Config: true}
+	handKept := Change{Changed: []string{"a.example"}, HandKept: []string{"x.example", "y.example"}}
 	for _, tt := range []struct {
 		name   string
 		target Target
@@ -72,6 +73,14 @@ func TestSteps(t *testing.T) {
 		{"knot many", Target{Server: Knot, Role: RolePrimary}, many, []string{"knotc reload"}},
 		{"knot secondary", Target{Server: Knot, Role: RoleSecondary}, members, []string{"knotc reload"}},
 		{"knot secondary, changed", Target{Server: Knot, Role: RoleSecondary}, changed, nil},
+		{"kept by hand", Target{Server: BIND, Role: RolePrimary}, handKept, []string{"rndc reload a.example", "rndc reload x.example", "rndc reload y.example"}},
+		{"nsd, kept by hand", Target{Server: NSD, Role: RolePrimary}, handKept, []string{"nsd-control reload"}},
+		{"nsd, one kept by hand", Target{Server: NSD, Role: RolePrimary}, Change{HandKept: []string{"x.example"}}, []string{"nsd-control reload x.example"}},
+		{"knot, kept by hand", Target{Server: Knot, Role: RolePrimary}, handKept, []string{"knotc -b zone-reload a.example", "knotc -b zone-reload x.example y.example"}},
+		{"powerdns, kept by hand", Target{Server: PowerDNS, Role: RolePrimary}, Change{HandKept: handKept.HandKept}, []string{"pdns_control bind-reload-now x.example y.example"}},
+		{"nullspfd, kept by hand", Target{Server: Nullspfd, Role: RolePrimary}, Change{HandKept: handKept.HandKept}, nil},
+		{"secondary, kept by hand", Target{Server: BIND, Role: RoleSecondary}, handKept, nil},
+		{"unknown and kept by hand", Target{Server: BIND, Role: RolePrimary}, Change{All: true, HandKept: handKept.HandKept}, []string{"rndc reload"}},
 		{"nullspfd", Target{Server: Nullspfd, Role: RolePrimary}, changed, []string{"systemctl reload nullspfd"}},
 		{"nullspfd members", Target{Server: Nullspfd, Role: RolePrimary}, members, []string{"systemctl reload nullspfd"}},
 		{"nullspfd secondary, members", Target{Server: Nullspfd, Role: RoleSecondary}, members, nil},

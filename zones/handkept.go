@@ -3,11 +3,12 @@ package zones
 import (
 	"cmp"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/dnsname"
 )
 
 // Deviation is a difference between the records that a domain should have and
@@ -41,50 +42,29 @@ func (d Deviation) String() string {
 	return b.String()
 }
 
-// CheckHandKept reads a zone file that people keep by hand, its $INCLUDEs too,
-// and returns which of the group's records for domains without mail the zone
-// of that name lacks or contradicts, and which owner names with an address
-// lack an MX or SPF record of their own, and what else allows mail. Delegated
-// names are left out. TTLs and other records are the operator's. Relative
-// $INCLUDEs start from directory, or from that of the file when it is "".
-func (g *Group) CheckHandKept(name, path, directory string) ([]Deviation, error) {
-	h := &handKeptFiles{}
-	if directory != "" {
-		var err error
-		if h.base, err = filepath.Abs(directory); err != nil {
-			return nil, err
-		}
-	}
-	f, err := h.open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	p := dns.NewZoneParser(f, dns.Fqdn(name), abs)
-	p.SetIncludeAllowed(true)
-	p.SetIncludeFS(h)
-	p.SetDefaultTTL(uint32(g.TTL.Seconds()))
+// HandKept is a zone that people keep by hand. Its file is read and never
+// written.
+type HandKept struct {
+	Name dnsname.Name
+	// File is the path of the zone file.
+	File string
+	// Directory is where relative paths after $INCLUDE start, as after BIND's
+	// option directory; "" means the directory of File.
+	Directory string
+	// Group has the records that the zone should hold.
+	Group *Group
+}
+
+// Check reads the zone file, its $INCLUDEs too, and returns which of the group's
+// records for domains without mail the zone lacks or contradicts, which owner
+// names with an address lack an MX or SPF record of their own, and what else
+// allows mail. Delegated names are left out. TTLs and other records are the
+// operator's.
+func (z *HandKept) Check() ([]Deviation, error) {
+	g, name := z.Group, string(z.Name)
 	have := make(rrsets)
-	soa := false
-	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
-		if !dns.IsSubDomain(dns.Fqdn(name), rr.Header().Name) {
-			return nil, fmt.Errorf("%s: %s does not belong to the zone %s", path, rr.Header().Name, name)
-		}
-		soa = soa || rr.Header().Rrtype == dns.TypeSOA
-		have.add(rr)
-	}
-	if err := p.Err(); err != nil {
+	if err := z.read(&handKeptFiles{}, have.add); err != nil {
 		return nil, err
-	}
-	if h.err != nil {
-		return nil, h.err
-	}
-	if !soa {
-		return nil, fmt.Errorf("%s has no SOA record: not a complete zone file", path)
 	}
 	have.withoutDelegated(name)
 	// Both what a domain has today and what was typed as the texts of an
@@ -109,7 +89,7 @@ func (g *Group) CheckHandKept(name, path, directory string) ([]Deviation, error)
 	return append(ds, have.unprotected(name, want)...), nil
 }
 
-// mailRRsets gives the records that CheckHandKept looks for.
+// mailRRsets gives the records that Check looks for.
 func (g *Group) mailRRsets(name, inTexts string) (rrsets, error) {
 	var b strings.Builder
 	for _, r := range g.mailRecords(g.Mail, g.SPF) {

@@ -12,7 +12,7 @@ const handKeptHead = `$TTL 300
 @ IN NS ns1.example.net.
 `
 
-func TestCheckHandKept(t *testing.T) {
+func TestHandKeptCheck(t *testing.T) {
 	g := testGroup("generic")
 	for _, c := range []struct{ what, zone, want string }{
 		{"the include file", `$INCLUDE generic.inc`, ""},
@@ -90,7 +90,7 @@ s1._domainkey.sub IN TXT "p=MIIB"`, ""},
 				return path
 			}
 			write("generic.inc", g.include())
-			ds, err := g.CheckHandKept("brand.example", write("zone", handKeptHead+c.zone+"\n"), "")
+			ds, err := (&HandKept{"brand.example", write("zone", handKeptHead+c.zone+"\n"), "", g}).Check()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,18 +116,18 @@ func without(text, prefix string) string {
 	return strings.Join(kept, "")
 }
 
-func TestCheckHandKeptRefuses(t *testing.T) {
+func TestHandKeptRefuses(t *testing.T) {
 	g := testGroup("generic")
 	for what, text := range map[string]string{
 		"no whole zone": "@ 300 IN TXT \"x\"\n",
 		"no zone":       "<html>\n",
 		"another zone":  handKeptHead + "other.test. IN A 192.0.2.1\n",
 	} {
-		if _, err := g.CheckHandKept("brand.example", writeList(t, "zone", text), ""); err == nil {
+		if _, err := (&HandKept{"brand.example", writeList(t, "zone", text), "", g}).Check(); err == nil {
 			t.Errorf("%s: accepted", what)
 		}
 	}
-	if _, err := g.CheckHandKept("brand.example", "/nonexistent", ""); err == nil {
+	if _, err := (&HandKept{"brand.example", "/nonexistent", "", g}).Check(); err == nil {
 		t.Error("a missing file: accepted")
 	}
 }
@@ -144,10 +144,10 @@ func TestHandKeptDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := writeList(t, "zone", handKeptHead+"$INCLUDE \"sub/generic.inc\"\n")
-	if ds, err := g.CheckHandKept("brand.example", path, base); err != nil || len(ds) > 0 {
+	if ds, err := (&HandKept{"brand.example", path, base, g}).Check(); err != nil || len(ds) > 0 {
 		t.Errorf("%v, %v", ds, err)
 	}
-	if _, err := g.CheckHandKept("brand.example", path, ""); err == nil {
+	if _, err := (&HandKept{"brand.example", path, "", g}).Check(); err == nil {
 		t.Error("found beside the file")
 	}
 }
@@ -157,7 +157,7 @@ func TestHandKeptLongString(t *testing.T) {
 	g := testGroup("generic")
 	for size, fault := range map[int]string{255: "", 256: ":4:7: a string of 256 bytes; nameservers refuse more than 255"} {
 		path := writeList(t, "zone", handKeptHead+`@ TXT "\"`+strings.Repeat("x", size-1)+"\"\n")
-		_, err := g.CheckHandKept("brand.example", path, "")
+		_, err := (&HandKept{"brand.example", path, "", g}).Check()
 		if (err == nil) != (fault == "") || err != nil && !strings.Contains(err.Error(), path+fault) {
 			t.Errorf("%d: %v", size, err)
 		}

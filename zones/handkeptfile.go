@@ -9,8 +9,53 @@ import (
 	"regexp"
 	"unicode/utf8"
 
+	"github.com/miekg/dns"
+
 	"nullspf/internal/files"
 )
+
+// read calls a function for each record of the zone. The error names file and
+// line.
+func (z *HandKept) read(h *handKeptFiles, each func(dns.RR)) error {
+	if z.Directory != "" {
+		var err error
+		if h.base, err = filepath.Abs(z.Directory); err != nil {
+			return err
+		}
+	}
+	f, err := h.open(z.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	abs, err := filepath.Abs(z.File)
+	if err != nil {
+		return err
+	}
+	apex := dns.Fqdn(string(z.Name))
+	p := dns.NewZoneParser(f, apex, abs)
+	p.SetIncludeAllowed(true)
+	p.SetIncludeFS(h)
+	p.SetDefaultTTL(uint32(z.Group.TTL.Seconds()))
+	soa := false
+	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+		if !dns.IsSubDomain(apex, rr.Header().Name) {
+			return fmt.Errorf("%s: %s does not belong to the zone %s", z.File, rr.Header().Name, z.Name)
+		}
+		soa = soa || rr.Header().Rrtype == dns.TypeSOA
+		each(rr)
+	}
+	if err := p.Err(); err != nil {
+		return err
+	}
+	if h.err != nil {
+		return h.err
+	}
+	if !soa {
+		return fmt.Errorf("%s has no SOA record: not a complete zone file", z.File)
+	}
+	return nil
+}
 
 // handKeptFiles opens zone files that people keep by hand in the form that the
 // parser reads: it knows no quotation marks around the path of an $INCLUDE, and
@@ -19,6 +64,9 @@ type handKeptFiles struct {
 	// base is the directory of relative paths, as BIND's directory; "" for that of
 	// the file.
 	base string
+	// leaveOut reports whether a file is to be read as if it were empty, whether
+	// it exists or not; nil for none.
+	leaveOut func(path string) bool
 	// err is the first fault that the parser would not find.
 	err error
 }
@@ -34,6 +82,9 @@ var (
 func (h *handKeptFiles) Open(path string) (fs.File, error) { return h.open("/" + path) }
 
 func (h *handKeptFiles) open(path string) (fs.File, error) {
+	if h.leaveOut != nil && h.leaveOut(path) {
+		return &textFile{Buffer: new(bytes.Buffer)}, nil
+	}
 	f, info, err := files.Open(path)
 	if err != nil {
 		return nil, err

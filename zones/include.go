@@ -16,7 +16,7 @@ func IncludeFiles(s *Set) []File {
 	var files []File
 	for _, g := range s.Groups {
 		files = append(files, File{
-			Path: "include/" + g.Name + ".inc",
+			Path: includeDir + "/" + g.Name + ".inc",
 			Mode: 0o644,
 			Write: func(w *bufio.Writer, _ uint32) error {
 				_, err := w.WriteString(g.include())
@@ -25,7 +25,7 @@ func IncludeFiles(s *Set) []File {
 		})
 	}
 	return append(files, File{
-		Path:  "include/report-authorizations.zone",
+		Path:  includeDir + "/report-authorizations.zone",
 		Mode:  0o644,
 		Write: func(w *bufio.Writer, _ uint32) error { return writeAuthorizations(w, s) },
 	})
@@ -53,30 +53,37 @@ func (g *Group) include() string {
 	return b.String()
 }
 
-// writeAuthorizations writes, for every published domain whose DMARC reports
-// go elsewhere, the record by which the report domain accepts them
-// (RFC 9990). Owner names are absolute, so that the file can be
+// writeAuthorizations writes, for every published domain and every zone kept by
+// hand whose DMARC reports go elsewhere, the record by which the report domain
+// accepts them (RFC 9990). Owner names are absolute, so that the file can be
 // included into the zone of the report domain.
 func writeAuthorizations(w *bufio.Writer, s *Set) error {
 	fmt.Fprint(w, "; Written by nullspf. Include this file into the zones of the report domains that it names,\n"+
 		"; or the reports that the rua= and ruf= tags ask for are not sent (RFC 9990).\n")
 	for i := range s.Entries {
 		e := &s.Entries[i]
-		g := s.Group(e)
-		if g.DMARC == "" {
-			continue
-		}
-		for _, d := range g.DMARCReportDomains {
-			if d.Within(dnsname.Name(e.Name)) {
-				continue
-			}
-			owner := e.Name + "._report._dmarc." + string(d)
-			if len(owner) > dnsname.Max {
-				fmt.Fprintf(w, "; %s: this name is too long (RFC 1035 section 2.3.4)\n", owner)
-				continue
-			}
-			fmt.Fprintf(w, "%s. %d IN TXT \"v=DMARC1;\"\n", owner, int64(g.TTL.Seconds()))
-		}
+		s.Group(e).writeAuthorizations(w, e.Name)
+	}
+	for _, z := range s.HandKept {
+		z.Group.writeAuthorizations(w, string(z.Name))
 	}
 	return nil
+}
+
+// writeAuthorizations writes the records for one domain. w keeps its error.
+func (g *Group) writeAuthorizations(w *bufio.Writer, name string) {
+	if g.DMARC == "" {
+		return
+	}
+	for _, d := range g.DMARCReportDomains {
+		if d.Within(dnsname.Name(name)) {
+			continue
+		}
+		owner := name + "._report._dmarc." + string(d)
+		if len(owner) > dnsname.Max {
+			fmt.Fprintf(w, "; %s: this name is too long (RFC 1035 section 2.3.4)\n", owner)
+			continue
+		}
+		fmt.Fprintf(w, "%s. %d IN TXT \"v=DMARC1;\"\n", owner, int64(g.TTL.Seconds()))
+	}
 }

@@ -18,10 +18,28 @@ type Entry struct {
 type Set struct {
 	Groups  []*Group
 	Entries []Entry
+	// HandKept are the zones that people keep by hand.
+	HandKept []HandKept
 	// Warnings are about the lists.
 	Warnings []string
 	// lists are the paths of the list files, by Entry.list.
 	lists []string
+}
+
+// AddHandKept adds the zones that people keep by hand. The error, for those on a
+// list, is *ListErrors.
+func (s *Set) AddHandKept(zones []HandKept) error {
+	s.HandKept = zones
+	var errs ListErrors
+	for _, z := range zones {
+		if e := s.Find(string(z.Name)); e != nil {
+			errs.add(&ListError{
+				File: s.lists[e.list], Line: int(e.line), Token: e.Name,
+				Reason: "the key handkept says that this zone is kept by hand; remove the domain from the list, or the zone from the key",
+			})
+		}
+	}
+	return errs.orNil()
 }
 
 // Group returns the group of e.

@@ -27,6 +27,10 @@ nameservers, and reloads the running servers: BIND with rndc, NSD with nsd-contr
 with knotc, nullspfd with "nullspf server reload". The key apply of the
 configuration lists the servers and their control programs.
 
+Zones kept by hand, which the key handkept lists, are reloaded when a file of the
+output directory that they include has changed and their serial number has risen
+since; apply says where it has not.
+
 Each server reloads what has changed since it was last reloaded, so the next run
 makes up for one that failed. If a check fails, nothing is reloaded.`,
 		Example: `  # Add a domain. Which commands would follow?
@@ -147,7 +151,7 @@ func (b *building) apply(ctx context.Context, w io.Writer, r *applyReport, steps
 		if err := named.Run(ctx, s.steps, w); err != nil {
 			return fmt.Errorf("%w\n%s is not up to date; correct the cause and run apply again", err, s.what)
 		}
-		if err := zones.MarkApplied(b.Output, s.id, s.settings); err != nil {
+		if err := zones.MarkApplied(b.Output, s.id, s.settings, s.handKept); err != nil {
 			return err
 		}
 		r.Servers[i].Done = true
@@ -161,6 +165,7 @@ type serverSteps struct {
 	what     string // for messages
 	target   named.Target
 	settings zones.Hash
+	handKept []zones.HandKeptState
 	steps    []named.Step
 }
 
@@ -173,7 +178,11 @@ func (b *building) steps() ([]serverSteps, error) {
 	var all []serverSteps
 	for i, t := range b.Apply {
 		id := fmt.Sprintf("%d-%s-%s", i+1, t.Server, t.Role)
-		lag, err := b.plan.Lag(id, settings)
+		var handKept []zones.HandKeptState
+		if t.Role == named.RolePrimary && t.Server != named.Nullspfd {
+			handKept = b.handKept
+		}
+		lag, err := b.plan.Lag(id, settings, handKept)
 		if err != nil {
 			return nil, err
 		}
@@ -183,9 +192,9 @@ func (b *building) steps() ([]serverSteps, error) {
 		if t.Server == named.Nullspfd && slices.Equal(t.Command, b.ReloadCommand()) && startsBySystemd(b.Named.Nullspfd.Control) {
 			t.Command = nil
 		}
-		change := named.Change{Added: lag.Added, Removed: lag.Removed, Changed: lag.Changed, Config: lag.Settings, All: lag.Unknown}
+		change := named.Change{Added: lag.Added, Removed: lag.Removed, Changed: lag.Changed, HandKept: lag.HandKept, Config: lag.Settings, All: lag.Unknown}
 		what := fmt.Sprintf("the %s %s (apply[%d])", t.Server, t.Role, i)
-		all = append(all, serverSteps{id, what, t, settings, named.Steps(t, change, b.Named)})
+		all = append(all, serverSteps{id, what, t, settings, handKept, named.Steps(t, change, b.Named)})
 	}
 	return all, nil
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"nullspf/internal/peers"
 )
 
@@ -21,6 +23,8 @@ type pair struct {
 	kind               peers.Kind // of the primary
 	dir                string
 	primary, secondary *peers.Server
+	// more is added to the configuration.
+	more string
 }
 
 const pairConfig = `
@@ -40,7 +44,7 @@ apply:
 // configure writes the configuration with the texts of the two groups.
 func (p *pair) configure(generic, special string) {
 	p.write("nullspf.yaml", fmt.Sprintf(pairConfig, generic, special, p.primary.Address, p.secondary.Address,
-		p.kind, strings.Join(p.primary.Control(), ", "), strings.Join(p.secondary.Control(), ", ")))
+		p.kind, strings.Join(p.primary.Control(), ", "), strings.Join(p.secondary.Control(), ", "))+p.more)
 }
 
 func (p *pair) write(name, text string) {
@@ -87,14 +91,31 @@ func newPair(t *testing.T, kind peers.Kind) *pair {
 	if err := os.MkdirAll(filepath.Join(p.dir, "build", "secondary"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	run := func(s *peers.Server, kind peers.Kind, file string) *peers.Server {
-		return peers.Run(t, peers.Config{Kind: kind, Address: s.Address, Include: []string{filepath.Join(p.dir, "build", file)}})
+	run := func(s *peers.Server, kind peers.Kind, files ...string) *peers.Server {
+		for i, f := range files {
+			files[i] = filepath.Join(p.dir, f)
+		}
+		return peers.Run(t, peers.Config{Kind: kind, Address: s.Address, Include: files})
 	}
 	subdir := map[peers.Kind]string{peers.BIND: "named", peers.NSD: "nsd", peers.Knot: "knot"}[kind]
-	p.primary = run(p.primary, kind, subdir+"/primary.conf")
-	p.secondary = run(p.secondary, peers.BIND, "named/secondary.conf")
+	var primary, secondary []string
+	if kind == peers.BIND {
+		primary, secondary = []string{"hand-primary.conf"}, []string{"hand-secondary.conf"}
+		p.writeHandKept(1)
+		p.write(primary[0], fmt.Sprintf("zone \"hand.example\" { type master; file \"%s/hand.db\"; allow-transfer { 127.0.0.1; }; notify explicit; also-notify { 127.0.0.1 port %d; }; };\n",
+			p.dir, p.secondary.Address.Port()))
+		p.write(secondary[0], fmt.Sprintf("zone \"hand.example\" { type slave; file \"%s/hand.bin\"; masters { 127.0.0.1 port %d; }; };\n",
+			p.dir, p.primary.Address.Port()))
+	}
+	p.primary = run(p.primary, kind, append(primary, "build/"+subdir+"/primary.conf")...)
+	p.secondary = run(p.secondary, peers.BIND, append(secondary, "build/named/secondary.conf")...)
 	p.configure("one", "one")
 	return p
+}
+
+// writeHandKept writes a zone that is kept by hand, with a serial number.
+func (p *pair) writeHandKept(serial int) {
+	p.write("hand.db", fmt.Sprintf("$TTL 300\n@ SOA ns1.example.net. hostmaster.example.net. %d 7200 900 2419200 300\n@ NS ns1.example.net.\n$INCLUDE %s/build/include/special.inc\n", serial, p.dir))
 }
 
 // wait waits until both servers have a serial number of a zone, or none.
@@ -170,6 +191,53 @@ func testApply(t *testing.T, kind peers.Kind, reload string) {
 	if out, err = p.nullspf("verify"); err != nil {
 		t.Error(err, out)
 	}
+}
+
+// TestApplyHandKept changes a text of a group whose records a zone kept by hand
+// includes: the zone is reloaded, and transferred, when its serial number rises.
+func TestApplyHandKept(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1795176000")
+	p := newPair(t, peers.BIND)
+	p.wait("hand.example", 1, true)
+	apply := func(generic, special string, want ...string) {
+		t.Helper()
+		p.more = "handkept: [{zone: hand.example, file: hand.db, group: special}]\n"
+		p.configure(generic, special)
+		out, err := p.nullspf("apply")
+		if err != nil {
+			t.Fatal(err, out)
+		}
+		for _, w := range want {
+			if !strings.Contains(out, w) {
+				t.Errorf("no %q in\n%s", w, out)
+			}
+		}
+		if got := strings.Count(out, "hand.example"); got != len(want) {
+			t.Errorf("hand.example is named %d times, want %d:\n%s", got, len(want), out)
+		}
+	}
+	apply("one", "one")
+	apply("two", "one")
+	const raise = "raise the serial number 1 in "
+	apply("two", "two", raise)
+	apply("two", "two", raise)
+	p.wait("hand.example", 1, true)
+	p.writeHandKept(2)
+	apply("two", "two", " reload hand.example ")
+	p.wait("hand.example", 2, true)
+	for _, s := range []*peers.Server{p.primary, p.secondary} {
+		m := new(dns.Msg).SetQuestion("hand.example.", dns.TypeTXT)
+		r, err := dns.Exchange(m, s.Address.String())
+		if err != nil || !strings.Contains(fmt.Sprint(r.Answer), `"two"`) {
+			t.Errorf("%v: %v, %v", s.Address, r, err)
+		}
+	}
+	apply("two", "two")
+
+	// With the number raised beforehand, one run does it all.
+	p.writeHandKept(3)
+	apply("two", "three", " reload hand.example ")
+	p.wait("hand.example", 3, true)
 }
 
 // TestApplyReloadsNothingAfterAFault breaks what the servers would read.

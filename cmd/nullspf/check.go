@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"nullspf/internal/config"
 	"nullspf/internal/dnsname"
 	"nullspf/internal/value"
 	"nullspf/named"
@@ -19,16 +21,17 @@ func (a *app) checkCommand() *cobra.Command {
 	var zone, group, directory string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "check [--zone NAME FILE]",
+		Use:   "check [--zone NAME [FILE]]",
 		Short: "Check configuration, lists and output, or a zone kept by hand",
 		Long: `Checks the configuration, the lists and the rules, then the output of "nullspf
-zones": every zone file against the manifest, and the server configurations with
-the programs of the nameservers (named-checkconf -z, nsd-checkconf, knotc,
-nullspfd -check). What could not be checked is reported. The exit status is 1
-when there are faults.
+zones": every zone file against the manifest, the zones kept by hand that the key
+handkept lists, and the server configurations with the programs of the nameservers
+(named-checkconf -z, nsd-checkconf, knotc, nullspfd -check). What could not be
+checked is reported. The exit status is 1 when there are faults.
 
-With --zone, checks a zone file that is kept by hand instead: which of the
-records of a domain that sends no mail does it lack or contradict?`,
+With --zone, checks only a zone that is kept by hand: which of the records of a domain
+that sends no mail does its file lack or contradict? File and group may be left out
+when the configuration has them.`,
 		Example: `  $ nullspf check
   nullspf.yaml: 1 group, 3 domains, no faults
   bind      named/primary.conf                 ok
@@ -52,10 +55,10 @@ records of a domain that sends no mail does it lack or contradict?`,
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
-			case zone != "" && len(args) == 1:
-				return a.checkHandKept(c.OutOrStdout(), zone, group, directory, args[0])
-			case zone != "" || group != "":
-				return errors.New("--zone NAME needs the zone's FILE: nullspf check --zone brand.example brand.example.db")
+			case zone != "":
+				return a.checkZone(c.OutOrStdout(), zone, group, directory, args)
+			case group != "":
+				return errors.New("--group is for --zone NAME: nullspf check --zone brand.example brand.example.db")
 			case len(args) > 0:
 				return fmt.Errorf("to check a zone kept by hand, give its name: nullspf check --zone NAME %s", args[0])
 			}
@@ -65,6 +68,7 @@ records of a domain that sends no mail does it lack or contradict?`,
 	a.addOutputFlags(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().StringVar(&zone, "zone", "", "`NAME` of a zone kept by hand")
+	completeFlag(c, "zone", a.configured(handKeptOf))
 	c.MarkFlagsMutuallyExclusive("json", "zone")
 	c.Flags().StringVar(&group, "group", "", "`GROUP` whose records it should hold, when there are several")
 	completeFlag(c, "group", a.configured(groupsOf))
@@ -77,13 +81,21 @@ var errFaults = errors.New("faults were found")
 
 // checkReport is what check finds, in JSON.
 type checkReport struct {
-	File    string        `json:"file"`
-	Groups  int           `json:"groups"`
-	Domains int           `json:"domains"`
-	Output  string        `json:"output"`
-	Current bool          `json:"current"` // the output is what the lists say
-	Faults  []string      `json:"faults"`
-	Servers []checkResult `json:"servers"`
+	File    string   `json:"file"`
+	Groups  int      `json:"groups"`
+	Domains int      `json:"domains"`
+	Output  string   `json:"output"`
+	Current bool     `json:"current"` // the output is what the lists say
+	Faults  []string `json:"faults"`
+	// HandKept are the zones kept by hand.
+	HandKept []checkedHandKept `json:"handkept"`
+	Servers  []checkResult     `json:"servers"`
+}
+
+// checkedHandKept is a zone kept by hand and what is wrong in it, in JSON.
+type checkedHandKept struct {
+	handKeptZone
+	Deviations []zones.Deviation `json:"deviations"`
 }
 
 func (a *app) check(ctx context.Context, w io.Writer, asJSON bool) error {
@@ -93,7 +105,7 @@ func (a *app) check(ctx context.Context, w io.Writer, asJSON bool) error {
 	}
 	defer b.end()
 	r := &checkReport{File: b.File, Groups: len(b.Groups), Domains: len(b.set.Entries), Output: b.Output,
-		Current: b.plan.Empty(), Faults: []string{}, Servers: []checkResult{}}
+		Current: b.plan.Empty(), Faults: []string{}, HandKept: []checkedHandKept{}, Servers: []checkResult{}}
 	out := w
 	if asJSON {
 		out = io.Discard
@@ -137,6 +149,8 @@ func (b *building) check(ctx context.Context, w io.Writer, r *checkReport) error
 	if !b.plan.Empty() {
 		fmt.Fprintf(w, "%s differs from what the lists say (%s); see nullspf plan\n", b.Output, b.summary(nil))
 	}
+	var handKept int
+	r.HandKept, handKept = b.checkHandKept(w)
 	if r.Servers, err = checkServers(ctx, w, b.Named); err != nil {
 		return err
 	}
@@ -147,31 +161,75 @@ func (b *building) check(ctx context.Context, w io.Writer, r *checkReport) error
 	for _, c := range warnings {
 		r.Servers = append(r.Servers, printCheck(w, c))
 	}
-	if len(faults) > 0 {
+	if len(faults)+handKept > 0 {
 		return errFaults
 	}
 	return nil
 }
 
-// checkHandKept checks a zone file that is kept by hand.
-func (a *app) checkHandKept(w io.Writer, zone, group, directory, path string) error {
+// checkHandKept checks the zones that are kept by hand.
+func (b *building) checkHandKept(w io.Writer) (checked []checkedHandKept, faults int) {
+	checked = []checkedHandKept{}
+	for i, z := range handKeptJSON(b.handKept, nil) {
+		c := checkedHandKept{z, []zones.Deviation{}}
+		state := b.handKept[i]
+		if text := handKeptFault(state); text != "" {
+			faults++
+			fmt.Fprintln(w, text)
+		}
+		if state.Err == nil {
+			deviations, err := state.Zone.Check()
+			if err != nil {
+				faults++
+				c.Error = err.Error()
+				fmt.Fprintln(w, value.Visible(fmt.Sprintf("%s (kept by hand): %v", z.Zone, err)))
+			}
+			c.Deviations = append(c.Deviations, deviations...)
+		}
+		for _, d := range c.Deviations {
+			fmt.Fprintln(w, d)
+		}
+		if len(c.Deviations) > 0 {
+			faults++
+			fmt.Fprintln(w, value.Visible(fmt.Sprintf("%s: %s; %s", z.File, count(len(c.Deviations), "deviation"), advice(b.Config, state.Zone, c.Deviations))))
+		}
+		checked = append(checked, c)
+	}
+	return checked, faults
+}
+
+// checkZone checks a zone file that is kept by hand. Without a path, it is that of
+// the configuration, as are the rest when they are not given.
+func (a *app) checkZone(w io.Writer, zone, group, directory string, args []string) error {
 	c, err := a.load()
 	if err != nil {
 		return err
 	}
-	name, _, err := dnsname.ParseIDNA2003(zone)
-	if err != nil {
+	z := zones.HandKept{Group: c.Groups[0]}
+	if z.Name, _, err = dnsname.ParseIDNA2003(zone); err != nil {
 		return fmt.Errorf("--zone: %q: %w", zone, err)
 	}
-	g := c.Groups[0]
-	if group != "" || len(c.Groups) > 1 {
+	listed := slices.IndexFunc(c.HandKept, func(h zones.HandKept) bool { return h.Name == z.Name })
+	switch {
+	case listed >= 0:
+		z = c.HandKept[listed]
+	case len(args) == 0:
+		return errors.New("--zone NAME needs the zone's FILE, unless the key handkept has it: nullspf check --zone brand.example brand.example.db")
+	}
+	if group != "" || listed < 0 && len(c.Groups) > 1 {
 		i := slices.IndexFunc(c.Groups, func(g *zones.Group) bool { return g.Name == group })
 		if i < 0 {
-			return fmt.Errorf("name the group whose records %s should hold with --group: %s", name, groupNames(c.Groups))
+			return fmt.Errorf("name the group whose records %s should hold with --group: %s", z.Name, strings.Join(groupsOf(c), ", "))
 		}
-		g = c.Groups[i]
+		z.Group = c.Groups[i]
 	}
-	deviations, err := g.CheckHandKept(string(name), path, directory)
+	if len(args) > 0 {
+		z.File = args[0]
+	}
+	if directory != "" {
+		z.Directory = directory
+	}
+	deviations, err := z.Check()
 	if err != nil {
 		return fmt.Errorf("cannot check the zone: %w", err)
 	}
@@ -179,30 +237,23 @@ func (a *app) checkHandKept(w io.Writer, zone, group, directory, path string) er
 		fmt.Fprintln(w, d)
 	}
 	if len(deviations) > 0 {
-		advice := "correct the zone by hand"
-		if slices.ContainsFunc(deviations, zones.Deviation.Missing) {
-			advice = fmt.Sprintf("add what is missing with $INCLUDE %s/include/%s.inc", c.Output, g.Name)
-			if !allMissing(deviations) {
-				advice += ", and correct the rest by hand"
-			}
-		}
-		return fmt.Errorf("%s: %s; %s", path, count(len(deviations), "deviation"), advice)
+		return fmt.Errorf("%s: %s; %s", z.File, count(len(deviations), "deviation"), advice(c, &z, deviations))
 	}
-	fmt.Fprintf(w, "%s: has all records of group %s\n", value.Visible(path), g.Name)
+	fmt.Fprintf(w, "%s: has all records of group %s\n", value.Visible(z.File), z.Group.Name)
 	return nil
+}
+
+// advice says how to mend deviations of a zone that is kept by hand.
+func advice(c *config.Config, z *zones.HandKept, deviations []zones.Deviation) string {
+	switch {
+	case allMissing(deviations):
+		return fmt.Sprintf("add what is missing with $INCLUDE %s/include/%s.inc", c.Output, z.Group.Name)
+	case slices.ContainsFunc(deviations, zones.Deviation.Missing):
+		return fmt.Sprintf("add what is missing with $INCLUDE %s/include/%s.inc, and correct the rest by hand", c.Output, z.Group.Name)
+	}
+	return "correct the zone by hand"
 }
 
 func allMissing(deviations []zones.Deviation) bool {
 	return !slices.ContainsFunc(deviations, func(d zones.Deviation) bool { return !d.Missing() })
-}
-
-func groupNames(groups []*zones.Group) string {
-	text := ""
-	for i, g := range groups {
-		if i > 0 {
-			text += ", "
-		}
-		text += g.Name
-	}
-	return text
 }

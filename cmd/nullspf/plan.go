@@ -22,7 +22,8 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Shows which zones would be added, changed and removed and how their records would
 change, and changes nothing. Zones that change alike are shown together. Files that
 are made from all zones, such as server configurations, are shown with the lines that
-change, apart from those of added and removed zones. With arguments, shows only these
+change, apart from those of added and removed zones. Of zones kept by hand, those are
+shown that include such a file and need a new serial number. With arguments, shows only these
 domains and the domains of these groups. The exit status is 2 when there are
 changes, 0 when there are none.`,
 		Example: `  # What would another DMARC policy change?
@@ -49,7 +50,7 @@ changes, 0 when there are none.`,
 				return err
 			}
 			defer b.end()
-			only, err := newSelection(b.set, b.Groups, b.removes, args)
+			only, err := newSelection(b.set, b.Groups, b.knows, args)
 			if err != nil {
 				return err
 			}
@@ -66,7 +67,7 @@ changes, 0 when there are none.`,
 				changed = changed || only.has(change.Name, change.Group)
 			}
 			if asJSON {
-				err = planJSON(out, b.plan, only, files)
+				err = planJSON(out, b, only, files)
 			} else {
 				err = newPlanPrinter(out, all).print(b, only, files)
 			}
@@ -133,12 +134,14 @@ func fileChangesJSON(files []zones.FileChange) []fileChange {
 }
 
 // planJSON writes one JSON document, a zone at a time.
-func planJSON(w *bufio.Writer, p *zones.Plan, only *selection, files []zones.FileChange) error {
+func planJSON(w *bufio.Writer, b *building, only *selection, files []zones.FileChange) error {
+	p := b.plan
 	head, err := json.Marshal(struct {
 		planCounts
-		FilesChange bool         `json:"files_change"`
-		Files       []fileChange `json:"files"`
-	}{countsOf(p), len(files) > 0, fileChangesJSON(files)})
+		FilesChange bool           `json:"files_change"`
+		Files       []fileChange   `json:"files"`
+		HandKept    []handKeptZone `json:"handkept"`
+	}{countsOf(p), len(files) > 0, fileChangesJSON(files), handKeptJSON(b.handKept, only)})
 	if err != nil {
 		return err
 	}
@@ -245,6 +248,7 @@ func (p *planPrinter) print(b *building, only *selection, files []zones.FileChan
 		p.printAlike(a)
 	}
 	p.printFiles(files)
+	printHandKept(p.w, b.handKept, only)
 	text := b.summary(files)
 	if only != nil {
 		n := 0

@@ -104,6 +104,9 @@ func (a *app) read() (*job, error) {
 	if err := set.CheckInfrastructure(c.Infrastructure); err != nil {
 		return nil, err
 	}
+	if err := set.AddHandKept(c.HandKept); err != nil {
+		return nil, err
+	}
 	for _, w := range set.Warnings {
 		warn("%s", w)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -80,6 +81,7 @@ type building struct {
 	files       []zones.File
 	fingerprint zones.Hash
 	plan        *zones.Plan
+	handKept    []zones.HandKeptState
 	bar         *progress
 	unlock      func()
 	// elsewhere is set when the output is for another machine.
@@ -110,6 +112,10 @@ func (a *app) begin(ctx context.Context, lookOnly bool) (*building, error) {
 		b.end()
 		return nil, err
 	}
+	if b.handKept, err = b.plan.HandKept(b.files); err != nil {
+		b.end()
+		return nil, err
+	}
 	if b.plan.ManifestLost() {
 		warn("%s: the manifest is missing or damaged; serial numbers are taken from the %d zone files", j.Output, b.plan.Previous())
 	}
@@ -130,8 +136,12 @@ func (b *building) fileChanges() ([]zones.FileChange, error) {
 	return b.plan.FileChanges(b.files, b.fingerprint)
 }
 
-// removes reports whether a name is that of a zone that is to be removed.
-func (b *building) removes(name string) bool {
+// knows reports whether a name that is on no list is that of a zone that is to be
+// removed, or kept by hand.
+func (b *building) knows(name string) bool {
+	if slices.Contains(handKeptOf(b.Config), name) {
+		return true
+	}
 	for c := range b.plan.Changes {
 		if c.Kind == zones.Removed && c.Name == name {
 			return true
@@ -145,7 +155,8 @@ type buildReport struct {
 	Output string `json:"output"`
 	Zones  int    `json:"zones"`
 	planCounts
-	Files []fileChange `json:"files"`
+	Files    []fileChange   `json:"files"`
+	HandKept []handKeptZone `json:"handkept"`
 
 	files []zones.FileChange
 }
@@ -160,7 +171,7 @@ func (b *building) report() (*buildReport, error) {
 			return nil, err
 		}
 	}
-	return &buildReport{b.Output, len(b.set.Entries), countsOf(b.plan), fileChangesJSON(files), files}, nil
+	return &buildReport{b.Output, len(b.set.Entries), countsOf(b.plan), fileChangesJSON(files), handKeptJSON(b.handKept, nil), files}, nil
 }
 
 // write writes the output directory.
@@ -176,6 +187,9 @@ func (b *building) write(ctx context.Context, w io.Writer) (*buildReport, error)
 		return nil, fmt.Errorf("cannot write %s: %w", b.Output, err)
 	}
 	b.bar.done()
+	if err := b.plan.SaveHandKept(b.handKept); err != nil {
+		return nil, err
+	}
 	return r, b.afterWrite(ctx, w)
 }
 
@@ -183,6 +197,7 @@ func (b *building) write(ctx context.Context, w io.Writer) (*buildReport, error)
 func (b *building) printReport(w io.Writer, r *buildReport, would string) error {
 	out := bufio.NewWriter(w)
 	newPlanPrinter(out, false).printFiles(r.files)
+	printHandKept(out, b.handKept, nil)
 	fmt.Fprintf(out, "%s%s: %s\n", would, b.Output, b.summary(r.files))
 	return out.Flush()
 }

@@ -34,6 +34,7 @@ func (l *loader) build(dir string, r *raw) *Config {
 		g := &groupBuilder{loader: l, key: "groups." + name, config: c, raw: r.Groups[name], group: base}
 		c.Groups = append(c.Groups, g.build(dir, name))
 	}
+	l.buildHandKept(dir, c, r.HandKept)
 	l.buildNamed(dir, c, r)
 	l.buildMail(c, r)
 	for _, ns := range base.Nameservers {

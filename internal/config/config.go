@@ -40,7 +40,9 @@ type Config struct {
 	// Tiers are the mail hosts of the groups that have some, with their roles, by
 	// the group's name. Without layout, all of them are live.
 	Tiers map[string]nolisting.Tiers
-	Track Track
+	// HandKept are the zones that people keep by hand.
+	HandKept []zones.HandKept
+	Track    Track
 	// Named are the settings of the server configurations.
 	Named named.Settings
 	// Mail are the settings of the mail tables.

@@ -165,6 +165,17 @@ func TestNullspfd(t *testing.T) {
 	}
 }
 
+func TestHandKept(t *testing.T) {
+	c := parse(t, small+"handkept: [{zone: Bücher.example, file: hand/b.db}, {zone: c.example, file: /srv/c.db, group: Generic, directory: named}]\n")
+	want := []zones.HandKept{
+		{Name: "xn--bcher-kva.example", File: "/etc/nullspf/hand/b.db", Group: c.Groups[0]},
+		{Name: "c.example", File: "/srv/c.db", Directory: "/etc/nullspf/named", Group: c.Groups[0]},
+	}
+	if !slices.Equal(c.HandKept, want) {
+		t.Errorf("got %+v", c.HandKept)
+	}
+}
+
 func TestDMARCReports(t *testing.T) {
 	c := parse(t, small+`    dmarc: {policy: quarantine, rua: ["mailto:a@example.net", "mailto:b@reports.example"], ruf: "mailto:c@example.net"}
 `)

@@ -11,6 +11,7 @@ type raw struct {
 	Serial      string              `mapstructure:"serial"`
 	Track       rawTrack            `mapstructure:"track"`
 	Groups      map[string]rawGroup `mapstructure:"groups"`
+	HandKept    []rawHandKept       `mapstructure:"handkept"`
 	Primary     rawPrimary          `mapstructure:"primary"`
 	Secondary   rawSecondary        `mapstructure:"secondary"`
 	Secondaries []rawServer         `mapstructure:"secondaries"`
@@ -66,6 +67,13 @@ type rawGroup struct {
 	AllowSingleLabel  string       `mapstructure:"allow_single_label"`
 	AllowEmpty        string       `mapstructure:"allow_empty"`
 	AllowIDNA2003     string       `mapstructure:"allow_idna2003"`
+}
+
+type rawHandKept struct {
+	Zone      string `mapstructure:"zone"`
+	File      string `mapstructure:"file"`
+	Group     string `mapstructure:"group"`
+	Directory string `mapstructure:"directory"`
 }
 
 // rawList is the path of a list, or a mapping.
