@@ -2,6 +2,8 @@ package zones
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,6 +11,16 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// zoneStage are the zone files that wait in the stage.
+type zoneStage struct {
+	// dir is the stage.
+	dir string
+	// fresh is set when the output directory has no directory of zone files yet: then
+	// that of the stage, where they have their names, becomes it with one rename.
+	fresh bool
+	files []stagedZone
+}
 
 // stagedZone is a zone file that waits in the stage: the index of its entry
 // and the worker into whose directory it was written. With a directory a worker, the
@@ -18,45 +30,62 @@ type stagedZone struct {
 	worker int32
 }
 
-func (z stagedZone) path(stage string) string {
-	return stage + "/" + strconv.Itoa(int(z.worker)) + "/" + strconv.Itoa(int(z.index))
+// path returns the path of a file with the name of its zone.
+func (s *zoneStage) path(z stagedZone, name string) string {
+	if s.fresh {
+		return s.dir + "/" + zonesDir + "/" + ZoneFile(name)
+	}
+	return s.dir + "/" + strconv.Itoa(int(z.worker)) + "/" + strconv.Itoa(int(z.index))
 }
 
 // stageZones writes the zone files that must be replaced.
-func (p *Plan) stageZones(ctx context.Context, stage string) ([]stagedZone, error) {
-	var staged []stagedZone
+func (p *Plan) stageZones(ctx context.Context, dir string) (*zoneStage, error) {
+	s := &zoneStage{dir: dir}
+	if _, err := os.Lstat(filepath.Join(p.dir, zonesDir)); errors.Is(err, fs.ErrNotExist) {
+		s.fresh = true
+		if err := os.Mkdir(filepath.Join(dir, zonesDir), 0o755); err != nil {
+			return nil, err
+		}
+	}
 	for i, replace := range p.replaced {
 		if replace {
-			staged = append(staged, stagedZone{index: int32(i)})
+			s.files = append(s.files, stagedZone{index: int32(i)})
 		}
 	}
 	var workers atomic.Int32
-	err := eachChunk(ctx, len(staged), p.opts.Progress, func() func(i int) error {
+	err := eachChunk(ctx, len(s.files), p.opts.Progress, func() func(i int) error {
 		w := workers.Add(1)
 		templates := newTemplates(p.set)
 		var text []byte
-		dirErr := os.Mkdir(filepath.Join(stage, strconv.Itoa(int(w))), 0o755)
+		var dirErr error
+		if !s.fresh {
+			dirErr = os.Mkdir(filepath.Join(dir, strconv.Itoa(int(w))), 0o755)
+		}
 		return func(i int) error {
 			if dirErr != nil {
 				return dirErr
 			}
-			z := &staged[i]
+			z := &s.files[i]
 			z.worker = w
 			e := &p.set.Entries[z.index]
 			text, _, _ = templates.of(e).Append(text[:0], e.Name, p.serials[z.index])
-			return writeNew(z.path(stage), text)
+			return writeNew(s.path(*z, e.Name), text)
 		}
 	})
-	return staged, err
+	return s, err
 }
 
 // placeZones renames the staged zone files to their names. It does not stop
 // half-way for a context: what was begun is completed.
-func (p *Plan) placeZones(stage string, staged []stagedZone) error {
-	dir := filepath.Join(p.dir, zonesDir) + "/"
-	return eachChunk(context.Background(), len(staged), nil, func() func(i int) error {
+func (p *Plan) placeZones(s *zoneStage) error {
+	dir := filepath.Join(p.dir, zonesDir)
+	if s.fresh {
+		return os.Rename(filepath.Join(s.dir, zonesDir), dir)
+	}
+	return eachChunk(context.Background(), len(s.files), nil, func() func(i int) error {
 		return func(i int) error {
-			from, to := staged[i].path(stage), dir+ZoneFile(p.set.Entries[staged[i].index].Name)
+			name := p.set.Entries[s.files[i].index].Name
+			from, to := s.path(s.files[i], name), dir+"/"+ZoneFile(name)
 			if err := unix.Rename(from, to); err != nil {
 				return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 			}

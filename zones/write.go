@@ -42,10 +42,8 @@ func (p *Plan) Write(ctx context.Context, made []File, settings Hash) (err error
 	if p.Empty() && !p.adopted.Load() && whole.current && p.hasParked() {
 		return nil
 	}
-	for _, dir := range []string{stage, filepath.Join(p.dir, zonesDir)} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
+	if err := os.MkdirAll(stage, 0o755); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
 
@@ -77,7 +75,7 @@ func (p *Plan) Write(ctx context.Context, made []File, settings Hash) (err error
 		return fmt.Errorf("nothing has changed: %w", err)
 	}
 
-	if err := p.placeZones(stage, staged); err != nil {
+	if err := p.placeZones(staged); err != nil {
 		return err
 	}
 	if err := whole.place(); err != nil {
