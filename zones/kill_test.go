@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,12 +44,18 @@ func killedSet(t testing.TB, generation int) *Set {
 // TestKilledAtAnyPoint kills.
 const buildForever = "NULLSPF_TEST_BUILD_FOREVER"
 
+// buildFirst has it build in a new directory below that each time.
+const buildFirst = "NULLSPF_TEST_BUILD_FIRST"
+
 // TestKilledAtAnyPoint kills builds and checks that each zone file is whole,
 // that every zone of the configuration has its file, that serial numbers never
 // go back, and that the next run completes the work.
 func TestKilledAtAnyPoint(t *testing.T) {
 	if dir := os.Getenv(buildForever); dir != "" {
 		for generation := 1; ; generation++ {
+			if os.Getenv(buildFirst) != "" {
+				dir = filepath.Join(os.Getenv(buildForever), strconv.Itoa(generation))
+			}
 			set := killedSet(t, generation)
 			build(t, set, dir, Options{Scheme: Increment}, killedFiles(set)...)
 		}
@@ -58,20 +65,7 @@ func TestKilledAtAnyPoint(t *testing.T) {
 	build(t, set, dir, Options{Scheme: Increment}, killedFiles(set)...)
 	serials := make(map[string]uint32)
 	for round := range 9 {
-		var out bytes.Buffer
-		child := exec.Command(os.Args[0], "-test.run=^TestKilledAtAnyPoint$", "-test.timeout=60s")
-		child.Env = append(os.Environ(), buildForever+"="+dir)
-		child.Stdout, child.Stderr = &out, &out
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(150*time.Millisecond + time.Duration(rand.IntN(200))*time.Millisecond)
-		if err := child.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		if err := child.Wait(); err == nil || strings.Contains(out.String(), "FAIL") {
-			t.Fatalf("the build ended by itself: %v\n%s", err, out.String())
-		}
+		killBuild(t, buildForever+"="+dir)
 		checkWhole(t, dir, serials)
 		if round%3 == 2 {
 			set := killedSet(t, round)
@@ -81,6 +75,51 @@ func TestKilledAtAnyPoint(t *testing.T) {
 			}
 			checkWhole(t, dir, serials)
 			wantChanges(t, build(t, set, dir, Options{Scheme: Increment}, killedFiles(set)...), nil)
+		}
+	}
+}
+
+// killBuild starts a process that builds, with a setting of its environment, and
+// kills it.
+func killBuild(t *testing.T, env ...string) {
+	t.Helper()
+	var out bytes.Buffer
+	child := exec.Command(os.Args[0], "-test.run=^TestKilledAtAnyPoint$", "-test.timeout=60s")
+	child.Env = append(os.Environ(), env...)
+	child.Stdout, child.Stderr = &out, &out
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(150*time.Millisecond + time.Duration(rand.IntN(200))*time.Millisecond)
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Wait(); err == nil || strings.Contains(out.String(), "FAIL") {
+		t.Fatalf("the build ended by itself: %v\n%s", err, out.String())
+	}
+}
+
+// TestKilledFirstBuild kills first builds: where there is a configuration, the
+// zone files are there, and the next run completes the work.
+func TestKilledFirstBuild(t *testing.T) {
+	for range 3 {
+		top := t.TempDir()
+		killBuild(t, buildForever+"="+top, buildFirst+"=1")
+		for generation := 1; ; generation++ {
+			dir := filepath.Join(top, strconv.Itoa(generation))
+			if _, err := os.Stat(dir); err != nil {
+				break
+			}
+			serials := make(map[string]uint32)
+			if _, err := os.Stat(filepath.Join(dir, "named", "primary.conf")); err == nil {
+				checkWhole(t, dir, serials)
+			}
+			set := killedSet(t, generation)
+			build(t, set, dir, Options{Scheme: Increment}, killedFiles(set)...)
+			checkWhole(t, dir, serials)
+			if faults, err := Audit(context.Background(), dir, nil); err != nil || len(faults) > 0 {
+				t.Fatalf("after the next run: %v %v", err, faults)
+			}
 		}
 	}
 }
