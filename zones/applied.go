@@ -51,7 +51,7 @@ type applied struct {
 
 // loadApplied returns nil when it is not known what a server knew.
 func loadApplied(dir, server string) (*applied, error) {
-	text, err := os.ReadFile(filepath.Join(dir, appliedDir, server))
+	text, err := files.ReadFile(filepath.Join(dir, appliedDir, server))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -107,7 +107,7 @@ func (p *Plan) Lag(server string, settings Hash, handKept []HandKeptState) (Lag,
 // MarkApplied notes that a server has read what the output directory dir holds,
 // and the zones kept by hand that are not behind.
 func MarkApplied(dir, server string, settings Hash, handKept []HandKeptState) error {
-	manifest, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	manifest, err := files.ReadFile(filepath.Join(dir, manifestFile))
 	if err != nil {
 		return err
 	}

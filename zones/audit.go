@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"nullspf/internal/files"
 	"nullspf/internal/value"
 )
 
@@ -18,7 +19,7 @@ import (
 // among them that are not zones of the manifest. It does not compare the
 // directory with the lists; see [NewPlan] for that.
 func Audit(ctx context.Context, dir string, progress func(done, total int)) ([]string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	text, err := files.ReadFile(filepath.Join(dir, manifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return []string{dir + " has no manifest: nothing was built there yet"}, nil
 	}

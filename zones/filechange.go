@@ -7,9 +7,10 @@ import (
 	"hash/maphash"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"nullspf/internal/files"
 )
 
 // FileChange is what a run does to a file that is made from the whole set.
@@ -66,14 +67,18 @@ func (p *Plan) fileChange(f File, members map[string]bool) (FileChange, error) {
 	c := FileChange{Path: f.Path, Kind: Unchanged}
 	var serial uint32
 	if f.Zone != "" {
-		text, err := os.ReadFile(path)
+		text, err := files.ReadFile(path)
 		if err == nil {
 			serial, _ = readSerial(text, f.Zone)
 		}
 	}
-	old, err := os.Open(path)
+	old, _, err := files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.Kind = Added
+		return c, nil
+	}
+	if errors.Is(err, files.ErrNotRegular) {
+		c.Kind = Changed
 		return c, nil
 	}
 	if err != nil {

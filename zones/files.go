@@ -41,8 +41,8 @@ type wholeFiles struct {
 type stagedFile struct{ from, to string }
 
 // planFiles compares the files with what the last run left.
-func (p *Plan) planFiles(files []File, settings Hash) (*wholeFiles, error) {
-	w := &wholeFiles{dir: p.dir, files: files, inputs: p.inputs(files, settings)}
+func (p *Plan) planFiles(made []File, settings Hash) (*wholeFiles, error) {
+	w := &wholeFiles{dir: p.dir, files: made, inputs: p.inputs(made, settings)}
 	path := filepath.Join(p.dir, inputsFile)
 	record, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -51,14 +51,14 @@ func (p *Plan) planFiles(files []File, settings Hash) (*wholeFiles, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(path)
+	text, err := files.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	first, rest, _ := strings.Cut(string(text), "\n")
 	w.current = first == hex.EncodeToString(w.inputs[:])
-	wanted := make(map[string]bool, len(files))
-	for _, f := range files {
+	wanted := make(map[string]bool, len(made))
+	for _, f := range made {
 		wanted[f.Path] = true
 	}
 	for line := range strings.Lines(rest) {
@@ -167,7 +167,7 @@ func stageFile(f File, from, to string, opts Options) error {
 	if f.Zone == "" {
 		return writeFile(from, f.Mode, f.Write)
 	}
-	old, err := os.ReadFile(to)
+	old, err := files.ReadFile(to)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -223,12 +223,12 @@ func writeFile(path string, mode fs.FileMode, fill func(*bufio.Writer, uint32) e
 
 // equalFiles reports whether two files have the same content.
 func equalFiles(a, b string) bool {
-	x, err := os.Open(a)
+	x, _, err := files.Open(a)
 	if err != nil {
 		return false
 	}
 	defer x.Close()
-	y, err := os.Open(b)
+	y, _, err := files.Open(b)
 	if err != nil {
 		return false
 	}

@@ -260,7 +260,7 @@ func hashRecords(write func(io.Writer) error) (Hash, error) {
 
 func loadHandKept(dir string) (map[string]handKeptRecord, error) {
 	name := filepath.Join(dir, handKeptFile)
-	text, err := os.ReadFile(name)
+	text, err := files.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -333,7 +333,7 @@ func (p *Plan) SaveHandKept(states []HandKeptState) error {
 		}
 		text.WriteByte('\n')
 	}
-	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, text.Bytes()) {
+	if old, err := files.ReadFile(name); err == nil && bytes.Equal(old, text.Bytes()) {
 		return nil
 	}
 	return files.Replace(name, text.Bytes(), files.Attributes{Mode: 0o644})

@@ -64,7 +64,7 @@ func (m *manifest) find(name string) *manifestEntry {
 // damaged one, the zone files themselves are listed.
 func loadManifest(dir string) (*manifest, error) {
 	path := filepath.Join(dir, manifestFile)
-	text, err := os.ReadFile(path)
+	text, err := files.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return surveyZones(dir)
 	}
@@ -232,7 +232,7 @@ func readZoneFile(path string) ([]byte, error) {
 // ReadSerials returns the serial numbers of the manifest of an output directory.
 // The error wraps fs.ErrNotExist when nothing was built there.
 func ReadSerials(dir string) (func(name string) (serial uint32, ok bool), error) {
-	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	text, err := files.ReadFile(filepath.Join(dir, manifestFile))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the manifest: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/files"
 )
 
 // ErrUnderWay says that an output directory is being written, or that a run that
@@ -44,7 +45,7 @@ type ParkedOutput struct {
 // files do not belong together. The caller calls Close.
 func OpenParked(dir string) (output *ParkedOutput, err error) {
 	path := filepath.Join(dir, parkedFile)
-	file, err := os.Open(path)
+	file, _, err := files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: there is no such file; run `nullspf zones` first", path)
 	}
@@ -57,7 +58,7 @@ func OpenParked(dir string) (output *ParkedOutput, err error) {
 		return nil, err
 	}
 	f.Templates = f.parked.templates
-	if f.manifest, err = os.Open(filepath.Join(dir, manifestFile)); err != nil {
+	if f.manifest, _, err = files.Open(filepath.Join(dir, manifestFile)); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -97,7 +98,7 @@ const CatalogMembers = "$ORIGIN zones."
 // readCatalog reads the name and the serial number at the head of the catalog
 // zone.
 func (f *ParkedOutput) readCatalog(path string) error {
-	file, err := os.Open(path)
+	file, _, err := files.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

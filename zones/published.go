@@ -5,25 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"nullspf/internal/files"
 )
 
 // PublishedNames returns the names in the manifest of an output directory that
 // begin with prefix, the first of them in byte order, at most so many. It
 // searches in the file, which it does not read whole.
 func PublishedNames(dir, prefix string, most int) ([]string, error) {
-	f, err := os.Open(filepath.Join(dir, manifestFile))
+	f, info, err := files.Open(filepath.Join(dir, manifestFile))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the manifest: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the manifest: %w", err)
-	}
 	// From the first line that begins at this offset or later.
 	var readErr error
 	offset := sort.Search(int(info.Size()), func(offset int) bool {

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"nullspf/internal/files"
 )
 
 // retiredFile holds, in the form of the manifest, what the zones had that were
@@ -18,7 +19,7 @@ const retiredFile = ".retired"
 
 // loadRetired reads the retired zones of an output directory.
 func loadRetired(dir string) (*manifest, error) {
-	text, err := os.ReadFile(filepath.Join(dir, retiredFile))
+	text, err := files.ReadFile(filepath.Join(dir, retiredFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &manifest{}, nil
 	}

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,53 +22,54 @@ import (
 	"nullspf/spftrack"
 )
 
-// heldReload is a reload that waits for what it reads: the file of the parked
-// zones is a FIFO.
+// heldReload is a reload that waits for the file of the parked zones.
 type heldReload struct {
-	path string
-	fifo *os.File
-	done chan error
+	path    string
+	release func()
+	done    chan error
 	// text is what the file held before.
 	text []byte
 }
 
-func holdReload(t *testing.T, s *testServer, site *testsite.Site, c *Config) *heldReload {
+// holdReload begins a reload, which finds a text in the file of the parked zones, or
+// with nil what is there.
+func holdReload(t *testing.T, s *testServer, site *testsite.Site, c *Config, text []byte) *heldReload {
 	t.Helper()
-	path := filepath.Join(site.Output(), "parked")
-	text, err := os.ReadFile(path)
-	if err := errors.Join(err, os.Remove(path), syscall.Mkfifo(path, 0o600)); err != nil {
+	h := &heldReload{path: filepath.Join(site.Output(), "parked"), done: make(chan error, 1)}
+	var err error
+	if h.text, err = os.ReadFile(h.path); err != nil {
 		t.Fatal(err)
 	}
-	h := &heldReload{path: path, done: make(chan error, 1), text: text}
+	if text != nil {
+		h.write(t, text)
+	}
+	held, release := peers.HoldOpen(t, h.path)
+	h.release = release
 	go func() { h.done <- s.reload(t, c) }()
-	// The other end can be opened as soon as it is read.
-	await(t, "the FIFO is read", func() bool {
-		select {
-		case err := <-h.done:
-			t.Fatalf("the reload did not read the FIFO: %v", err)
-		default:
-		}
-		h.fifo, err = os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
-		return err == nil
-	})
-	t.Cleanup(func() { h.fifo.Close() })
+	select {
+	case <-held:
+	case err := <-h.done:
+		t.Fatalf("the reload did not read the file: %v", err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the reload does not read the file")
+	}
 	return h
 }
 
-// end lets the reload read something, puts the file back, and returns the
-// error of the reload.
-func (h *heldReload) end(t *testing.T, text []byte) error {
+func (h *heldReload) write(t *testing.T, text []byte) {
 	t.Helper()
-	if _, err := h.fifo.Write(text); err != nil {
+	if err := os.WriteFile(h.path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.fifo.Close(); err != nil {
-		t.Fatal(err)
-	}
+}
+
+// end lets the reload read, puts the file back, and returns the error of the
+// reload.
+func (h *heldReload) end(t *testing.T) error {
+	t.Helper()
+	h.release()
 	err := <-h.done
-	if err := errors.Join(os.Remove(h.path), os.WriteFile(h.path, h.text, 0o600)); err != nil {
-		t.Fatal(err)
-	}
+	h.write(t, h.text)
 	return err
 }
 
@@ -164,23 +164,23 @@ func TestHeldReload(t *testing.T) {
 	}, nil)
 	before := stateOf(t, s)
 
-	h := holdReload(t, s, site, config(everythingElse))
+	h := holdReload(t, s, site, config(everythingElse), []byte("rubbish"))
 	everythingAnswers(t, s, before.Pages[0], client)
-	if err := h.end(t, []byte("rubbish")); err == nil {
+	if err := h.end(t); err == nil {
 		t.Fatal("rubbish was taken")
 	}
 	before.mustBe(t, s)
 
 	// The control socket is opened last.
-	h = holdReload(t, s, site, config(everythingElse, func(c *Config) { c.Control = "/nonexistent/socket" }))
+	h = holdReload(t, s, site, config(everythingElse, func(c *Config) { c.Control = "/nonexistent/socket" }), nil)
 	everythingAnswers(t, s, before.Pages[0], client)
-	if err := h.end(t, h.text); err == nil {
+	if err := h.end(t); err == nil {
 		t.Fatal("a control socket was made in a directory that does not exist")
 	}
 	before.mustBe(t, s)
 
-	h = holdReload(t, s, site, config(everythingElse))
-	if err := h.end(t, h.text); err != nil {
+	h = holdReload(t, s, site, config(everythingElse), nil)
+	if err := h.end(t); err != nil {
 		t.Fatal(err)
 	}
 	after := stateOf(t, s)
@@ -202,7 +202,7 @@ func TestStopDuringReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := holdReload(t, &testServer{Server: s}, site, config(func(c *Config) { c.Blocks[0].Listen = []netip.AddrPort{at} }))
+	h := holdReload(t, &testServer{Server: s}, site, config(func(c *Config) { c.Blocks[0].Listen = []netip.AddrPort{at} }), nil)
 	stopped := make(chan error)
 	go func() { stopped <- s.Stop() }()
 	select {
@@ -213,7 +213,7 @@ func TestStopDuringReload(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("Stop waits for the reload")
 	}
-	if err := h.end(t, h.text); !errors.Is(err, errStopped) {
+	if err := h.end(t); !errors.Is(err, errStopped) {
 		t.Errorf("reload: %v", err)
 	}
 	l, err := openListener(at, 1)
