@@ -79,6 +79,7 @@ leaves: import nothing of this module
     internal/ascii        case of ASCII letters
     internal/contain      panics of background work become errors
     internal/files        files: sync, lock, replace
+    internal/geoip        autonomous systems and countries of addresses
     internal/loglimit     log lines of one kind, no more than can be read
     internal/serial       order of serial numbers
     internal/tsigkey      files with the secrets of TSIG keys
@@ -109,6 +110,8 @@ var libraries = map[string]string{
 	"golang.org/x/net/publicsuffix":       "zones internal/secondary",
 	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/bench/log internal/corefile internal/files internal/journal internal/nameserver internal/peers",
 	"golang.org/x/term":                   "cmd/nullspf cmd/nullspfd",
+
+	"github.com/oschwald/maxminddb-golang": "internal/geoip",
 }
 
 // floor is a floor of the house; leaves are the ground, 0.

@@ -122,7 +122,7 @@ func trackingZoneOf(c *config.Config) []string {
 }
 
 // since are times that are often asked for.
-var since = []string{"1h", "24h", "7d", "30d"}
+var since = []string{"today", "yesterday", "1h", "24h", "7d", "30d"}
 
 // rankings are the arguments of log top.
 var rankings = func() []cobra.Completion {
@@ -131,6 +131,7 @@ var rankings = func() []cobra.Completion {
 		list = append(list, cobra.CompletionWithDesc(string(f), map[forgerylog.Field]string{
 			forgerylog.ByIP: "client", forgerylog.ByNet: "network of the client", forgerylog.BySender: "envelope sender",
 			forgerylog.ByHELO: "HELO name", forgerylog.ByDomain: "forged domain", forgerylog.ByResolver: "resolver that asked",
+			forgerylog.ByAS: "autonomous system of the client", forgerylog.ByCountry: "country of the client",
 		}[f]))
 	}
 	return list

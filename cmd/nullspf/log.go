@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nullspf/internal/forgerylog"
+	"nullspf/internal/geoip"
 	"nullspf/internal/journal"
 	"nullspf/internal/value"
 	"nullspf/spftrack"
@@ -55,6 +56,9 @@ type logFlags struct {
 	ip                   string
 	kinds                []string
 	packets              bool
+	utc, wide            bool
+	// directories is how many journals were opened.
+	directories int
 }
 
 func (f *logFlags) addFormat(c *cobra.Command) {
@@ -69,8 +73,9 @@ must match all of them. A TEXT matches anywhere in the field, in upper or lower
 case, in the form in which the field is shown; =TEXT must be the whole field. A
 KIND selects the attempts that asked a query of this kind, though they may have asked
 others as well: those that asked exists: and exp= are shown as exists+exp. A TIME is
-2026-11-20T15:04:05Z, a date (its beginning in UTC), or a duration before now: 7d,
-24h, 90m.`
+today, yesterday, a day of the week (the latest), a date (each its beginning),
+"2026-11-20 15:04", 15:04 of today, or a duration before now: 7d, 24h, 90m. It is local time,
+or UTC with --utc or as 2026-11-20T15:04:05Z.`
 
 func (f *logFlags) addFilters(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&f.since, "since", "", "only events since `TIME`")
@@ -81,16 +86,25 @@ func (f *logFlags) addFilters(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&f.helo, "helo", "", "only HELO names that contain `TEXT`")
 	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only attempts with a query of `KIND`: exists, exp, classic, smtp, and with --packets minimised, other; may be repeated")
 	c.Flags().BoolVar(&f.packets, "packets", false, "count every query by itself instead of one event for each attempt")
+	c.Flags().BoolVar(&f.utc, "utc", false, "days of --since and --until, and times on a terminal, are in UTC")
 	completeFlag(c, "since", values(since))
 	completeFlag(c, "until", values(since))
 	completeFlag(c, "domain", a.publishedNames)
 	completeFlag(c, "kind", kindValues)
 }
 
+// zone is the time zone of times that people write and read.
+func (f *logFlags) zone() *time.Location {
+	if f.utc {
+		return time.UTC
+	}
+	return time.Local
+}
+
 // query makes the query of the filters.
 func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
 	q := forgerylog.Query{Packets: f.packets}
-	now := time.Now()
+	now := time.Now().In(f.zone())
 	var err error
 	if f.since != "" {
 		if q.Since, err = forgerylog.ParseTime(f.since, now); err != nil {
@@ -128,7 +142,8 @@ func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
 func (a *app) forgeryLog(c *cobra.Command, f *logFlags) (forgerylog.Engine, error) {
 	if len(f.journals) > 0 && !c.Flags().Changed("config") {
 		if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) {
-			return forgerylog.Open(f.journals, journal.ReadOptions{}), nil
+			f.directories = len(f.journals)
+			return forgerylog.Open(f.journals, journal.ReadOptions{}, logNotes), nil
 		}
 	}
 	conf, err := a.load()
@@ -142,11 +157,16 @@ func (a *app) forgeryLog(c *cobra.Command, f *logFlags) (forgerylog.Engine, erro
 	if len(dirs) == 0 {
 		dirs = conf.Journals
 	}
+	f.directories = len(dirs)
+	places := forgerylog.WithPlaces(geoip.New(conf.GeoIP.AS, conf.GeoIP.Country))
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("%s names no journal directory; set journals: [DIR] or use --journal", conf.File)
 	}
-	return forgerylog.Open(dirs, journal.ReadOptions{Known: knownDomains(conf.Output)}), nil
+	return forgerylog.Open(dirs, journal.ReadOptions{Known: knownDomains(conf.Output)}, logNotes, places), nil
 }
+
+// logNotes shows what there is to know about an answer.
+var logNotes = forgerylog.WithNotes(func(text string) { fmt.Fprintln(os.Stderr, "nullspf: "+value.Visible(text)) })
 
 // knownDomains tells of domains whether the manifest of an output directory lists
 // them, for every tracking zone. The manifest is read when it is needed first.

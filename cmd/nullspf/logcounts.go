@@ -3,19 +3,19 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"nullspf/internal/forgerylog"
 )
 
 func (a *app) logTopCommand(f *logFlags) *cobra.Command {
 	var number int
+	var having uint64
+	var fields string
 	c := &cobra.Command{
-		Use:   "top ip|net|sender|helo|domain|resolver",
+		Use:   "top ip|net|sender|helo|domain|resolver|as|country",
 		Short: "Show the most frequent clients, networks, senders or domains",
 		Long: `Counts events by one of
 
@@ -25,10 +25,10 @@ func (a *app) logTopCommand(f *logFlags) *cobra.Command {
   helo      the name that the client gave in HELO
   domain    the forged domain
   resolver  the address of the resolver that sent the query
+  as        the autonomous system of the client; needs the key geoip.as
+  country   the country of the client, as a code; needs the key geoip.country
 
-and shows the most frequent values. Up to 1048576 different values are counted
-exactly; when there are more, the output says by how much the counts may be too
-low.` + filterHelp,
+or by two of them together, such as ip,domain, and shows the most frequent values.` + filterHelp,
 		Example: `  # The three busiest clients of the last week.
   $ nullspf log top ip -n 3 --since 7d
   COUNT  SHARE  IP
@@ -37,33 +37,48 @@ low.` + filterHelp,
       8  16.0%  198.51.100.25
   50 attempts; 4 different values
 
+  # Which clients forged which domains, ten times or more?
+  $ nullspf log top --by ip,domain --having 10
+
   # Who forged one domain on one day, for a spreadsheet?
   $ nullspf log top sender --domain =brand.example --since 2026-11-20 --until 2026-11-21 --format csv`,
 		Args: func(c *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if len(args)+len(fields) == 0 || len(args) > 1 {
 				return fmt.Errorf("name what to count by: %s", c.UseLine())
+			}
+			if len(args) == 1 && fields != "" {
+				return fmt.Errorf("name what to count by once: %s, or --by %s", args[0], fields)
 			}
 			return nil
 		},
 		ValidArgsFunction: argument(0, cobra.FixedCompletions(rankings, cobra.ShellCompDirectiveNoFileComp)),
 		RunE: func(c *cobra.Command, args []string) error {
-			by, err := forgerylog.ParseField(strings.ToLower(args[0]))
+			by, err := forgerylog.ParseField(strings.ToLower(fields + strings.Join(args, "")))
 			if err != nil {
 				return err
 			}
 			if number < 1 {
 				return errors.New("-n: use a number from 1 on")
 			}
-			return a.logTop(c, f, by, number)
+			if having > 0 && !c.Flags().Changed("number") {
+				number = mostRanks
+			}
+			return a.logTop(c, f, by, number, having)
 		},
 	}
 	f.addFilters(a, c)
 	f.addFormat(c)
-	c.Flags().IntVarP(&number, "number", "n", 20, "show `N` values")
+	c.Flags().IntVarP(&number, "number", "n", 20, "show `N` values at most; with --having the default is 100000")
+	c.Flags().StringVar(&fields, "by", "", "count by `FIELD`, or by two fields together: FIELD,FIELD")
+	c.Flags().Uint64Var(&having, "having", 0, "show only values that were counted `N` times or more")
+	completeFlag(c, "by", cobra.FixedCompletions(rankings, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-func (a *app) logTop(c *cobra.Command, f *logFlags, by forgerylog.Field, number int) error {
+// mostRanks is how many values are shown when only their counts bound them.
+const mostRanks = 100_000
+
+func (a *app) logTop(c *cobra.Command, f *logFlags, by forgerylog.Field, number int, having uint64) error {
 	q, format, engine, err := a.query(c, f)
 	if err != nil {
 		return err
@@ -71,6 +86,9 @@ func (a *app) logTop(c *cobra.Command, f *logFlags, by forgerylog.Field, number 
 	ranking, err := engine.Top(c.Context(), q, by, number)
 	if !answered(err) {
 		return err
+	}
+	if having > 0 {
+		ranking.AtLeast(having)
 	}
 	return errors.Join(forgerylog.WriteRanking(c.OutOrStdout(), format, ranking, f.packets), err)
 }
@@ -127,11 +145,5 @@ func (a *app) logTimeline(c *cobra.Command, f *logFlags, unit forgerylog.Unit) e
 	if !answered(err) {
 		return err
 	}
-	width := 0
-	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
-		if width, _, _ = term.GetSize(fd); width == 0 {
-			width = 80
-		}
-	}
-	return errors.Join(forgerylog.WriteSeries(c.OutOrStdout(), format, series, width), err)
+	return errors.Join(forgerylog.WriteSeries(c.OutOrStdout(), format, series, terminalWidth()), err)
 }

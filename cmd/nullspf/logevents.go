@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/forgerylog"
@@ -18,7 +23,7 @@ func (a *app) logEventsCommand(f *logFlags) *cobra.Command {
 		Use:   "events",
 		Short: "Show the events of the forgery log",
 		Long: `Shows the events of the forgery log, oldest first: those of one server as it stored
-them, whose times may go back by milliseconds, those of several merged by time.` + filterHelp,
+them, whose times may go back by milliseconds, those of several merged by time.` + screenHelp + filterHelp,
 		Example: `  # The two newest events from a network.
   $ nullspf log events --ip 203.0.113.0/24 --limit 2
   TIME                      KIND  CLIENT        DOMAIN                 SENDER                            HELO             RESOLVER       SERVER
@@ -37,6 +42,7 @@ them, whose times may go back by milliseconds, those of several merged by time.`
 	}
 	f.addFilters(a, c)
 	f.addFormat(c)
+	f.addWide(c)
 	c.Flags().IntVar(&limit, "limit", 0, "only the newest `N` events")
 	return c
 }
@@ -46,11 +52,11 @@ func (a *app) logEvents(c *cobra.Command, f *logFlags, limit int) error {
 	if err != nil {
 		return err
 	}
-	out, err := f.eventWriter(c.OutOrStdout())
+	engine, err := a.forgeryLog(c, f)
 	if err != nil {
 		return err
 	}
-	engine, err := a.forgeryLog(c, f)
+	out, err := f.eventWriter(c.OutOrStdout(), q, false)
 	if err != nil {
 		return err
 	}
@@ -61,13 +67,58 @@ func (a *app) logEvents(c *cobra.Command, f *logFlags, limit int) error {
 	return errors.Join(out.Flush(), err)
 }
 
-// eventWriter writes events in the format of the flag.
-func (f *logFlags) eventWriter(w io.Writer) (forgerylog.EventWriter, error) {
+const screenHelp = `
+
+On a terminal, the table has its width: what all events have in common is named once
+above, long values are shortened in the middle, senders are shown without the forged
+domain, and times are local. --wide shows all columns and values, as a table in a file
+does, where times are in UTC.`
+
+func (f *logFlags) addWide(c *cobra.Command) {
+	c.Flags().BoolVar(&f.wide, "wide", false, "show all columns and whole values on a terminal too")
+}
+
+// eventWriter writes events in the format of the flag; follow tells whether they
+// come as they happen.
+func (f *logFlags) eventWriter(w io.Writer, q forgerylog.Query, follow bool) (forgerylog.EventWriter, error) {
 	format, err := forgerylog.ParseFormat(f.format)
 	if err != nil {
 		return nil, fmt.Errorf("--format: %w", err)
 	}
-	return forgerylog.NewEventWriter(w, format, f.packets), nil
+	width := terminalWidth()
+	switch {
+	case width == 0:
+		return forgerylog.NewEventWriter(w, format, f.packets, time.UTC), nil
+	case f.wide || format != forgerylog.Table:
+		return forgerylog.NewEventWriter(w, format, f.packets, f.zone()), nil
+	}
+	return forgerylog.NewScreenWriter(w, forgerylog.Screen{
+		Width: width, Zone: f.zone(), Ellipsis: ellipsis(), Packets: f.packets, Follow: follow, Query: q, OneJournal: f.directories == 1,
+	}), nil
+}
+
+// terminalWidth is the number of columns of the terminal at standard output; 0 when
+// there is none.
+func terminalWidth() int {
+	fd := int(os.Stdout.Fd())
+	if !term.IsTerminal(fd) {
+		return 0
+	}
+	width, _, err := term.GetSize(fd)
+	if err != nil || width == 0 {
+		return 80
+	}
+	return width
+}
+
+// ellipsis stands for what is left out of a text. No text of the log holds the
+// first; the second is for terminals without Unicode.
+func ellipsis() string {
+	locale := cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG"))
+	if locale = strings.ToUpper(locale); strings.HasSuffix(locale, "UTF-8") || strings.HasSuffix(locale, "UTF8") {
+		return "\u2026"
+	}
+	return "~"
 }
 
 func (a *app) logTailCommand(f *logFlags) *cobra.Command {
@@ -80,7 +131,7 @@ func (a *app) logTailCommand(f *logFlags) *cobra.Command {
 until it is interrupted. An attempt is shown within two seconds. When a receiver
 takes longer to send its second query (exp=), the attempt is shown without local
 part and HELO name. With the journals of several nameservers, an attempt without
-second query is shown after ten seconds more, since that may go to another nameserver.` + filterHelp,
+second query is shown after ten seconds more, since that may go to another nameserver.` + screenHelp + filterHelp,
 		Example: `  # Follow the log of one domain until Ctrl-C.
   $ nullspf log tail -f -n 1 --domain brand.example
   TIME                      KIND  CLIENT           DOMAIN         SENDER                  HELO             RESOLVER       SERVER
@@ -100,6 +151,7 @@ second query is shown after ten seconds more, since that may go to another names
 	}
 	f.addFilters(a, c)
 	f.addFormat(c)
+	f.addWide(c)
 	c.Flags().IntVarP(&number, "number", "n", 10, "start with the newest `N` events")
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "show new events as they arrive")
 	return c
@@ -110,11 +162,11 @@ func (a *app) logFollow(c *cobra.Command, f *logFlags, number int) error {
 	if err != nil {
 		return err
 	}
-	out, err := f.eventWriter(c.OutOrStdout())
+	engine, err := a.forgeryLog(c, f)
 	if err != nil {
 		return err
 	}
-	engine, err := a.forgeryLog(c, f)
+	out, err := f.eventWriter(c.OutOrStdout(), q, true)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,12 @@ func (l *loader) build(dir string, r *raw) *Config {
 	for _, j := range r.Journals {
 		c.Journals = append(c.Journals, path(dir, j))
 	}
+	if r.GeoIP.AS != "" {
+		c.GeoIP.AS = path(dir, r.GeoIP.AS)
+	}
+	if r.GeoIP.Country != "" {
+		c.GeoIP.Country = path(dir, r.GeoIP.Country)
+	}
 	l.buildTrack(c, r.Track, r.Nameservers)
 	if len(l.groups) == 0 {
 		l.fail("groups", "at least one group with a list is needed")

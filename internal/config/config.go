@@ -56,6 +56,8 @@ type Config struct {
 	Secondaries []netip.AddrPort
 	// Journals are the directories of the forgery log.
 	Journals []string
+	// GeoIP are databases in the MaxMind DB format, "" for none.
+	GeoIP struct{ AS, Country string }
 	// Infrastructure are the names on which the published zones depend.
 	Infrastructure []zones.Infrastructure
 	// Warnings are settings that are allowed, but hardly wise.

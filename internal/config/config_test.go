@@ -68,6 +68,7 @@ groups:
     list: list.txt
     ttl: 1d2h
     dkim: false
+geoip: {as: as.mmdb, country: /usr/share/country.mmdb}
 `
 
 func parse(t *testing.T, text string) *Config {
@@ -102,6 +103,8 @@ func TestDefaults(t *testing.T) {
 		{"wildcard MX", g.WildcardMX, true},
 		{"DMARC", g.DMARC, "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s"},
 		{"journal", c.Journals[0], "/etc/nullspf/var"},
+		{"AS", c.GeoIP.AS, "/etc/nullspf/as.mmdb"},
+		{"country", c.GeoIP.Country, "/usr/share/country.mmdb"},
 		{"catalog", c.Named.Catalog, dnsname.Name("")},
 	} {
 		if v.got != v.want {

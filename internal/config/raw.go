@@ -26,6 +26,12 @@ type raw struct {
 	AfterWrite  []string            `mapstructure:"after_write"`
 	Postmaster  string              `mapstructure:"postmaster"`
 	Journals    []string            `mapstructure:"journals"`
+	GeoIP       rawGeoIP            `mapstructure:"geoip"`
+}
+
+type rawGeoIP struct {
+	AS      string `mapstructure:"as"`
+	Country string `mapstructure:"country"`
 }
 
 type rawSOA struct {

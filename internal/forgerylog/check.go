@@ -14,11 +14,12 @@ type JournalReport struct {
 
 // Check implements [Engine].
 func (f *Journals) Check(ctx context.Context) ([]JournalReport, error) {
-	if err := f.distinct(); err != nil {
+	dirs, err := f.distinct()
+	if err != nil {
 		return nil, err
 	}
 	var list []JournalReport
-	for _, dir := range f.dirs {
+	for _, dir := range dirs {
 		report, err := journal.CheckDir(ctx, dir)
 		if err != nil {
 			return list, err

@@ -2,6 +2,8 @@ package forgerylog
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"slices"
 
 	"nullspf/internal/eventrow"
@@ -12,8 +14,9 @@ import (
 // too are left out: copies of one journal, made at different times, count once.
 type journalView struct {
 	*journal.View
-	// held are the numbers that earlier views of the same journal hold.
-	held []journal.Span
+	// held are the numbers that earlier views of the same journal hold, own its
+	// own if there are such views.
+	held, own []journal.Span
 	// origin is the first view of the same journal, the view itself for the first.
 	origin *journalView
 	// remarks are the events that have another mark because of other views, in
@@ -54,7 +57,7 @@ func findCopies(views []*journalView) error {
 			if err != nil {
 				return err
 			}
-			v.origin = earlier.origin
+			v.origin, v.own = earlier.origin, ours
 			v.held = append(v.held, theirs...)
 			for _, s := range slices.Concat(theirs, ours) {
 				v.origin.last = max(v.origin.last, s.Last)
@@ -63,6 +66,26 @@ func findCopies(views []*journalView) error {
 		slices.SortFunc(v.held, func(a, b journal.Span) int { return cmp.Compare(a.First, b.First) })
 	}
 	return nil
+}
+
+// copyNote says which events of a copy do not count, or is "".
+func (v *journalView) copyNote() string {
+	if v.origin == v {
+		return ""
+	}
+	text := fmt.Sprintf("%s and %s are copies of one journal", printable(v.origin.Dir), printable(v.Dir))
+	first, last := uint64(math.MaxUint64), uint64(0)
+	for _, own := range v.own {
+		for _, h := range v.held {
+			if from, to := max(h.First, own.First), min(h.Last, own.Last); from <= to {
+				first, last = min(first, from), max(last, to)
+			}
+		}
+	}
+	if last == 0 {
+		return text + "; no event is in both"
+	}
+	return text + fmt.Sprintf("; what both have of events %d to %d counts once", first, last)
 }
 
 // holds reports whether an earlier view holds a number.

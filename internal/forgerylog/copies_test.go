@@ -39,6 +39,8 @@ func TestCopiesCountOnce(t *testing.T) {
 		"all": {again, sealed, s.Dir, unsealed},
 	} {
 		e := open(dirs...)
+		var notes []string
+		e.notes = func(note string) { notes = append(notes, note) }
 		n := len(want)
 		if name == "unsealed" {
 			n = len(eventsOf(t, open(unsealed), Query{Packets: true}, 0))
@@ -46,6 +48,10 @@ func TestCopiesCountOnce(t *testing.T) {
 		rows := eventsOf(t, e, Query{Packets: true}, 0)
 		if len(rows) != n {
 			t.Errorf("%s: %d events, want %d", name, len(rows), n)
+		}
+		common := dirs[0] + " and " + dirs[1] + " are copies of one journal; what both have of events 1 to "
+		if len(notes) != len(dirs)-1 || !strings.HasPrefix(notes[0], common) || !strings.HasSuffix(notes[0], " counts once") {
+			t.Errorf("%s: %q", name, notes)
 		}
 		for i := range rows {
 			if rows[i].Seq != want[i].Seq || rows[i].RawName != want[i].RawName {

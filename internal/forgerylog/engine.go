@@ -29,8 +29,8 @@ type Engine interface {
 	// empty.
 	Follow(ctx context.Context, q Query, last int, yield func([]eventrow.Row) error) error
 
-	// Top counts the selected events by the values of a field and returns the n
-	// greatest.
+	// Top counts the selected events by the values of a field, or of two together,
+	// and returns the n greatest.
 	Top(ctx context.Context, q Query, by Field, n int) (*Ranking, error)
 
 	// Timeline counts the selected events in units of time.
@@ -47,7 +47,8 @@ type Engine interface {
 // because they are collected in memory.
 const maxLimit = 100_000
 
-// Field is what [Engine.Top] counts by.
+// Field is what [Engine.Top] counts by: one of the fields, or two with a comma
+// between.
 type Field string
 
 // The fields.
@@ -64,17 +65,39 @@ const (
 	ByDomain Field = "domain"
 	// ByResolver is the address from which the queries came.
 	ByResolver Field = "resolver"
+	// ByAS is the autonomous system of the client's address, ByCountry its
+	// country; both need [WithPlaces].
+	ByAS      Field = "as"
+	ByCountry Field = "country"
 )
 
 // Fields lists the fields.
-var Fields = []Field{ByIP, ByNet, BySender, ByHELO, ByDomain, ByResolver}
+var Fields = []Field{ByIP, ByNet, BySender, ByHELO, ByDomain, ByResolver, ByAS, ByCountry}
 
-// ParseField returns the field called s.
+// ParseField returns the field called s, or the two called so with a comma between.
 func ParseField(s string) (Field, error) {
-	if f := Field(s); slices.Contains(Fields, f) {
-		return f, nil
+	parts := Field(s).Parts()
+	for _, f := range parts {
+		if !slices.Contains(Fields, f) {
+			return "", fmt.Errorf("no field %q to count by; there are %s", f, join(Fields))
+		}
 	}
-	return "", fmt.Errorf("no field %q to count by; there are %s", s, join(Fields))
+	switch {
+	case len(parts) > 2:
+		return "", fmt.Errorf("%d fields to count by: %s; at most two can be counted together", len(parts), s)
+	case len(parts) == 2 && parts[0] == parts[1]:
+		return "", fmt.Errorf("the field %s twice; name two different ones", parts[0])
+	}
+	return Field(s), nil
+}
+
+// Parts are the single fields.
+func (f Field) Parts() []Field {
+	var parts []Field
+	for part := range strings.SplitSeq(string(f), ",") {
+		parts = append(parts, Field(part))
+	}
+	return parts
 }
 
 // Unit is a unit of time of [Engine.Timeline]. Units begin on the full minute,

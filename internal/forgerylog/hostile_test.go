@@ -35,7 +35,7 @@ func hostileChecks() []check {
 func render(t *testing.T, e Engine, q Query, f Format) string {
 	t.Helper()
 	var b bytes.Buffer
-	w := NewEventWriter(&b, f, q.Packets)
+	w := NewEventWriter(&b, f, q.Packets, time.UTC)
 	if err := e.Events(t.Context(), q, 0, w.Write); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func FuzzWriters(f *testing.F) {
 		}
 		for _, format := range Formats {
 			var b bytes.Buffer
-			w := NewEventWriter(&b, format, true)
+			w := NewEventWriter(&b, format, true, time.UTC)
 			if err := w.Write(row); err != nil {
 				t.Fatal(err)
 			}

@@ -20,12 +20,28 @@ type Journals struct {
 	options journal.ReadOptions
 	// liveHold is how long Follow waits for a query to another nameserver.
 	liveHold time.Duration
+	places   Places
+	notes    func(string)
 }
+
+// Option is a setting of [Open] that has a default.
+type Option func(*Journals)
+
+// WithNotes has f told what there is to know about an answer, beside it: a line
+// for people each time.
+func WithNotes(f func(string)) Option { return func(j *Journals) { j.notes = f } }
 
 // Open returns an engine over directories. They are opened when something is
 // asked.
-func Open(dirs []string, options journal.ReadOptions) *Journals {
-	return &Journals{dirs: dirs, options: options, liveHold: attempt.Default.Hold}
+func Open(dirs []string, options journal.ReadOptions, more ...Option) *Journals {
+	j := &Journals{
+		dirs: dirs, options: options, liveHold: attempt.Default.Hold,
+		notes: func(string) {},
+	}
+	for _, set := range more {
+		set(j)
+	}
+	return j
 }
 
 // run is a query under way.
@@ -38,11 +54,12 @@ type run struct {
 
 // begin takes a view of each directory.
 func (f *Journals) begin(ctx context.Context) (*run, error) {
-	if err := f.distinct(); err != nil {
+	dirs, err := f.distinct()
+	if err != nil {
 		return nil, err
 	}
 	r := &run{ctx: ctx}
-	for _, dir := range f.dirs {
+	for _, dir := range dirs {
 		v, err := journal.Snapshot(dir, f.options)
 		if err != nil {
 			r.close()
@@ -57,28 +74,34 @@ func (f *Journals) begin(ctx context.Context) (*run, error) {
 		r.close()
 		return nil, err
 	}
+	for _, v := range r.views {
+		if note := v.copyNote(); note != "" {
+			f.notes(note)
+		}
+	}
 	return r, nil
 }
 
-// distinct refuses a directory that is named twice.
-func (f *Journals) distinct() error {
+// distinct returns the directories without those that are named again, and notes
+// these.
+func (f *Journals) distinct() ([]string, error) {
 	if len(f.dirs) == 0 {
-		return errors.New("no journal directory is named")
+		return nil, errors.New("no journal directory is named")
 	}
-	infos := make([]os.FileInfo, len(f.dirs))
-	for i, dir := range f.dirs {
+	var dirs []string
+	var infos []os.FileInfo
+	for _, dir := range f.dirs {
 		info, err := os.Stat(dir)
 		if err != nil {
-			return fmt.Errorf("cannot open the journal directory: %w", err)
+			return nil, fmt.Errorf("cannot open the journal directory: %w", err)
 		}
-		for k, other := range infos[:i] {
-			if os.SameFile(info, other) {
-				return fmt.Errorf("the journal directories %s and %s are the same", f.dirs[k], dir)
-			}
+		if i := slices.IndexFunc(infos, func(other os.FileInfo) bool { return os.SameFile(info, other) }); i >= 0 {
+			f.notes(fmt.Sprintf("the journal directories %s and %s are the same, which counts once", dirs[i], dir))
+			continue
 		}
-		infos[i] = info
+		dirs, infos = append(dirs, dir), append(infos, info)
 	}
-	return nil
+	return dirs, nil
 }
 
 func (r *run) close() {

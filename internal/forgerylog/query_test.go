@@ -27,8 +27,21 @@ func TestParseTime(t *testing.T) {
 			t.Errorf("%s: %s, %v, want %s", c.text, got, err, c.want)
 		}
 	}
+	// 2026-11-20 is a Friday.
+	berlin := time.FixedZone("CET", 3600)
+	for text, want := range map[string]string{
+		"2026-11-19": "2026-11-18T23:00:00Z", "today": "2026-11-19T23:00:00Z", "Yesterday": "2026-11-18T23:00:00Z",
+		"friday": "2026-11-19T23:00:00Z", "SAT": "2026-11-13T23:00:00Z", "thu": "2026-11-18T23:00:00Z",
+		"2026-11-19T10:00": "2026-11-19T09:00:00Z", "2026-11-19 10:00:05": "2026-11-19T09:00:05Z", "08:30": "2026-11-20T07:30:00Z",
+		"08:30:01": "2026-11-20T07:30:01Z", "2026-11-19T10:00:00Z": "2026-11-19T10:00:00Z", "24h": "2026-11-19T12:00:00Z",
+	} {
+		got, err := ParseTime(text, now.In(berlin))
+		if err != nil || got.UTC().Format(time.RFC3339Nano) != want {
+			t.Errorf("%s in CET: %s, %v, want %s", text, got, err, want)
+		}
+	}
 	for _, text := range []string{
-		"", "-1h", "1", "d", "w1d", "1d-2h", "-1d", "2026", "99999d", "60000w", "36501d", "2026-13-01", "2026-11-19T10:00", "yesterday", "1y", "9999999999999h",
+		"", "-1h", "1", "d", "w1d", "1d-2h", "-1d", "2026", "99999d", "60000w", "36501d", "2026-13-01", "2026-11-19T25:00", "tomorrow", "mo", "25:00", "1y", "9999999999999h",
 	} {
 		if got, err := ParseTime(text, now); err == nil {
 			t.Errorf("%q is taken for %s", text, got)
@@ -37,7 +50,7 @@ func TestParseTime(t *testing.T) {
 }
 
 func FuzzParseTime(f *testing.F) {
-	for _, text := range []string{"7d", "24h", "2026-11-19", "1w2d3h", "60000w", "-1h"} {
+	for _, text := range []string{"7d", "24h", "2026-11-19", "1w2d3h", "60000w", "-1h", "today", "mon", "15:04", "2026-11-19 15:04"} {
 		f.Add(text)
 	}
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)

@@ -3,7 +3,10 @@ package forgerylog
 import (
 	"context"
 	"errors"
+	"slices"
+	"unsafe"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/tally"
 )
 
@@ -11,17 +14,28 @@ import (
 type Ranking struct {
 	By Field
 	// Ranks are the values with the greatest counts, those of equal count in
-	// alphabetical order. Values are in the form of spftrack.Printable.
+	// alphabetical order.
 	Ranks []Rank
-	// Total is the number of events counted, Unknown of those without value:
-	// receivers that do not fetch exp= tell neither local part nor HELO.
+	// Total is the number of events counted, Unknown of those without value, or
+	// without one of two: receivers that do not fetch exp= tell neither local part
+	// nor HELO.
 	Total, Unknown uint64
 	// Distinct is the number of different values.
 	Distinct uint64
+	// Having is the least count of a rank; 0 for none.
+	Having uint64
+}
+
+// AtLeast leaves out the ranks with a smaller count.
+func (r *Ranking) AtLeast(count uint64) {
+	r.Having = count
+	r.Ranks = slices.DeleteFunc(r.Ranks, func(k Rank) bool { return k.Count < count })
 }
 
 // Rank is a value and how often it occurs.
 type Rank struct {
+	// Value is in the form of spftrack.Printable; of two fields, both values with
+	// a tab between.
 	Value string
 	Count uint64
 }
@@ -31,7 +45,7 @@ func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking,
 	if n < 1 {
 		return nil, errors.New("ask for at least one value")
 	}
-	key, field, err := keyOf(by)
+	key, field, err := f.keyOf(by)
 	if err != nil {
 		return nil, err
 	}
@@ -44,20 +58,67 @@ func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking,
 	}
 	ranking := &Ranking{By: by}
 	greatest := tally.Ranks{Most: n}
-	ranking.Total, ranking.Unknown, err = r.countKeys(newPlan(q), key, field, func(text string, count uint64) error {
+	yield := func(text string, count uint64) error {
 		ranking.Distinct++
 		greatest.Add(text, count)
 		return nil
-	})
+	}
+	if by == ByAS || by == ByCountry {
+		err = r.countPlaces(newPlan(q), f, by, ranking, yield)
+	} else {
+		ranking.Total, ranking.Unknown, err = r.countKeys(newPlan(q), key, field, yield)
+	}
 	for _, k := range greatest.List() {
 		ranking.Ranks = append(ranking.Ranks, Rank{k.Text, k.N})
 	}
 	return ranking, r.end(err)
 }
 
-// keyOf returns the key by which a field is counted, and the field of summaries.
-func keyOf(f Field) (tally.Key, tally.Field, error) {
-	switch f {
+// keyOf returns the key by which a field, or two, are counted, and the field of
+// summaries.
+func (f *Journals) keyOf(by Field) (tally.Key, tally.Field, error) {
+	if _, err := ParseField(string(by)); err != nil {
+		return tally.Key{}, noField, err
+	}
+	parts := by.Parts()
+	first, field, err := f.fieldOf(parts[0])
+	if err != nil || len(parts) == 1 {
+		return first, field, err
+	}
+	second, _, err := f.fieldOf(parts[1])
+	return pairOf(first, second), noField, err
+}
+
+// pairOf is the key of two with a tab between; there is none without both.
+func pairOf(first, second tally.Key) tally.Key {
+	columns := slices.Clone(first.Columns)
+	for _, c := range second.Columns {
+		if !slices.Contains(columns, c) {
+			columns = append(columns, c)
+		}
+	}
+	return tally.Key{Columns: columns, Of: func() func(*eventrow.Row) string {
+		a, b := first.Of(), second.Of()
+		var buf []byte
+		return func(r *eventrow.Row) string {
+			left := a(r)
+			if left == "" {
+				return ""
+			}
+			buf = append(append(buf[:0], left...), '\t')
+			right := b(r)
+			if right == "" {
+				return ""
+			}
+			buf = append(buf, right...)
+			return unsafe.String(unsafe.SliceData(buf), len(buf))
+		}
+	}}
+}
+
+// fieldOf is keyOf for a single field.
+func (f *Journals) fieldOf(field Field) (tally.Key, tally.Field, error) {
+	switch field {
 	case ByIP:
 		return tally.ClientIP, tally.IPs, nil
 	case ByNet:
@@ -70,7 +131,12 @@ func keyOf(f Field) (tally.Key, tally.Field, error) {
 		return tally.Domain, tally.Domains, nil
 	case ByResolver:
 		return tally.Resolver, tally.Resolvers, nil
+	case ByAS, ByCountry:
+		place, err := f.placeOf(field)
+		return tally.Key{Columns: tally.ClientIP.Columns, Of: func() func(*eventrow.Row) string {
+			of := place()
+			return func(r *eventrow.Row) string { return of(r.ClientIP) }
+		}}, noField, err
 	}
-	_, err := ParseField(string(f))
-	return tally.Key{}, noField, err
+	panic("no field " + string(field))
 }

@@ -2,13 +2,36 @@ package forgerylog
 
 import (
 	"maps"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
 
+// testPlaces are places of the addresses of the tests.
+type testPlaces struct{}
+
+func (testPlaces) AS(addr netip.Addr) (string, error) {
+	switch {
+	case !addr.Is4():
+		return "", nil
+	case addr.As4()[0] == 192:
+		return "AS64500  Tele\u00e1 \\ Net\n", nil
+	}
+	return "AS64501", nil
+}
+
+func (testPlaces) Country(addr netip.Addr) (string, error) {
+	if addr.Is4() && addr.As4()[0] == 192 {
+		return "DE", nil
+	}
+	return "", nil
+}
+
 func TestTop(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, tenChecks(), func(t *testing.T, e *Journals) {
+		e.places = testPlaces{}
 		for _, c := range []struct {
 			by       Field
 			n        int
@@ -22,6 +45,10 @@ func TestTop(t *testing.T) {
 			{ByHELO, 2, []Rank{{"mail.example.org", 3}, {"relay.example.com", 2}}, 1, 4},
 			{ByDomain, 2, []Rank{{"shop.example", 4}, {"old.example", 2}}, 0, 4},
 			{ByResolver, 1, []Rank{{"198.51.100.53", 6}}, 0, 3},
+			{"domain,ip", 2, []Rank{{"old.example\t203.0.113.9", 2}, {"bank.example\t192.0.2.7", 1}}, 0, 7},
+			{"ip,helo", 1, []Rank{{"192.0.2.7\tmail.example.org", 2}}, 1, 5},
+			{ByAS, 2, []Rank{{`AS64500 Tele\195\161 \\ Net`, 4}, {"AS64501", 2}}, 2, 2},
+			{"country,as", 1, []Rank{{"DE\tAS64500 Tele\\195\\161 \\\\ Net", 4}}, 4, 1},
 		} {
 			r, err := e.Top(t.Context(), Query{}, c.by, c.n)
 			if err != nil {
@@ -32,8 +59,14 @@ func TestTop(t *testing.T) {
 				t.Errorf("%s: %+v", c.by, r)
 			}
 		}
-		if _, err := e.Top(t.Context(), Query{}, "port", 1); err == nil {
-			t.Error("counted by port")
+		for _, by := range []Field{"port", "", "ip,", "ip,ip", "ip,net,helo", "net,port"} {
+			if _, err := e.Top(t.Context(), Query{}, by, 1); err == nil {
+				t.Errorf("counted by %q", by)
+			}
+		}
+		e.places = nil
+		if _, err := e.Top(t.Context(), Query{}, "ip,as", 1); err == nil || !strings.Contains(err.Error(), "geoip.as") {
+			t.Error(err)
 		}
 		if _, err := e.Top(t.Context(), Query{}, ByIP, 0); err == nil {
 			t.Error("the first 0 are returned")

@@ -7,8 +7,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"nullspf/internal/eventrow"
 )
 
 // Format is a form of output.
@@ -34,10 +32,7 @@ func ParseFormat(s string) (Format, error) {
 	return "", fmt.Errorf("no format %q; there are %s", s, join(Formats))
 }
 
-// cell is a text of a row in CSV.
-func cell(s string) string { return noFormula(eventrow.Shown(s)) }
-
-// noFormula makes a text safe for spreadsheets, which take a cell that begins
+// noFormula makes a text of a cell in CSV safe for spreadsheets, which take a cell that begins
 // with one of these characters for a formula, and split lines at semicolons in
 // countries with a decimal comma.
 func noFormula(s string) string {

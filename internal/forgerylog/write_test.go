@@ -32,6 +32,10 @@ func TestGoldenCounts(t *testing.T) {
 		By: ByHELO, Total: 1000, Unknown: 12, Distinct: 77,
 		Ranks: []Rank{{"mail.example.org", 900}, {"=cmd|'\\032/c", 80}, {`\027[2j`, 3}},
 	}
+	pairs := &Ranking{By: "as,helo", Total: 40, Unknown: 2, Distinct: 9, Ranks: []Rank{
+		{"AS64500 Example Net\tmail.example.org", 30}, {"AS64501\t=1+1", 8}, {"=AS\x1b\tx", 1},
+	}}
+	pairs.AtLeast(2)
 	day := int64(24 * time.Hour)
 	start := testTime.UnixNano() / day * day
 	series := &Series{Per: Day, Total: 133, Buckets: []Bucket{
@@ -40,6 +44,7 @@ func TestGoldenCounts(t *testing.T) {
 	for _, f := range Formats {
 		for name, write := range map[string]func(*strings.Builder) error{
 			"top":      func(b *strings.Builder) error { return WriteRanking(b, f, ranking, false) },
+			"pairs":    func(b *strings.Builder) error { return WriteRanking(b, f, pairs, false) },
 			"empty":    func(b *strings.Builder) error { return WriteRanking(b, f, &Ranking{By: ByIP}, false) },
 			"timeline": func(b *strings.Builder) error { return WriteSeries(b, f, series, 0) },
 			"bars":     func(b *strings.Builder) error { return WriteSeries(b, f, series, 50) },

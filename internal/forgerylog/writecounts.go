@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,11 +21,15 @@ func WriteRanking(w io.Writer, f Format, r *Ranking, packets bool) error {
 	case CSV:
 		return rankingCSV(w, r)
 	}
-	t := newTableWriter(w, "COUNT", "SHARE", strings.ToUpper(string(r.By)))
+	header := []string{"COUNT", "SHARE"}
+	for _, f := range r.By.Parts() {
+		header = append(header, strings.ToUpper(string(f)))
+	}
+	t := newTableWriter(w, header...)
 	t.right[0], t.right[1] = true, true
 	for _, k := range r.Ranks {
 		share := strconv.FormatFloat(100*float64(k.Count)/float64(r.Total), 'f', 1, 64) + "%"
-		if err := t.add(strconv.FormatUint(k.Count, 10), share, eventrow.Shown(k.Value)); err != nil {
+		if err := t.add(slices.Concat([]string{strconv.FormatUint(k.Count, 10), share}, k.shown())...); err != nil {
 			return err
 		}
 	}
@@ -34,12 +39,36 @@ func WriteRanking(w io.Writer, f Format, r *Ranking, packets bool) error {
 	return t.flush()
 }
 
+// shown are the values of a rank, one for each field.
+func (k Rank) shown() []string {
+	values := strings.Split(k.Value, "\t")
+	for i, v := range values {
+		words := strings.Split(v, " ")
+		for j := range words {
+			words[j] = eventrow.Shown(words[j])
+		}
+		values[i] = strings.Join(words, " ")
+	}
+	return values
+}
+
 func (r *Ranking) summary(packets bool) string {
 	text := number(r.Total, events(packets))
 	if r.Unknown > 0 {
 		text += fmt.Sprintf(", %d of them without a value", r.Unknown)
 	}
-	return text + fmt.Sprintf("; %s", number(r.Distinct, "different value"))
+	text += fmt.Sprintf("; %s", number(r.Distinct, r.noun()))
+	if r.Having > 0 {
+		text += fmt.Sprintf("; shown are those counted %d times or more", r.Having)
+	}
+	return text
+}
+
+func (r *Ranking) noun() string {
+	if len(r.By.Parts()) > 1 {
+		return "different pair"
+	}
+	return "different value"
 }
 
 // events is what is counted.
@@ -59,14 +88,18 @@ func number(n uint64, noun string) string {
 }
 
 type rankJSON struct {
-	Value string `json:"value"`
+	// Value is a text, or two in a list.
+	Value any    `json:"value"`
 	Count uint64 `json:"count"`
 }
 
 func rankingJSON(w io.Writer, r *Ranking) error {
 	values := make([]rankJSON, len(r.Ranks))
 	for i, k := range r.Ranks {
-		values[i] = rankJSON{eventrow.Shown(k.Value), k.Count}
+		values[i] = rankJSON{k.shown(), k.Count}
+		if shown := k.shown(); len(shown) == 1 {
+			values[i].Value = shown[0]
+		}
 	}
 	return document(w, struct {
 		By       Field      `json:"by"`
@@ -85,9 +118,13 @@ func document(w io.Writer, v any) error {
 
 func rankingCSV(w io.Writer, r *Ranking) error {
 	c := csv.NewWriter(w)
-	lines := [][]string{{"count", string(r.By)}}
+	lines := [][]string{append([]string{"count"}, strings.Split(string(r.By), ",")...)}
 	for _, k := range r.Ranks {
-		lines = append(lines, []string{strconv.FormatUint(k.Count, 10), cell(k.Value)})
+		line := []string{strconv.FormatUint(k.Count, 10)}
+		for _, v := range k.shown() {
+			line = append(line, noFormula(v))
+		}
+		lines = append(lines, line)
 	}
 	return c.WriteAll(lines)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"nullspf/internal/eventrow"
 )
@@ -19,16 +20,16 @@ type EventWriter interface {
 }
 
 // NewEventWriter returns a writer of events. In a table, packets adds the
-// columns that tell single queries apart; the other formats always have
-// everything.
-func NewEventWriter(w io.Writer, f Format, packets bool) EventWriter {
+// columns that tell single queries apart, and times are in a time zone; the other
+// formats always have everything, and UTC.
+func NewEventWriter(w io.Writer, f Format, packets bool, zone *time.Location) EventWriter {
 	switch f {
 	case JSON:
 		return newEventJSON(w)
 	case CSV:
 		return newEventCSV(w)
 	}
-	return newEventTable(w, packets)
+	return newEventTable(w, packets, zone)
 }
 
 // tableColumn is a column of a table of events.
@@ -41,7 +42,7 @@ func tableColumnOf(c *eventrow.Column) tableColumn { return tableColumn{c.Headin
 
 var (
 	eventColumns = []tableColumn{
-		tableColumnOf(eventrow.TS), {eventrow.Kind.Heading, asked}, tableColumnOf(eventrow.ClientIP), tableColumnOf(eventrow.ForgedDomain),
+		{eventrow.Kind.Heading, asked}, tableColumnOf(eventrow.ClientIP), tableColumnOf(eventrow.ForgedDomain),
 		{"SENDER", func(r *eventrow.Row) string { return eventrow.Shown(sender(r)) }},
 		tableColumnOf(eventrow.HELO), tableColumnOf(eventrow.Resolver), tableColumnOf(eventrow.ServerID),
 	}
@@ -56,15 +57,20 @@ func asked(r *eventrow.Row) string {
 	return eventrow.Kind.Cell(r)
 }
 
+// zonedTime is [eventrow.TableTime] in any time zone.
+const zonedTime = "2006-01-02T15:04:05.000Z07:00"
+
 type eventTable struct {
 	*tableWriter
 	columns []tableColumn
 }
 
-func newEventTable(w io.Writer, packets bool) *eventTable {
-	columns := eventColumns
+func newEventTable(w io.Writer, packets bool, zone *time.Location) *eventTable {
+	columns := slices.Concat([]tableColumn{{eventrow.TS.Heading, func(r *eventrow.Row) string {
+		return time.Unix(0, r.TS).In(zone).Format(zonedTime)
+	}}}, eventColumns)
 	if packets {
-		columns = slices.Concat(columns, packetColumns)
+		columns = append(columns, packetColumns...)
 	}
 	var headings []string
 	for _, c := range columns {

@@ -1,0 +1,90 @@
+package forgerylog
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"nullspf/internal/tally"
+	"nullspf/spftrack"
+)
+
+// Places tells where addresses are: the autonomous system of one, such as "AS64500
+// Example Net", and its country, such as "DE"; "" when it is not known. For the
+// zero Addr, an error says why nothing can be known.
+type Places interface {
+	AS(netip.Addr) (string, error)
+	Country(netip.Addr) (string, error)
+}
+
+// WithPlaces makes [ByAS] and [ByCountry] fields to count by.
+func WithPlaces(p Places) Option { return func(j *Journals) { j.places = p } }
+
+// maxPlaces bounds how many addresses are remembered.
+const maxPlaces = 1 << 16
+
+// placeOf returns what makes a function, for one goroutine each, from the text of an
+// address to its place, or the error that there is none to know of.
+func (f *Journals) placeOf(field Field) (func() func(ip string) string, error) {
+	if f.places == nil {
+		return nil, fmt.Errorf("no database tells the %s of an address; name one with the key geoip.%s of the configuration", field, field)
+	}
+	of := f.places.AS
+	if field == ByCountry {
+		of = f.places.Country
+	}
+	if _, err := of(netip.Addr{}); err != nil {
+		return nil, err
+	}
+	return func() func(string) string {
+		known := make(map[string]string)
+		return func(ip string) string {
+			if place, ok := known[ip]; ok {
+				return place
+			}
+			place := ""
+			if addr, err := netip.ParseAddr(ip); err == nil {
+				place, _ = of(addr)
+				place = spacedPrintable(place)
+			}
+			if len(known) >= maxPlaces {
+				clear(known)
+			}
+			known[strings.Clone(ip)] = place
+			return place
+		}
+	}, nil
+}
+
+// countPlaces counts the selected events by the place of the client: the counts of
+// addresses, which summaries have, are added up. Places are few.
+func (r *run) countPlaces(p *plan, f *Journals, by Field, ranking *Ranking, yield func(text string, n uint64) error) error {
+	place, err := f.placeOf(by)
+	if err != nil {
+		return err
+	}
+	of := place()
+	sums := make(map[string]uint64)
+	ranking.Total, ranking.Unknown, err = r.countKeys(p, tally.ClientIP, tally.IPs, func(ip string, n uint64) error {
+		sums[of(ip)] += n
+		return nil
+	})
+	ranking.Unknown += sums[""]
+	delete(sums, "")
+	for text, n := range sums {
+		if err := yield(text, n); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// spacedPrintable is the form of spftrack.Printable in which spaces are as they
+// are: what a database says is for people.
+func spacedPrintable(text string) string {
+	words := strings.Fields(text)
+	for i := range words {
+		words[i] = spftrack.Printable(words[i])
+	}
+	return strings.Join(words, " ")
+}
