@@ -1,0 +1,201 @@
+package forgerylog
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"nullspf/internal/eventrow"
+	"nullspf/internal/journal"
+	"nullspf/internal/peers"
+)
+
+// read is what a reader of others finds.
+type read struct {
+	Types   map[string]string
+	Columns []string
+	Rows    [][]string
+}
+
+// readByOthers has the readers of testdata/readers read the segments of a journal, and
+// DuckDB answer statements.
+func readByOthers(t *testing.T, dir string, statements []string) (readers map[string]read, answers [][][]string) {
+	t.Helper()
+	peers.Require(t, "node")
+	const script = "testdata/readers/read.mjs"
+	if _, err := os.Stat("testdata/readers/node_modules"); err != nil {
+		peers.Lack(t, "the Parquet readers of testdata/readers are not installed; run scripts/install-peers")
+	}
+	v, err := journal.Snapshot(dir, journal.ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	var files []string
+	for i := range v.Manifest.Segments {
+		files = append(files, filepath.Join(dir, v.Manifest.Segments[i].Path()))
+	}
+	if len(files) == 0 {
+		t.Fatal("nothing is sealed")
+	}
+	input, err := json.Marshal(map[string]any{"files": files, "statements": statements})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "node", script)
+	cmd.Stdin = bytes.NewReader(input)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	var found struct {
+		Answers [][][]string
+		Readers map[string]read
+	}
+	if err := json.Unmarshal(out, &found); err != nil {
+		t.Fatal(err)
+	}
+	return found.Readers, found.Answers
+}
+
+// asOthersRead is a row as readByOthers has it.
+func asOthersRead(row *eventrow.Row, columns []string) []string {
+	var cells []string
+	for _, name := range columns {
+		i := slices.IndexFunc(eventrow.Columns, func(c *eventrow.Column) bool { return c.Name == name })
+		if i < 0 {
+			cells = append(cells, "no such column")
+		} else if c := eventrow.Columns[i]; c == eventrow.TS {
+			cells = append(cells, strconv.FormatInt(row.TS, 10))
+		} else {
+			cells = append(cells, string(c.Append(nil, row)))
+		}
+	}
+	return cells
+}
+
+// TestReaders: DuckDB, hyparquet and parquet-wasm read every column of a segment
+// right, with its type.
+func TestReaders(t *testing.T) {
+	t.Parallel()
+	s := testSettings(t.TempDir())
+	write(t, sealSoon(s), slices.Concat(tenChecks(), hostileChecks())...)
+	rows := eventsOf(t, open(s.Dir), Query{Packets: true}, 0)
+	readers, _ := readByOthers(t, s.Dir, nil)
+	types := map[string][3]string{ // of DuckDB, hyparquet, Arrow
+		"ts": {"TIMESTAMP_NS", "TIMESTAMP", "Timestamp<NANOSECOND>"}, "seq": {"BIGINT", "INTEGER", "Int64"},
+		"resolver_port": {"INTEGER", "INTEGER", "Int32"}, "qtype": {"INTEGER", "INTEGER", "Int32"},
+		"source_verified": {"BOOLEAN", "BOOLEAN", "Bool"}, "attempt": {"BOOLEAN", "BOOLEAN", "Bool"},
+	}
+	for i, name := range []string{"duckdb", "hyparquet", "parquet-wasm"} {
+		r := readers[name]
+		if len(r.Columns) != len(eventrow.Columns) || len(r.Rows) != len(rows) {
+			t.Fatalf("%s: columns %v, %d rows, want %d", name, r.Columns, len(r.Rows), len(rows))
+		}
+		for _, c := range r.Columns {
+			want, ok := types[c]
+			if !ok {
+				want = [3]string{"VARCHAR", "STRING", "Utf8"}
+			}
+			if got := r.Types[c]; got != want[i] {
+				t.Errorf("%s: column %s is %s, want %s", name, c, got, want[i])
+			}
+		}
+		for j := range rows {
+			if want := asOthersRead(&rows[j], r.Columns); !slices.Equal(r.Rows[j], want) {
+				t.Fatalf("%s: row %d:\n%q\nwant\n%q", name, j, r.Rows[j], want)
+			}
+		}
+	}
+}
+
+// TestQuestions has DuckDB answer the questions of docs/journal.md about a
+// journal, as its rows do.
+func TestQuestions(t *testing.T) {
+	t.Parallel()
+	s := testSettings(t.TempDir())
+	write(t, sealSoon(s), tenChecks()...)
+	text, err := os.ReadFile("../../docs/journal.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statements []string
+	for _, block := range regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		for statement := range strings.SplitSeq(strings.ReplaceAll(block[1], "/etc/nullspf/var", s.Dir), ";\n") {
+			if strings.TrimSpace(statement) != "" {
+				statements = append(statements, statement)
+			}
+		}
+	}
+	if len(statements) != 7 {
+		t.Fatalf("%d statements in docs/journal.md: %q", len(statements), statements)
+	}
+	_, answers := readByOthers(t, s.Dir, statements)
+	rows := eventsOf(t, open(s.Dir), Query{Packets: true}, 0)
+	// groups counts rows by what key tells, "" for those to leave out.
+	groups := func(key func(*eventrow.Row) string) [][]string {
+		counts := make(map[string]int)
+		for i := range rows {
+			if k := key(&rows[i]); k != "" {
+				counts[k]++
+			}
+		}
+		var list [][]string
+		for _, k := range slices.Sorted(maps.Keys(counts)) {
+			list = append(list, append(strings.Split(k, "\t"), strconv.Itoa(counts[k])))
+		}
+		slices.SortStableFunc(list, func(a, b []string) int {
+			x, _ := strconv.Atoi(a[len(a)-1])
+			y, _ := strconv.Atoi(b[len(b)-1])
+			return cmp.Compare(y, x)
+		})
+		return list
+	}
+	attempts := func(key func(*eventrow.Row) string) func(*eventrow.Row) string {
+		return func(r *eventrow.Row) string {
+			if !r.Attempt {
+				return ""
+			}
+			return key(r)
+		}
+	}
+	answered := func(what string, got, want [][]string) {
+		if !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: DuckDB answers %q, want %q", what, got, want)
+		}
+	}
+	one := []int{0, 0, 0}
+	for i := range rows {
+		if r := &rows[i]; r.Attempt {
+			one[0]++
+			if r.Kind == "exists" || r.Flags == "exists" {
+				one[1]++
+			}
+			if r.Kind == "exp" {
+				one[2]++
+			}
+		}
+	}
+	answered("clients", answers[2], groups(attempts(func(r *eventrow.Row) string { return r.ClientIP })))
+	answered("days", answers[3], groups(attempts(func(r *eventrow.Row) string { return "2026-11-20\t" + r.ForgedDomain })))
+	answered("kinds", answers[4], [][]string{strings.Fields(strings.Trim(fmt.Sprint(one), "[]"))})
+	answered("one client", answers[5], groups(attempts(func(r *eventrow.Row) string {
+		if r.ClientIP != "192.0.2.7" {
+			return ""
+		}
+		return r.SenderLocal + "@" + r.SenderDomain + "\t" + r.HELO
+	})))
+	answered("resolvers", answers[6], groups(func(r *eventrow.Row) string { return r.Resolver }))
+}
