@@ -113,7 +113,10 @@ func (l *liveJoin) mark(row *eventrow.Row) error {
 		return nil
 	}
 	self.shown = true
-	markOf(&e).set(row)
+	m := markOf(&e)
+	// Its journal knows of an exists: query that comes after it.
+	m.exists = m.attempt && (m.exists || ownMark(row).exists)
+	m.set(row)
 	return l.show(row)
 }
 

@@ -142,6 +142,11 @@ func TestFollowAsEvents(t *testing.T) {
 			}
 		}
 	}
+	// A receiver that asks for exp= first, of one nameserver.
+	first := check{at: 25 * time.Second, ip: "192.0.2.201", local: "first", helo: "h", domain: "shop.example", only: spftrack.KindExp}
+	put(t, journals[1], first.packets()...)
+	first.only, first.at = spftrack.KindExists, first.at+20*time.Millisecond
+	put(t, journals[1], first.packets()...)
 	// The check that began before, again.
 	before.at = 20 * time.Second
 	put(t, journals[1], before.packets()...)
