@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"nullspf/internal/forgerylog"
+	"nullspf/internal/journal"
 )
 
 func (a *app) logStatsCommand(f *logFlags) *cobra.Command {
@@ -15,8 +18,7 @@ func (a *app) logStatsCommand(f *logFlags) *cobra.Command {
 		Short: "Show size, age and losses of each journal",
 		Long: `Shows for each journal directory the number of events, their time and size on
 disk, how many have expired, and how many are missing and why. Lost events were
-answered but not stored, as far as nullspfd has recorded it, which it does once a
-minute. Gaps are sequence numbers without events: reserved by a process that was
+answered but not stored; nullspfd records them within a second. Gaps are sequence numbers without events: reserved by a process that was
 killed, or damaged since.`,
 		Example: `  $ nullspf log stats
   /etc/nullspf/var
@@ -83,6 +85,40 @@ events for a known reason. The exit status is 1 when there are problems.`,
 				}
 			}
 			return nil
+		},
+	}
+}
+
+func (a *app) logCompactCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "compact DIR...",
+		Short: "Write old segments of journals anew",
+		Long: `Writes the segments of journal directories anew that an earlier version of nullspfd
+wrote, so that they are smaller, queries are faster, and other programs read their
+times as such. Segments of an hour or a day that is over are joined, as nullspfd does.
+The events stay the same; nothing is removed before what replaces it is on disk, and
+an interrupted run is continued by the next one. It needs as much free space as
+the largest segment has.
+
+nullspfd must not have the directory open: stop it, or compact a copy. Queries go on.`,
+		Example: `  # Of a copy of another server's journal
+  $ nullspf log compact ns2/var`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: directories,
+		RunE: func(c *cobra.Command, dirs []string) error {
+			var errs []error
+			for _, dir := range dirs {
+				if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err != nil {
+					errs = append(errs, fmt.Errorf("%s holds no sealed events: %w", dir, err))
+					continue
+				}
+				done, err := journal.CompactDir(c.Context(), dir)
+				if err != nil {
+					errs = append(errs, err)
+				}
+				errs = append(errs, forgerylog.WriteCompaction(c.OutOrStdout(), dir, done))
+			}
+			return errors.Join(errs...)
 		},
 	}
 }

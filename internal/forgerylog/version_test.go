@@ -20,6 +20,22 @@ func TestVersion1(t *testing.T) {
 	}
 	golden(t, "version1.json", render(t, open(dir), Query{Packets: true}, JSON))
 
+	compacted := t.TempDir()
+	if err := os.CopyFS(compacted, os.DirFS("testdata/version1")); err != nil {
+		t.Fatal(err)
+	}
+	for _, rewritten := range []int{3, 0} {
+		done, err := journal.CompactDir(t.Context(), compacted)
+		if err != nil || done.Rewritten != rewritten || done.After.Segments != done.Before.Segments {
+			t.Errorf("compacted: %+v, %v", done, err)
+		}
+		golden(t, "version1.json", render(t, open(compacted), Query{Packets: true}, JSON))
+		reports, err := open(compacted).Check(t.Context())
+		if err != nil || len(reports[0].Problems) > 0 {
+			t.Errorf("%v, %v", reports[0].Problems, err)
+		}
+	}
+
 	// An event of the next day makes the day of the others over.
 	j, err := journal.Open(sealSoon(testSettings(dir)))
 	if err != nil {

@@ -89,6 +89,13 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %s", size, unit)
 }
 
+// WriteCompaction tells what became of the segments of a directory.
+func WriteCompaction(w io.Writer, dir string, c journal.Compaction) error {
+	_, err := fmt.Fprintf(w, "%s: %s of %s, now %s of %s; %d written anew\n", eventrow.Shown(dir),
+		number(uint64(c.Before.Segments), "segment"), size(c.Before.Bytes), number(uint64(c.After.Segments), "segment"), size(c.After.Bytes), c.Rewritten)
+	return err
+}
+
 type journalJSON struct {
 	Dir          string            `json:"folder"`
 	Server       string            `json:"server"`

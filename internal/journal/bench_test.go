@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -120,6 +121,36 @@ func BenchmarkSeal(b *testing.B) {
 	b.ReportMetric(float64(cpu)/float64(events), "cpu-ns/event")
 	b.ReportMetric(float64(bytes)/float64(events), "B/event")
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkPack measures what the writer makes of a record: time, and bytes in a
+// wal file, with the headers of blocks.
+func BenchmarkPack(b *testing.B) {
+	var records []byte
+	count := 0
+	for _, p := range realisticPackets(b, 1<<16) {
+		var buf [maxRecord]byte
+		records = append(records, buf[:putRecord(buf[:], &p)]...)
+	}
+	p := newPacker([]walZone{{name: testZone}})
+	var packed []byte
+	bytes := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		rest := records
+		for len(rest) > 0 {
+			n := 0
+			for n < len(rest) && n < blockRecords-maxRecord {
+				n += int(binary.LittleEndian.Uint16(rest[n:]))
+				count++
+			}
+			packed = p.packAll(packed[:0], rest[:n])
+			bytes += blockHeader + len(packed)
+			rest = rest[n:]
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(count), "ns/event")
+	b.ReportMetric(float64(bytes)/float64(count), "B/event")
 }
 
 func waitSealed(b *testing.B, j *Journal) {

@@ -235,7 +235,10 @@ func (r *Report) checkStrays(v *View) error {
 	if err != nil {
 		return err
 	}
-	wals := inspectWALs(v.Dir, names)
+	wals, err := inspectWALs(v.Dir, names)
+	if err != nil {
+		return err
+	}
 	now, err := loadManifest(v.Dir)
 	if err != nil {
 		return err

@@ -95,12 +95,15 @@ func (s *sealer) joinable(segments []Segment, newest *Segment) int {
 
 func hourOf(s *Segment) int64 { return s.MinTime / int64(time.Hour) }
 
-// join replaces neighbouring segments by one.
+// join replaces neighbouring segments by one, or writes one anew.
 func (s *sealer) join(run []Segment) error {
 	dir := s.j.settings.Dir
 	w, err := newSegmentWriter(dir)
 	if err != nil {
 		return err
+	}
+	if len(run) == 1 {
+		w.Edition = run[0].Edition + 1
 	}
 	age := int64(0)
 	for i := range run {

@@ -103,6 +103,12 @@ func prepare(settings Settings, at *place) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.old {
+		// A nullspfd of version 1 must not take the next wal file for damaged.
+		if err := m.store(settings.Dir); err != nil {
+			j.log.Warn().Err(err).Msg("MANIFEST could not be written in version 2; it is tried again when events are sealed")
+		}
+	}
 	next := m.Next
 	for _, f := range wals {
 		next = max(next, f.end)

@@ -79,6 +79,12 @@ func fillPacket(p *Packet, b *[]byte, id int) {
 	}
 }
 
+// idLabel is what of the name of idPacket stands in a wal file as it is.
+func idLabel(id int) []byte {
+	label := "n" + strconv.Itoa(id)
+	return append([]byte{byte(len(label))}, label...)
+}
+
 // idOf is the id of an event made of idPacket.
 func idOf(t testing.TB, e *spftrack.Event) int {
 	t.Helper()

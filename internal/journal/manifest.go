@@ -12,7 +12,7 @@ import (
 // Manifest says what the segments of a directory hold. Its file, MANIFEST, is
 // text with tabs between fields, replaced as a whole:
 //
-//	nullspf-manifest	1
+//	nullspf-manifest	2
 //	server	ns1.example.net
 //	next	301
 //	clock	86400	1763596800
@@ -22,12 +22,17 @@ import (
 //	segment	seg/date=2025-11-20/00000000000000000101-00000000000000000300.parquet	101	300	1763596800000000000	1763596860000000000	189	9731	<SHA-256>	86400
 //	end	<CRC-32C of all before>
 //
+// Version 1 had the same lines. Later versions are refused; so did nullspfd of
+// version 1, which reads neither packed wal files nor segments with an edition.
+//
 // A segment line gives path, first and last sequence number, least and
 // greatest time in nanoseconds, rows, bytes, SHA-256 of the file and the age
 // of the directory, in seconds, when its events were sealed. Every sequence
 // number below next is in a segment, in a gap, or expired.
 type Manifest struct {
 	Server string
+	// old: it was read from a file of version 1.
+	old bool
 	// Next is the first sequence number that is not sealed. Events before it
 	// in wal files are not to be read.
 	Next uint64
@@ -89,6 +94,9 @@ type Segment struct {
 	// Date is the UTC day of the first event, YYYY-MM-DD.
 	Date        string
 	First, Last uint64
+	// Edition is how often the file was written anew with the same events: its name
+	// tells, so that readers never meet another content than MANIFEST says.
+	Edition int
 	// MinTime and MaxTime are nanoseconds since 1970-01-01 UTC.
 	MinTime, MaxTime int64
 	Rows             uint64

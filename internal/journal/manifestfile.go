@@ -20,7 +20,9 @@ const (
 	copySuffix = ".copy"
 
 	manifestMagic   = "nullspf-manifest\t"
-	manifestVersion = manifestMagic + "1"
+	manifestVersion = manifestMagic + "2"
+	// oldManifest is the first line of version 1.
+	oldManifest = manifestMagic + "1"
 	// maxManifest bounds what is read, in bytes: a million segments.
 	maxManifest = 256 << 20
 )
@@ -75,8 +77,11 @@ func parseManifest(text []byte) (*Manifest, error) {
 	m := &Manifest{}
 	for n, line := range strings.Split(strings.TrimSuffix(body, "\n"), "\n") {
 		if n == 0 {
+			if m.old = line == oldManifest; m.old {
+				continue
+			}
 			if version, ok := strings.CutPrefix(line, manifestMagic); ok && line != manifestVersion {
-				return nil, fmt.Errorf("%w: %.40q; this one writes version 1. Run the nullspfd that wrote it, or give this one another directory", errVersion, version)
+				return nil, fmt.Errorf("%w: %.40q; this one writes version 2. Run the nullspfd that wrote it, or give this one another directory", errVersion, version)
 			}
 			if line != manifestVersion {
 				return nil, fmt.Errorf("%w: its first line is %.40q, not %q", errManifest, line, manifestVersion)
@@ -132,6 +137,7 @@ func (m *Manifest) parseLine(f []string) (err error) {
 			return fmt.Errorf("no path of a segment: %.80q", path)
 		}
 		s.Date, _ = parseDateDir(parts[1])
+		_, _, s.Edition, _ = parseSegmentName(parts[2])
 		if !validDate(s.Date) || s.Path() != path {
 			return fmt.Errorf("no path of segment %d to %d: %.80q", s.First, s.Last, path)
 		}

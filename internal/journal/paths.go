@@ -76,19 +76,30 @@ const (
 
 // Path is relative to the directory, with slashes.
 func (s *Segment) Path() string {
-	return path.Join(segDir, datePrefix+s.Date, fmt.Sprintf("%020d-%020d%s", s.First, s.Last, segmentSuffix))
+	name := fmt.Sprintf("%020d-%020d", s.First, s.Last)
+	if s.Edition > 0 {
+		name += "-" + strconv.Itoa(s.Edition)
+	}
+	return path.Join(segDir, datePrefix+s.Date, name+segmentSuffix)
 }
 
 // parseSegmentName reads the numbers in the name of a segment file.
-func parseSegmentName(name string) (first, last uint64, ok bool) {
+func parseSegmentName(name string) (first, last uint64, edition int, ok bool) {
 	base, found := strings.CutSuffix(name, segmentSuffix)
 	a, b, dash := strings.Cut(base, "-")
+	b, c, rewritten := strings.Cut(b, "-")
 	if !found || !dash || len(a) != 20 || len(b) != 20 {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
 	first, err1 := strconv.ParseUint(a, 10, 64)
 	last, err2 := strconv.ParseUint(b, 10, 64)
-	return first, last, err1 == nil && err2 == nil && first > 0 && first <= last
+	if rewritten {
+		var err error
+		if edition, err = strconv.Atoi(c); err != nil || edition < 1 || strconv.Itoa(edition) != c {
+			return 0, 0, 0, false
+		}
+	}
+	return first, last, edition, err1 == nil && err2 == nil && first > 0 && first <= last
 }
 
 // parseDateDir reads the day in the name of a directory of segments.
@@ -107,6 +118,7 @@ type segmentPath struct {
 	path        string
 	date        string
 	first, last uint64
+	edition     int
 	temporary   bool
 }
 
@@ -136,9 +148,9 @@ func listSegments(dir string) ([]segmentPath, error) {
 			return nil, err
 		}
 		for _, e := range day {
-			if first, last, ok := parseSegmentName(e.Name()); ok {
+			if first, last, edition, ok := parseSegmentName(e.Name()); ok {
 				path := filepath.Join(root, datePrefix+date, e.Name())
-				found = append(found, segmentPath{path: path, date: date, first: first, last: last})
+				found = append(found, segmentPath{path: path, date: date, first: first, last: last, edition: edition})
 			}
 		}
 	}

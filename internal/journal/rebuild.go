@@ -21,7 +21,7 @@ import (
 func (r *recovery) rebuild(segments []segmentPath) (*Manifest, error) {
 	segments = slices.Clone(segments)
 	slices.SortFunc(segments, func(a, b segmentPath) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last))
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(b.last, a.last), cmp.Compare(b.edition, a.edition))
 	})
 	m := &Manifest{Next: 1}
 	var damaged []segmentPath
@@ -96,7 +96,7 @@ func describeSegment(f segmentPath) (*Segment, []Gap, error) {
 		return nil, nil, fmt.Errorf("%s: %w", f.path, err)
 	}
 	s := &Segment{
-		Date: f.date, First: f.first, Last: f.last, Bytes: size, SHA256: hex.EncodeToString(hash.Sum(nil)),
+		Date: f.date, First: f.first, Last: f.last, Edition: f.edition, Bytes: size, SHA256: hex.EncodeToString(hash.Sum(nil)),
 	}
 	var gaps []Gap
 	next := s.First

@@ -183,7 +183,7 @@ func TestUnlistedSegmentOutlivesItsWAL(t *testing.T) {
 	mustClose(t, j)
 	s.Dir = assemble(t, only(parts(t, s.Dir), "seg/"), unsealed)
 	wal := onlyWAL(t, s.Dir)
-	overwrite(t, wal, func(b []byte) { b[bytes.Index(b, idPacket(35).Name)] ^= 4 })
+	overwrite(t, wal, func(b []byte) { b[bytes.Index(b, idLabel(35))] ^= 4 })
 	log := logged(t, s)
 	aside, err := listAside(s.Dir)
 	if err != nil || len(aside) != 1 || !strings.Contains(log, aside[0].path) {

@@ -35,7 +35,9 @@ func recoverDir(dir string, log zerolog.Logger) (*Manifest, []walInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r.wals = inspectWALs(dir, names)
+	if r.wals, err = inspectWALs(dir, names); err != nil {
+		return nil, nil, err
+	}
 	if err := r.loadManifest(segments); err != nil {
 		return nil, nil, err
 	}
@@ -189,12 +191,13 @@ func wholeWAL(dir string, info walInfo) bool {
 // lists reports whether a file is one of the segments.
 func (m *Manifest) lists(f segmentPath) bool {
 	i, ok := slices.BinarySearchFunc(m.Segments, f.first, func(s Segment, first uint64) int { return cmp.Compare(s.First, first) })
-	return ok && m.Segments[i].Last == f.last && m.Segments[i].Date == f.date
+	return ok && m.Segments[i].Last == f.last && m.Segments[i].Date == f.date && m.Segments[i].Edition == f.edition
 }
 
 // inspectWALs finds out what an earlier run left. Where a file was not closed
-// in order, its numbers end at its bound, or where the next file begins.
-func inspectWALs(dir string, names []walName) []walInfo {
+// in order, its numbers end at its bound, or where the next file begins. It fails
+// when a file is of a later version.
+func inspectWALs(dir string, names []walName) ([]walInfo, error) {
 	infos := make([]walInfo, len(names))
 	for i, name := range names {
 		info := walInfo{walName: name, end: name.first + walReserve}
@@ -205,6 +208,8 @@ func inspectWALs(dir string, names []walName) []walInfo {
 				info.end, info.inOrder = next, true
 			}
 			w.Close()
+		} else if errors.Is(err, errWALVersion) {
+			return nil, err
 		} else if st, err := os.Stat(path); err == nil {
 			info.size = st.Size()
 		}
@@ -213,5 +218,5 @@ func inspectWALs(dir string, names []walName) []walInfo {
 		}
 		infos[i] = info
 	}
-	return infos
+	return infos, nil
 }

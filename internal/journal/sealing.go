@@ -92,7 +92,7 @@ func (u *sealing) readFile(f walInfo) error {
 	case errors.Is(err, errHeader):
 		// How many of the reserved numbers were used is not known. A file that
 		// is not longer than a header was never completed.
-		possible := min(f.end, f.first+uint64(max(f.size-2*walSlot, 0))/recordFixed)
+		possible := min(f.end, f.first+uint64(max(f.size-2*walSlot, 0))/minPacked)
 		u.gap(u.read, possible-1, GapDamaged)
 		u.gap(max(u.read, possible), f.end-1, GapRestart)
 		u.read = max(u.read, f.end)

@@ -14,9 +14,9 @@ import (
 
 // testWAL makes a wal file in memory: blocks of the given numbers of events,
 // with ids equal to the sequence numbers. It returns where each block begins.
-func testWAL(t testing.TB, counts []int, end bool) (data []byte, name walName, offsets []int) {
+func testWAL(t testing.TB, version int, counts []int, end bool) (data []byte, name walName, offsets []int) {
 	t.Helper()
-	h := walHeader{key: 0x1122334455667788, first: 1, bound: 1 + walReserve, server: "ns1",
+	h := walHeader{version: version, key: 0x1122334455667788, first: 1, bound: 1 + walReserve, server: "ns1",
 		zones: []walZone{{testZone, []spftrack.Layout{spftrack.Track}}}}
 	data, err := h.encode()
 	if err != nil {
@@ -26,13 +26,17 @@ func testWAL(t testing.TB, counts []int, end bool) (data []byte, name walName, o
 	for _, n := range counts {
 		offsets = append(offsets, len(data))
 		blk := block{kind: blockEvents, first: seq, count: n}
+		var records []byte
 		for range n {
 			var b [maxRecord]byte
-			blk.records = append(blk.records, b[:putRecord(b[:], idPacket(int(seq)))]...)
+			records = append(records, b[:putRecord(b[:], idPacket(int(seq)))]...)
 			seq++
 		}
+		if blk.payload = records; version > 1 {
+			blk.kind, blk.payload = blockPacked, newPacker(h.zones).packAll(nil, records)
+		}
 		data = appendBlockHeader(data, h.key, &blk)
-		data = append(data, blk.records...)
+		data = append(data, blk.payload...)
 	}
 	if end {
 		offsets = append(offsets, len(data))
@@ -48,7 +52,7 @@ func readWALBytes(data []byte, name walName) (ids map[uint64]*spftrack.Event, or
 	if err != nil {
 		return nil, nil, err
 	}
-	b := blockReader{r: r, size: int64(len(data)), key: h.key, first: h.first, bound: h.bound, offset: blocks}
+	b := blockReader{r: r, size: int64(len(data)), key: h.key, first: h.first, bound: h.bound, offset: blocks, packer: newPacker(h.zones)}
 	d := newDecoder(h, nil)
 	ids = make(map[uint64]*spftrack.Event)
 	for {
@@ -115,17 +119,19 @@ func checkRead(t *testing.T, what string, at int, data []byte, name walName, cou
 
 func TestBitFlips(t *testing.T) {
 	counts := []int{3, 1, 4, 2}
-	data, name, offsets := testWAL(t, counts, true)
-	for at := range data {
-		for _, bit := range []byte{1 << (at % 8), 1 << ((at + 3) % 8)} {
-			data[at] ^= bit
-			lost := checkRead(t, "flip", at, data, name, counts)
-			data[at] ^= bit
-			if at < offsets[0] && len(lost) > 0 {
-				t.Fatalf("flip at %d in the header: lost %v", at, lost)
-			}
-			if len(lost) > 1 || len(lost) == 1 && (at < offsets[lost[0]] || at >= offsets[lost[0]+1]) {
-				t.Fatalf("flip at %d: lost blocks %v", at, lost)
+	for version := 1; version <= walVersion; version++ {
+		data, name, offsets := testWAL(t, version, counts, true)
+		for at := range data {
+			for _, bit := range []byte{1 << (at % 8), 1 << ((at + 3) % 8)} {
+				data[at] ^= bit
+				lost := checkRead(t, "flip", at, data, name, counts)
+				data[at] ^= bit
+				if at < offsets[0] && len(lost) > 0 {
+					t.Fatalf("flip at %d in the header: lost %v", at, lost)
+				}
+				if len(lost) > 1 || len(lost) == 1 && (at < offsets[lost[0]] || at >= offsets[lost[0]+1]) {
+					t.Fatalf("flip at %d: lost blocks %v", at, lost)
+				}
 			}
 		}
 	}
@@ -133,7 +139,7 @@ func TestBitFlips(t *testing.T) {
 
 func TestTorn(t *testing.T) {
 	counts := []int{3, 1, 4}
-	data, name, offsets := testWAL(t, counts, false)
+	data, name, offsets := testWAL(t, walVersion, counts, false)
 	offsets = append(offsets, len(data))
 	for n := offsets[0]; n <= len(data); n++ {
 		whole := 0
@@ -158,7 +164,7 @@ func TestTorn(t *testing.T) {
 func TestOverwrittenMiddle(t *testing.T) {
 	// A page of zeros, or of another file, anywhere costs the blocks it touches.
 	counts := []int{5, 5, 5, 5, 5, 5}
-	data, name, offsets := testWAL(t, counts, true)
+	data, name, offsets := testWAL(t, walVersion, counts, true)
 	for at := offsets[0]; at < len(data)-700; at += 13 {
 		torn := append([]byte(nil), data...)
 		clear(torn[at : at+700])
@@ -176,20 +182,20 @@ func TestOverwrittenMiddle(t *testing.T) {
 
 // TestForgedBlock puts what looks like a block into a query name.
 func TestForgedBlock(t *testing.T) {
-	h := walHeader{key: 42, first: 1, bound: 1000, zones: []walZone{{testZone, nil}}}
+	h := walHeader{version: 1, key: 42, first: 1, bound: 1000, zones: []walZone{{testZone, nil}}}
 	data, err := h.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var rec [maxRecord]byte
 	forged := block{kind: blockEvents, first: 7, count: 1}
-	forged.records = rec[:putRecord(rec[:], idPacket(666))]
+	forged.payload = rec[:putRecord(rec[:], idPacket(666))]
 	// The stranger does not know the key.
-	payload := append(appendBlockHeader(nil, 43, &forged), forged.records...)
+	payload := append(appendBlockHeader(nil, 43, &forged), forged.payload...)
 	for _, first := range []uint64{1, 2} {
 		var b [maxRecord]byte
-		blk := block{kind: blockEvents, first: first, count: 1, records: b[:putRecord(b[:], &Packet{Name: payload})]}
-		data = append(appendBlockHeader(data, h.key, &blk), blk.records...)
+		blk := block{kind: blockEvents, first: first, count: 1, payload: b[:putRecord(b[:], &Packet{Name: payload})]}
+		data = append(appendBlockHeader(data, h.key, &blk), blk.payload...)
 	}
 	data[2*walSlot+3] ^= 1
 	events, _, err := readWALBytes(data, walName{1, 42})
@@ -199,7 +205,7 @@ func TestForgedBlock(t *testing.T) {
 }
 
 func TestManyZones(t *testing.T) {
-	h := walHeader{key: 9, first: 5, bound: 6, server: "x"}
+	h := walHeader{version: walVersion, key: 9, first: 5, bound: 6, server: "x"}
 	for range 3000 {
 		h.zones = append(h.zones, walZone{strings.Repeat("z", 200), []spftrack.Layout{spftrack.Track, spftrack.Classic}})
 	}
@@ -237,7 +243,7 @@ func TestDamagedFileIsKeptAside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := bytes.Index(data, idPacket(25).Name)
+	i := bytes.Index(data, idLabel(25))
 	data[i] ^= 0x40
 	if err := os.WriteFile(path, data, 0o640); err != nil {
 		t.Fatal(err)
@@ -266,10 +272,13 @@ func TestDamagedFileIsKeptAside(t *testing.T) {
 // FuzzWAL reads what follows the header of a wal file, and takes the same bytes
 // for a header and for a record.
 func FuzzWAL(f *testing.F) {
-	data, name, offsets := testWAL(f, []int{2, 3}, true)
+	data, name, offsets := testWAL(f, walVersion, []int{2, 3}, true)
 	header := data[:offsets[0]]
 	f.Add(data[offsets[0]:])
 	f.Add(data[offsets[0] : offsets[1]+20])
+	f.Add(data[offsets[0]+blockHeader : offsets[1]])
+	old, _, _ := testWAL(f, 1, []int{2, 3}, true)
+	f.Add(old[offsets[0]:])
 	f.Add(data[:150])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -277,7 +286,7 @@ func FuzzWAL(f *testing.F) {
 		if err != nil && !errors.Is(err, errRecord) {
 			t.Fatal(err)
 		}
-		if len(order) > len(data)/recordFixed {
+		if len(order) > len(data)/minPacked {
 			t.Fatalf("%d events of %d bytes", len(order), len(data))
 		}
 		if h, _, err := readHeaderCopy(bytes.NewReader(data), 0, name.key); err == nil && (h.key != name.key || h.first > h.bound) {
@@ -286,6 +295,13 @@ func FuzzWAL(f *testing.F) {
 		var p Packet
 		if n, err := getRecord(data, &p); err == nil && (n > len(data) || len(p.Name) > n) {
 			t.Fatal("a record beyond its bytes")
+		}
+		packer := newPacker([]walZone{{name: testZone}})
+		for count := range 4 {
+			records, ok := packer.unpackAll(data, count)
+			if again, whole := packer.unpackAll(packer.packAll(nil, records), count); ok && (!whole || !bytes.Equal(again, records)) {
+				t.Fatalf("%x becomes %x", records, again)
+			}
 		}
 	})
 }

@@ -12,7 +12,9 @@ const (
 	// maxBlock bounds the payload, and with it what a damaged block costs.
 	maxBlock = 64 << 10
 
+	// blockEvents has records, in files of version 1; blockPacked has them packed.
 	blockEvents = 1
+	blockPacked = 3
 	// blockEnd is the last block of a file that was closed in order: no
 	// payload, first is the sequence number that follows.
 	blockEnd = 2
@@ -27,12 +29,12 @@ type block struct {
 	kind  uint8
 	first uint64
 	count int
-	// records is the payload.
-	records []byte
+	// payload is what the file has, records what it stands for.
+	payload, records []byte
 }
 
 // length is that of the block in a file.
-func (b *block) length() int64 { return blockHeader + int64(len(b.records)) }
+func (b *block) length() int64 { return blockHeader + int64(len(b.payload)) }
 
 // appendBlockHeader appends the header of a block.
 func appendBlockHeader(b []byte, key uint64, blk *block) []byte {
@@ -40,9 +42,9 @@ func appendBlockHeader(b []byte, key uint64, blk *block) []byte {
 	start := len(b)
 	b = le.AppendUint64(b, key)
 	b = le.AppendUint64(b, blk.first)
-	b = le.AppendUint32(b, uint32(len(blk.records)))
+	b = le.AppendUint32(b, uint32(len(blk.payload)))
 	b = le.AppendUint32(b, uint32(blk.count))
-	b = le.AppendUint32(b, sum(blk.records))
+	b = le.AppendUint32(b, sum(blk.payload))
 	b = append(b, blk.kind, 0, 0, 0, 0, 0, 0, 0)
 	return le.AppendUint32(b, sum(b[start:]))
 }
@@ -70,8 +72,8 @@ func decodeBlockHeader(b []byte, key, first, bound uint64) (info blockInfo, ok b
 		return info, false
 	}
 	switch info.kind {
-	case blockEvents:
-		ok = info.length <= maxBlock && info.count > 0 && info.count <= info.length/recordFixed &&
+	case blockEvents, blockPacked:
+		ok = info.length <= maxBlock && info.count > 0 && info.count <= info.length/minPacked &&
 			uint64(info.count) <= bound-info.first
 	case blockEnd:
 		ok = info.length == 0 && info.count == 0
@@ -86,6 +88,7 @@ type blockReader struct {
 	size         int64
 	key          uint64
 	first, bound uint64
+	packer       *packer
 	// offset is where the next block begins.
 	offset int64
 	// damaged counts the bytes that were skipped.
@@ -134,7 +137,7 @@ func (b *blockReader) lostEnd() (bytes int64, events uint64) {
 	}
 	head, err := b.peek(b.offset, blockHeader)
 	if err != nil {
-		return rest, uint64(rest) / recordFixed
+		return rest, uint64(rest) / minPacked
 	}
 	info, ok := decodeBlockHeader(head, b.key, b.first, b.bound)
 	switch {
@@ -143,7 +146,7 @@ func (b *blockReader) lostEnd() (bytes int64, events uint64) {
 	case ok && rest == int64(blockHeader+info.length):
 		return rest, uint64(info.count)
 	}
-	return rest, uint64(rest-blockHeader) / recordFixed
+	return rest, uint64(rest-blockHeader) / minPacked
 }
 
 // grow tells the reader the file's present size.
@@ -207,8 +210,18 @@ func (b *blockReader) at(offset int64) (blk block, length int64, err error) {
 	if len(whole) < blockHeader+info.length {
 		return blk, 0, errTorn
 	}
-	info.records = whole[blockHeader:]
-	if sum(info.records) != info.sum || !validRecords(info.records, info.count) {
+	info.payload = whole[blockHeader:]
+	if sum(info.payload) != info.sum {
+		return blk, 0, errTorn
+	}
+	switch info.kind {
+	case blockEvents:
+		info.records = info.payload
+		ok = validRecords(info.records, info.count)
+	case blockPacked:
+		info.records, ok = b.packer.unpackAll(info.payload, info.count)
+	}
+	if !ok {
 		return blk, 0, errTorn
 	}
 	return info.block, int64(len(whole)), nil

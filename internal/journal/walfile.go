@@ -42,6 +42,7 @@ func (w *walReader) init(f *os.File, name walName) error {
 	w.header, w.damagedHeader = header, damaged
 	w.blockReader = blockReader{
 		r: f, size: info.Size(), key: header.key, first: header.first, bound: header.bound, offset: blocks,
+		packer: newPacker(header.zones),
 	}
 	return nil
 }

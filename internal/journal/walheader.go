@@ -15,7 +15,7 @@ import (
 // so that a damaged one costs nothing. Blocks follow. Integers are
 // little-endian, sums CRC-32C.
 //
-//	header  "nspfwal1", slot uint32, length uint32, body, sum of it all
+//	header  "nspfwal2", slot uint32, length uint32, body, sum of it all
 //	body    key, first, bound uint64, created int64, server, zones uint16,
 //	        for each zone: name, layouts; texts as length uint16 and bytes
 //	block   key, first uint64, length, count, sum of payload uint32,
@@ -24,10 +24,15 @@ import (
 // key is random and also in the file's name. A reader that lost its way looks
 // for it: what a stranger puts into a name cannot pass for a block.
 //
+// In version 1, blocks hold records as they are; since version 2 they hold packed
+// ones. A later version is refused.
+//
 // first and bound enclose the sequence numbers of a file. The header is on disk
 // before any of them is used, so that after a crash numbering goes on at bound.
 const (
-	walMagic   = "nspfwal1"
+	// walMagic is followed by a digit, the version.
+	walMagic   = "nspfwal"
+	walVersion = 2
 	walSlot    = 4 << 10
 	walMaxSlot = 32 << 20
 	// walReserve is how many sequence numbers a file reserves.
@@ -40,6 +45,7 @@ func sum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // walHeader is the header of a wal file.
 type walHeader struct {
+	version      int
 	key          uint64
 	first, bound uint64
 	// created is nanoseconds since 1970-01-01 UTC.
@@ -67,7 +73,7 @@ func (h *walHeader) encode() ([]byte, error) {
 		body = appendText(body, z.name)
 		body = appendText(body, joinLayouts(z.layouts))
 	}
-	const around = len(walMagic) + 4 + 4 + 4
+	const around = len(walMagic) + 1 + 4 + 4 + 4
 	slot := walSlot
 	for slot < len(body)+around {
 		slot *= 2
@@ -75,7 +81,7 @@ func (h *walHeader) encode() ([]byte, error) {
 	if slot > walMaxSlot {
 		return nil, fmt.Errorf("the zone table has %d bytes; at most %d are supported", len(body), walMaxSlot-around)
 	}
-	header := append([]byte(nil), walMagic...)
+	header := append([]byte(walMagic), '0'+byte(h.version))
 	header = le.AppendUint32(header, uint32(slot))
 	header = le.AppendUint32(header, uint32(len(body)))
 	header = append(header, body...)
@@ -100,6 +106,9 @@ func joinLayouts(layouts []spftrack.Layout) string {
 
 var errHeader = errors.New("no valid header")
 
+// errWALVersion is wrapped by the errors about wal files of later versions.
+var errWALVersion = errors.New("this file was written by a later version of nullspfd, in version")
+
 // readWALHeader reads the header of a file whose name holds key, and tells
 // where the blocks begin.
 func readWALHeader(r io.ReaderAt, key uint64) (h *walHeader, blocks int64, damaged bool, err error) {
@@ -122,15 +131,16 @@ func readWALHeader(r io.ReaderAt, key uint64) (h *walHeader, blocks int64, damag
 }
 
 func readHeaderCopy(r io.ReaderAt, offset int64, key uint64) (h *walHeader, slot int, err error) {
-	const fixed = len(walMagic) + 4 + 4
+	const fixed = len(walMagic) + 1 + 4 + 4
 	var start [fixed]byte
 	if err := readFull(r, start[:], offset); err != nil {
 		return nil, 0, err
 	}
 	le := binary.LittleEndian
-	slot = int(le.Uint32(start[len(walMagic):]))
-	length := int(le.Uint32(start[len(walMagic)+4:]))
-	if string(start[:len(walMagic)]) != walMagic || slot < walSlot || slot > walMaxSlot || slot&(slot-1) != 0 ||
+	version := int(start[len(walMagic)]) - '0'
+	slot = int(le.Uint32(start[len(walMagic)+1:]))
+	length := int(le.Uint32(start[len(walMagic)+5:]))
+	if string(start[:len(walMagic)]) != walMagic || version < 1 || version > 9 || slot < walSlot || slot > walMaxSlot || slot&(slot-1) != 0 ||
 		length > slot-fixed-4 {
 		return nil, 0, errHeader
 	}
@@ -141,9 +151,13 @@ func readHeaderCopy(r io.ReaderAt, offset int64, key uint64) (h *walHeader, slot
 	if sum(b[:fixed+length]) != le.Uint32(b[fixed+length:]) {
 		return nil, 0, errHeader
 	}
+	if version > walVersion {
+		return nil, 0, fmt.Errorf("%w %d; this one reads up to %d. Run the nullspfd that wrote it, or give this one another directory", errWALVersion, version, walVersion)
+	}
 	if h, err = decodeHeader(b[fixed : fixed+length]); err != nil || h.key != key {
 		return nil, 0, errHeader
 	}
+	h.version = version
 	return h, slot, nil
 }
 

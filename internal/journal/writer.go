@@ -49,6 +49,8 @@ type writer struct {
 	zones  uint64 // generation of the zone table
 
 	next    uint64
+	packer  *packer
+	packed  []byte
 	chunk   []byte
 	parts   []part
 	tails   []uint64 // positions in the rings behind what chunk holds
@@ -153,7 +155,7 @@ func (w *writer) pending() bool {
 // due reports whether the file is to be closed before more is written.
 func (w *writer) due(now time.Duration) bool {
 	return w.size >= w.j.settings.SegmentSize || now-w.opened >= w.j.settings.SegmentAge/2 ||
-		w.zones != w.j.zones.generation() || w.next+maxChunk/recordFixed > w.header.bound ||
+		w.zones != w.j.zones.generation() || w.next+maxChunk/minPacked > w.header.bound ||
 		w.j.syncer.failed(w.file)
 }
 
@@ -189,12 +191,13 @@ func (w *writer) fill() {
 		r := &worker.ring
 		from, end := r.tail.Load(), r.published.Load()
 		for len(w.chunk) < limit {
-			records, count, to := r.next(from, end, maxBlock)
+			records, count, to := r.next(from, end, blockRecords)
 			if count == 0 {
 				break
 			}
-			w.chunk = appendBlockHeader(w.chunk, w.header.key, &block{blockEvents, seq, count, records})
-			w.chunk = append(w.chunk, records...)
+			w.packed = w.packer.packAll(w.packed[:0], records)
+			w.chunk = appendBlockHeader(w.chunk, w.header.key, &block{kind: blockPacked, first: seq, count: count, payload: w.packed})
+			w.chunk = append(w.chunk, w.packed...)
 			w.parts = append(w.parts, part{i, to, len(w.chunk), count})
 			from = to
 			seq += uint64(count)
@@ -248,6 +251,7 @@ func (w *writer) openFile() error {
 	}
 	w.zones = w.j.zones.generation()
 	w.header = walHeader{
+		version: walVersion,
 		key:     binary.LittleEndian.Uint64(random[:]),
 		first:   w.next,
 		bound:   w.next + walReserve,
@@ -255,6 +259,7 @@ func (w *writer) openFile() error {
 		server:  w.j.settings.Server,
 		zones:   w.j.zones.table(),
 	}
+	w.packer = newPacker(w.header.zones)
 	header, err := w.header.encode()
 	if err != nil {
 		return err
