@@ -160,8 +160,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range 3*maxRecent + 5 {
 		r.put(uint64(i), i, 0)
 	}
-	if len(r.young) > maxRecent || len(r.old) > maxRecent {
-		t.Errorf("%d and %d are remembered", len(r.young), len(r.old))
+	if r.young.n > maxRecent || r.old.n > maxRecent {
+		t.Errorf("%d and %d are remembered", r.young.n, r.old.n)
 	}
 	if v, ok := r.get(3 * maxRecent); !ok || v != 3*maxRecent {
 		t.Error("the latest is forgotten")

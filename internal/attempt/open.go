@@ -51,7 +51,7 @@ const maxOpen = 64
 
 // openOf returns what is known of a group.
 func (m *marker) openOf(group uint64, now int64) *open {
-	if o, ok := m.open.young[group]; ok {
+	if o, ok := m.open.young.get(group); ok {
 		return o
 	}
 	o, ok := m.open.get(group)

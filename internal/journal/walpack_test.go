@@ -77,7 +77,7 @@ func TestPackedLength(t *testing.T) {
 	p := newPacker([]walZone{{name: testZone}})
 	for name, most := range map[string]int{
 		"192.0.2.7.in-addr.CL.shop.example.FD.1." + testZone:                                                  31,
-		"mail.example.org.HE.info.LP.192.0.2.7.in-addr.CL.shop.example.FD.2." + testZone:                      56,
+		"mail.example.org.HE.info.LP.192.0.2.7.in-addr.CL.shop.example.FD.2." + testZone:                      57,
 		"2.0.0.1.0.d.b.8" + strings.Repeat(".0", 24) + ".ip6.CL.shop.example.FD.1." + testZone:                43,
 		"mail.example.org.HE.info.LP.2.0.0.1" + strings.Repeat(".f", 28) + ".ip6.CL.shop.example." + testZone: 75,
 	} {
