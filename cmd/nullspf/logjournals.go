@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -108,15 +106,10 @@ nullspfd must not have the directory open: stop it, or compact a copy. Queries g
 		RunE: func(c *cobra.Command, dirs []string) error {
 			var errs []error
 			for _, dir := range dirs {
-				if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); err != nil {
-					errs = append(errs, fmt.Errorf("%s holds no sealed events: %w", dir, err))
-					continue
-				}
 				done, err := journal.CompactDir(c.Context(), dir)
-				if err != nil {
-					errs = append(errs, err)
+				if errs = append(errs, err); done.After.Segments > 0 || err == nil {
+					errs = append(errs, forgerylog.WriteCompaction(c.OutOrStdout(), dir, done))
 				}
-				errs = append(errs, forgerylog.WriteCompaction(c.OutOrStdout(), dir, done))
 			}
 			return errors.Join(errs...)
 		},

@@ -26,6 +26,9 @@ type Compaction struct {
 // is done. Segments that cannot be read are left, and the error names them. No
 // nullspfd may have the directory open; readers may.
 func CompactDir(ctx context.Context, dir string) (c Compaction, err error) {
+	if err := isJournal(dir); err != nil {
+		return c, err
+	}
 	m, err := loadManifest(dir)
 	if err != nil {
 		return c, err

@@ -47,8 +47,8 @@ const (
 // or which was copied. It fails when there is no journal, when MANIFEST is
 // damaged, and when it lists a segment that is not there.
 func Snapshot(dir string, options ReadOptions) (*View, error) {
-	if _, err := os.Stat(filepath.Join(dir, walDir)); errors.Is(err, fs.ErrNotExist) && !hasManifest(dir) {
-		return nil, fmt.Errorf("%s holds no journal: neither %s nor %s is there", dir, manifestName, walDir)
+	if err := isJournal(dir); err != nil {
+		return nil, err
 	}
 	var err error
 	for range snapshotTries {
@@ -70,6 +70,14 @@ func Snapshot(dir string, options ReadOptions) (*View, error) {
 		err = fmt.Errorf("MANIFEST lists a file that is not there; copy the directory again: %w", err)
 	}
 	return nil, fmt.Errorf("journal %s: %w", dir, err)
+}
+
+// isJournal fails when a directory holds no journal.
+func isJournal(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, walDir)); errors.Is(err, fs.ErrNotExist) && !hasManifest(dir) {
+		return fmt.Errorf("%s holds no journal: neither %s nor %s is there", dir, manifestName, walDir)
+	}
+	return nil
 }
 
 // tryView opens everything. again: a file vanished, or MANIFEST was replaced
