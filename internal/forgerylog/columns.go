@@ -1,6 +1,8 @@
 package forgerylog
 
 import (
+	"github.com/parquet-go/parquet-go"
+
 	"nullspf/internal/eventrow"
 	"nullspf/internal/tally"
 )
@@ -47,6 +49,13 @@ func siftOne(c *tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]i
 	var r eventrow.Row
 	// decided is 1 for a value of the dictionary that matches, 2 for another.
 	var decided []uint8
+	var yes, no bool
+	if c.Kind == parquet.Boolean {
+		c.Column.Set(&r, parquet.BooleanValue(true))
+		yes = match(&r)
+		c.Column.Set(&r, parquet.BooleanValue(false))
+		no = match(&r)
+	}
 	kept := rows[:0]
 	for len(rows) > 0 {
 		end, err := c.Load(int64(rows[0]))
@@ -57,13 +66,20 @@ func siftOne(c *tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]i
 		for n < len(rows) && int64(rows[n]) < end {
 			n++
 		}
-		if c.Codes == nil {
+		switch {
+		case c.Kind == parquet.Boolean:
+			for _, row := range rows[:n] {
+				if truth := c.Truth(int64(row)); truth && yes || !truth && no {
+					kept = append(kept, row)
+				}
+			}
+		case c.Codes == nil:
 			for _, row := range rows[:n] {
 				if c.Set(&r, int64(row)); match(&r) {
 					kept = append(kept, row)
 				}
 			}
-		} else {
+		default:
 			if decided == nil {
 				decided = make([]uint8, c.Values())
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -79,6 +80,11 @@ func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 	return nil
 }
 
+// unmarking are columns by which no attempt is told.
+var unmarking = []*eventrow.Column{
+	eventrow.ServerID, eventrow.ResolverPort, eventrow.Transport, eventrow.ClientSubnet, eventrow.SourceVerified,
+}
+
 func (s *SegmentFile) primeGroup(fold *attempt.Fold, group parquet.RowGroup) error {
 	row, err := s.firstRecent(group)
 	if err != nil || row == group.NumRows() {
@@ -86,6 +92,9 @@ func (s *SegmentFile) primeGroup(fold *attempt.Fold, group parquet.RowGroup) err
 	}
 	var columns []*tally.Column
 	for _, c := range eventrow.Columns {
+		if slices.Contains(unmarking, c) {
+			continue
+		}
 		if column := s.column(group, c); column != nil {
 			defer column.Close()
 			columns = append(columns, column)
@@ -121,6 +130,9 @@ func (s *SegmentFile) column(group parquet.RowGroup, c *eventrow.Column) *tally.
 func (s *SegmentFile) firstRecent(group parquet.RowGroup) (int64, error) {
 	ts := s.column(group, eventrow.TS)
 	defer ts.Close()
+	if _, last, ok := ts.Bounds(); ok && last < s.MaxTime && !attempt.Within(last, s.MaxTime, primeSpan) {
+		return group.NumRows(), nil
+	}
 	for row := range group.NumRows() {
 		if _, err := ts.Load(row); err != nil {
 			return 0, err

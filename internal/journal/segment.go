@@ -63,11 +63,14 @@ func (s *SegmentFile) loadWhole() error {
 
 func (s *SegmentFile) open(r io.ReaderAt) (err error) {
 	defer recoverParquet(&err, s.f.Name())
-	if s.File, err = parquet.OpenFile(r, s.Bytes, parquet.SkipPageIndex(true)); err != nil {
+	if s.File, err = parquet.OpenFile(r, s.Bytes, parquet.SkipPageIndex(true), parquet.ReadBufferSize(readBuffer)); err != nil {
 		return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
 	}
 	return nil
 }
+
+// readBuffer is how many bytes are read at once where a page begins.
+const readBuffer = 16 << 10
 
 func (s *SegmentFile) close() error {
 	if s.summaryFile != nil {

@@ -154,6 +154,16 @@ func (v *values) set(c *eventrow.Column, r *eventrow.Row, i int64) {
 	}
 }
 
+// Bounds are the least and the greatest value of a column of that type, by its
+// statistics; false: they are not known.
+func (c *Column) Bounds() (least, greatest int64, ok bool) {
+	if chunk, isFile := c.chunk.(*parquet.FileColumnChunk); isFile {
+		a, b, ok := chunk.Bounds()
+		return a.Int64(), b.Int64(), ok
+	}
+	return 0, 0, false
+}
+
 // Int64 is the value of a row of the page, in a column of that type.
 func (c *Column) Int64(row int64) int64 {
 	v, i := c.value(row)

@@ -365,12 +365,15 @@ func (s *Summary) parse(p *parser, end int64) {
 		return
 	}
 	s.Bytes = int64(bytes)
-	for range blocks {
-		s.sums = append(s.sums, p.sum())
+	s.sums = make([]uint64, blocks)
+	for i := range s.sums {
+		s.sums[i] = p.sum()
 	}
 	s.Attempts = p.number()
 	start, counted := int64(0), uint64(0)
-	for range p.length() {
+	minutes := p.length()
+	s.Minutes = make([]Minute, 0, min(minutes, 1<<16))
+	for range minutes {
 		distance, k := binary.Varint(p.b)
 		if k <= 0 || len(s.Minutes) > 0 && distance <= 0 {
 			p.bad = true
@@ -398,7 +401,9 @@ func (f *section) parse(p *parser, end int64) {
 	}
 	f.offset, f.length = int64(offset), int64(length)
 	at := f.offset
-	for range p.length() {
+	blocks := p.length()
+	f.blocks = make([]block, 0, min(blocks, 1<<12))
+	for range blocks {
 		size, raw := p.number(), p.number()
 		if size > uint64(f.offset+f.length-at) || raw > maxBlock {
 			p.bad = true
@@ -461,6 +466,9 @@ type verifying struct {
 	r io.ReaderAt
 }
 
+// scratches are buffers of blocks.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
 func (v *verifying) ReadAt(p []byte, offset int64) (int, error) {
 	s := v.s
 	if offset < 0 || offset >= s.Bytes {
@@ -482,7 +490,11 @@ func (v *verifying) ReadAt(p []byte, offset int64) (int, error) {
 	}
 	// What is verified is what is returned.
 	from := first * sumBlock
-	b := make([]byte, min((last+1)*sumBlock, s.Bytes)-from)
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	n := int(min((last+1)*sumBlock, s.Bytes) - from)
+	*scratch = slices.Grow((*scratch)[:0], n)[:n]
+	b := *scratch
 	if n, err := v.r.ReadAt(b, from); n < len(b) {
 		return 0, noEOF(err)
 	}
