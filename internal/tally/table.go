@@ -24,7 +24,6 @@ type Table struct {
 	used  int
 	// pieces hold the texts; ref is the number of a piece and a place in it.
 	pieces [][]byte
-	bytes  int
 }
 
 type slot struct {
