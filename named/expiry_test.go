@@ -15,7 +15,7 @@ import (
 // a new one: the manual says what each does.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	program, err := peers.BuildNullspfd(t.Context(), t.TempDir())
+	program, err := nullspfd()
 	if err != nil {
 		t.Fatal(err)
 	}

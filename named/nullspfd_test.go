@@ -49,7 +49,7 @@ func (s *site) reload(server *peers.Server, c Change) {
 // when zones are added, removed and changed.
 func TestNullspfd(t *testing.T) {
 	t.Parallel()
-	program, err := peers.BuildNullspfd(t.Context(), t.TempDir())
+	program, err := nullspfd()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func (o *other) configure(s *site, role string, address netip.AddrPort) peers.Co
 // answers are those of nullspfd, zones come, change and go, and the copies outlast a
 // restart while the primary is down.
 func TestOtherSecondaries(t *testing.T) {
-	program, err := peers.BuildNullspfd(t.Context(), t.TempDir())
+	program, err := nullspfd()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestOtherSecondaries(t *testing.T) {
 // TestOtherPrimaries has PowerDNS, CoreDNS and YADIFA be the primary of nullspfd and
 // BIND, which have the key, and of one without it, by address.
 func TestOtherPrimaries(t *testing.T) {
-	program, err := peers.BuildNullspfd(t.Context(), t.TempDir())
+	program, err := nullspfd()
 	if err != nil {
 		t.Fatal(err)
 	}
