@@ -252,12 +252,12 @@ func (r *Report) checkStrays(v *View) error {
 			r.problem(f.path, "MANIFEST does not list this segment, and its events are nowhere else; was an old MANIFEST put back?")
 		}
 	}
-	aside, err := listAside(v.Dir)
+	aside, err := listQuarantined(v.Dir)
 	if err != nil {
 		return err
 	}
 	for _, f := range aside {
-		r.note(f.path, "kept aside because it is damaged; of a wal file, what could be read is sealed. It can be removed")
+		r.note(f.path, "quarantined because it is damaged; of a wal file, what could be read is sealed. It can be removed")
 	}
 	entries, err := os.ReadDir(filepath.Join(v.Dir, walDir))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

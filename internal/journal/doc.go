@@ -39,7 +39,7 @@
 //	LOST                                             counts of lost events
 //	journal/<first>-<key>.wal                        events not sealed yet
 //	seg/date=YYYY-MM-DD/<first>-<last>.parquet       sealed events
-//	*.damaged                                        a damaged file, kept aside
+//	*.damaged                                        a damaged file, quarantined
 //
 // first and last are sequence numbers of 20 digits, key 16 hexadecimal digits.
 // The date is the UTC day of the segment's first event. Near midnight, and

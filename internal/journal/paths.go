@@ -161,17 +161,17 @@ func listSegments(dir string) ([]segmentPath, error) {
 // by the next Open, or reported by CheckDir.
 func removeQuietly(path string) { _ = os.Remove(path) }
 
-// asideFile is a file that was kept aside because of damage.
-type asideFile struct {
+// quarantinedFile is a file that was quarantined because of damage.
+type quarantinedFile struct {
 	path    string
 	size    int64
 	changed time.Time
 }
 
-// listAside returns the wal files and segments that were kept aside, the oldest
+// listQuarantined returns the wal files and segments that were quarantined, the oldest
 // first.
-func listAside(dir string) ([]asideFile, error) {
-	var list []asideFile
+func listQuarantined(dir string) ([]quarantinedFile, error) {
+	var list []quarantinedFile
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -183,11 +183,11 @@ func listAside(dir string) ([]asideFile, error) {
 			return nil
 		}
 		if info, err := e.Info(); err == nil {
-			list = append(list, asideFile{path, info.Size(), info.ModTime()})
+			list = append(list, quarantinedFile{path, info.Size(), info.ModTime()})
 		}
 		return nil
 	})
-	slices.SortFunc(list, func(a, b asideFile) int {
+	slices.SortFunc(list, func(a, b quarantinedFile) int {
 		return cmp.Or(a.changed.Compare(b.changed), cmp.Compare(a.path, b.path))
 	})
 	return list, err

@@ -16,7 +16,7 @@ import (
 )
 
 // rebuild makes a manifest of the segments that are there. Where one contains
-// another, it was made of it. A damaged one is kept aside; its numbers become a
+// another, it was made of it. A damaged one is quarantined; its numbers become a
 // gap. An error of the disk ends it: what cannot be read now may be read later.
 func (r *recovery) rebuild(segments []segmentPath) (*Manifest, error) {
 	segments = slices.Clone(segments)

@@ -83,7 +83,7 @@ func TestManifestFromItsCopy(t *testing.T) {
 }
 
 // TestRebuildKeepsDamagedSegment: MANIFEST, its copy and a segment are damaged.
-// The other segments are read, the damaged one is kept aside and named, and none
+// The other segments are read, the damaged one is quarantined and named, and none
 // of its numbers is used again.
 func TestRebuildKeepsDamagedSegment(t *testing.T) {
 	t.Parallel()
@@ -185,9 +185,9 @@ func TestUnlistedSegmentOutlivesItsWAL(t *testing.T) {
 	wal := onlyWAL(t, s.Dir)
 	overwrite(t, wal, func(b []byte) { b[bytes.Index(b, idLabel(35))] ^= 4 })
 	log := logged(t, s)
-	aside, err := listAside(s.Dir)
+	aside, err := listQuarantined(s.Dir)
 	if err != nil || len(aside) != 1 || !strings.Contains(log, aside[0].path) {
-		t.Errorf("kept aside: %v, %v; log %s", aside, err, log)
+		t.Errorf("quarantined: %v, %v; log %s", aside, err, log)
 	}
 }
 
@@ -239,9 +239,9 @@ func TestDamagedPart(t *testing.T) {
 	checkIDs(t, readAll(t, s.Dir), 1, 30)
 }
 
-// TestKeptAsideUntilRetention: files that were kept aside go by age, are named
+// TestQuarantinedUntilRetention: files that were quarantined go by age, are named
 // when they do, and stay while the clock is not to be believed.
-func TestKeptAsideUntilRetention(t *testing.T) {
+func TestQuarantinedUntilRetention(t *testing.T) {
 	t.Parallel()
 	s, segments := sealedDir(t)
 	s.Retain = time.Hour
@@ -274,14 +274,14 @@ func TestKeptAsideUntilRetention(t *testing.T) {
 	if err := sealer.retain(); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := listAside(s.Dir); err != nil || len(list) != 2 {
+	if list, err := listQuarantined(s.Dir); err != nil || len(list) != 2 {
 		t.Errorf("with a clock that jumped: %v, %v", list, err)
 	}
 	ahead = false
 	if err := sealer.retain(); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := listAside(s.Dir); err != nil || len(list) != 0 {
+	if list, err := listQuarantined(s.Dir); err != nil || len(list) != 0 {
 		t.Errorf("%v, %v", list, err)
 	}
 	for _, path := range aside {

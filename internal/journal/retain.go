@@ -9,8 +9,8 @@ import (
 // directory. More is taken for a clock that was set anew, and does not count.
 const maxDowntime = 45 * 24 * time.Hour
 
-// asideEvery is how often the files that were kept aside are listed.
-const asideEvery = time.Minute
+// quarantineEvery is how often the files that were quarantined are listed.
+const quarantineEvery = time.Minute
 
 // ageAtOpen is the age of a directory, in seconds, when it is opened.
 func ageAtOpen(m *Manifest, now time.Time) int64 {
@@ -36,7 +36,7 @@ func (s *sealer) retain() error {
 		if err := s.expire(n, "age"); err != nil {
 			return err
 		}
-		s.removeDamaged(func(f asideFile, _ int64) bool {
+		s.removeDamaged(func(f quarantinedFile, _ int64) bool {
 			// The file has no other age than that of its last change.
 			return s.j.clockSteady() && s.j.settings.Clock().Sub(f.changed) > limit
 		})
@@ -55,7 +55,7 @@ func (s *sealer) shrink(limit int64) error {
 	for i := range segments {
 		total += segments[i].Bytes + summarySize(s.j.settings.Dir, &segments[i])
 	}
-	damaged := s.removeDamaged(func(_ asideFile, sum int64) bool { return total+sum > limit })
+	damaged := s.removeDamaged(func(_ quarantinedFile, sum int64) bool { return total+sum > limit })
 	total += damaged
 	n := 0
 	for n < len(segments) && total > limit {
@@ -133,21 +133,21 @@ func (s *sealer) dropUnsealed(excess int64) error {
 	return nil
 }
 
-// removeDamaged removes files that were kept aside, the oldest first, while
+// removeDamaged removes files that were quarantined, the oldest first, while
 // condition holds for a file and the bytes of all that are left. It returns
 // these bytes.
-func (s *sealer) removeDamaged(condition func(f asideFile, sum int64) bool) int64 {
-	if now := s.j.elapsed(); s.asideListed == 0 || now-s.asideListed > asideEvery {
-		s.aside, _ = listAside(s.j.settings.Dir)
-		s.asideListed = now
+func (s *sealer) removeDamaged(condition func(f quarantinedFile, sum int64) bool) int64 {
+	if now := s.j.elapsed(); s.quarantineListed == 0 || now-s.quarantineListed > quarantineEvery {
+		s.quarantined, _ = listQuarantined(s.j.settings.Dir)
+		s.quarantineListed = now
 	}
 	sum := int64(0)
-	for _, f := range s.aside {
+	for _, f := range s.quarantined {
 		sum += f.size
 	}
-	for len(s.aside) > 0 && condition(s.aside[0], sum) {
-		f := s.aside[0]
-		s.aside = s.aside[1:]
+	for len(s.quarantined) > 0 && condition(s.quarantined[0], sum) {
+		f := s.quarantined[0]
+		s.quarantined = s.quarantined[1:]
 		s.j.log.Warn().Str("file", f.path).Msg("removed a damaged file that had been kept, because of its age or the size of the journal")
 		removeQuietly(f.path)
 		sum -= f.size

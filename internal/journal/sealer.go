@@ -51,10 +51,10 @@ type sealer struct {
 	held time.Duration
 
 	unreadable unreadable
-	// aside are the files that were kept aside, as listed at asideListed, in time
+	// quarantined are the quarantined files, as listed at quarantineListed, in time
 	// since Open; 0 asks for another look.
-	aside       []asideFile
-	asideListed time.Duration
+	quarantined      []quarantinedFile
+	quarantineListed time.Duration
 
 	sealed, damaged, expired, compactions atomic.Uint64
 
@@ -260,16 +260,16 @@ func (s *sealer) segmentFails(first uint64, err error) {
 	}
 }
 
-// drop removes a wal file, or keeps it aside when it is damaged.
+// drop removes a wal file, or quarantines it when it is damaged.
 func (s *sealer) drop(w readWAL) error {
 	path := filepath.Join(s.j.settings.Dir, walDir, w.name.String())
 	var err error
 	if w.damaged {
 		aside := path[:len(path)-len(walSuffix)] + damagedSuffix
 		err = os.Rename(path, aside)
-		s.asideListed = 0
+		s.quarantineListed = 0
 		s.j.log.Warn().Str("file", aside).Str("lost", gapText(w.lost)).
-			Msg("a journal file had damaged blocks; what could be read is stored, the file is kept aside")
+			Msg("a journal file had damaged blocks; what could be read is stored, the file is quarantined")
 	} else {
 		err = os.Remove(path)
 	}

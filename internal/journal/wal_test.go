@@ -227,9 +227,9 @@ func TestManyZones(t *testing.T) {
 	}
 }
 
-// TestDamagedFileIsKeptAside damages a block of a closed file and lets the next
+// TestDamagedFileIsQuarantined damages a block of a closed file and lets the next
 // run seal it.
-func TestDamagedFileIsKeptAside(t *testing.T) {
+func TestDamagedFileIsQuarantined(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t)
 	j := mustOpen(t, s)
@@ -265,7 +265,7 @@ func TestDamagedFileIsKeptAside(t *testing.T) {
 	}
 	aside, _ := filepath.Glob(filepath.Join(s.Dir, walDir, "*"+damagedSuffix))
 	if len(aside) != 1 {
-		t.Errorf("kept aside: %q", aside)
+		t.Errorf("quarantined: %q", aside)
 	}
 }
 

@@ -1,11 +1,16 @@
 package nameserver
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"nullspf/internal/peers"
 	"nullspf/internal/testsite"
@@ -51,6 +56,7 @@ func TestRealSecondaries(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			asked, stop := refusingPrimary(t, at[0])
 			// Each secondary has a store of its own: they share this machine.
 			for i, k := range kinds {
 				site.Store = t.TempDir()
@@ -64,7 +70,13 @@ func TestRealSecondaries(t *testing.T) {
 					c.Options = "rrl-ratelimit: 0\n"
 				}
 				peers.Run(t, c)
+				if k == peers.BIND {
+					// It asks over UDP, and what it has not been answered when NOTIFY comes
+					// holds it up.
+					await(t, "BIND asks for all zones", func() bool { return asked() == n })
+				}
 			}
+			stop()
 			config := func() *Config {
 				return parkedConfig(site, func(c *Config) {
 					key := transferKey(t, string(site.TSIG.Name), algorithm, transferSecret)
@@ -81,7 +93,8 @@ func TestRealSecondaries(t *testing.T) {
 				t.Helper()
 				for _, a := range at[1:] {
 					for i := range n {
-						for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+						// A secondary that NOTIFY does not bring asks again after a minute.
+						for deadline := time.Now().Add(50 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 							if got, ok := peers.Serial(t.Context(), a, testsite.ManyName(i)); ok && got == serial(i) {
 								break
 							}
@@ -126,6 +139,48 @@ func TestRealSecondaries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// refusingPrimary refuses all queries over UDP at an address until stop is called,
+// as a primary does that has no zones yet. asked is the number of zones that
+// were asked for.
+func refusingPrimary(t *testing.T, at netip.AddrPort) (asked func() int, stop func()) {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	zones := make(map[string]bool)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b := make([]byte, 1<<16)
+		for {
+			size, from, err := conn.ReadFromUDPAddrPort(b)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			var query, answer dns.Msg
+			if err != nil || query.Unpack(b[:size]) != nil || len(query.Question) != 1 {
+				continue
+			}
+			mu.Lock()
+			zones[query.Question[0].Name] = true
+			mu.Unlock()
+			if packed, err := answer.SetRcode(&query, dns.RcodeRefused).Pack(); err == nil {
+				_, _ = conn.WriteToUDPAddrPort(packed, from)
+			}
+		}
+	}()
+	stop = sync.OnceFunc(func() { _ = conn.Close(); <-ended })
+	t.Cleanup(stop)
+	asked = func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(zones)
+	}
+	return asked, stop
 }
 
 func servedText(s *servedTransfers) (text string) {
