@@ -50,6 +50,7 @@ the daemon
     internal/nameserver   sockets, answers, limits, reloads
 engines
     internal/forgerylog   queries over journals
+    internal/importer     existing zones become lists and groups
     internal/secondary    secondary zones: schedule, refresh, catalog, files
     internal/mxprobe      what mail hosts do at port 25
     internal/verify       what nameservers answer, beside the plan
@@ -93,7 +94,7 @@ var libraries = map[string]string{
 	"github.com/coredns/caddy":            "internal/corefile",
 	"github.com/cpuguy83/go-md2man":       "cmd/nullspf",
 	"github.com/go-viper/mapstructure":    "internal/config",
-	"github.com/miekg/dns":                "zones internal/bench/matrix internal/bench/xfr internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
+	"github.com/miekg/dns":                "zones internal/bench/matrix internal/bench/xfr internal/importer internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
 	"github.com/parquet-go/parquet-go":    "internal/eventrow internal/forgerylog internal/journal internal/tally",
 	"github.com/prometheus/client_golang": "internal/nameserver",
 	"github.com/cespare/xxhash/v2":        "internal/tally",

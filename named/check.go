@@ -71,7 +71,7 @@ type checker struct {
 func (c *checker) run(server Server, file, stdin string, skip func([]byte) bool, argv ...string) {
 	r := CheckResult{Server: server, File: file, Verdict: CheckOK}
 	defer func() { c.results = append(c.results, r) }()
-	program, err := findProgram(argv[0])
+	program, err := FindProgram(argv[0])
 	if err != nil {
 		r.Verdict, r.Reason = NotChecked, err.Error()
 		return
@@ -177,7 +177,7 @@ var nsdVersionText = regexp.MustCompile(`NSD version (\d{1,4})\.(\d{1,2})`)
 
 // nsdVersion asks nsd for its version: 406 for 4.6.
 func nsdVersion(ctx context.Context) (version int, known bool) {
-	program, err := findProgram("nsd")
+	program, err := FindProgram("nsd")
 	if err != nil {
 		return 0, false
 	}

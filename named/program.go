@@ -13,9 +13,9 @@ import (
 // PATH.
 var systemDirs = []string{"/usr/sbin", "/usr/local/sbin", "/sbin"}
 
-// findProgram returns the path of a program: in PATH, in systemDirs, or beside
+// FindProgram returns the path of a program: in PATH, in systemDirs, or beside
 // the running program.
-func findProgram(name string) (string, error) {
+func FindProgram(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil || strings.ContainsRune(name, '/') {
 		return path, err
 	}

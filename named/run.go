@@ -85,7 +85,7 @@ func (f *folded) end() {
 
 // output runs one step and returns the end of what it writes. An error has it too.
 func (s Step) output(ctx context.Context, timeout time.Duration) (string, error) {
-	program, err := findProgram(s.Argv[0])
+	program, err := FindProgram(s.Argv[0])
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,7 @@ import (
 
 // freshSites are the commands whose examples change their site. Those of the
 // others share one site whose nameservers run.
-var freshSites = []string{"nullspf", "nullspf init", "nullspf zones", "nullspf plan"}
+var freshSites = []string{"nullspf", "nullspf init", "nullspf import", "nullspf zones", "nullspf plan"}
 
 // TestHelpExamples runs the examples in the help of every command and compares
 // what they print. With -update, it writes it into the source instead.

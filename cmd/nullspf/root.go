@@ -20,6 +20,8 @@ type app struct {
 	configPath string
 	output     string
 	relative   bool
+	// quiet keeps warnings about the configuration back.
+	quiet bool
 }
 
 func rootCommand() *cobra.Command {
@@ -49,7 +51,7 @@ Start with "nullspf init", then "nullspf zones".`,
 	})
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
-		a.initCommand(), a.zonesCommand(), a.planCommand(), a.applyCommand(),
+		a.initCommand(), importCommand(), a.zonesCommand(), a.planCommand(), a.applyCommand(),
 		a.checkCommand(), a.verifyCommand(), a.spfCommand(), a.logCommand(), a.serverCommand(), a.nolistingCommand(),
 		versionCommand(), manCommand(),
 	)
@@ -80,6 +82,9 @@ func (a *app) load() (*config.Config, error) {
 		c.Named.Relative, c.Mail.Dir = true, ""
 	}
 	for _, w := range c.Warnings {
+		if a.quiet {
+			break
+		}
 		warn("%s: %s", c.File, w)
 	}
 	return c, nil
