@@ -19,6 +19,7 @@ var freshSites = []string{"nullspf", "nullspf init", "nullspf import", "nullspf 
 func TestHelpExamples(t *testing.T) {
 	shared := newSite(t, false)
 	shared.serve(t)
+	shared.parents(t, "127.0.0.10")
 	shared.forge(t, "brand.example", "brand-shop.example", "xn--bcher-kva.example")
 	// The journal of the other nameserver, as it is copied.
 	for _, n := range []struct{ name, dir string }{{"ns1", shared.dir}, {"ns2", shared.secondary}} {

@@ -16,22 +16,26 @@ type progress struct {
 	what string
 	bar  *progressbar.ProgressBar
 	on   bool
+	// worth is how much is to be done for a bar to appear.
+	worth int
+	// last and total are those of the bar.
+	last, total int
 }
 
 func newProgress(what string) *progress {
-	return &progress{what: what, on: term.IsTerminal(int(os.Stderr.Fd()))}
+	return &progress{what: what, worth: 2000, on: term.IsTerminal(int(os.Stderr.Fd()))}
 }
 
 // set shows how much is done. The bar appears with the first call in which
 // enough is to be done to be worth it.
 func (p *progress) set(done, total int) {
-	const worth = 2000
-	if !p.on || total < worth {
+	if !p.on || total < p.worth {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.bar == nil || done < 512 {
+	// Something else begins.
+	if p.bar == nil || total != p.total || done < p.last/2 {
 		p.bar = progressbar.NewOptions(total,
 			progressbar.OptionSetWriter(os.Stderr),
 			progressbar.OptionSetDescription(p.what),
@@ -40,6 +44,7 @@ func (p *progress) set(done, total int) {
 			progressbar.OptionClearOnFinish(),
 		)
 	}
+	p.last, p.total = done, total
 	_ = p.bar.Set(done)
 }
 

@@ -66,6 +66,7 @@ type demoSite struct {
 //
 //	etc                  nullspf.yaml, the list, tsig.key
 //	etc/shop.example.db  a zone kept by hand
+//	etc/registered.txt   what a registrar has
 //	ns2                  the same configuration for the secondary
 //	bin                  programs that the examples call
 func newSite(t *testing.T, example bool) *demoSite {
@@ -98,6 +99,7 @@ func newSite(t *testing.T, example bool) *demoSite {
 		writeText(t, filepath.Join(dir, "tsig.key"), "bnVsbHNwZiB0ZXN0cyBubyBzZWNyZXQgYXQgYWxsISE=\n", 0o600)
 	}
 	writeText(t, filepath.Join(s.dir, "shop.example.db"), handKept, 0o644)
+	writeText(t, filepath.Join(s.dir, "registered.txt"), "brand.example\nbrand-new.example\n", 0o644)
 	return s
 }
 
@@ -188,6 +190,27 @@ func (s *demoSite) serve(t *testing.T) {
 	if out, err := newPlace(s.dir).run(t.Context(), "nullspf apply"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+}
+
+// parents starts a server of the root and the zones above those of the site.
+func (s *demoSite) parents(t *testing.T, at string) {
+	t.Helper()
+	dir := t.TempDir()
+	const head = "$TTL 3600\n@ IN SOA a.example.net. hostmaster.example.net. 1 7200 900 2419200 300\n@ IN NS a.example.net.\n"
+	example := head
+	for _, name := range []string{"brand", "brand-shop", "xn--bcher-kva"} {
+		example += name + " IN NS ns1.example.net.\n" + name + " IN NS ns2.example.net.\n"
+	}
+	conf := ""
+	for zone, text := range map[string]string{
+		".": head, "example": example, "example.net": head + "a IN A " + at + "\nns1 IN A 192.0.2.1\nns2 IN A 192.0.2.2\n",
+	} {
+		path := filepath.Join(dir, "zone-"+zone)
+		writeText(t, path, text, 0o644)
+		conf += fmt.Sprintf("zone:\n\tname: %q\n\tzonefile: %q\n", zone, path)
+	}
+	writeText(t, filepath.Join(dir, "conf"), conf, 0o644)
+	peers.Run(t, peers.Config{Kind: peers.NSD, Address: netip.MustParseAddrPort(at + ":53"), Include: []string{filepath.Join(dir, "conf")}})
 }
 
 func readFile(t *testing.T, path string) string {

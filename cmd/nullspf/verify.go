@@ -30,6 +30,15 @@ type verifyFlags struct {
 	retries     int
 	json        bool
 	all         bool
+	delegationFlags
+}
+
+// most is how many zones with equal deviations are named.
+func (f *verifyFlags) most(all int) int {
+	if f.all {
+		return all
+	}
+	return 10
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -45,7 +54,12 @@ about these domains and the domains of these groups only.
 
 The servers are the primary and the secondaries of the configuration, or those
 given with --server. The exit status is 1 when there are deviations or a server
-did not answer.`,
+did not answer.
+
+With --delegation, goes down from the root servers and asks the servers of the
+parents: is the domain delegated, to the planned nameservers, with the addresses
+that these have, are those authoritative, and do the DS records fit the keys? With
+--registered, reports the domains of a registrar's list that are on no list.`,
 		Example: `  # Ask all nameservers of the configuration.
   $ nullspf verify
   3 of 3 zones checked at 2 servers, 0 deviations
@@ -53,9 +67,22 @@ did not answer.`,
   192.0.2.2:53: 3 zones checked, 0 without an answer, 0 deviations
 
   # Ask one server, on a slow network.
-  $ nullspf verify --server 192.0.2.2 --timeout 5s --retries 5`,
+  $ nullspf verify --server 192.0.2.2 --timeout 5s --retries 5
+
+  # Ask the parents, here those of a root server of a test network, and name the
+  # registered domains that are not published.
+  $ nullspf verify --delegation --root 127.0.0.10 --registered registered.txt || test $? = 1
+  brand-new.example
+      registered  the domain is registered and on no list
+  3 of 3 zones checked at 1 parent, 1 deviation`,
 		ValidArgsFunction: a.selectable,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.check(c); err != nil {
+				return err
+			}
+			if f.on {
+				return a.verifyDelegation(c.Context(), c.OutOrStdout(), f, args)
+			}
 			return a.verify(c.Context(), c.OutOrStdout(), f, args)
 		},
 	}
@@ -67,6 +94,7 @@ did not answer.`,
 	c.Flags().DurationVar(&f.timeout, "timeout", verify.DefaultTimeout, "wait `TIME` for an answer")
 	c.Flags().IntVar(&f.retries, "retries", verify.DefaultRetries, "repeat a query `N` times when there is no answer")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON, with every zone by itself")
+	f.add(c)
 	c.Flags().BoolVar(&f.all, "all", false, "name all zones with equal deviations instead of the first ten")
 	return c
 }
@@ -112,11 +140,7 @@ func (a *app) verify(ctx context.Context, w io.Writer, f *verifyFlags, args []st
 		err = verify.WriteJSON(w, summary, findings)
 	} else {
 		color := term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == ""
-		most := 10
-		if f.all {
-			most = len(findings)
-		}
-		if err = verify.WriteTable(w, findings, most, color); err == nil {
+		if err = verify.WriteTable(w, findings, f.most(len(findings)), color); err == nil {
 			if more := summary.Findings - len(findings); more > 0 {
 				fmt.Fprintf(w, "and %d more; --json shows them all\n", more)
 			}

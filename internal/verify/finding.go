@@ -9,16 +9,24 @@ const (
 	CheckMX     = "mx"
 	CheckSPF    = "spf"
 	CheckDMARC  = "dmarc"
+	// Of delegations:
+	CheckDelegated  = "delegated"  // the parent refers to nameservers
+	CheckGlue       = "glue"       // with the right addresses
+	CheckLame       = "lame"       // that are authoritative for the zone
+	CheckDS         = "ds"         // and has the right DS records
+	CheckRegistered = "registered" // registered names are on a list
 )
 
-var checkOrder = []string{CheckAnswer, CheckServed, CheckSerial, CheckNS, CheckMX, CheckSPF, CheckDMARC}
+var checkOrder = []string{CheckAnswer, CheckServed, CheckSerial, CheckNS, CheckMX, CheckSPF, CheckDMARC,
+	CheckDelegated, CheckGlue, CheckLame, CheckDS, CheckRegistered}
 
 // Finding is one deviation from the plan.
 type Finding struct {
 	// Zone is the name of the zone without final dot, "" for a server that
 	// does not answer at all.
 	Zone string `json:"zone,omitempty"`
-	// Server is an address with port, "" for a zone that the manifest lacks.
+	// Server is an address with port, "" for a zone that the manifest lacks. In
+	// deviations of the delegation it is the name of the parent without final dot.
 	Server string `json:"server,omitempty"`
 	// Check is one of the checks.
 	Check string `json:"check"`

@@ -13,11 +13,8 @@ import (
 //	{"zone":"brand.example","server":"192.0.2.1:53","check":"mx",...},
 //	...
 //	]}
-func WriteJSON(w io.Writer, sum Summary, findings []Finding) error {
+func WriteJSON[S Summary | DelegationSummary](w io.Writer, sum S, findings []Finding) error {
 	b := bufio.NewWriter(w)
-	if sum.Servers == nil {
-		sum.Servers = []ServerSummary{}
-	}
 	head, err := json.Marshal(sum)
 	if err != nil {
 		return err
