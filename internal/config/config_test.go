@@ -68,7 +68,6 @@ groups:
     list: list.txt
     ttl: 1d2h
     dkim: false
-geoip: {as: as.mmdb, country: /usr/share/country.mmdb}
 `
 
 func parse(t *testing.T, text string) *Config {
@@ -81,7 +80,7 @@ func parse(t *testing.T, text string) *Config {
 }
 
 func TestDefaults(t *testing.T) {
-	c := parse(t, small)
+	c := parse(t, small+"geoip: {as: as.mmdb, country: /usr/share/country.mmdb}\n")
 	g := c.Groups[0]
 	for _, v := range []struct {
 		what      string
