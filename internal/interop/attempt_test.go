@@ -85,6 +85,9 @@ func (h *habits) attempt(t *testing.T, p *policy, m *message, domain string, kno
 		a.SenderLocal = strings.ToLower(cmp.Or(m.local, "postmaster"))
 		a.HELO = strings.ToLower(m.envelope(domain).HELO)
 		if kind == spftrack.KindExp {
+			if _, both := queries[spftrack.KindExists]; both {
+				a.Flags |= spftrack.FlagExists
+			}
 			a.SenderLocal, a.HELO = cmp.Or(m.expLocal, a.SenderLocal), cmp.Or(m.expHELO, a.HELO)
 			if q.Truncated {
 				_, a.HELO, _ = strings.Cut(a.HELO, ".")
