@@ -14,35 +14,9 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
-)
 
-// openTerminal returns the two ends of a new pseudo-terminal of 80 columns: what the
-// program has, and what the person sees.
-func openTerminal(t *testing.T) (program, person *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { person.Close() })
-	fd := int(person.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { program.Close() })
-	return program, person
-}
+	"nullspf/internal/peers"
+)
 
 // screenJournal is a journal of three days, with long names.
 func screenJournal(t *testing.T) string {
@@ -68,7 +42,7 @@ func screenJournal(t *testing.T) string {
 // not 0, and returns the lines that the person sees.
 func onTerminal(t *testing.T, interrupt time.Duration, args ...string) []string {
 	t.Helper()
-	program, person := openTerminal(t)
+	program, person := peers.Terminal(t)
 	cmd := exec.Command("nullspf", args...)
 	cmd.Env = append(os.Environ(), "TZ=Europe/Berlin", "LC_ALL=C.UTF-8")
 	cmd.Stdout = program

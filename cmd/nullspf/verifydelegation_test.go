@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"nullspf/internal/peers"
 )
 
 // TestVerifyDelegation asks a real root server about a site: the outcome as JSON, and
@@ -33,7 +35,7 @@ func TestVerifyDelegation(t *testing.T) {
 		fmt.Fprintf(&list, "d%d.example\n", i)
 	}
 	writeText(t, s.dir+"/generic.txt", list.String(), 0o644)
-	program, person := openTerminal(t)
+	program, person := peers.Terminal(t)
 	var stdout bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), "nullspf", "verify", "--delegation", "--root", "127.0.0.11", "--max-time", "1m")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, &stdout, program

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,38 +12,16 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
-)
 
-// openTerminal returns the two ends of a new pseudo-terminal: what the program
-// has, and what the person sees.
-func openTerminal(t *testing.T) (program, person *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { person.Close() })
-	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { program.Close() })
-	return program, person
-}
+	"nullspf/internal/peers"
+)
 
 // The log is for people on a terminal, and JSON in a pipe.
 func TestLogOnTerminal(t *testing.T) {
 	dir := t.TempDir()
 	conf := writeFile(t, filepath.Join(dir, "bad"), "_spf.example.net {\n    spftrak\n}\n")
 
-	program, person := openTerminal(t)
+	program, person := peers.Terminal(t)
 	cmd := nullspfd(t, dir, "-conf", conf, "-check")
 	cmd.Env = append(cmd.Env, "NO_COLOR=1")
 	cmd.Stderr = program

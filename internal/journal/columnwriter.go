@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/bloom"
@@ -51,9 +52,9 @@ func newColumnWriter(c *eventrow.Column) columnWriter {
 	case c.Kind == parquet.Int32 && c.Dictionary:
 		return &codeWriter{codes: codes{baseWriter: base}}
 	case c.Kind == parquet.Int32:
-		return &int32Writer{baseWriter: base}
+		return &integerWriter[int32]{baseWriter: base, value: (*eventrow.Column).Int32, encode: new(delta.BinaryPackedEncoding).EncodeInt32, bytes: int32Bytes}
 	}
-	return &int64Writer{baseWriter: base}
+	return &integerWriter[int64]{baseWriter: base, value: (*eventrow.Column).Int64, encode: new(delta.BinaryPackedEncoding).EncodeInt64, bytes: int64Bytes}
 }
 
 type baseWriter struct {
@@ -64,36 +65,37 @@ type baseWriter struct {
 
 func (w *baseWriter) chunk() *chunkWriter { return &w.out }
 
-// int64Writer writes integers that rise, or nearly, by their differences.
-type int64Writer struct {
+// integerWriter writes integers that rise, or nearly, by their differences: of
+// numbers that take 16 bits, no more than those.
+type integerWriter[T int32 | int64] struct {
 	baseWriter
-	values []int64
+	values []T
+	value  func(c *eventrow.Column, r *eventrow.Row) T
+	encode func(dst []byte, values []T) ([]byte, error)
+	bytes  func(v T) []byte
 }
 
-func (w *int64Writer) add(rows []eventrow.Row) (int, error) {
+func (w *integerWriter[T]) add(rows []eventrow.Row) (int, error) {
 	for i := range rows {
-		w.values = append(w.values, w.column.Int64(&rows[i]))
+		w.values = append(w.values, w.value(w.column, &rows[i]))
 	}
-	return 8 * len(rows), nil
+	return binary.Size(T(0)) * len(rows), nil
 }
 
-func (w *int64Writer) finish() (err error) {
+func (w *integerWriter[T]) finish() (err error) {
 	first, last := w.values[0], w.values[0]
 	for from := 0; from < len(w.values); from += pageRows {
 		page := w.values[from:min(from+pageRows, len(w.values))]
-		least, greatest := page[0], page[0]
-		for _, v := range page {
-			least, greatest = min(least, v), max(greatest, v)
-		}
+		least, greatest := slices.Min(page), slices.Max(page)
 		first, last = min(first, least), max(last, greatest)
-		if w.encoded, err = new(delta.BinaryPackedEncoding).EncodeInt64(w.encoded, page); err != nil {
+		if w.encoded, err = w.encode(w.encoded, page); err != nil {
 			return err
 		}
-		if err := w.out.dataPage(w.encoded, format.DeltaBinaryPacked, len(page), int64Bytes(least), int64Bytes(greatest)); err != nil {
+		if err := w.out.dataPage(w.encoded, format.DeltaBinaryPacked, len(page), w.bytes(least), w.bytes(greatest)); err != nil {
 			return err
 		}
 	}
-	w.out.stats = format.Statistics{MinValue: int64Bytes(first), MaxValue: int64Bytes(last)}
+	w.out.stats = format.Statistics{MinValue: w.bytes(first), MaxValue: w.bytes(last)}
 	w.values = w.values[:0]
 	return nil
 }
@@ -101,41 +103,6 @@ func (w *int64Writer) finish() (err error) {
 func int64Bytes(v int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(v)) }
 
 func int32Bytes(v int32) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(v)) }
-
-// int32Writer writes integers by their differences: of numbers that take 16 bits,
-// it writes no more than those.
-type int32Writer struct {
-	baseWriter
-	values []int32
-}
-
-func (w *int32Writer) add(rows []eventrow.Row) (int, error) {
-	for i := range rows {
-		w.values = append(w.values, w.column.Int32(&rows[i]))
-	}
-	return 4 * len(rows), nil
-}
-
-func (w *int32Writer) finish() (err error) {
-	first, last := w.values[0], w.values[0]
-	for from := 0; from < len(w.values); from += pageRows {
-		page := w.values[from:min(from+pageRows, len(w.values))]
-		least, greatest := page[0], page[0]
-		for _, v := range page {
-			least, greatest = min(least, v), max(greatest, v)
-		}
-		first, last = min(first, least), max(last, greatest)
-		if w.encoded, err = new(delta.BinaryPackedEncoding).EncodeInt32(w.encoded, page); err != nil {
-			return err
-		}
-		if err := w.out.dataPage(w.encoded, format.DeltaBinaryPacked, len(page), int32Bytes(least), int32Bytes(greatest)); err != nil {
-			return err
-		}
-	}
-	w.out.stats = format.Statistics{MinValue: int32Bytes(first), MaxValue: int32Bytes(last)}
-	w.values = w.values[:0]
-	return nil
-}
 
 // boolWriter writes truth values, a bit each.
 type boolWriter struct {

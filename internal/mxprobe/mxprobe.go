@@ -8,7 +8,6 @@ package mxprobe
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -60,10 +59,6 @@ type Settings struct {
 	// Timeout is how long connecting, and each reply, may take; 0 means
 	// DefaultTimeout.
 	Timeout time.Duration
-	// Roots verify certificates; nil for those of the system.
-	Roots *x509.CertPool
-	// Progress is called after each target, one call at a time; nil for none.
-	Progress func(done, total int)
 }
 
 // Result is what a target did and what is wrong with it.
@@ -96,8 +91,6 @@ func Run(ctx context.Context, s Settings, targets []Target) ([]Result, error) {
 	defer pace.Stop()
 	work := make(chan []int)
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	done := 0
 	for range min(s.Concurrency, len(queues)) {
 		wg.Go(func() {
 			for indexes := range work {
@@ -105,12 +98,6 @@ func Run(ctx context.Context, s Settings, targets []Target) ([]Result, error) {
 					p := prober{Settings: &s, target: &targets[i], pace: pace.C}
 					session := p.run(ctx)
 					results[i] = Result{Target: targets[i], Session: session, Findings: judge(&targets[i], &session)}
-					mu.Lock()
-					done++
-					if s.Progress != nil {
-						s.Progress(done, len(targets))
-					}
-					mu.Unlock()
 				}
 			}
 		})

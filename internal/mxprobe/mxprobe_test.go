@@ -281,14 +281,10 @@ func TestBounds(t *testing.T) {
 	for _, a := range []string{"127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.2"} {
 		targets = append(targets, Target{Role: nolisting.Dead, Address: netip.MustParseAddr(a)})
 	}
-	var done []int
 	begin := time.Now()
-	run(t, Settings{Port: port, Timeout: 200 * time.Millisecond, Progress: func(n, total int) { done = append(done, n*10+total) }}, targets...)
+	run(t, Settings{Port: port, Timeout: 200 * time.Millisecond}, targets...)
 	if took := time.Since(begin); took < 400*time.Millisecond {
 		t.Errorf("two probes of one address at a time: %v", took)
-	}
-	if !slices.Equal(done, []int{14, 24, 34, 44}) {
-		t.Errorf("progress %v", done)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

@@ -225,7 +225,7 @@ func (p *prober) startTLS(d *dialogue, conn net.Conn, t *TLS) *dialogue {
 	t.Names, t.NotAfter = leaf.DNSNames, leaf.NotAfter.UTC()
 	const most = 10
 	t.Names = t.Names[:min(len(t.Names), most)]
-	options := x509.VerifyOptions{DNSName: string(p.target.Host), Roots: p.Roots, Intermediates: x509.NewCertPool()}
+	options := x509.VerifyOptions{DNSName: string(p.target.Host), Intermediates: x509.NewCertPool()}
 	for _, c := range state.PeerCertificates[1:] {
 		options.Intermediates.AddCert(c)
 	}
