@@ -27,19 +27,15 @@ type place struct {
 	path string
 	dir  *os.File
 	lock io.Closer
-	// made and locked tell them from others, parts the directories in it.
-	made, locked os.FileInfo
-	parts        [2]os.FileInfo
+	// made and locked tell them from others, wals and segments the directories in it.
+	made, locked, wals, segments os.FileInfo
 }
-
-// placeParts are the directories in the directory.
-var placeParts = [2]string{walDir, segDir}
 
 // takePlace makes what is missing of a directory, and locks it until the result
 // is closed.
 func takePlace(path string) (p *place, err error) {
 	p = &place{path: path}
-	if err := p.makeParts(); err != nil {
+	if err := errors.Join(p.makeWALs(), p.makeSegments()); err != nil {
 		return nil, err
 	}
 	if p.lock, err = lockDir(path); err != nil {
@@ -79,38 +75,47 @@ func (p *place) unlocked() bool {
 	return p.replaced() || gone(filepath.Join(p.path, lockName), p.locked, os.Lstat)
 }
 
-// lost reports whether another process could lock the directory, or whether one of
-// its parts is gone.
+// lost reports whether another process could lock the directory, or whether there
+// is no place for wal files any more.
 func (p *place) lost() bool {
-	for i, name := range placeParts {
-		if gone(filepath.Join(p.path, name), p.parts[i], os.Stat) {
-			return true
-		}
-	}
-	return p.unlocked()
+	return gone(filepath.Join(p.path, walDir), p.wals, os.Stat) || p.unlocked()
 }
 
-// makeParts makes the directories in the directory that are missing.
-func (p *place) makeParts() error {
-	for i, name := range placeParts {
-		dir := filepath.Join(p.path, name)
-		err := os.MkdirAll(dir, 0o750)
-		if err == nil {
-			p.parts[i], err = os.Stat(dir)
-		}
-		if err != nil {
-			return fmt.Errorf("journal %s: %w", p.path, err)
+// lostSegments reports whether the directory of the segments is gone.
+func (p *place) lostSegments() bool {
+	return gone(filepath.Join(p.path, segDir), p.segments, os.Stat)
+}
+
+func (p *place) makeWALs() (err error) {
+	p.wals, err = p.makeDir(walDir)
+	return err
+}
+
+func (p *place) makeSegments() (err error) {
+	p.segments, err = p.makeDir(segDir)
+	return err
+}
+
+// makeDir makes a directory in the directory unless it is there.
+func (p *place) makeDir(name string) (os.FileInfo, error) {
+	dir := filepath.Join(p.path, name)
+	err := os.MkdirAll(dir, 0o750)
+	if err == nil {
+		var made os.FileInfo
+		if made, err = os.Stat(dir); err == nil {
+			return made, nil
 		}
 	}
-	return nil
+	return nil, fmt.Errorf("journal %s: %w", p.path, err)
 }
 
 // again takes the place once more. In another directory it begins only when that
-// holds no journal. When only parts are gone, the result has the same lock.
+// holds no journal. When only the place for wal files is gone, the result has the same
+// lock.
 func (p *place) again() (*place, error) {
 	if !p.unlocked() {
 		next := *p
-		return &next, next.makeParts()
+		return &next, next.makeWALs()
 	}
 	next, err := takePlace(p.path)
 	if err != nil || os.SameFile(next.made, p.made) {
@@ -129,9 +134,8 @@ func (p *place) again() (*place, error) {
 // errRemoved: the directory, its lock or one of its parts was taken away.
 var errRemoved = errors.New("the directory or a part of it was removed or replaced while nullspfd runs; what it stored there is gone")
 
-// checkPlace notices that the directory, a part of it, or the file being written
-// was taken away.
-// A directory is made anew after the error, at the next call.
+// checkPlace notices that the directory, a part of it, or the file being written was
+// taken away. A directory is made anew after the error, at the next call.
 func (w *writer) checkPlace() error {
 	w.start()
 	defer w.finish()
@@ -156,11 +160,27 @@ func (w *writer) checkPlace() error {
 		w.removed = false
 		j.log.Warn().Str("journal", j.settings.Dir).Msg("the directory of the journal is made anew")
 	}
+	j.checkSegments()
 	if w.file != nil && gone(w.path, w.made, os.Lstat) {
 		j.log.Error().Str("file", w.path).Msg("the file that the journal writes was removed; its events are gone, another one is begun")
 		w.closeFile(false)
 	}
 	return nil
+}
+
+// checkSegments makes the directory of the segments anew when it was taken away. As
+// long as this fails, sealing fails and says so; events are stored all the same.
+func (j *Journal) checkSegments() {
+	next := *j.place.Load()
+	if !next.lostSegments() || next.makeSegments() != nil {
+		return
+	}
+	if len(j.sealer.manifest.Load().Segments) > 0 {
+		j.removed.Store(int64(j.elapsed()))
+	}
+	j.place.Store(&next)
+	j.sealer.lookForSegments.Store(true)
+	j.log.Warn().Str("journal", j.settings.Dir).Msg("the directory of the segments was removed or replaced, and is made anew")
 }
 
 // removal speaks of a directory that was removed not long ago.
