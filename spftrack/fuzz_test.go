@@ -80,10 +80,10 @@ func checkParsed(t *testing.T, p *Parser, packed []byte, qtype uint16) {
 		}
 	}
 	var l labels
-	if !l.load(packed) || got.Flags&FlagUnparsed != 0 {
+	if !l.load(packed, new(Memory)) || got.Flags&FlagUnparsed != 0 {
 		return
 	}
-	text := l.string()
+	text := string(l.text[:l.size])
 	name, ok := got.format(testZone, "@")
 	if bare, _ := got.format(testZone, ""); bare == text {
 		name = bare

@@ -1,6 +1,9 @@
 package spftrack
 
 import (
+	"bytes"
+	"unsafe"
+
 	"nullspf/internal/ascii"
 	"nullspf/internal/wire"
 )
@@ -42,6 +45,16 @@ func AppendName(dst, name []byte) []byte {
 	case l.Count == 0:
 		return append(dst, '.')
 	}
+	start := len(dst)
+	dst = append(dst, name[1:len(name)-1]...)
+	text := dst[start:]
+	for _, at := range l.At[1:l.Count] {
+		text[at-1] = '.'
+	}
+	if ascii.IsPlain(text) && bytes.Count(text, []byte{'.'}) == l.Count-1 {
+		return dst
+	}
+	dst = dst[:start]
 	for i := range l.Count {
 		if i > 0 {
 			dst = append(dst, '.')
@@ -59,27 +72,41 @@ func AppendName(dst, name []byte) []byte {
 type labels struct {
 	// text is lower case: the case of a query is not trustworthy, because
 	// resolvers change it at random (0x20) and SPF implementations lower it.
-	text [wire.MaxName]byte
+	text []byte
 	// A label begins in text where its length stands in the name.
 	wire.Labels
 	// size is the length of text, zone included.
 	size int
 }
 
-// load reads an uncompressed name, which must fill name.
-func (l *labels) load(name []byte) bool {
+// load reads an uncompressed name, which must fill name. The text goes into memory.
+func (l *labels) load(name []byte, memory *Memory) bool {
 	if size := l.Read(name); size == 0 || size != len(name) {
 		return false
 	}
 	l.size = max(len(name)-2, 0)
-	text, name := l.text[:len(name)-1], name[1:]
-	for i := range text {
-		text[i] = ascii.Lower(name[i])
-	}
+	l.text = ascii.AppendLower(memory.take(len(name)-1), name[1:])
 	for _, start := range l.At[1:max(l.Count, 1)] {
-		text[start-1] = '.'
+		l.text[start-1] = '.'
 	}
 	return true
+}
+
+// Memory is where a parser puts texts. It is never used again for others: texts are
+// valid as long as somebody has them.
+type Memory struct{ free []byte }
+
+// memoryPiece is how many bytes are had at once.
+const memoryPiece = 32 << 10
+
+// take returns room for n bytes.
+func (m *Memory) take(n int) []byte {
+	if n > len(m.free) {
+		m.free = make([]byte, memoryPiece)
+	}
+	room := m.free[:0:n]
+	m.free = m.free[n:]
+	return room
 }
 
 // trimZone takes the zone off the right; false when the name is not in it.
@@ -110,14 +137,8 @@ func (l *labels) between(i, j int) []byte {
 	return l.text[l.At[i] : l.At[j]-1]
 }
 
-// string returns the whole text; see [labels.part].
-func (l *labels) string() string { return string(l.text[:l.size]) }
-
-// part is between for the text that string returned, so that all fields of a
-// name cost one allocation.
-func (l *labels) part(text string, i, j int) string {
-	if i >= j {
-		return ""
-	}
-	return text[l.At[i] : l.At[j]-1]
+// part is between as a string, in the same memory.
+func (l *labels) part(i, j int) string {
+	part := l.between(i, j)
+	return unsafe.String(unsafe.SliceData(part), len(part))
 }

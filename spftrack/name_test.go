@@ -85,7 +85,7 @@ func FuzzName(f *testing.F) {
 			return
 		}
 		var l labels
-		if len(packed) > wire.MaxName || !l.load(packed) {
+		if len(packed) > wire.MaxName || !l.load(packed, new(Memory)) {
 			t.Fatalf("%q gives the malformed %q", text, packed)
 		}
 		again, err := wire.PackName(printableName(packed))

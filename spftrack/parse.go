@@ -70,9 +70,14 @@ func (p *Parser) ParseText(name string, qtype uint16) (Parsed, error) {
 // Of a minimised name only those fields are set that the next layout word shows
 // to be complete, and a domain that known knows.
 func (p *Parser) Parse(name []byte, qtype uint16) Parsed {
+	return p.ParseIn(&Memory{make([]byte, len(name))}, name, qtype)
+}
+
+// ParseIn is [Parser.Parse] with memory for the texts.
+func (p *Parser) ParseIn(memory *Memory, name []byte, qtype uint16) Parsed {
 	unparsed := Parsed{Flags: FlagUnparsed}
 	var l labels
-	if !l.load(name) || !l.trimZone(p.zone, p.zoneLabels) {
+	if !l.load(name, memory) || !l.trimZone(p.zone, p.zoneLabels) {
 		return unparsed
 	}
 	if l.Count == 0 {

@@ -75,19 +75,18 @@ func (p *Parser) parseClassic(l *labels, head classicHead, qtype uint16) (parsed
 	if ambiguous {
 		parsed.Flags |= FlagAmbiguous
 	}
-	text := l.string()
 	if he < 0 {
 		// No layout word is left: all of it belongs to HELO.
 		parsed.ClientIP, parsed.Flags = netip.Addr{}, 0
 		parsed.settle(l, KindClassic, false, nextText, qtype)
 		if parsed.Kind == KindClassic {
-			parsed.HELO = l.part(text, 0, l.Count)
+			parsed.HELO = l.part(0, l.Count)
 		}
 		return parsed
 	}
 	parsed.settle(l, KindClassic, head.whole, nextText, qtype)
-	parsed.HELO = heloLiteral(l.part(text, he+1, l.Count))
-	sender := l.part(text, from, he)
+	parsed.HELO = heloLiteral(l.part(he+1, l.Count))
+	sender := l.part(from, he)
 	local, domain, found := cutSender(sender)
 	switch {
 	case found:

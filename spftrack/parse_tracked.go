@@ -13,12 +13,11 @@ func (p *Parser) tracked(l *labels, kind Kind, fd int, qtype uint16) (parsed Par
 	if !ok {
 		return Parsed{}, false
 	}
-	text := l.string()
 	if ambiguous {
 		parsed.Flags |= FlagAmbiguous
 	}
 	parsed.ClientIP = r.ip.Unmap()
-	parsed.Forged = l.part(text, r.cl+1, fd)
+	parsed.Forged = l.part(r.cl+1, fd)
 	if r.cl < 0 && (parsed.Forged == "" || p.known == nil || !p.known(parsed.Forged)) {
 		parsed.Forged = ""
 	}
@@ -41,8 +40,8 @@ func (p *Parser) tracked(l *labels, kind Kind, fd int, qtype uint16) (parsed Par
 	if several {
 		parsed.Flags |= FlagAmbiguous
 	}
-	parsed.SenderLocal = l.part(text, he+1, lp)
-	parsed.HELO = heloLiteral(l.part(text, 0, he))
+	parsed.SenderLocal = l.part(he+1, lp)
+	parsed.HELO = heloLiteral(l.part(0, he))
 	next := nextText
 	if strings.HasPrefix(parsed.HELO, "[") {
 		next = nextNone // an address literal is whole

@@ -1,8 +1,10 @@
 // Package ascii folds the case of ASCII letters, as DNS does (RFC 4343). All
 // other bytes stay as they are, so it suits names in wire format, too: a byte
 // with the length of a label is below 'A'. Nothing here allocates unless it
-// returns a new string.
+// returns a new string. Long texts are done eight bytes at a time.
 package ascii
+
+import "encoding/binary"
 
 // Lower returns a byte in lower case.
 func Lower(c byte) byte {
@@ -24,10 +26,28 @@ func ToLower(text string) string {
 
 // AppendLower appends text in lower case.
 func AppendLower[T ~string | ~[]byte](dst []byte, text T) []byte {
-	for i := range len(text) {
-		dst = append(dst, Lower(text[i]))
+	start := len(dst)
+	dst = append(dst, text...)
+	b := dst[start:]
+	for len(b) >= 8 {
+		v := binary.LittleEndian.Uint64(b)
+		binary.LittleEndian.PutUint64(b, lower8(v))
+		b = b[8:]
+	}
+	for i := range b {
+		b[i] = Lower(b[i])
 	}
 	return dst
+}
+
+const ones = 0x0101010101010101
+
+// lower8 returns eight bytes in lower case.
+func lower8(v uint64) uint64 {
+	low := v & (0x7f * ones)
+	// The high bit of each byte: from 'A', beyond 'Z', of ASCII.
+	letters := (low + (0x80-'A')*ones) &^ (low + (0x7f-'Z')*ones) &^ v & (0x80 * ones)
+	return v | letters>>2
 }
 
 // EqualFold reports whether two texts differ in the case of letters at most.
@@ -37,6 +57,25 @@ func EqualFold[A, B ~string | ~[]byte](a A, b B) bool {
 	}
 	for i := range len(a) {
 		if c, d := a[i], b[i]; c != d && Lower(c) != Lower(d) {
+			return false
+		}
+	}
+	return true
+}
+
+// IsPlain reports whether text is printable ASCII, without spaces and backslashes.
+func IsPlain(text []byte) bool {
+	for len(text) >= 8 {
+		v := binary.LittleEndian.Uint64(text)
+		// The high bit of each byte: from '!', up to '~', no backslash.
+		plain := (v + (0x80-'!')*ones) &^ (v + (0x7f-'~')*ones) &^ v & ((v ^ '\\'*ones) + 0x7f*ones)
+		if plain&(0x80*ones) != 0x80*ones {
+			return false
+		}
+		text = text[8:]
+	}
+	for _, c := range text {
+		if c < '!' || c > '~' || c == '\\' {
 			return false
 		}
 	}

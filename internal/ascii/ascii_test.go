@@ -28,7 +28,7 @@ func TestLower(t *testing.T) {
 }
 
 func TestToLower(t *testing.T) {
-	for _, text := range []string{"", "example", "eXample", "\x07Example\x00", all} {
+	for _, text := range []string{"", "example", "eXample", "\x07Example\x00", all, all[3:], all[1:] + "A"} {
 		want := ""
 		for i := range len(text) {
 			want += string([]byte{Lower(text[i])})
@@ -62,5 +62,30 @@ func TestEqualFold(t *testing.T) {
 		if EqualFold(pair[0], pair[1]) {
 			t.Errorf("EqualFold(%q, %q)", pair[0], pair[1])
 		}
+	}
+}
+
+// TestIsPlain: each byte, in each place of a text.
+func TestIsPlain(t *testing.T) {
+	for c := range 256 {
+		want := c > ' ' && c < 0x7f && c != '\\'
+		for at := range 19 {
+			text := []byte(strings.Repeat("x~!", 7)[:19])
+			text[at] = byte(c)
+			if got := IsPlain(text); got != want {
+				t.Fatalf("IsPlain(%q) = %v", text, got)
+			}
+		}
+	}
+	if !IsPlain(nil) {
+		t.Error("no text")
+	}
+}
+
+func BenchmarkAppendLower(b *testing.B) {
+	name := []byte("\x04mail\x07Example\x03org\x02HE\x04user\x02LP\x03192\x010\x012\x017\x07in-addr\x02CL\x04shop\x07example\x02FD\x012\x04_spf\x07example\x03net\x00")
+	var dst []byte
+	for b.Loop() {
+		dst = AppendLower(dst[:0], name)
 	}
 }

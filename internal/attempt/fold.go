@@ -68,19 +68,22 @@ func (f *Fold) Push(e *spftrack.Event) error {
 
 // find returns a waiting event, nil when it does not wait.
 func (f *Fold) find(seq uint64) *spftrack.Event {
-	lo, hi := 0, f.n
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if f.at(mid).Seq < seq {
+	if f.n == 0 || seq < f.at(0).Seq {
+		return nil
+	}
+	// Numbers rise, so without gaps between them it is at hi-1, else before.
+	lo, hi := 0, int(min(seq-f.at(0).Seq+1, uint64(f.n)))
+	for mid := hi - 1; lo < hi; mid = (lo + hi) / 2 {
+		switch e := f.at(mid); {
+		case e.Seq == seq:
+			return e
+		case e.Seq < seq:
 			lo = mid + 1
-		} else {
+		default:
 			hi = mid
 		}
 	}
-	if lo == f.n || f.at(lo).Seq != seq {
-		return nil
-	}
-	return f.at(lo)
+	return nil
 }
 
 func (f *Fold) at(i int) *spftrack.Event { return &f.queue[(f.first+i)&(len(f.queue)-1)] }

@@ -23,6 +23,9 @@ const minCut = 189
 // be stored out of order.
 func (m *marker) parts(e *spftrack.Event) []uint64 {
 	m.superseded = m.superseded[:0]
+	if e.Kind != spftrack.KindClassic && !hasFR(e.Name) {
+		return nil
+	}
 	var labels wire.Labels
 	labels.Read(e.Name)
 	for i := range labels.Count {
@@ -36,6 +39,19 @@ func (m *marker) parts(e *spftrack.Event) []uint64 {
 		m.longer.put(hash, e.Time, e.Time)
 	}
 	return m.superseded
+}
+
+// hasFR reports whether a name has the label FR, without which no part of it reads
+// as a whole one.
+func hasFR(name []byte) bool {
+	for len(name) > 2 {
+		n := int(name[0])
+		if n == 2 && ascii.EqualFold(name[1:3], "fr") {
+			return true
+		}
+		name = name[min(1+n, len(name)):]
+	}
+	return false
 }
 
 // isPart reports whether an exists: query is about a right part, with this

@@ -1,6 +1,9 @@
 package attempt
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // maxRecent bounds the memory of attempts in each of two generations. When more
 // begin within the span, the oldest are dropped before its end.
@@ -37,91 +40,95 @@ func (r *recent[V]) drop(key uint64) {
 }
 
 // table is a hash table whose keys are hashes already, of a secret seed. A key is
-// looked for from the slot on that its low bits tell, up to a free one.
+// looked for from the slot on that its low bits tell, up to a free one. Slots are
+// small, and entries lie in the order in which they came: to learn that a key is
+// not there touches slots only, and what was put of late is close together.
+//
+//	slots    free, 0x9a3c81f2:2, free, 0x11d70b3e:1, ...   high half of the key: entry
+//	entries  1: key, value; 2: key, value; ...
 type table[V any] struct {
-	slots []slot[V]
-	// n is how many keys there are, used how many slots are not free.
-	n, used int
+	slots []slot
+	// entries has one for each slot that is not free, those that were dropped too.
+	entries []entry[V]
+	// n is how many keys there are.
+	n int
 }
 
-type slot[V any] struct {
+// slot holds the number of an entry, from 1, and of its key what does not tell the
+// slot.
+type slot struct{ high, entry uint32 }
+
+type entry[V any] struct {
 	key   uint64
 	value V
+	gone  bool
 }
 
-const (
-	freeKey    = 0
-	droppedKey = 1
-	minSlots   = 1 << 8
-)
+const minSlots = 1 << 8
 
-// slotKey keeps a key apart from those with a meaning of their own.
-func slotKey(key uint64) uint64 {
-	if key <= droppedKey {
-		key += 2
-	}
-	return key
-}
-
-// find returns the slot of a key, or the free one where it would be.
-func (t *table[V]) find(key uint64) *slot[V] {
+// find returns the entry of a key, nil when there is none; free is the slot where
+// it would be.
+func (t *table[V]) find(key uint64) (e *entry[V], free *slot) {
 	mask := uint64(len(t.slots) - 1)
-	i := key & mask
-	for t.slots[i].key != key && t.slots[i].key != freeKey {
-		i = (i + 1) & mask
+	high := uint32(key >> 32)
+	for i := key & mask; ; i = (i + 1) & mask {
+		s := &t.slots[i]
+		if s.entry == 0 {
+			return nil, s
+		}
+		if s.high == high {
+			if e := &t.entries[s.entry-1]; e.key == key && !e.gone {
+				return e, nil
+			}
+		}
 	}
-	return &t.slots[i]
 }
 
 func (t *table[V]) get(key uint64) (v V, ok bool) {
 	if t.n == 0 {
 		return v, false
 	}
-	key = slotKey(key)
-	s := t.find(key)
-	if s.key != key {
-		return v, false
+	if e, _ := t.find(key); e != nil {
+		return e.value, true
 	}
-	return s.value, true
+	return v, false
 }
 
 func (t *table[V]) put(key uint64, v V) {
-	if 4*(t.used+1) > 3*len(t.slots) {
+	if 4*(len(t.entries)+1) > 3*len(t.slots) {
 		t.grow()
 	}
-	key = slotKey(key)
-	s := t.find(key)
-	if s.key == freeKey {
-		s.key = key
-		t.n++
-		t.used++
+	e, free := t.find(key)
+	if e != nil {
+		e.value = v
+		return
 	}
-	s.value = v
+	t.entries = append(t.entries, entry[V]{key: key, value: v})
+	*free = slot{uint32(key >> 32), uint32(len(t.entries))}
+	t.n++
 }
 
 func (t *table[V]) drop(key uint64) {
 	if t.n == 0 {
 		return
 	}
-	key = slotKey(key)
-	if s := t.find(key); s.key == key {
-		*s = slot[V]{key: droppedKey}
+	if e, _ := t.find(key); e != nil {
+		*e = entry[V]{key: key, gone: true}
 		t.n--
 	}
 }
 
-// grow makes room, and free slots of dropped ones.
+// grow makes room, and forgets dropped entries.
 func (t *table[V]) grow() {
-	old := t.slots
+	t.entries = slices.DeleteFunc(t.entries, func(e entry[V]) bool { return e.gone })
 	size := minSlots
 	for size < 2*(t.n+1) {
 		size *= 2
 	}
-	t.slots, t.used = make([]slot[V], size), t.n
-	for i := range old {
-		if old[i].key > droppedKey {
-			*t.find(old[i].key) = old[i]
-		}
+	t.slots = make([]slot, size)
+	for i := range t.entries {
+		_, free := t.find(t.entries[i].key)
+		*free = slot{uint32(t.entries[i].key >> 32), uint32(i + 1)}
 	}
 }
 
@@ -129,8 +136,9 @@ func (t *table[V]) grow() {
 // keys and not much more.
 func (t *table[V]) reset(n int) {
 	if len(t.slots) > max(8*n, minSlots) {
-		t.slots = nil
+		t.slots, t.entries = nil, nil
 	}
 	clear(t.slots)
-	t.n, t.used = 0, 0
+	clear(t.entries)
+	t.entries, t.n = t.entries[:0], 0
 }

@@ -19,13 +19,13 @@ func TestTable(t *testing.T) {
 		switch rng.IntN(4) {
 		case 0, 1:
 			table.put(key, i)
-			want[slotKey(key)] = i
+			want[key] = i
 		case 2:
 			table.drop(key)
-			delete(want, slotKey(key))
+			delete(want, key)
 		}
 		got, ok := table.get(key)
-		if v, there := want[slotKey(key)]; ok != there || got != v || table.n != len(want) {
+		if v, there := want[key]; ok != there || got != v || table.n != len(want) {
 			t.Fatalf("step %d, key %d: %d, %v, want %d, %v; %d keys, want %d", i, key, got, ok, v, there, table.n, len(want))
 		}
 		if i%50_000 == 49_999 {

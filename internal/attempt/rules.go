@@ -15,12 +15,12 @@ type pair struct {
 	// seq its number.
 	exists int64
 	seq    uint64
-	state  existsState
 	// exp is the time of the last exp= query, if asked; expSeq the number of the
 	// last one that was not a repetition.
 	exp    int64
 	expSeq uint64
 	asked  bool
+	state  existsState
 }
 
 // existsState says what became of an exists: query.

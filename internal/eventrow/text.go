@@ -4,19 +4,19 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unsafe"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
 
 // printable escapes bytes that are not printable.
 func printable(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' {
-			return spftrack.Printable(s)
-		}
+	if ascii.IsPlain(unsafe.Slice(unsafe.StringData(s), len(s))) {
+		return s
 	}
-	return s
+	return spftrack.Printable(s)
 }
 
 // Unescape resolves the \DDD and \\ of [spftrack.Printable].

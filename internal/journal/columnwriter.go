@@ -224,8 +224,9 @@ type textWriter struct {
 	// plus one. They are looked for from the slot that their hash tells on.
 	table []dictSlot
 	seed  maphash.Seed
-	// last is the code of the last text.
-	last int32
+	// last is the code of the last text, other that of the last that was not the
+	// same: the queries of a check take turns.
+	last, other int32
 	// bytes are those of all texts together.
 	bytes int
 	page  textPage
@@ -252,8 +253,14 @@ func (w *textWriter) add(rows []eventrow.Row) (int, error) {
 	for i := range rows {
 		s := w.column.Text(&rows[i])
 		w.bytes += len(s)
-		if w.count == 0 || string(w.value(w.last)) != s {
-			w.last = w.code(s)
+		switch {
+		case w.count == 0:
+			w.last, w.other = w.code(s), 0
+		case string(w.value(w.last)) == s:
+		case string(w.value(w.other)) == s:
+			w.last, w.other = w.other, w.last
+		default:
+			w.last, w.other = w.code(s), w.last
 		}
 		w.codes.codes = append(w.codes.codes, w.last)
 	}

@@ -18,6 +18,7 @@ type decoder struct {
 	server  string
 	zones   []walZone
 	parsers []*spftrack.Parser
+	texts   spftrack.Memory
 }
 
 func newDecoder(h *walHeader, known knownFunc) *decoder {
@@ -78,5 +79,5 @@ func (d *decoder) event(p *Packet, seq uint64, e *spftrack.Event) {
 		return
 	}
 	e.Zone = d.zones[p.Zone].name
-	e.Parsed = d.parsers[p.Zone].Parse(p.Name, p.Qtype)
+	e.Parsed = d.parsers[p.Zone].ParseIn(&d.texts, p.Name, p.Qtype)
 }

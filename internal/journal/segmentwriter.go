@@ -15,8 +15,13 @@ import (
 	"nullspf/spftrack"
 )
 
-// batchRows is how many rows are read or written at once.
-const batchRows = 1024
+const (
+	// batchRows is how many rows are read at once.
+	batchRows = 1024
+	// sealRows is how many rows are made at once, few enough for the processor's
+	// first cache.
+	sealRows = 128
+)
 
 // segmentWriter writes one segment to a temporary file.
 type segmentWriter struct {
@@ -55,12 +60,12 @@ func newSegmentWriter(dir string) (*segmentWriter, error) {
 // add writes an event, whose number must be greater than the last one.
 func (w *segmentWriter) add(e *spftrack.Event) error {
 	if w.rows == nil {
-		w.rows = make([]eventrow.Row, batchRows)
+		w.rows = make([]eventrow.Row, sealRows)
 	}
 	w.builder.Fill(&w.rows[w.pending], e)
 	w.pending++
 	w.note(int64(e.Seq), e.Time)
-	if w.pending < batchRows {
+	if w.pending < sealRows {
 		return nil
 	}
 	return w.flushRows()
