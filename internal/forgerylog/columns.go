@@ -62,17 +62,10 @@ func siftOne(c *tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]i
 		if err != nil {
 			return nil, err
 		}
-		n := 0
-		for n < len(rows) && int64(rows[n]) < end {
-			n++
-		}
+		n := tally.Before(rows, end)
 		switch {
 		case c.Kind == parquet.Boolean:
-			for _, row := range rows[:n] {
-				if truth := c.Truth(int64(row)); truth && yes || !truth && no {
-					kept = append(kept, row)
-				}
-			}
+			kept = siftTruths(kept, rows[:n], c.Truths(), int32(c.First), yes, no)
 		case c.Codes == nil:
 			for _, row := range rows[:n] {
 				if c.Set(&r, int64(row)); match(&r) {
@@ -99,4 +92,27 @@ func siftOne(c *tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]i
 		rows = rows[n:]
 	}
 	return kept, nil
+}
+
+// siftTruths appends the rows whose truth value is wanted; the first value is that of
+// the row first. Half of the rows are attempts: no branch depends on a value.
+func siftTruths(kept, rows []int32, truths []bool, first int32, yes, no bool) []int32 {
+	wanted := [2]int{}
+	if no {
+		wanted[0] = 1
+	}
+	if yes {
+		wanted[1] = 1
+	}
+	n := len(kept)
+	kept = kept[:n+len(rows)]
+	for _, row := range rows {
+		kept[n] = row
+		truth := 0
+		if truths[row-first] {
+			truth = 1
+		}
+		n += wanted[truth]
+	}
+	return kept[:n]
 }

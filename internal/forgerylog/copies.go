@@ -107,8 +107,8 @@ func (v *journalView) without(p *plan, first, last uint64) *plan {
 		return p
 	}
 	narrowed := *p
-	narrowed.conditions = slices.Concat([]condition{{cols(eventrow.Seq), func(r *eventrow.Row) bool {
+	narrowed.conditions = slices.Concat(p.conditions, []condition{{cols(eventrow.Seq), func(r *eventrow.Row) bool {
 		return !v.holds(uint64(r.Seq))
-	}}}, p.conditions)
+	}}})
 	return &narrowed
 }

@@ -104,6 +104,9 @@ func (r *run) countSegment(c *countable, worker int, rows *[]int32, work func(in
 	return nil
 }
 
+// workerCount is how many goroutines count.
+func workerCount() int { return runtime.GOMAXPROCS(0) }
+
 // counts are those of one worker.
 type counts struct {
 	*tally.Counter
@@ -122,9 +125,9 @@ func (c *counts) add(text string, n uint64) error {
 
 // countKeys counts the selected events by a key. field is that of summaries which have
 // the same key, or noField. It calls yield with each key and its count, which are valid
-// until it returns.
-func (r *run) countKeys(p *plan, key tally.Key, field tally.Field, yield func(text string, n uint64) error) (total, unknown uint64, err error) {
-	workers := make([]counts, runtime.GOMAXPROCS(0))
+// until it returns, from several goroutines, each with its number below workerCount.
+func (r *run) countKeys(p *plan, key tally.Key, field tally.Field, yield func(worker int, text string, n uint64) error) (total, unknown uint64, err error) {
+	workers := make([]counts, workerCount())
 	var counters []*tally.Counter
 	for i := range workers {
 		workers[i] = counts{Counter: tally.NewCounter(countBudget / len(workers)), key: key.Of()}
@@ -158,7 +161,7 @@ func (r *run) countKeys(p *plan, key tally.Key, field tally.Field, yield func(te
 	if err != nil {
 		return total, unknown, err
 	}
-	if err := tally.Total(counters, runs, yield); err != nil {
+	if err := tally.Total(counters, runs, len(workers), yield); err != nil {
 		return total, unknown, fmt.Errorf("counting: %w", err)
 	}
 	return total, unknown, nil

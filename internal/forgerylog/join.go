@@ -117,7 +117,7 @@ func (v *journalView) planOf(p *plan) *plan {
 	}
 	own := *p
 	own.conditions = slices.Clone(p.conditions)
-	own.conditions[0] = condition{cols(eventrow.Attempt, eventrow.Seq), v.attempt}
+	own.conditions[p.attempt] = condition{cols(eventrow.Attempt, eventrow.Seq), v.attempt}
 	if p.kinds > 0 {
 		byKind := p.conditions[p.kinds].match
 		own.conditions[p.kinds] = condition{cols(eventrow.Kind, eventrow.Flags, eventrow.Seq), func(r *eventrow.Row) bool {

@@ -56,26 +56,40 @@ func (f *Journals) placeOf(field Field) (func() func(ip string) string, error) {
 	}, nil
 }
 
-// countPlaces counts the selected events by the place of the client: the counts of
-// addresses, which summaries have, are added up. Places are few.
-func (r *run) countPlaces(p *plan, f *Journals, by Field, ranking *Ranking, yield func(text string, n uint64) error) error {
-	place, err := f.placeOf(by)
+// countPlaces counts the selected events by the place of the client, of which it keeps
+// the n greatest counts: the counts of addresses, which summaries have, are added up.
+// Places are few.
+func (r *run) countPlaces(p *plan, f *Journals, ranking *Ranking, n int) error {
+	place, err := f.placeOf(ranking.By)
 	if err != nil {
 		return err
 	}
-	of := place()
-	sums := make(map[string]uint64)
-	ranking.Total, ranking.Unknown, err = r.countKeys(p, tally.ClientIP, tally.IPs, func(ip string, n uint64) error {
-		sums[of(ip)] += n
+	type part struct {
+		of   func(ip string) string
+		sums map[string]uint64
+	}
+	parts := make([]part, workerCount())
+	for i := range parts {
+		parts[i] = part{place(), make(map[string]uint64)}
+	}
+	ranking.Total, ranking.Unknown, err = r.countKeys(p, tally.ClientIP, tally.IPs, func(worker int, ip string, n uint64) error {
+		parts[worker].sums[parts[worker].of(ip)] += n
 		return nil
 	})
-	ranking.Unknown += sums[""]
-	delete(sums, "")
-	for text, n := range sums {
-		if err := yield(text, n); err != nil {
-			return err
+	sums := make(map[string]uint64)
+	for i := range parts {
+		for text, n := range parts[i].sums {
+			sums[text] += n
 		}
 	}
+	ranking.Unknown += sums[""]
+	delete(sums, "")
+	ranking.Distinct = uint64(len(sums))
+	greatest := tally.Ranks{Most: n}
+	for text, n := range sums {
+		greatest.Add(text, n)
+	}
+	ranking.set(&greatest)
 	return err
 }
 

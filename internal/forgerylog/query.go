@@ -81,29 +81,41 @@ type plan struct {
 	first, last int64
 	// client is the text of the only client address that is looked for, or "".
 	client string
-	// conditions must all be met, the cheapest first.
+	// conditions must all be met, those first that leave few rows.
 	conditions []condition
-	// attempts: the first condition selects them.
+	// attempts: attempts are selected, by the condition at the place attempt.
 	attempts bool
-	// kinds is the place of the condition on kinds of attempts; 0 for none.
-	kinds int
+	attempt  int
+	// time is the place of the condition on time, -1 for none; kinds that of the
+	// condition on kinds of attempts, 0 for none.
+	time, kinds int
 }
 
 func newPlan(q Query) *plan {
-	p := &plan{first: math.MinInt64, last: math.MaxInt64, attempts: !q.Packets}
+	p := &plan{first: math.MinInt64, last: math.MaxInt64, attempts: !q.Packets, time: -1}
 	if !q.Since.IsZero() {
 		p.first = nanoseconds(q.Since)
 	}
 	if !q.Until.IsZero() {
 		p.last = nanoseconds(q.Until) - 1
 	}
+	domain := func(r *eventrow.Row) bool { return q.Domain.matches(r.ForgedDomain) }
+	single := q.Client.IsValid() && q.Client.IsSingleIP()
+	if single {
+		p.addClient(q.Client)
+	}
+	p.add(q.Domain.Exact, cols(eventrow.ForgedDomain), domain)
+	p.attempt = len(p.conditions)
 	p.add(!q.Packets, cols(eventrow.Attempt), func(r *eventrow.Row) bool { return r.Attempt })
-	p.add(p.first != math.MinInt64 || p.last != math.MaxInt64, cols(eventrow.TS), func(r *eventrow.Row) bool {
-		return r.TS >= p.first && r.TS <= p.last
-	})
+	if p.first != math.MinInt64 || p.last != math.MaxInt64 {
+		p.time = len(p.conditions)
+		p.add(true, cols(eventrow.TS), func(r *eventrow.Row) bool { return r.TS >= p.first && r.TS <= p.last })
+	}
 	p.addKinds(q.Kinds)
-	p.addClient(q.Client)
-	p.add(q.Domain != Text{}, cols(eventrow.ForgedDomain), func(r *eventrow.Row) bool { return q.Domain.matches(r.ForgedDomain) })
+	if !single {
+		p.addClient(q.Client)
+	}
+	p.add(q.Domain != Text{} && !q.Domain.Exact, cols(eventrow.ForgedDomain), domain)
 	p.add(q.Sender != Text{}, senderColumns, func(r *eventrow.Row) bool { return q.Sender.matches(sender(r)) })
 	p.add(q.HELO != Text{}, cols(eventrow.HELO), func(r *eventrow.Row) bool { return q.HELO.matches(r.HELO) })
 	return p

@@ -74,18 +74,31 @@ func (s *segment) locate() error {
 	return nil
 }
 
+// within reports whether the statistics show that the times of all rows are selected.
+func (s *segment) within(g parquet.RowGroup, p *plan) bool {
+	first, last, ok := s.times(g)
+	return ok && p.first <= first && last <= p.last
+}
+
+// times returns the least and the greatest time of a group, if they are known.
+func (s *segment) times(g parquet.RowGroup) (first, last int64, ok bool) {
+	chunk, isFile := g.ColumnChunks()[s.at[eventrow.TS.Index]].(*parquet.FileColumnChunk)
+	if !isFile {
+		return 0, 0, false
+	}
+	a, b, ok := chunk.Bounds()
+	return a.Int64(), b.Int64(), ok
+}
+
 // promising asks the statistics of times and the Bloom filter of addresses.
 func (s *segment) promising(g parquet.RowGroup, p *plan) bool {
-	chunks := g.ColumnChunks()
-	if chunk, ok := chunks[s.at[eventrow.TS.Index]].(*parquet.FileColumnChunk); ok {
-		if first, last, ok := chunk.Bounds(); ok && !p.overlaps(first.Int64(), last.Int64()) {
-			return false
-		}
+	if first, last, ok := s.times(g); ok && !p.overlaps(first, last) {
+		return false
 	}
 	if p.client == "" {
 		return true
 	}
-	filter := chunks[s.at[eventrow.ClientIP.Index]].BloomFilter()
+	filter := g.ColumnChunks()[s.at[eventrow.ClientIP.Index]].BloomFilter()
 	if filter == nil {
 		return true
 	}
@@ -104,6 +117,9 @@ func (s *segment) selected(ctx context.Context, g parquet.RowGroup, p *plan, row
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if i == p.time && s.within(g, p) {
+			continue
+		}
 		if rows, err = s.sift(g, &p.conditions[i], rows); err != nil {
 			return nil, s.failure(err)
 		}
@@ -116,18 +132,17 @@ func (s *segment) sift(g parquet.RowGroup, c *condition, rows []int32) (kept []i
 	if len(rows) == 0 {
 		return rows, nil
 	}
-	readers := s.open(g, c.columns, true)
+	readers := s.open(g, c.columns)
 	defer closeAll(readers)
 	return sift(readers, c.match, rows)
 }
 
-// open opens columns of a group, those that the file has. With release, texts are
-// valid only until the next page is read.
-func (s *segment) open(g parquet.RowGroup, set columns, release bool) (readers []*tally.Column) {
+// open opens columns of a group, those that the file has.
+func (s *segment) open(g parquet.RowGroup, set columns) (readers []*tally.Column) {
 	chunks := g.ColumnChunks()
 	for i, c := range eventrow.Columns {
 		if set.has(c) && s.at[i] != absent {
-			readers = append(readers, tally.NewColumn(chunks[s.at[i]], c, release))
+			readers = append(readers, tally.NewColumn(chunks[s.at[i]], c, true))
 		}
 	}
 	return readers
@@ -149,11 +164,12 @@ func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int32, se
 	var readers []*tally.Column
 	defer func() { closeAll(readers) }()
 	buf := make([]eventrow.Row, min(batchRows, len(rows)))
+	var texts []byte
 	for batch := range slices.Chunk(rows, batchRows) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.fill(g, batch, set, &readers, buf); err != nil {
+		if err := s.fill(g, batch, set, &readers, buf, &texts); err != nil {
 			return s.failure(err)
 		}
 		for i := range batch {
@@ -165,20 +181,22 @@ func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int32, se
 	return nil
 }
 
-// fill reads a batch of rows.
-func (s *segment) fill(g parquet.RowGroup, batch []int32, set columns, readers *[]*tally.Column, buf []eventrow.Row) (err error) {
+// fill reads a batch of rows, whose texts are in the memory of texts.
+func (s *segment) fill(g parquet.RowGroup, batch []int32, set columns, readers *[]*tally.Column, buf []eventrow.Row, texts *[]byte) (err error) {
 	defer tally.Recover(&err)
 	if *readers == nil {
-		*readers = s.open(g, set, false)
+		*readers = s.open(g, set)
 	}
+	memory := (*texts)[:0]
 	for _, c := range *readers {
 		for i, row := range batch {
 			if _, err := c.Load(int64(row)); err != nil {
 				return err
 			}
-			c.Set(&buf[i], int64(row))
+			memory = c.SetCopy(&buf[i], int64(row), memory)
 		}
 	}
+	*texts = memory
 	return nil
 }
 
@@ -201,15 +219,15 @@ func (s *segment) countKeys(g parquet.RowGroup, rows []int32, set columns, key f
 	if len(rows) == 0 {
 		return nil
 	}
-	readers := s.open(g, set, true)
+	readers := s.open(g, set)
 	defer closeAll(readers)
 	return tally.Count(readers, rows, key, add)
 }
 
-// times calls yield with the times of the given rows of a group.
-func (s *segment) times(g parquet.RowGroup, rows []int32, yield func(int64) error) error {
+// eachTime calls yield with the times of the given rows of a group.
+func (s *segment) eachTime(g parquet.RowGroup, rows []int32, yield func(int64) error) error {
 	var yielding error
-	err := s.eachTime(g, rows, func(ts int64) error {
+	err := s.readTimes(g, rows, func(ts int64) error {
 		yielding = yield(ts)
 		return yielding
 	})
@@ -219,12 +237,12 @@ func (s *segment) times(g parquet.RowGroup, rows []int32, yield func(int64) erro
 	return err
 }
 
-func (s *segment) eachTime(g parquet.RowGroup, rows []int32, yield func(int64) error) (err error) {
+func (s *segment) readTimes(g parquet.RowGroup, rows []int32, yield func(int64) error) (err error) {
 	defer tally.Recover(&err)
 	if len(rows) == 0 {
 		return nil
 	}
-	ts := s.open(g, cols(eventrow.TS), true)
+	ts := s.open(g, cols(eventrow.TS))
 	defer closeAll(ts)
 	for _, row := range rows {
 		if _, err := ts[0].Load(int64(row)); err != nil {

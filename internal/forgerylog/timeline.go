@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
@@ -83,7 +82,7 @@ func (b *buckets) flush() error {
 }
 
 func (r *run) timeline(p *plan, series *Series) error {
-	workers := make([]buckets, runtime.GOMAXPROCS(0))
+	workers := make([]buckets, workerCount())
 	for i := range workers {
 		workers[i].per = series.Per
 	}
@@ -98,7 +97,7 @@ func (r *run) timeline(p *plan, series *Series) error {
 		return true
 	}
 	work := func(worker int, s *segment, g parquet.RowGroup, rows []int32) error {
-		return s.times(g, rows, func(ts int64) error { return workers[worker].add(ts, 1) })
+		return s.eachTime(g, rows, func(ts int64) error { return workers[worker].add(ts, 1) })
 	}
 	err := r.count(p, len(workers), summed, work, func(row *eventrow.Row) error { return all.add(row.TS, 1) })
 	if err == nil {

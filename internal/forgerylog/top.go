@@ -57,21 +57,44 @@ func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking,
 		return nil, r.end(err)
 	}
 	ranking := &Ranking{By: by}
-	greatest := tally.Ranks{Most: n}
-	yield := func(text string, count uint64) error {
-		ranking.Distinct++
-		greatest.Add(text, count)
-		return nil
-	}
 	if by == ByAS || by == ByCountry {
-		err = r.countPlaces(newPlan(q), f, by, ranking, yield)
+		err = r.countPlaces(newPlan(q), f, ranking, n)
 	} else {
-		ranking.Total, ranking.Unknown, err = r.countKeys(newPlan(q), key, field, yield)
-	}
-	for _, k := range greatest.List() {
-		ranking.Ranks = append(ranking.Ranks, Rank{k.Text, k.N})
+		err = r.rank(newPlan(q), key, field, ranking, n)
 	}
 	return ranking, r.end(err)
+}
+
+// rank counts the selected events by a key and keeps the n greatest counts.
+func (r *run) rank(p *plan, key tally.Key, field tally.Field, ranking *Ranking, n int) (err error) {
+	type part struct {
+		greatest tally.Ranks
+		distinct uint64
+	}
+	parts := make([]part, workerCount())
+	for i := range parts {
+		parts[i].greatest.Most = n
+	}
+	ranking.Total, ranking.Unknown, err = r.countKeys(p, key, field, func(worker int, text string, count uint64) error {
+		parts[worker].distinct++
+		parts[worker].greatest.Add(text, count)
+		return nil
+	})
+	greatest := tally.Ranks{Most: n}
+	for i := range parts {
+		ranking.Distinct += parts[i].distinct
+		for _, k := range parts[i].greatest.List() {
+			greatest.Add(k.Text, k.N)
+		}
+	}
+	ranking.set(&greatest)
+	return err
+}
+
+func (r *Ranking) set(greatest *tally.Ranks) {
+	for _, k := range greatest.List() {
+		r.Ranks = append(r.Ranks, Rank{k.Text, k.N})
+	}
 }
 
 // keyOf returns the key by which a field, or two, are counted, and the field of

@@ -364,25 +364,45 @@ func (f *footer) holds(offset, length int64) bool {
 	return offset >= int64(len(parquetMagic)) && offset <= f.end && length >= 0 && length <= f.end-offset
 }
 
-// checkIndexes reads the indexes of pages.
+// checkIndexes reads the indexes of pages, which lie one behind the other.
 func (f *footer) checkIndexes(r io.ReaderAt) error {
+	first, end := f.end, int64(0)
+	f.eachIndex(func(_ string, offset, length int64) error {
+		first, end = min(first, offset), max(end, offset+length)
+		return nil
+	})
+	if end == 0 {
+		return nil
+	}
+	if end-first > maxFooter {
+		return refuse("its indexes of pages lie in %d bytes", end-first)
+	}
+	b := make([]byte, end-first)
+	if err := readExactly(r, b, first); err != nil {
+		return err
+	}
+	return f.eachIndex(func(column string, offset, length int64) error {
+		c := compact{b: b[offset-first:][:length]}
+		c.structure(nil)
+		if c.bad {
+			return refuse("the index of column %q is malformed", column)
+		}
+		return nil
+	})
+}
+
+// eachIndex calls yield with the places of all indexes of pages. It returns yield's
+// error.
+func (f *footer) eachIndex(yield func(column string, offset, length int64) error) error {
 	for _, g := range f.groups {
 		for i := range g.chunks {
 			k := &g.chunks[i]
 			for _, piece := range [][2]int64{{k.offsetIndex, k.offsetIndexLength}, {k.columnIndex, k.columnIndexLength}} {
-				if piece[1] > maxFooter {
-					return refuse("the index of column %q has %d bytes", f.leaves[i].name, piece[1])
+				if piece[1] == 0 {
+					continue
 				}
-				b := make([]byte, piece[1])
-				if err := readExactly(r, b, piece[0]); err != nil {
+				if err := yield(f.leaves[i].name, piece[0], piece[1]); err != nil {
 					return err
-				}
-				c := compact{b: b}
-				if len(b) > 0 {
-					c.structure(nil)
-				}
-				if c.bad {
-					return refuse("the index of column %q is malformed", f.leaves[i].name)
 				}
 			}
 		}

@@ -63,7 +63,7 @@ func (s *SegmentFile) loadWhole() error {
 
 func (s *SegmentFile) open(r io.ReaderAt) (err error) {
 	defer recoverParquet(&err, s.f.Name())
-	if s.File, err = parquet.OpenFile(r, s.Bytes, parquet.SkipPageIndex(true), parquet.ReadBufferSize(readBuffer)); err != nil {
+	if s.File, err = parquet.OpenFile(r, s.Bytes, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(readBuffer)); err != nil {
 		return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 	"sync"
 
 	"github.com/cespare/xxhash/v2"
@@ -99,8 +100,11 @@ func (w *blockWriter) flush() error {
 
 // blockRun reads texts from blocks.
 type blockRun struct {
-	r      io.ReaderAt
-	blocks []block
+	r io.ReaderAt
+	// blocks are those that are left of all.
+	all, blocks []block
+	// from is the first text, until it was found.
+	from   string
 	packed []byte
 	buf    []byte
 	// raw is what is left of the block.
@@ -109,7 +113,23 @@ type blockRun struct {
 	n    uint64
 }
 
+func newBlockRun(r io.ReaderAt, blocks []block) *blockRun {
+	return &blockRun{r: r, all: blocks, blocks: blocks}
+}
+
 func (r *blockRun) Next() (bool, error) {
+	more, err := r.next()
+	for r.from != "" {
+		if !more || r.Text() >= r.from {
+			r.from = ""
+			break
+		}
+		more, err = r.next()
+	}
+	return more, err
+}
+
+func (r *blockRun) next() (bool, error) {
 	whole := false
 	if len(r.raw) == 0 {
 		if len(r.blocks) == 0 {
@@ -159,6 +179,23 @@ func (r *blockRun) load(b *block) error {
 	}
 	r.raw = r.buf
 	return nil
+}
+
+// From begins with the block before the first one that begins behind the text.
+func (r *blockRun) From(text string) Run {
+	return &blockRun{r: r.r, all: r.all, blocks: r.all[max(after(r.all, text)-1, 0):], from: text}
+}
+
+// after is the number of blocks that do not begin behind a text.
+func after(blocks []block, text string) int {
+	return sort.Search(len(blocks), func(i int) bool { return blocks[i].first > text })
+}
+
+func (r *blockRun) marks(list []string, stride int) []string {
+	for i := 0; i < len(r.all); i += stride {
+		list = append(list, r.all[i].first)
+	}
+	return list
 }
 
 func (r *blockRun) Text() string  { return view(r.text) }

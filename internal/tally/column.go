@@ -40,7 +40,7 @@ type values struct {
 }
 
 // NewColumn reads a column chunk. With release, a text is valid until the next page
-// is read.
+// is read, unless it is of a dictionary.
 func NewColumn(chunk parquet.ColumnChunk, column *eventrow.Column, release bool) *Column {
 	return &Column{Column: column, chunk: chunk, pages: chunk.Pages(), release: release}
 }
@@ -138,6 +138,20 @@ func (c *Column) Set(r *eventrow.Row, row int64) {
 	v.set(c.Column, r, i)
 }
 
+// SetCopy does so with a copy of the text, which it appends to memory, where texts are
+// not valid for good.
+func (c *Column) SetCopy(r *eventrow.Row, row int64, memory []byte) []byte {
+	v, i := c.value(row)
+	if c.Kind != parquet.ByteArray || v == &c.listed {
+		v.set(c.Column, r, i)
+		return memory
+	}
+	start := len(memory)
+	memory = append(memory, v.texts[v.offsets[i]:v.offsets[i+1]]...)
+	c.Column.Set(r, parquet.ByteArrayValue(memory[start:]))
+	return memory
+}
+
 // SetValue puts a value of the dictionary into r.
 func (c *Column) SetValue(r *eventrow.Row, code int32) { c.listed.set(c.Column, r, int64(code)) }
 
@@ -175,6 +189,9 @@ func (c *Column) Truth(row int64) bool {
 	v, i := c.value(row)
 	return v.truths[i]
 }
+
+// Truths are the values of the page, in a column of truth values, from row First on.
+func (c *Column) Truths() []bool { return c.plain.truths }
 
 // Close ends reading.
 func (c *Column) Close() {

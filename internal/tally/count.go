@@ -2,6 +2,7 @@ package tally
 
 import (
 	"net/netip"
+	"sort"
 
 	"nullspf/internal/eventrow"
 )
@@ -99,6 +100,11 @@ func Count(columns []*Column, rows []int32, key func(*eventrow.Row) string, add 
 	return nil
 }
 
+// Before is how many of some rows, in order, are before an end.
+func Before(rows []int32, end int64) int {
+	return sort.Search(len(rows), func(i int) bool { return int64(rows[i]) >= end })
+}
+
 func countOne(c *Column, rows []int32, key func(*eventrow.Row) string, add func(text string, n uint64) error) error {
 	var row eventrow.Row
 	var counts []uint32
@@ -107,11 +113,16 @@ func countOne(c *Column, rows []int32, key func(*eventrow.Row) string, add func(
 		if err != nil {
 			return err
 		}
-		n := 0
-		for n < len(rows) && int64(rows[n]) < end {
-			n++
-		}
+		n := Before(rows, end)
 		if c.Codes == nil {
+			for _, r := range rows[:n] {
+				c.Set(&row, int64(r))
+				if err := add(key(&row), 1); err != nil {
+					return err
+				}
+			}
+		} else if counts == nil && len(rows) < c.Values()/4 {
+			// Few rows: most values do not occur.
 			for _, r := range rows[:n] {
 				c.Set(&row, int64(r))
 				if err := add(key(&row), 1); err != nil {

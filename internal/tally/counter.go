@@ -47,7 +47,7 @@ func (c *Counter) spill() error {
 	if err := errors.Join(w.flush(), buf.Flush()); err != nil {
 		return err
 	}
-	c.runs = append(c.runs, &blockRun{r: f, blocks: w.blocks})
+	c.runs = append(c.runs, newBlockRun(f, w.blocks))
 	c.table = NewTable()
 	return nil
 }
@@ -76,8 +76,9 @@ func (c *Counter) Close() {
 }
 
 // Total calls yield with all texts that several counters counted and those of other
-// runs, and the sums of their counts.
-func Total(counters []*Counter, others []Run, yield func(text string, n uint64) error) error {
+// runs, and the sums of their counts, in no order: from several goroutines, each of
+// which calls it with a number of its own below workers.
+func Total(counters []*Counter, others []Run, workers int, yield func(worker int, text string, n uint64) error) error {
 	runs := others
 	var tables []*Table
 	for _, c := range counters {
@@ -89,7 +90,7 @@ func Total(counters []*Counter, others []Run, yield func(text string, n uint64) 
 		for _, c := range counters {
 			runs = append(runs, c.Runs()...)
 		}
-		return Merge(runs, yield)
+		return sum(runs, workers, yield)
 	}
 	if len(tables) == 0 {
 		return nil
@@ -101,10 +102,13 @@ func Total(counters []*Counter, others []Run, yield func(text string, n uint64) 
 		}
 		t.Each(sum.Add)
 	}
-	var err error
-	sum.Each(func(text string, n uint64) {
+	return yieldAll(sum, 0, yield)
+}
+
+func yieldAll(t *Table, worker int, yield func(worker int, text string, n uint64) error) (err error) {
+	t.Each(func(text string, n uint64) {
 		if err == nil {
-			err = yield(text, n)
+			err = yield(worker, text, n)
 		}
 	})
 	return err

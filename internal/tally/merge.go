@@ -13,6 +13,11 @@ type Run interface {
 	Text() string
 	// Count is how often it occurs.
 	Count() uint64
+	// From is the same run, from its begin, without the texts before one.
+	From(text string) Run
+	// marks appends every stride-th of the texts that divide the run into parts of
+	// about the same size.
+	marks(list []string, stride int) []string
 }
 
 // head is a run and its present text.

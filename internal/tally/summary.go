@@ -429,7 +429,44 @@ func (s *Summary) Run(field Field) (run Run, total uint64, err error) {
 			return nil, 0, errBlock
 		}
 	}
-	return &blockRun{r: s.r, blocks: f.blocks}, f.total, nil
+	return newBlockRun(s.r, f.blocks), f.total, nil
+}
+
+// Check reads all counts, and the segment, whose file is data: the error says that the
+// summary is damaged, or does not fit.
+func (s *Summary) Check(data io.ReaderAt) error {
+	for i := range s.fields {
+		if err := s.checkField(&s.fields[i]); err != nil {
+			return err
+		}
+	}
+	_, err := io.Copy(io.Discard, io.NewSectionReader(s.Reader(data), 0, s.Bytes))
+	return err
+}
+
+// checkField reads the counts of a field: the texts rise, and the sum is right.
+func (s *Summary) checkField(f *section) error {
+	r := newBlockRun(s.r, f.blocks)
+	var last []byte
+	sum := uint64(0)
+	for first := true; ; first = false {
+		more, err := r.Next()
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		if !first && r.Text() <= view(last) {
+			return errBlock
+		}
+		last = append(last[:0], r.Text()...)
+		sum += r.Count()
+	}
+	if sum != f.total {
+		return errBlock
+	}
+	return nil
 }
 
 // Lacks reports whether it is certain that a text of a field does not occur.
@@ -442,7 +479,7 @@ func (s *Summary) Lacks(field Field, text string) bool {
 	case i == 0:
 		return true
 	}
-	r := &blockRun{r: s.r, blocks: blocks[i-1 : i]}
+	r := newBlockRun(s.r, blocks[i-1:i])
 	for {
 		more, err := r.Next()
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
+	"sort"
 	"strings"
 	"unsafe"
 )
@@ -128,6 +129,16 @@ func (t *Table) Each(yield func(text string, n uint64)) {
 	}
 }
 
+// clear empties the table, whose memory is used again.
+func (t *Table) clear() {
+	clear(t.slots)
+	t.used = 0
+	if len(t.pieces) > 0 {
+		t.pieces = t.pieces[:1]
+		t.pieces[0] = t.pieces[0][:0]
+	}
+}
+
 // sorted is the content of a table in order of the texts.
 type sorted struct {
 	table *Table
@@ -172,6 +183,21 @@ func prefixOf(text string) uint64 {
 func (s *sorted) Next() (bool, error) {
 	s.at++
 	return s.at < len(s.list), nil
+}
+
+// markEntries is how many texts of a table are between two marks.
+const markEntries = 2048
+
+func (s *sorted) From(text string) Run {
+	i := sort.Search(len(s.list), func(i int) bool { return s.table.text(s.list[i].ref) >= text })
+	return &sorted{table: s.table, list: s.list[i:], at: -1}
+}
+
+func (s *sorted) marks(list []string, stride int) []string {
+	for i := 0; i < len(s.list); i += markEntries * stride {
+		list = append(list, s.table.text(s.list[i].ref))
+	}
+	return list
 }
 
 func (s *sorted) Text() string  { return s.table.text(s.list[s.at].ref) }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -54,9 +55,13 @@ func TestCounter(t *testing.T) {
 		}
 		ranks := Ranks{Most: 50}
 		held := make(map[string]uint64)
-		err := Total(counters, others, func(text string, n uint64) error {
-			if held[text] > 0 {
-				return fmt.Errorf("%q comes twice", text)
+		var mu sync.Mutex
+		workers := 1 + int(seed%4)
+		err := Total(counters, others, workers, func(worker int, text string, n uint64) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if held[text] > 0 || worker >= workers {
+				return fmt.Errorf("%q comes twice, or from worker %d", text, worker)
 			}
 			held[string([]byte(text))] = n
 			ranks.Add(text, n)
