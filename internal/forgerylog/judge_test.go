@@ -364,6 +364,7 @@ func FuzzSummary(f *testing.F) {
 		if err != nil {
 			return
 		}
+		_ = s.Check(strings.NewReader(strings.Repeat("x", 100_000)))
 		for field := tally.IPs; field <= tally.Resolvers; field++ {
 			s.Lacks(field, "192.0.2.1")
 			if run, _, err := s.Run(field); err == nil {

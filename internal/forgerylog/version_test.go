@@ -26,7 +26,7 @@ func TestVersion1(t *testing.T) {
 	}
 	for _, rewritten := range []int{3, 0} {
 		done, err := journal.CompactDir(t.Context(), compacted)
-		if err != nil || done.Rewritten != rewritten || done.After.Segments != done.Before.Segments {
+		if err != nil || done.Rewritten != rewritten || done.Summaries != 0 || done.After.Segments != done.Before.Segments {
 			t.Errorf("compacted: %+v, %v", done, err)
 		}
 		golden(t, "version1.json", render(t, open(compacted), Query{Packets: true}, JSON))

@@ -17,13 +17,14 @@ type Compaction struct {
 		Segments int
 		Bytes    int64
 	}
-	// Rewritten is how many were of an earlier version.
-	Rewritten int
+	// Rewritten is how many were of an earlier version, Summaries how many others
+	// got a summary, or one that is not damaged.
+	Rewritten, Summaries int
 }
 
-// CompactDir joins the segments of hours and days that are over, and writes those
-// of earlier versions anew, one after the other: when it ends early, what is done
-// is done. Segments that cannot be read are left, and the error names them. No
+// CompactDir joins the segments of hours and days that are over, writes those of
+// earlier versions anew, and gives the others a summary, one after the other: when it
+// ends early, what is done is done. Segments that cannot be read are left, and the error names them. No
 // nullspfd may have the directory open; readers may.
 func CompactDir(ctx context.Context, dir string) (c Compaction, err error) {
 	if err := isJournal(dir); err != nil {
@@ -54,12 +55,7 @@ func CompactDir(ctx context.Context, dir string) (c Compaction, err error) {
 	}
 	var unread []error
 	for _, segment := range s.manifest.Load().Segments {
-		old, err := outdated(dir, &segment)
-		if err == nil && old {
-			if err = s.join([]Segment{segment}); err == nil {
-				c.Rewritten++
-			}
-		}
+		err := s.renew(&segment, &c)
 		switch {
 		case ctx.Err() != nil:
 			return c, ctx.Err()
@@ -80,25 +76,49 @@ func segmentsOf(m *Manifest) (n int, bytes int64) {
 	return len(m.Segments), bytes
 }
 
-// outdated reports whether a segment is not as this version writes it.
-func outdated(dir string, s *Segment) (bool, error) {
-	f, err := openSegment(dir, s)
-	if err == nil {
-		defer f.close()
-		err = f.load()
+// renew writes a segment of an earlier version anew. Another one gets a summary if it
+// has none that is whole.
+func (s *sealer) renew(segment *Segment, c *Compaction) error {
+	dir := s.j.settings.Dir
+	old, summarised, err := inspect(dir, segment)
+	switch {
+	case err != nil:
+		return &segmentError{segment.First, err}
+	case old:
+		if err := s.join([]Segment{*segment}); err != nil {
+			return err
+		}
+		c.Rewritten++
+	case !summarised:
+		if err := writeSummary(dir, segment); err != nil {
+			return err
+		}
+		c.Summaries++
 	}
+	return nil
+}
+
+// inspect reports whether a segment is not as this version writes it, and whether its
+// summary is whole.
+func inspect(dir string, s *Segment) (old, summarised bool, err error) {
+	f, err := openSegment(dir, s)
 	if err != nil {
-		return false, &segmentError{s.First, err}
+		return false, false, err
+	}
+	defer f.close()
+	if err := f.load(); err != nil {
+		return false, false, err
 	}
 	for _, c := range eventrow.Columns {
 		if f.Root().Column(c.Name) == nil {
-			return true, nil
+			return true, false, nil
 		}
 	}
 	times := f.Root().Column(eventrow.TS.Name).Type().LogicalType()
 	if times == nil {
-		return true, nil
+		return true, false, nil
 	}
 	_, are := times.Value.(*format.TimestampType)
-	return !are, nil
+	summary := f.Summary()
+	return !are, summary != nil && summary.Check(f.f) == nil, nil
 }
