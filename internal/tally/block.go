@@ -191,11 +191,37 @@ func after(blocks []block, text string) int {
 	return sort.Search(len(blocks), func(i int) bool { return blocks[i].first > text })
 }
 
-func (r *blockRun) marks(list []string, stride int) []string {
-	for i := 0; i < len(r.all); i += stride {
+func (r *blockRun) blockCount() int { return len(r.all) }
+
+func (r *blockRun) firsts(list []string) []string {
+	for i := range r.all {
 		list = append(list, r.all[i].first)
 	}
 	return list
+}
+
+// sample reads the whole run.
+func (r *blockRun) sample(n int) (list []string, err error) {
+	bytes := 0
+	for i := range r.all {
+		bytes += r.all[i].raw
+	}
+	step := max(bytes/max(n, 1), 1)
+	run := newBlockRun(r.r, r.all)
+	for left := step; ; {
+		before := len(run.raw)
+		more, err := run.next()
+		if err != nil || !more {
+			return list, err
+		}
+		if before == 0 {
+			before = len(run.buf)
+		}
+		if left -= before - len(run.raw); left <= 0 {
+			list = append(list, string(run.text))
+			left += step
+		}
+	}
 }
 
 func (r *blockRun) Text() string  { return view(r.text) }

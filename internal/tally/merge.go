@@ -15,9 +15,12 @@ type Run interface {
 	Count() uint64
 	// From is the same run, from its begin, without the texts before one.
 	From(text string) Run
-	// marks appends every stride-th of the texts that divide the run into parts of
-	// about the same size.
-	marks(list []string, stride int) []string
+	// blockCount is the size of the run, about: how many blocks of counts it has.
+	blockCount() int
+	// firsts appends the first text of each block.
+	firsts(list []string) []string
+	// sample returns about n of the texts that have about as many between each other.
+	sample(n int) ([]string, error)
 }
 
 // head is a run and its present text.

@@ -15,15 +15,18 @@ import (
 // Each worker takes ranges that follow each other, so that it reads each run once.
 
 const (
-	// maxMarks bounds the texts of which the ends of ranges are chosen.
-	maxMarks = 1 << 12
-	// rangeMarks is about how many blocks of counts a range has.
-	rangeMarks = 24
+	// rangeBlocks is about how many blocks of counts a range has.
+	rangeBlocks = 3
+	// firstsApart is how many blocks begin in a range at most.
+	firstsApart = 8
 )
 
 // sum calls yield with all texts and the sums of their counts, as Total does.
 func sum(runs []Run, workers int, yield func(worker int, text string, n uint64) error) error {
-	ends := endsOf(runs)
+	ends, err := endsOf(runs)
+	if err != nil {
+		return err
+	}
 	errs := make([]error, workers)
 	var running sync.WaitGroup
 	from := ""
@@ -45,24 +48,36 @@ func sum(runs []Run, workers int, yield func(worker int, text string, n uint64) 
 	return nil
 }
 
-// endsOf returns the ends of ranges; the last is "", for none.
-func endsOf(runs []Run) (ends []string) {
-	var marks []string
-	for stride := 1; ; stride *= 2 {
-		marks = marks[:0]
-		for _, r := range runs {
-			marks = r.marks(marks, stride)
-		}
-		if len(marks) <= max(maxMarks, len(runs)) {
-			slices.Sort(marks)
-			for i := rangeMarks; i < stride*len(marks); i += rangeMarks {
-				if m := marks[i/stride]; m > "" && (len(ends) == 0 || m > ends[len(ends)-1]) {
-					ends = append(ends, m)
-				}
-			}
-			return append(ends, "")
+// endsOf returns the ends of ranges; the last is "", for none. Runs are alike, as days
+// are, so the largest tells how the texts lie; where others have more, there are the
+// first texts of their blocks.
+func endsOf(runs []Run) (ends []string, err error) {
+	if len(runs) == 0 {
+		return []string{""}, nil
+	}
+	blocks := 0
+	var firsts []string
+	largest := runs[0]
+	for _, r := range runs {
+		blocks += r.blockCount()
+		firsts = r.firsts(firsts)
+		if r.blockCount() > largest.blockCount() {
+			largest = r
 		}
 	}
+	if ends, err = largest.sample(blocks / rangeBlocks); err != nil {
+		return nil, err
+	}
+	slices.Sort(firsts)
+	for i := firstsApart; i < len(firsts); i += firstsApart {
+		ends = append(ends, firsts[i])
+	}
+	slices.Sort(ends)
+	ends = slices.Compact(ends)
+	if len(ends) > 0 && ends[0] == "" {
+		ends = ends[1:]
+	}
+	return append(ends, ""), nil
 }
 
 // sumRanges adds up the ranges from a text on that end before each of ends.

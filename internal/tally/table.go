@@ -129,10 +129,14 @@ func (t *Table) Each(yield func(text string, n uint64)) {
 	}
 }
 
-// clear empties the table, whose memory is used again.
+// clear empties the table, whose memory is used again if much of it was needed.
 func (t *Table) clear() {
-	clear(t.slots)
-	t.used = 0
+	if n := len(t.slots); n > minSlots && t.used < n/16 {
+		t.reset(n / 4)
+	} else {
+		clear(t.slots)
+		t.used = 0
+	}
 	if len(t.pieces) > 0 {
 		t.pieces = t.pieces[:1]
 		t.pieces[0] = t.pieces[0][:0]
@@ -185,16 +189,24 @@ func (s *sorted) Next() (bool, error) {
 	return s.at < len(s.list), nil
 }
 
-// markEntries is how many texts of a table are between two marks.
-const markEntries = 2048
+// blockEntries is about how many texts a block of counts has.
+const blockEntries = 2048
 
 func (s *sorted) From(text string) Run {
 	i := sort.Search(len(s.list), func(i int) bool { return s.table.text(s.list[i].ref) >= text })
 	return &sorted{table: s.table, list: s.list[i:], at: -1}
 }
 
-func (s *sorted) marks(list []string, stride int) []string {
-	for i := 0; i < len(s.list); i += markEntries * stride {
+func (s *sorted) blockCount() int { return (len(s.list) + blockEntries - 1) / blockEntries }
+
+func (s *sorted) firsts(list []string) []string { return s.every(list, blockEntries) }
+
+func (s *sorted) sample(n int) ([]string, error) {
+	return s.every(nil, max(len(s.list)/max(n, 1), 1)), nil
+}
+
+func (s *sorted) every(list []string, step int) []string {
+	for i := 0; i < len(s.list); i += step {
 		list = append(list, s.table.text(s.list[i].ref))
 	}
 	return list
