@@ -92,9 +92,16 @@ func (l *labels) load(name []byte, memory *Memory) bool {
 	return true
 }
 
-// Memory is where a parser puts texts. It is never used again for others: texts are
-// valid as long as somebody has them.
+// Memory is where a parser puts texts. It is never used again for others: unless
+// somebody changes memory that Use was given, texts are valid for good.
 type Memory struct{ free []byte }
+
+// Use has the next texts put into b, as long as they fit.
+func (m *Memory) Use(b []byte) {
+	if len(b) > 0 {
+		m.free = b
+	}
+}
 
 // memoryPiece is how many bytes are had at once.
 const memoryPiece = 32 << 10

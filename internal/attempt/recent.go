@@ -1,9 +1,6 @@
 package attempt
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // maxRecent bounds the memory of attempts in each of two generations. When more
 // begin within the span, the oldest are dropped before its end.
@@ -120,15 +117,18 @@ func (t *table[V]) drop(key uint64) {
 
 // grow makes room, and forgets dropped entries.
 func (t *table[V]) grow() {
-	t.entries = slices.DeleteFunc(t.entries, func(e entry[V]) bool { return e.gone })
 	size := minSlots
 	for size < 2*(t.n+1) {
 		size *= 2
 	}
-	t.slots = make([]slot, size)
-	for i := range t.entries {
-		_, free := t.find(t.entries[i].key)
-		*free = slot{uint32(t.entries[i].key >> 32), uint32(i + 1)}
+	old := t.entries
+	t.slots, t.entries = make([]slot, size), make([]entry[V], 0, size*3/4)
+	for i := range old {
+		if !old[i].gone {
+			_, free := t.find(old[i].key)
+			t.entries = append(t.entries, old[i])
+			*free = slot{uint32(old[i].key >> 32), uint32(len(t.entries))}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/bloom"
@@ -20,8 +21,8 @@ const (
 	// pageRows is how many rows a page has at most.
 	pageRows = 16 << 10
 	// pageBytes is about how many bytes a page of texts has at most, before
-	// compression.
-	pageBytes = 128 << 10
+	// compression: with the lengths, no more than a block of zstd, 128 KiB.
+	pageBytes = 120 << 10
 	// maxDictionary bounds a dictionary, in bytes: a reader holds all of it in
 	// memory.
 	maxDictionary = 4 << 20
@@ -69,35 +70,47 @@ func (w *baseWriter) chunk() *chunkWriter { return &w.out }
 // numbers that take 16 bits, no more than those.
 type integerWriter[T int32 | int64] struct {
 	baseWriter
-	values []T
+	// page are the values of the page that is not full.
+	page   []T
 	value  func(c *eventrow.Column, r *eventrow.Row) T
 	encode func(dst []byte, values []T) ([]byte, error)
 	bytes  func(v T) []byte
+
+	least, greatest T
 }
 
 func (w *integerWriter[T]) add(rows []eventrow.Row) (int, error) {
 	for i := range rows {
-		w.values = append(w.values, w.value(w.column, &rows[i]))
+		w.page = append(w.page, w.value(w.column, &rows[i]))
+		if len(w.page) == pageRows {
+			if err := w.finishPage(); err != nil {
+				return 0, err
+			}
+		}
 	}
 	return binary.Size(T(0)) * len(rows), nil
 }
 
-func (w *integerWriter[T]) finish() (err error) {
-	first, last := w.values[0], w.values[0]
-	for from := 0; from < len(w.values); from += pageRows {
-		page := w.values[from:min(from+pageRows, len(w.values))]
-		least, greatest := slices.Min(page), slices.Max(page)
-		first, last = min(first, least), max(last, greatest)
-		if w.encoded, err = w.encode(w.encoded, page); err != nil {
-			return err
-		}
-		if err := w.out.dataPage(w.encoded, format.DeltaBinaryPacked, len(page), w.bytes(least), w.bytes(greatest)); err != nil {
-			return err
-		}
+func (w *integerWriter[T]) finishPage() (err error) {
+	if len(w.page) == 0 {
+		return nil
 	}
-	w.out.stats = format.Statistics{MinValue: w.bytes(first), MaxValue: w.bytes(last)}
-	w.values = w.values[:0]
-	return nil
+	least, greatest := slices.Min(w.page), slices.Max(w.page)
+	if w.out.rows == 0 {
+		w.least, w.greatest = least, greatest
+	}
+	w.least, w.greatest = min(w.least, least), max(w.greatest, greatest)
+	if w.encoded, err = w.encode(w.encoded, w.page); err == nil {
+		err = w.out.dataPage(w.encoded, format.DeltaBinaryPacked, len(w.page), w.bytes(least), w.bytes(greatest))
+	}
+	w.page = w.page[:0]
+	return err
+}
+
+func (w *integerWriter[T]) finish() error {
+	err := w.finishPage()
+	w.out.stats = format.Statistics{MinValue: w.bytes(w.least), MaxValue: w.bytes(w.greatest)}
+	return err
 }
 
 func int64Bytes(v int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(v)) }
@@ -151,28 +164,59 @@ func (w *boolWriter) finish() error {
 // codes are values as places in a dictionary.
 type codes struct {
 	baseWriter
-	codes []int32
+	// page are the codes of the page that is not full; packed are the full ones,
+	// encoded, one after the other. The dictionary, which comes before them, is
+	// not complete until the end.
+	page   []int32
+	packed []byte
+	pages  []codePage
+	rows   int
 	// plain are the values of the dictionary as its page has them, count is how
 	// many.
 	plain []byte
 	count int
 }
 
+// codePage is a page in packed: where it ends, and how many codes it has.
+type codePage struct{ end, rows int }
+
+// put adds a code.
+func (w *codes) put(code int32) {
+	w.page = append(w.page, code)
+	if len(w.page) == pageRows {
+		w.pack()
+	}
+}
+
+// pack encodes the page.
+func (w *codes) pack() {
+	// The error is that of a length which no page has.
+	w.encoded, _ = new(rle.DictionaryEncoding).EncodeInt32(w.encoded, w.page)
+	w.packed = append(w.packed, w.encoded...)
+	w.pages = append(w.pages, codePage{len(w.packed), len(w.page)})
+	w.rows += len(w.page)
+	w.page = w.page[:0]
+}
+
 // finishCodes writes the dictionary and the pages of codes.
-func (w *codes) finishCodes(least, greatest []byte) (err error) {
+func (w *codes) finishCodes(least, greatest []byte) error {
 	if err := w.out.dictionaryPage(w.plain, w.count); err != nil {
 		return err
 	}
-	for from := 0; from < len(w.codes); from += pageRows {
-		page := w.codes[from:min(from+pageRows, len(w.codes))]
-		if w.encoded, err = new(rle.DictionaryEncoding).EncodeInt32(w.encoded, page); err != nil {
+	begin := 0
+	for _, p := range w.pages {
+		if err := w.out.dataPage(w.packed[begin:p.end], format.RLEDictionary, p.rows, least, greatest); err != nil {
 			return err
 		}
-		if err := w.out.dataPage(w.encoded, format.RLEDictionary, len(page), least, greatest); err != nil {
-			return err
-		}
+		begin = p.end
 	}
 	return nil
+}
+
+// begin begins the next chunk.
+func (w *codes) begin() {
+	w.packed, w.pages, w.rows = w.packed[:0], w.pages[:0], 0
+	w.plain, w.count = w.plain[:0], 0
 }
 
 // codeWriter writes integers of 16 bits of which there are few different ones.
@@ -196,12 +240,15 @@ func (w *codeWriter) add(rows []eventrow.Row) (int, error) {
 			w.count++
 			*code = int32(w.count)
 		}
-		w.codes.codes = append(w.codes.codes, *code-1)
+		w.put(*code - 1)
 	}
 	return 4 * len(rows), nil
 }
 
 func (w *codeWriter) finish() error {
+	if len(w.page) > 0 {
+		w.pack()
+	}
 	least, greatest := int32Bytes(w.least), int32Bytes(w.greatest)
 	if err := w.finishCodes(least, greatest); err != nil {
 		return err
@@ -210,7 +257,7 @@ func (w *codeWriter) finish() error {
 	for i := 0; i < len(w.plain); i += 4 {
 		w.of[binary.LittleEndian.Uint16(w.plain[i:])] = 0
 	}
-	w.codes.codes, w.plain, w.count = w.codes.codes[:0], w.plain[:0], 0
+	w.begin()
 	return nil
 }
 
@@ -229,7 +276,7 @@ type textWriter struct {
 	last, other int32
 	// bytes are those of all texts together.
 	bytes int
-	page  textPage
+	texts textPage
 }
 
 type dictSlot struct {
@@ -262,7 +309,7 @@ func (w *textWriter) add(rows []eventrow.Row) (int, error) {
 		default:
 			w.last, w.other = w.code(s), w.last
 		}
-		w.codes.codes = append(w.codes.codes, w.last)
+		w.put(w.last)
 	}
 	return len(w.plain) - before + 4*len(rows), nil
 }
@@ -305,6 +352,9 @@ func (w *textWriter) grow() {
 }
 
 func (w *textWriter) finish() error {
+	if len(w.page) > 0 {
+		w.pack()
+	}
 	least, greatest := w.value(0), w.value(0)
 	for code := range int32(w.count) {
 		v := w.value(code)
@@ -318,8 +368,7 @@ func (w *textWriter) finish() error {
 	w.out.stats = format.Statistics{MinValue: append([]byte{}, least...), MaxValue: append([]byte{}, greatest...)}
 	least, greatest = lowerBound(least), upperBound(greatest)
 	// About the sizes before compression; the length of a text takes a byte.
-	rows := len(w.codes.codes)
-	byCodes, byTexts := len(w.plain)+rows*bits.Len(uint(w.count))/8, w.bytes+rows
+	byCodes, byTexts := len(w.plain)+w.rows*bits.Len(uint(w.count))/8, w.bytes+w.rows
 	finish := w.finishCodes
 	if len(w.plain) > maxDictionary || byCodes > byTexts {
 		finish = w.finishPlain
@@ -331,23 +380,30 @@ func (w *textWriter) finish() error {
 		w.out.bloom = w.filter()
 	}
 	clear(w.table)
-	w.codes.codes, w.plain, w.count = w.codes.codes[:0], w.plain[:0], 0
+	w.begin()
 	w.offsets, w.bytes = w.offsets[:0], 0
 	return nil
 }
 
 // finishPlain writes the texts without dictionary.
 func (w *textWriter) finishPlain(least, greatest []byte) error {
-	page := &w.page
-	for _, code := range w.codes.codes {
-		page.add(string(w.value(code)))
-		if page.full() {
-			if err := page.write(&w.out, least, greatest); err != nil {
-				return err
+	begin := 0
+	for _, p := range w.pages {
+		codes, err := new(rle.DictionaryEncoding).DecodeInt32(w.page, w.packed[begin:p.end])
+		if err != nil {
+			return err
+		}
+		begin = p.end
+		for _, code := range codes[:p.rows] {
+			w.texts.add(w.value(code))
+			if w.texts.full() {
+				if err := w.texts.write(&w.out, least, greatest); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	return page.write(&w.out, least, greatest)
+	return w.texts.write(&w.out, least, greatest)
 }
 
 // filter is the Bloom filter of the values.
@@ -396,7 +452,7 @@ func (w *plainWriter) add(rows []eventrow.Row) (int, error) {
 			w.greatest = append(w.greatest[:0], s...)
 		}
 		w.begun = true
-		w.page.add(s)
+		w.page.add(unsafe.Slice(unsafe.StringData(s), len(s)))
 		if w.page.full() {
 			if err := w.page.write(&w.out, nil, nil); err != nil {
 				return bytes, err
@@ -426,7 +482,7 @@ type textPage struct {
 	encoded []byte
 }
 
-func (p *textPage) add(s string) {
+func (p *textPage) add(s []byte) {
 	p.lengths = append(p.lengths, int32(len(s)))
 	p.texts = append(p.texts, s...)
 }

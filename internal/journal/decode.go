@@ -34,11 +34,13 @@ func newDecoder(h *walHeader, known knownFunc) *decoder {
 }
 
 // events calls yield with the events of a block whose sequence numbers are at
-// least from, until yield returns an error. Names refer to the block.
+// least from, until yield returns an error. Names, and with an arena all texts, refer
+// to the block's memory.
 func (d *decoder) events(blk *block, from uint64, yield func(*spftrack.Event) error) error {
 	var p Packet
 	var e spftrack.Event
 	rest := blk.records
+	d.texts.Use(blk.spare)
 	for i := range blk.count {
 		n, err := getRecord(rest, &p)
 		if n == 0 {

@@ -53,13 +53,20 @@ var schema = sync.OnceValue(func() format.FileMetaData {
 	panic("journal: the schema of events: " + err.Error())
 })
 
-func newRowWriter(out io.Writer) *rowWriter {
-	w := &rowWriter{out: out, meta: schema()}
-	w.meta.CreatedBy = "nullspf version " + version.String()
-	for _, element := range w.meta.Schema[1:] {
+// columnWriters are those of files that are complete: they have tens of megabytes
+// of memory, which the next file needs too.
+var columnWriters = sync.Pool{New: func() any {
+	var list []columnWriter
+	for _, element := range schema().Schema[1:] {
 		i := slices.IndexFunc(eventrow.Columns, func(c *eventrow.Column) bool { return c.Name == element.Name })
-		w.columns = append(w.columns, newColumnWriter(eventrow.Columns[i]))
+		list = append(list, newColumnWriter(eventrow.Columns[i]))
 	}
+	return &list
+}}
+
+func newRowWriter(out io.Writer) *rowWriter {
+	w := &rowWriter{out: out, meta: schema(), columns: *columnWriters.Get().(*[]columnWriter)}
+	w.meta.CreatedBy = "nullspf version " + version.String()
 	w.buf.WriteString(parquetMagic)
 	return w
 }
@@ -103,8 +110,9 @@ func (w *rowWriter) finishGroup() error {
 			g.SortingColumns = append(g.SortingColumns, format.SortingColumn{ColumnIdx: int32(i)})
 			bounds.BoundaryOrder = format.Ascending
 		}
-		w.buf.Write(k.buf)
-		if err := w.flush(); err != nil {
+		n, err := w.out.Write(k.buf)
+		w.offset += int64(n)
+		if err != nil {
 			return err
 		}
 		if k.bloom != nil {
@@ -181,7 +189,13 @@ func (w *rowWriter) close() error {
 	}
 	w.buf.Write(binary.LittleEndian.AppendUint32(nil, uint32(length)))
 	w.buf.WriteString(parquetMagic)
-	return w.flush()
+	if err := w.flush(); err != nil {
+		return err
+	}
+	columns := w.columns
+	w.columns = nil
+	columnWriters.Put(&columns)
+	return nil
 }
 
 // structure writes a structure of the metadata and returns its length.

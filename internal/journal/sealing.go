@@ -25,6 +25,9 @@ type sealing struct {
 	known knownFunc
 	stop  <-chan struct{}
 	fold  *attempt.Fold
+	// memory has the texts of the events that are in the fold or wait to be
+	// written.
+	memory arena
 
 	// read is the number of the next event to read: all before it are in the
 	// fold or in segments.
@@ -107,6 +110,7 @@ func (u *sealing) readFile(f walInfo) error {
 		return err
 	}
 	defer w.Close()
+	w.memory = &u.memory
 	decoder := newDecoder(w.header, u.known)
 	damaged := w.damagedHeader
 	for {
@@ -139,6 +143,7 @@ func (u *sealing) readFile(f walInfo) error {
 			}
 			u.read = next
 		}
+		u.memory.release(u.oldest())
 	}
 	if f.end > u.read {
 		reason := GapRestart
@@ -150,6 +155,17 @@ func (u *sealing) readFile(f walInfo) error {
 	}
 	u.wals = append(u.wals, readWAL{f.walName, u.read, damaged || w.damaged > 0, damagedGaps(u.gaps[known:])})
 	return nil
+}
+
+// oldest is the number of the first event that is not written yet.
+func (u *sealing) oldest() uint64 {
+	if u.cur != nil && u.cur.pending > 0 {
+		return uint64(u.cur.rows[0].Seq)
+	}
+	if seq, ok := u.fold.Waiting(); ok {
+		return seq
+	}
+	return u.read
 }
 
 // damagedGaps keeps those of events in damaged blocks.

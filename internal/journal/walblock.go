@@ -29,8 +29,9 @@ type block struct {
 	kind  uint8
 	first uint64
 	count int
-	// payload is what the file has, records what it stands for.
-	payload, records []byte
+	// payload is what the file has, records what it stands for; spare is room
+	// behind the records, for the texts of their names.
+	payload, records, spare []byte
 }
 
 // length is that of the block in a file.
@@ -89,6 +90,8 @@ type blockReader struct {
 	key          uint64
 	first, bound uint64
 	packer       *packer
+	// memory, if set, is where records are put.
+	memory *arena
 	// offset is where the next block begins.
 	offset int64
 	// damaged counts the bytes that were skipped.
@@ -96,8 +99,7 @@ type blockReader struct {
 	// end: the end block has been read.
 	end bool
 
-	// chunk holds the bytes from chunkStart. It is never changed after it
-	// was read, so that blocks may refer to it.
+	// chunk holds the bytes from chunkStart.
 	chunk      []byte
 	chunkStart int64
 }
@@ -114,11 +116,15 @@ func (b *blockReader) peek(offset int64, n int) ([]byte, error) {
 		return b.chunk[i : i+int64(n)], nil
 	}
 	want := int(min(int64(max(n, chunkSize)), b.size-offset))
-	chunk := make([]byte, want)
+	chunk := b.chunk
+	if want > cap(chunk) {
+		chunk = make([]byte, want)
+	}
 	have := 0
 	if i := offset - b.chunkStart; i >= 0 && i < int64(len(b.chunk)) {
-		have = copy(chunk, b.chunk[i:])
+		have = copy(chunk[:want], b.chunk[i:])
 	}
+	chunk = chunk[:want]
 	m, err := b.r.ReadAt(chunk[have:], offset+int64(have))
 	if err != nil && err != io.EOF {
 		return nil, err
@@ -158,8 +164,8 @@ func (b *blockReader) grow(size int64) {
 	}
 }
 
-// next returns the next valid block; its records must not be changed. It
-// returns io.EOF at the end of the file, and errTorn where something follows
+// next returns the next valid block; its records must not be changed, its payload
+// is valid until the next call. It returns io.EOF at the end of the file, and errTorn where something follows
 // that is not a block and no block comes after it.
 func (b *blockReader) next() (block, error) {
 	if b.end || b.offset >= b.size {
@@ -216,15 +222,31 @@ func (b *blockReader) at(offset int64) (blk block, length int64, err error) {
 	}
 	switch info.kind {
 	case blockEvents:
-		info.records = info.payload
+		info.records = bytes.Clone(info.payload)
 		ok = validRecords(info.records, info.count)
 	case blockPacked:
-		info.records, ok = b.packer.unpackAll(info.payload, info.count)
+		ok = b.unpack(&info)
 	}
 	if !ok {
 		return blk, 0, errTorn
 	}
 	return info.block, int64(len(whole)), nil
+}
+
+// unpack sets the records of a packed block.
+func (b *blockReader) unpack(info *blockInfo) (ok bool) {
+	if b.memory == nil {
+		info.records, ok = b.packer.unpackAll(make([]byte, 0, 2*len(info.payload)+16*info.count), info.payload, info.count)
+		return ok
+	}
+	// That much a record rarely takes, and the texts of its name take less.
+	room := b.memory.reserve(4*len(info.payload) + 128*info.count)
+	info.records, ok = b.packer.unpackAll(room[:0:len(room)/2], info.payload, info.count)
+	if n := len(info.records); n <= len(room)/2 {
+		info.spare = room[n : 2*n]
+		b.memory.keep(2*n, info.first+uint64(info.count))
+	}
+	return ok
 }
 
 // search returns the first offset from which the key stands.

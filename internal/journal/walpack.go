@@ -235,17 +235,16 @@ func appendAddr(dst, addr []byte) []byte {
 	return append(dst, words4...)
 }
 
-// unpackAll returns the records of a block; false when it does not hold count
+// unpackAll appends the records of a block; false when it does not hold count
 // packed records and no more.
-func (p *packer) unpackAll(packed []byte, count int) (records []byte, ok bool) {
+func (p *packer) unpackAll(dst, packed []byte, count int) (records []byte, ok bool) {
 	p.begin()
-	records = make([]byte, 0, 2*len(packed)+16*count)
 	for range count {
-		if records, packed, ok = p.unpack(records, packed); !ok {
+		if dst, packed, ok = p.unpack(dst, packed); !ok {
 			return nil, false
 		}
 	}
-	return records, len(packed) == 0
+	return dst, len(packed) == 0
 }
 
 // unpack appends the record that stands packed at the beginning.

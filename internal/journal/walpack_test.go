@@ -46,16 +46,16 @@ func TestPacked(t *testing.T) {
 		record := b[:putRecord(b[:], &packet)]
 		if len(records)+len(record) > blockRecords {
 			packed := p.packAll(nil, records)
-			if got, ok := p.unpackAll(packed, count); !ok || !bytes.Equal(got, records) {
+			if got, ok := p.unpackAll(nil, packed, count); !ok || !bytes.Equal(got, records) {
 				t.Fatalf("%x\nbecomes\n%x", records, got)
 			}
 			if len(packed) > maxBlock {
 				t.Fatalf("%d bytes of records become %d", len(records), len(packed))
 			}
-			if _, ok := p.unpackAll(packed, count+1); ok {
+			if _, ok := p.unpackAll(nil, packed, count+1); ok {
 				t.Fatal("there is a record too many")
 			}
-			if _, ok := p.unpackAll(append(packed, 0), count); ok {
+			if _, ok := p.unpackAll(nil, append(packed, 0), count); ok {
 				t.Fatal("a byte behind the records is not seen")
 			}
 			records, count = nil, 0
