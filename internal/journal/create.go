@@ -72,5 +72,8 @@ func (c *Creator) Close() error {
 	if err := c.manifest.store(u.dir); err != nil {
 		return err
 	}
+	if err := writeRecent(u.dir, c.manifest); err != nil {
+		return err
+	}
 	return files.SyncDir(u.dir)
 }

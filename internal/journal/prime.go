@@ -41,6 +41,21 @@ func primed(segments []Segment) int {
 // follows them as if it had seen everything. A segment that cannot be read costs
 // marks, not events: unreadable is told of it.
 func primeFold(fold *attempt.Fold, dir string, manifest *Manifest, unreadable func(first uint64, err error)) error {
+	if events, ok := readRecent(dir, manifest); ok {
+		rememberAll(fold, events)
+		return nil
+	}
+	return eachRecent(dir, manifest, fold.Remember, unreadable)
+}
+
+func rememberAll(fold *attempt.Fold, events []spftrack.Event) {
+	for i := range events {
+		fold.Remember(&events[i])
+	}
+}
+
+// eachRecent calls yield with the latest sealed events, which are to be remembered.
+func eachRecent(dir string, manifest *Manifest, yield func(*spftrack.Event), unreadable func(first uint64, err error)) error {
 	segments := manifest.Segments[len(manifest.Segments)-primed(manifest.Segments):]
 	for i := range segments {
 		f, err := openSegment(dir, &segments[i])
@@ -50,7 +65,7 @@ func primeFold(fold *attempt.Fold, dir string, manifest *Manifest, unreadable fu
 		if err != nil {
 			return err
 		}
-		err = f.prime(fold)
+		err = f.recent(yield)
 		f.close()
 		if err != nil {
 			unreadable(segments[i].First, err)
@@ -59,9 +74,9 @@ func primeFold(fold *attempt.Fold, dir string, manifest *Manifest, unreadable fu
 	return nil
 }
 
-// prime lets a fold remember the last events. It reads the times of the last row
+// recent calls yield with the last events, whose texts are valid for good. It reads the times of the last row
 // groups, and of the other columns the pages with the events of the last primeSpan.
-func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
+func (s *SegmentFile) recent(yield func(*spftrack.Event)) (err error) {
 	if err := s.load(); err != nil {
 		return err
 	}
@@ -73,7 +88,7 @@ func (s *SegmentFile) prime(fold *attempt.Fold) (err error) {
 		rows += groups[first].NumRows()
 	}
 	for _, group := range groups[first:] {
-		if err := s.primeGroup(fold, group); err != nil {
+		if err := s.recentOf(group, yield); err != nil {
 			return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
 		}
 	}
@@ -85,7 +100,7 @@ var unmarking = []*eventrow.Column{
 	eventrow.ServerID, eventrow.ResolverPort, eventrow.Transport, eventrow.ClientSubnet, eventrow.SourceVerified,
 }
 
-func (s *SegmentFile) primeGroup(fold *attempt.Fold, group parquet.RowGroup) error {
+func (s *SegmentFile) recentOf(group parquet.RowGroup, yield func(*spftrack.Event)) error {
 	row, err := s.firstRecent(group)
 	if err != nil || row == group.NumRows() {
 		return err
@@ -110,7 +125,7 @@ func (s *SegmentFile) primeGroup(fold *attempt.Fold, group parquet.RowGroup) err
 			c.Set(&r, row)
 		}
 		r.Event(&e)
-		fold.Remember(&e)
+		yield(&e)
 	}
 	return nil
 }

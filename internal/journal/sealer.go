@@ -243,6 +243,10 @@ func (s *sealer) commit(old *Manifest) error {
 	if err := s.store(m); err != nil {
 		return err
 	}
+	if m.Next != old.Next {
+		// Without it, who marks what follows reads segments.
+		_ = writeRecent(s.j.settings.Dir, m)
+	}
 	s.sealed.Add(u.events)
 	s.damaged.Add(u.damaged)
 	for _, w := range u.settle(m.Next) {

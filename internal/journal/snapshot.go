@@ -202,8 +202,12 @@ func (v *View) Tail(yield func(*spftrack.Event) error) error {
 // prime lets a fold remember the latest sealed events. A segment that cannot be
 // read costs marks, not events; the error names it.
 func (v *View) prime(fold *attempt.Fold) (err error) {
+	if events, ok := readRecent(v.Dir, v.Manifest); ok {
+		rememberAll(fold, events)
+		return nil
+	}
 	for _, s := range v.segments[len(v.segments)-primed(v.Manifest.Segments):] {
-		if e := s.prime(fold); e != nil {
+		if e := s.recent(fold.Remember); e != nil {
 			err = e
 		}
 	}

@@ -409,7 +409,7 @@ func (f *section) parse(p *parser, end int64) {
 			p.bad = true
 			return
 		}
-		f.blocks = append(f.blocks, block{at, int(size), int(raw), p.sum(), string(p.bytes(p.length()))})
+		f.blocks = append(f.blocks, block{at, int(size), int(raw), p.sum(), view(p.bytes(p.length()))})
 		at += int64(size)
 	}
 	p.bad = p.bad || at != f.offset+f.length
