@@ -55,7 +55,7 @@ peers:
 	packaging/debian-root
 	$(GO) build -modfile=packaging/tools.mod -o dist/tools/ tool
 	$(GO) build -C internal/peers/coredns -o '$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nullspf/bin/coredns'
-	internal/mailmaps/testdata/get-sendmail.sh
+	internal/mtas/unpack
 
 lint: ## vet, staticcheck, formatting, tidiness
 	@test -z "$$(gofmt -l $(SOURCES))" || { gofmt -l $(SOURCES); echo 'not formatted: run make fmt'; exit 1; }

@@ -37,9 +37,11 @@ workshop
     internal/torture/run  make torture
     packaging             make install, make deb, make dist
 tools: for tests and the workshop
-    internal/peers        servers of others, and what tests need of a machine
+    internal/mtas         mail servers of others
     internal/testsite     published zones to serve
     internal/torture      long tests: time, seed, counts, figures
+peers
+    internal/peers        nameservers of others, and what tests need of a machine
 programs
     cmd/nullspf           the operator's tool
     cmd/nullspfd          the nameserver
@@ -109,7 +111,7 @@ var libraries = map[string]string{
 	"golang.org/x/net/netutil":            "internal/control internal/nameserver",
 	"golang.org/x/net/idna":               "internal/dnsname",
 	"golang.org/x/net/publicsuffix":       "zones internal/secondary",
-	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/bench/log internal/corefile internal/files internal/journal internal/nameserver internal/peers",
+	"golang.org/x/sys/unix":               "zones internal/bench/dns internal/bench/log internal/corefile internal/files internal/journal internal/mtas internal/nameserver internal/peers",
 	"golang.org/x/term":                   "cmd/nullspf cmd/nullspfd",
 
 	"github.com/oschwald/maxminddb-golang": "internal/geoip",

@@ -12,6 +12,7 @@ import (
 
 	"nullspf/internal/config"
 	"nullspf/internal/dnsname"
+	"nullspf/internal/mailmaps"
 	"nullspf/internal/value"
 	"nullspf/named"
 	"nullspf/zones"
@@ -133,6 +134,13 @@ func (b *building) check(ctx context.Context, w io.Writer, r *checkReport) error
 		for _, j := range stale {
 			faults = append(faults, j.String())
 		}
+	}
+	stale, err := mailmaps.Stale(b.Output)
+	if err != nil {
+		return err
+	}
+	for _, table := range stale {
+		faults = append(faults, value.Visible(table))
 	}
 	r.Faults = append(r.Faults, faults...)
 	const most = 50

@@ -313,6 +313,10 @@ func (c *Config) ReloadCommand() []string {
 
 func (l *loader) buildMail(c *Config, r *raw) {
 	c.Mail.Postmaster, c.Mail.Dir = r.Postmaster, c.Output
+	c.Mail.RejectSender = l.flag("reject_sender", r.RejectSender, false)
+	if c.Mail.RejectSender && r.Postmaster == "" {
+		l.fail("reject_sender", "mail tables are written for a mailbox of postmaster only: set postmaster: postmaster@mail.example.net")
+	}
 	needed := slices.ContainsFunc(c.Groups, func(g *zones.Group) bool { return len(g.MX) > 1 })
 	if r.Postmaster == "" && needed && len(l.faults) == 0 {
 		l.fail("postmaster", "domains whose hosts accept mail need the mailbox to which mail for postmaster goes: postmaster@mail.example.net")

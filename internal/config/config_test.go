@@ -136,6 +136,15 @@ func TestDaemon(t *testing.T) {
 	}
 }
 
+func TestMail(t *testing.T) {
+	if m := parse(t, small+"postmaster: pm@mail.example.net\n").Mail; m.RejectSender || m.Postmaster != "pm@mail.example.net" || m.Dir != "/etc/nullspf/build" {
+		t.Errorf("by default %+v", m)
+	}
+	if m := parse(t, small+"postmaster: pm@mail.example.net\nreject_sender: yes\n").Mail; !m.RejectSender {
+		t.Errorf("%+v", m)
+	}
+}
+
 func TestListFiles(t *testing.T) {
 	c := parse(t, strings.Replace(small, "list: list.txt", `list: [a.txt, {file: b.csv, column: " Domain Name ", separator: semicolon}, {file: c.txt, separator: "\t"}, {file: d.csv, separator: auto}]`, 1))
 	got := fmt.Sprintf("%q", c.Groups[0].Lists)

@@ -3,30 +3,31 @@ package config
 // raw is the shape of the file. Scalars stay text until their key and line
 // can be named in an error; Load turns them into typed values.
 type raw struct {
-	Output      string              `mapstructure:"output"`
-	Nameservers []string            `mapstructure:"nameservers"`
-	SOA         rawSOA              `mapstructure:"soa"`
-	TTL         string              `mapstructure:"ttl"`
-	TXTTTL      string              `mapstructure:"txt_ttl"`
-	Serial      string              `mapstructure:"serial"`
-	Track       rawTrack            `mapstructure:"track"`
-	Groups      map[string]rawGroup `mapstructure:"groups"`
-	HandKept    []rawHandKept       `mapstructure:"handkept"`
-	Primary     rawPrimary          `mapstructure:"primary"`
-	Secondary   rawSecondary        `mapstructure:"secondary"`
-	Secondaries []rawServer         `mapstructure:"secondaries"`
-	Nullspfd    rawNullspfd         `mapstructure:"nullspfd"`
-	TSIG        rawTSIG             `mapstructure:"tsig"`
-	Servers     []string            `mapstructure:"servers"`
-	BINDTerms   string              `mapstructure:"bind_terms"`
-	BINDView    string              `mapstructure:"bind_view"`
-	DNSSEC      string              `mapstructure:"dnssec"`
-	Catalog     rawCatalog          `mapstructure:"catalog"`
-	Apply       []rawTarget         `mapstructure:"apply"`
-	AfterWrite  []string            `mapstructure:"after_write"`
-	Postmaster  string              `mapstructure:"postmaster"`
-	Journals    []string            `mapstructure:"journals"`
-	GeoIP       rawGeoIP            `mapstructure:"geoip"`
+	Output       string              `mapstructure:"output"`
+	Nameservers  []string            `mapstructure:"nameservers"`
+	SOA          rawSOA              `mapstructure:"soa"`
+	TTL          string              `mapstructure:"ttl"`
+	TXTTTL       string              `mapstructure:"txt_ttl"`
+	Serial       string              `mapstructure:"serial"`
+	Track        rawTrack            `mapstructure:"track"`
+	Groups       map[string]rawGroup `mapstructure:"groups"`
+	HandKept     []rawHandKept       `mapstructure:"handkept"`
+	Primary      rawPrimary          `mapstructure:"primary"`
+	Secondary    rawSecondary        `mapstructure:"secondary"`
+	Secondaries  []rawServer         `mapstructure:"secondaries"`
+	Nullspfd     rawNullspfd         `mapstructure:"nullspfd"`
+	TSIG         rawTSIG             `mapstructure:"tsig"`
+	Servers      []string            `mapstructure:"servers"`
+	BINDTerms    string              `mapstructure:"bind_terms"`
+	BINDView     string              `mapstructure:"bind_view"`
+	DNSSEC       string              `mapstructure:"dnssec"`
+	Catalog      rawCatalog          `mapstructure:"catalog"`
+	Apply        []rawTarget         `mapstructure:"apply"`
+	AfterWrite   []string            `mapstructure:"after_write"`
+	Postmaster   string              `mapstructure:"postmaster"`
+	RejectSender string              `mapstructure:"reject_sender"`
+	Journals     []string            `mapstructure:"journals"`
+	GeoIP        rawGeoIP            `mapstructure:"geoip"`
 }
 
 type rawGeoIP struct {

@@ -103,7 +103,7 @@ func query(t *testing.T, table, key string) string {
 const makemapVariable = "NULLSPF_MAKEMAP"
 
 // makemap returns the path of makemap: the one that the variable names, an
-// installed one, or that of testdata/get-sendmail.sh.
+// installed one, or that of internal/mtas/unpack.
 func makemap(t *testing.T) string {
 	t.Helper()
 	if path := os.Getenv(makemapVariable); path != "" {
@@ -118,7 +118,7 @@ func makemap(t *testing.T) string {
 			return path
 		}
 	}
-	peers.Lack(t, "no makemap in PATH; get one with testdata/get-sendmail.sh, or name it in %s", makemapVariable)
+	peers.Lack(t, "no makemap in PATH; get one with internal/mtas/unpack, or name it in %s", makemapVariable)
 	return ""
 }
 

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,7 +36,14 @@ func testSet(names ...string) *zones.Set {
 // oddReply has every character that a reply may have.
 const oddReply = "It isn't used - see https://www.example.net/no_mail?x=1&y+z or #1 * ~ end."
 
-func testSettings() Settings { return Settings{Postmaster: "postmaster@mail.example.net"} }
+func testSettings() Settings {
+	return Settings{Postmaster: "postmaster@mail.example.net", RejectSender: true}
+}
+
+// configured reports whether a file is a configuration, not a table.
+func configured(f zones.File) bool {
+	return slices.Contains([]string{".mc", ".cf", ".conf"}, filepath.Ext(f.Path))
+}
 
 // write writes all files below dir.
 func write(t *testing.T, dir string, s Settings, set *zones.Set) {
@@ -110,7 +119,7 @@ func TestDomains(t *testing.T) {
 	}
 	for _, f := range files {
 		text := string(content(t, f))
-		if strings.HasSuffix(f.Path, ".mc") || strings.HasSuffix(f.Path, ".cf") {
+		if configured(f) {
 			continue
 		}
 		for _, name := range []string{"alpha.example", "brand.example.org", "y.example"} {
@@ -118,8 +127,27 @@ func TestDomains(t *testing.T) {
 				t.Errorf("%s lacks %s", f.Path, name)
 			}
 		}
-		if strings.Contains(text, "z.example") {
-			t.Errorf("%s has a domain with a null MX", f.Path)
+		if senders := strings.Contains(f.Path, "sender") || strings.Contains(f.Path, "access.a"); strings.Contains(text, "z.example") != senders {
+			t.Errorf("%s: a domain with a null MX is in the tables of senders alone", f.Path)
+		}
+	}
+}
+
+// TestRejectSender checks that nothing refers to tables of senders which are not
+// made.
+func TestRejectSender(t *testing.T) {
+	s := testSettings()
+	s.RejectSender = false
+	files, err := Files(s, testSet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text := f.Path + "\n" + string(content(t, f))
+		for _, name := range []string{"sender_access", "/senders", "_sender", "access.appendix", "access_db"} {
+			if strings.Contains(text, name) {
+				t.Errorf("%s is mentioned: %s", name, text)
+			}
 		}
 	}
 }
@@ -138,11 +166,11 @@ func TestDirectories(t *testing.T) {
 	} {
 		s := testSettings()
 		s.Dir = dir
-		if _, got := s.directories(); got != want {
+		if got := s.directory("postfix"); got != want {
 			t.Errorf("%q: got %s, want %s", dir, got, want)
 		}
 		for _, c := range s.configurations() {
-			if strings.ContainsAny(c.text, "{}") {
+			if regexp.MustCompile(`{\w+}`).MatchString(c.text) {
 				t.Errorf("%s has a place that is not filled:\n%s", c.path, c.text)
 			}
 		}
@@ -322,7 +350,7 @@ func FuzzSettings(f *testing.F) {
 	f.Add("a\n@b.example c", "no\n250 yes", "/srv/$x\nmyhostname=x")
 	f.Add("pm+x=1_2@mail.example.net", "See https://www.example.net/a#b", "/")
 	f.Fuzz(func(t *testing.T, mailbox, reply, dir string) {
-		s := Settings{Postmaster: mailbox, Reply: reply, Dir: dir}
+		s := Settings{Postmaster: mailbox, Reply: reply, Dir: dir, RejectSender: true}
 		set := testSet()
 		files, err := Files(s, set)
 		if err != nil {

@@ -54,7 +54,7 @@ func findSendmail(t *testing.T) sendmailPrograms {
 		}
 	}
 	if _, err := os.Stat(p.sendmail); err != nil || p.m4 == "" || p.cf == "" {
-		peers.Lack(t, "no sendmail with its m4 files beside %s; get them with testdata/get-sendmail.sh", p.makemap)
+		peers.Lack(t, "no sendmail with its m4 files beside %s; get them with internal/mtas/unpack", p.makemap)
 	}
 	return p
 }
@@ -86,14 +86,16 @@ func (p sendmailPrograms) configure(t *testing.T, configuration string) string {
 			t.Fatal(err)
 		}
 	}
-	appendix, err := os.ReadFile(filepath.Join(dir, "mail/sendmail/virtusertable.appendix"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	table := exec.CommandContext(t.Context(), p.makemap, "-C", cf, "hash", filepath.Join(dir, "virtusertable"))
-	table.Stdin = strings.NewReader("# own entries\nsales@other.example\tjoe\n" + string(appendix))
-	if out, err := table.CombinedOutput(); err != nil {
-		t.Fatalf("makemap: %v\n%s", err, out)
+	for _, name := range []string{"virtusertable", "access"} {
+		appendix, err := os.ReadFile(filepath.Join(dir, "mail/sendmail", name+".appendix"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := exec.CommandContext(t.Context(), p.makemap, "-C", cf, "hash", filepath.Join(dir, name))
+		table.Stdin = strings.NewReader("# own entries\nsales@other.example\tjoe\n" + string(appendix))
+		if out, err := table.CombinedOutput(); err != nil {
+			t.Fatalf("makemap: %v\n%s", err, out)
+		}
 	}
 	return cf
 }

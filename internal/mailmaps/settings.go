@@ -20,10 +20,14 @@ type Settings struct {
 	// Reply is the text after 554 5.7.1, printable ASCII; "" means
 	// [defaultReply].
 	Reply string
+	// RejectSender makes hosts refuse mail with an envelope sender in any domain
+	// of the set.
+	RejectSender bool
 	// Dir is the absolute path of the output directory for the configurations
 	// that name tables. When it is "", or has characters that the
-	// configurations do not allow, they name /etc/postfix/nullspf and
-	// /etc/mail/nullspf, to which the tables are then to be copied.
+	// configurations do not allow, they name the directory nullspf below
+	// /etc/postfix, /etc/mail, /etc/exim4 or /etc/smtpd, to which the tables are
+	// then to be copied.
 	Dir string
 }
 
@@ -34,8 +38,8 @@ func (s Settings) reply() string {
 	return s.Reply
 }
 
-// mailboxFault returns what keeps text from being a mailbox that sendmail and
-// Postfix understand in the same way, or "". Of the characters that RFC 5321
+// mailboxFault returns what keeps text from being a mailbox that all mail servers
+// understand in the same way, or "". Of the characters that RFC 5321
 // section 4.1.2 allows in a local part, those are refused by which one of them
 // names routes, programs, files or parameters.
 func mailboxFault(text string) string {
