@@ -77,7 +77,7 @@ matrix: toolchain ## have SPF implementations check forged mail, write the table
 	internal/bench/matrix/setup
 	$(GO) run ./internal/bench/matrix -write docs/tracking.md
 
-bench: build ## measure the generator at a million domains (takes minutes and 10 GB of disk)
+bench: build ## measure the generator at a million domains (takes minutes and 16 GB of disk)
 	$(GO) run ./internal/bench/zones -nullspf bin/nullspf
 
 bench-apply: build ## measure apply with BIND, NSD and Knot DNS at 950 and 100,000 domains

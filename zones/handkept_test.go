@@ -1,6 +1,7 @@
 package zones
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,14 +118,22 @@ func without(text, prefix string) string {
 }
 
 func TestHandKeptRefuses(t *testing.T) {
-	g := testGroup("generic")
+	g, dir := testGroup("generic"), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "long.inc"), bytes.Repeat([]byte("; nothing\n"), 400_000), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	faults := map[string]string{"many records": "more than 250000 records", "many bytes": "the zone has more than 16777216 bytes"}
 	for what, text := range map[string]string{
 		"no whole zone": "@ 300 IN TXT \"x\"\n",
 		"no zone":       "<html>\n",
 		"another zone":  handKeptHead + "other.test. IN A 192.0.2.1\n",
+		"many records":  handKeptHead + strings.Repeat("$GENERATE 1-65000 h$ A 192.0.2.1\n", 4),
+		"many bytes":    handKeptHead + strings.Repeat("$INCLUDE long.inc\n", 5),
 	} {
-		if _, err := (&HandKept{"brand.example", writeList(t, "zone", text), "", g}).Check(); err == nil {
+		if _, err := (&HandKept{"brand.example", writeList(t, "zone", text), dir, g}).Check(); err == nil {
 			t.Errorf("%s: accepted", what)
+		} else if want := faults[what]; !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", what, err, want)
 		}
 	}
 	if _, err := (&HandKept{"brand.example", "/nonexistent", "", g}).Check(); err == nil {

@@ -14,6 +14,10 @@ import (
 	"nullspf/internal/files"
 )
 
+// maxHandKeptRecords bounds what $GENERATE and nested files can make of a zone file,
+// whose text, with that of included files, has at most maxZoneFile bytes.
+const maxHandKeptRecords = 250_000
+
 // read calls a function for each record of the zone. The error names file and
 // line.
 func (z *HandKept) read(h *handKeptFiles, each func(dns.RR)) error {
@@ -37,8 +41,11 @@ func (z *HandKept) read(h *handKeptFiles, each func(dns.RR)) error {
 	p.SetIncludeAllowed(true)
 	p.SetIncludeFS(h)
 	p.SetDefaultTTL(uint32(z.Group.TTL.Seconds()))
-	soa := false
+	soa, n := false, 0
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+		if n++; n > maxHandKeptRecords {
+			return fmt.Errorf("%s: more than %d records, with those of $GENERATE and $INCLUDE", z.File, maxHandKeptRecords)
+		}
 		if !dns.IsSubDomain(apex, rr.Header().Name) {
 			return fmt.Errorf("%s: %s does not belong to the zone %s", z.File, rr.Header().Name, z.Name)
 		}
@@ -67,6 +74,8 @@ type handKeptFiles struct {
 	// leaveOut reports whether a file is to be read as if it were empty, whether
 	// it exists or not; nil for none.
 	leaveOut func(path string) bool
+	// size is the number of bytes of the files that were opened.
+	size int64
 	// err is the first fault that the parser would not find.
 	err error
 }
@@ -90,6 +99,9 @@ func (h *handKeptFiles) open(path string) (fs.File, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if h.size += info.Size(); h.size > maxZoneFile {
+		return nil, fmt.Errorf("%s: the zone has more than %d bytes, with its included files", path, maxZoneFile)
+	}
 	var text bytes.Buffer
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxZoneFile)
