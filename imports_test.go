@@ -70,7 +70,7 @@ events
     internal/attempt      which events are attempts
 layouts
     named                 configurations of nameservers
-    nolisting             MX tiers
+    nolisting             MX tiers, the SMTP listener that never accepts
     spftrack              SPF layouts, events, answers of a tracking zone
 lists
     zones                 lists and groups become zone files
@@ -80,10 +80,12 @@ names
 leaves: import nothing of this module
     docs/man              sources of the man pages
     internal/ascii        case of ASCII letters
+    internal/conns        who makes room when all connections are used
     internal/contain      panics of background work become errors
     internal/files        files: sync, lock, replace
     internal/geoip        autonomous systems and countries of addresses
     internal/loglimit     log lines of one kind, no more than can be read
+    internal/proxyheader  the PROXY protocol
     internal/serial       order of serial numbers
     internal/tsigkey      files with the secrets of TSIG keys
     internal/value        addresses, prefixes, durations, sizes as people write them
@@ -96,12 +98,13 @@ var libraries = map[string]string{
 	"github.com/coredns/caddy":            "internal/corefile",
 	"github.com/cpuguy83/go-md2man":       "cmd/nullspf",
 	"github.com/go-viper/mapstructure":    "internal/config",
+	"github.com/emersion/go-smtp":         "nolisting",
 	"github.com/miekg/dns":                "zones internal/bench/matrix internal/bench/xfr internal/importer internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
 	"github.com/parquet-go/parquet-go":    "internal/eventrow internal/forgerylog internal/journal internal/tally",
 	"github.com/prometheus/client_golang": "internal/nameserver",
 	"github.com/cespare/xxhash/v2":        "internal/tally",
 	"github.com/klauspost/compress/zstd":  "internal/tally",
-	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/xfr",
+	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/xfr nolisting",
 	"github.com/rs/zerolog/log":           "", // loggers are parameters
 	"github.com/schollz/progressbar":      "cmd/nullspf",
 	"github.com/spf13/cobra":              "cmd/nullspf",

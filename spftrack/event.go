@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Kind says what a query, or another observation, was. The numbers are
@@ -222,4 +223,22 @@ type Event struct {
 	// Name is the query name as it arrived: uncompressed wire format, case
 	// kept; nil for KindSMTP.
 	Name []byte
+	// Session is what KindSMTP has beside; nil for a query.
+	Session *Session
+}
+
+// Session is what is known of a session at the SMTP listener, beside what [Event]
+// has in common with queries: the client, which is proven to be there, HELO and MAIL
+// FROM.
+type Session struct {
+	// Recipients is the number of RCPT commands, none of which was accepted; at most
+	// 65535.
+	Recipients uint16
+	// RecipientDomain is the domain of the first one, lower case, raw bytes; "" when
+	// it had none.
+	RecipientDomain string
+	// TLS: the client has used STARTTLS.
+	TLS bool
+	// Duration is the time between the connection and its end.
+	Duration time.Duration
 }

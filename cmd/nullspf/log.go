@@ -84,8 +84,8 @@ func (f *logFlags) addFilters(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&f.ip, "ip", "", "only clients in `PREFIX`, or with this address")
 	c.Flags().StringVar(&f.sender, "sender", "", "only senders, local@domain, that contain `TEXT`")
 	c.Flags().StringVar(&f.helo, "helo", "", "only HELO names that contain `TEXT`")
-	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only attempts with a query of `KIND`: exists, exp, classic, smtp, and with --packets minimised, other; may be repeated")
-	c.Flags().BoolVar(&f.packets, "packets", false, "count every query by itself instead of one event for each attempt")
+	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only attempts with a query of `KIND`: exists, exp, classic, and with --packets smtp, minimised, other; may be repeated")
+	c.Flags().BoolVar(&f.packets, "packets", false, "count every query, and every session at the SMTP listener, instead of one event for each attempt")
 	c.Flags().BoolVar(&f.utc, "utc", false, "days of --since and --until, and times on a terminal, are in UTC")
 	completeFlag(c, "since", values(since))
 	completeFlag(c, "until", values(since))
@@ -130,7 +130,7 @@ func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
 		if err != nil {
 			return q, fmt.Errorf("--kind: %w", err)
 		}
-		if (k == spftrack.KindMinimised || k == spftrack.KindOther) && !f.packets {
+		if (k == spftrack.KindSMTP || k == spftrack.KindMinimised || k == spftrack.KindOther) && !f.packets {
 			return q, fmt.Errorf("--kind: events of kind %s are not attempts; add --packets", k)
 		}
 		q.Kinds = append(q.Kinds, k)

@@ -7,7 +7,8 @@
 // the first; and of an exists: and an exp= query that agree in client address
 // and domain, the exp= query, which tells more. The others carry
 // [spftrack.FlagRetry]. Minimised names and queries that no check makes are no
-// attempts. A network of resolvers is a /24 of IPv4 or a /48 of IPv6 addresses;
+// attempts. Neither are sessions at the SMTP listener: they tell that somebody knocks,
+// not that a receiver has seen a forged message. A network of resolvers is a /24 of IPv4 or a /48 of IPv6 addresses;
 // see open for resolvers with several.
 //
 // A [Fold] takes events in order of their sequence numbers and gives them back,
@@ -34,10 +35,10 @@ func Undecided(e *spftrack.Event) bool {
 	return Is(e) && (e.Kind == spftrack.KindExists || isCheckOfHELO(e))
 }
 
-// asked reports whether a check, or an SMTP session, makes events of a kind.
+// asked reports whether a check asks queries of a kind.
 func asked(k spftrack.Kind) bool {
 	switch k {
-	case spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic, spftrack.KindSMTP:
+	case spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic:
 		return true
 	}
 	return false

@@ -94,6 +94,7 @@ func TestAttempts(t *testing.T) {
 			{3 * s, exp, ip1, "h", r1, 16}, {29 * s, exp, ip1, "h", r1, 16}}, "--b--"},
 		{"minimised", []query{{0, spftrack.KindMinimised, ip1, "", r1, 2}, {0, exists, ip1, "", r1, 1}}, "-+"},
 		{"other query", []query{{0, spftrack.KindOther, ip1, "", r1, 6}}, "-"},
+		{"SMTP sessions", []query{{0, spftrack.KindSMTP, ip1, "", r1, 0}, {1, spftrack.KindSMTP, ip1, "", r1, 0}}, "--"},
 		{"two senders, exists: cached", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}, {s, exp, ip1, "g", r1, 16}}, "-b+"},
 		{"two clients", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip2, "", r1, 1}, {s, exp, ip2, "h", r1, 16}}, "+-b"},
 		{"two resolvers", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}}, "++"},

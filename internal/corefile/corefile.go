@@ -41,6 +41,7 @@ var directives = []directive{
 	{"secondary", readSecondary, secondarySettings.names()},
 	{"rrl", readLimit, limitSettings.names()},
 	{"proxy", readProxy, nil},
+	{"smtp", readSMTP, smtpSettings.names()},
 	{"journal", readJournal, journalSettings.names()},
 	{"cookies", readCookies, nil},
 	{"metrics", readMetrics, nil},

@@ -13,6 +13,7 @@ import (
 
 	"nullspf/internal/dnsname"
 	"nullspf/internal/nameserver"
+	"nullspf/nolisting"
 	"nullspf/spftrack"
 )
 
@@ -106,6 +107,13 @@ plain.example:5300 {
     rrl off
     import common
     proxy 192.0.2.7 2001:db8::/64
+    smtp 192.0.2.25:25 [2001:db8::25]:25 {
+        mode defer
+        at data
+        tarpit 20s
+        tls mx.crt mx.key
+        connections 500
+    }
 }
 `)
 	got, err := Load(path)
@@ -146,6 +154,10 @@ plain.example:5300 {
 		Journal: &nameserver.Journal{Dir: "var", Server: "ns1", Strict: true, MaxSize: 20e9, Retain: 400 * 24 * time.Hour},
 		Cookies: nameserver.Cookies{Secrets: []nameserver.Secret{secret(t, "secrets"), secret(t, "old")}},
 		Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/64")},
+		SMTP: &nameserver.SMTP{
+			Position: path + ":40", Listen: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.25:25"), netip.MustParseAddrPort("[2001:db8::25]:25")},
+			Mode: nolisting.Defer, At: nolisting.AtData, Tarpit: 20 * time.Second, Cert: "mx.crt", Key: "mx.key", Connections: 500,
+		},
 		Metrics: netip.MustParseAddrPort("127.0.0.1:9153"),
 		Health:  netip.MustParseAddrPort("127.0.0.1:9153"),
 		Log:     nameserver.LogAll,

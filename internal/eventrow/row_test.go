@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"reflect"
 	"testing"
+	"time"
 
 	"nullspf/internal/attempt"
 	"nullspf/spftrack"
@@ -41,6 +42,9 @@ func TestRows(t *testing.T) {
 				SenderDomain: bytes(250), Forged: bytes(250), HELO: bytes(250), Flags: spftrack.Flags(i % 16),
 			},
 		}
+		if e.Kind == spftrack.KindSMTP {
+			e.Session = &spftrack.Session{Recipients: uint16(rng.IntN(3)), RecipientDomain: bytes(250), TLS: i%4 == 1, Duration: 1 + time.Duration(rng.Int64N(1e15))}
+		}
 		row := &Row{}
 		b.Fill(row, &e)
 		if want := string(spftrack.AppendName(nil, name)); row.RawName != want {
@@ -53,7 +57,7 @@ func TestRows(t *testing.T) {
 		if row.Event(&got); !reflect.DeepEqual(got, e) {
 			t.Fatalf("got  %+v\nwant %+v\nrow %+v", got, e, row)
 		}
-		for _, text := range []string{row.ServerID, row.Zone, row.SenderLocal, row.SenderDomain, row.ForgedDomain, row.HELO, row.RawName} {
+		for _, text := range []string{row.ServerID, row.Zone, row.SenderLocal, row.SenderDomain, row.ForgedDomain, row.HELO, row.RawName, row.RecipientDomain} {
 			for _, c := range []byte(text) {
 				if c <= ' ' || c >= 0x7f {
 					t.Fatalf("%q is not printable", text)

@@ -33,12 +33,18 @@ type Row struct {
 	Flags          string `parquet:"flags,dict"`
 	Attempt        bool   `parquet:"attempt"`
 	RawName        string `parquet:"raw_name"`
+	// Of SMTP sessions; Duration is in nanoseconds.
+	Recipients      int32  `parquet:"recipients,dict"`
+	RecipientDomain string `parquet:"recipient_domain,dict"`
+	TLS             bool   `parquet:"tls"`
+	Duration        int64  `parquet:"duration,delta"`
 }
 
 // Columns lists the columns in the order in which they are shown.
 var Columns = []*Column{
 	TS, Seq, ServerID, Zone, Kind, ClientIP, SenderLocal, SenderDomain, ForgedDomain, HELO, Resolver, ResolverPort,
 	Transport, Qtype, ClientSubnet, SourceVerified, Flags, Attempt, RawName,
+	Recipients, RecipientDomain, TLS, Duration,
 }
 
 func init() {
@@ -52,7 +58,7 @@ func init() {
 // back; texts that cannot be read, which no journal writes, are left empty.
 var (
 	TS = number(Column{Heading: "TIME",
-		Meaning: "when the query came, by the server's clock, in UTC",
+		Meaning: "when the query came, or the session began, by the server's clock, in UTC",
 		show:    appendTime, quoted: true, brief: briefTime},
 		func(r *Row) *int64 { return &r.TS },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.TS = e.Time },
@@ -83,7 +89,7 @@ var (
 		func(r *Row, e *spftrack.Event) { e.Kind, _ = spftrack.ParseKind(r.Kind) })
 
 	ClientIP = text(Column{Heading: "CLIENT",
-		Meaning: "the SMTP client that the receiver claims to have seen; empty if unknown"},
+		Meaning: "the SMTP client that the receiver claims to have seen, empty if unknown; for `smtp`, the client itself"},
 		func(r *Row) *string { return &r.ClientIP },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.ClientIP = b.addr(e.ClientIP) },
 		func(r *Row, e *spftrack.Event) { e.ClientIP = parseAddr(r.ClientIP) })
@@ -99,7 +105,7 @@ var (
 		func(r *Row, e *spftrack.Event) { e.SenderDomain = Unescape(r.SenderDomain) })
 
 	ForgedDomain = text(Column{Heading: "DOMAIN",
-		Meaning: "the domain that was claimed without right"},
+		Meaning: "the domain that was claimed without right; empty for `smtp`"},
 		func(r *Row) *string { return &r.ForgedDomain },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.ForgedDomain = printable(e.Forged) },
 		func(r *Row, e *spftrack.Event) { e.Forged = Unescape(r.ForgedDomain) })
@@ -111,7 +117,7 @@ var (
 		func(r *Row, e *spftrack.Event) { e.HELO = Unescape(r.HELO) })
 
 	Resolver = text(Column{Heading: "RESOLVER",
-		Meaning: "the address from which the query came"},
+		Meaning: "the address from which the query came; for `smtp`, that of the client"},
 		func(r *Row) *string { return &r.Resolver },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.Resolver = b.addr(e.Resolver.Addr()) },
 		func(r *Row, e *spftrack.Event) {
@@ -163,7 +169,67 @@ var (
 		func(r *Row) *string { return &r.RawName },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.RawName = b.name(e.Name) },
 		func(r *Row, e *spftrack.Event) { e.Name = parseName(r.RawName) })
+
+	Recipients = number(Column{Added: true,
+		Meaning: "for `smtp`: how many recipients were asked for, and refused"},
+		func(r *Row) *int32 { return &r.Recipients },
+		func(_ *Builder, r *Row, e *spftrack.Event) { r.Recipients = int32(sessionOf(e).Recipients) },
+		func(r *Row, e *spftrack.Event) {
+			if r.Recipients != 0 {
+				session(e).Recipients = uint16(r.Recipients)
+			}
+		})
+
+	RecipientDomain = text(Column{Added: true,
+		Meaning: "for `smtp`: the domain of the first recipient"},
+		func(r *Row) *string { return &r.RecipientDomain },
+		func(_ *Builder, r *Row, e *spftrack.Event) {
+			r.RecipientDomain = printable(sessionOf(e).RecipientDomain)
+		},
+		func(r *Row, e *spftrack.Event) {
+			if r.RecipientDomain != "" {
+				session(e).RecipientDomain = Unescape(r.RecipientDomain)
+			}
+		})
+
+	TLS = truth(Column{Added: true,
+		Meaning: "for `smtp`: the client has used STARTTLS"},
+		func(r *Row) *bool { return &r.TLS },
+		func(_ *Builder, r *Row, e *spftrack.Event) { r.TLS = sessionOf(e).TLS },
+		func(r *Row, e *spftrack.Event) {
+			if r.TLS {
+				session(e).TLS = true
+			}
+		})
+
+	Duration = number(Column{Added: true,
+		Meaning: "for `smtp`: how long the session took, in nanoseconds"},
+		func(r *Row) *int64 { return &r.Duration },
+		func(_ *Builder, r *Row, e *spftrack.Event) { r.Duration = int64(sessionOf(e).Duration) },
+		func(r *Row, e *spftrack.Event) {
+			if r.Duration != 0 {
+				session(e).Duration = time.Duration(r.Duration)
+			}
+		})
 )
+
+var noSession spftrack.Session
+
+// sessionOf returns the session of an event, which is not to be changed.
+func sessionOf(e *spftrack.Event) *spftrack.Session {
+	if e.Session == nil {
+		return &noSession
+	}
+	return e.Session
+}
+
+// session returns the session of an event, and makes it when there is none.
+func session(e *spftrack.Event) *spftrack.Session {
+	if e.Session == nil {
+		e.Session = new(spftrack.Session)
+	}
+	return e.Session
+}
 
 // Times are shown in UTC: with nanoseconds, in tables with milliseconds.
 const (

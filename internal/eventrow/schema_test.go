@@ -28,8 +28,10 @@ func TestEveryFieldIsAColumn(t *testing.T) {
 		},
 		Resolver: netip.MustParseAddrPort("198.51.100.53:4711"), Transport: spftrack.TransportTCP, QType: 16,
 		ClientSubnet: netip.MustParsePrefix("203.0.113.0/24"), SourceVerified: true, Name: []byte("\x01x\x00"),
+		Session: &spftrack.Session{Recipients: 3, RecipientDomain: "shop.example", TLS: true, Duration: 4},
 	}
 	checkFilled(t, reflect.ValueOf(e))
+	checkFilled(t, reflect.ValueOf(*e.Session))
 	var row Row
 	new(Builder).Fill(&row, &e)
 	checkFilled(t, reflect.ValueOf(row))

@@ -97,6 +97,7 @@ func TestReaders(t *testing.T) {
 	types := map[string][3]string{ // of DuckDB, hyparquet, Arrow
 		"ts": {"TIMESTAMP_NS", "TIMESTAMP", "Timestamp<NANOSECOND>"}, "seq": {"BIGINT", "INTEGER", "Int64"},
 		"resolver_port": {"INTEGER", "INTEGER", "Int32"}, "qtype": {"INTEGER", "INTEGER", "Int32"},
+		"recipients": {"INTEGER", "INTEGER", "Int32"}, "duration": {"BIGINT", "INTEGER", "Int64"}, "tls": {"BOOLEAN", "BOOLEAN", "Bool"},
 		"source_verified": {"BOOLEAN", "BOOLEAN", "Bool"}, "attempt": {"BOOLEAN", "BOOLEAN", "Bool"},
 	}
 	for i, name := range []string{"duckdb", "hyparquet", "parquet-wasm"} {

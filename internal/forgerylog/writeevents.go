@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/csv"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"nullspf/internal/eventrow"
+	"nullspf/spftrack"
 )
 
 // EventWriter writes events in a format.
@@ -46,7 +48,7 @@ var (
 		{"SENDER", func(r *eventrow.Row) string { return eventrow.Shown(sender(r)) }},
 		tableColumnOf(eventrow.HELO), tableColumnOf(eventrow.Resolver), tableColumnOf(eventrow.ServerID),
 	}
-	packetColumns = []tableColumn{tableColumnOf(eventrow.Qtype), tableColumnOf(eventrow.Flags), tableColumnOf(eventrow.RawName)}
+	packetColumns = []tableColumn{tableColumnOf(eventrow.Qtype), tableColumnOf(eventrow.Flags), {eventrow.RawName.Heading, name}}
 )
 
 // asked is which queries a check made.
@@ -55,6 +57,24 @@ func asked(r *eventrow.Row) string {
 		return flagExists + "+" + eventrow.Kind.Cell(r)
 	}
 	return eventrow.Kind.Cell(r)
+}
+
+// name is the name of a query; for an SMTP session, what it has instead.
+func name(r *eventrow.Row) string {
+	if r.Kind != spftrack.KindSMTP.String() {
+		return eventrow.RawName.Cell(r)
+	}
+	text := fmt.Sprintf("%d recipients", r.Recipients)
+	if r.Recipients == 1 {
+		text = "1 recipient"
+	}
+	if r.RecipientDomain != "" {
+		text += " in " + eventrow.Shown(r.RecipientDomain)
+	}
+	if r.TLS {
+		text += ", TLS"
+	}
+	return text + ", " + time.Duration(r.Duration).Round(time.Millisecond).String()
 }
 
 // zonedTime is [eventrow.TableTime] in any time zone.

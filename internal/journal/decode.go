@@ -76,6 +76,10 @@ func (d *decoder) event(p *Packet, seq uint64, e *spftrack.Event) {
 		SourceVerified: p.Verified,
 		Name:           p.Name,
 	}
+	if p.Session {
+		unpackSession(p, e)
+		return
+	}
 	if int(p.Zone) >= len(d.zones) {
 		e.Flags = spftrack.FlagUnparsed
 		return

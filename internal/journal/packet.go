@@ -27,6 +27,9 @@ type Packet struct {
 	Transport spftrack.Transport
 	// Verified: the query came over TCP or with a valid DNS cookie.
 	Verified bool
+	// Session: it is a session at the SMTP listener, and Name is what
+	// [Session.Packet] packs.
+	Session bool
 }
 
 // A record is a packet in a ring and in a wal file; integers are little-endian.
@@ -51,6 +54,7 @@ const (
 	recordResolver6 = 1 << 2
 	recordECS       = 1 << 3
 	recordECS6      = 1 << 4
+	recordSession   = 1 << 7 // the bits between are those of packed records
 )
 
 // putRecord writes a packet to b, which has room for maxRecord bytes, and
@@ -60,6 +64,9 @@ func putRecord(b []byte, p *Packet) int {
 	flags := uint8(p.Transport) & recordTCP
 	if p.Verified {
 		flags |= recordVerified
+	}
+	if p.Session {
+		flags |= recordSession
 	}
 	n := recordFixed
 	resolver := p.Resolver.Addr()
@@ -115,6 +122,7 @@ func getRecord(b []byte, p *Packet) (int, error) {
 		Qtype:     binary.LittleEndian.Uint16(b[6:]),
 		Transport: spftrack.Transport(flags & recordTCP),
 		Verified:  flags&recordVerified != 0,
+		Session:   flags&recordSession != 0,
 	}
 	rest := b[recordFixed:n]
 	resolver, rest, ok := getAddr(rest, flags&recordResolver6 != 0)

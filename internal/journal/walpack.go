@@ -325,12 +325,21 @@ func (r *packedReader) varint() int64 {
 	return v
 }
 
-func (r *packedReader) uint16() uint16 {
+func (r *packedReader) uvarint() uint64 {
 	v, n := binary.Uvarint(r.b)
-	if n <= 0 || v > 1<<16-1 {
+	if n <= 0 {
 		r.b, r.bad = nil, true
 		return 0
 	}
 	r.b = r.b[n:]
+	return v
+}
+
+func (r *packedReader) uint16() uint16 {
+	v := r.uvarint()
+	if v > 1<<16-1 {
+		r.b, r.bad = nil, true
+		return 0
+	}
 	return uint16(v)
 }

@@ -34,14 +34,17 @@ type Config struct {
 	// Metrics and Health are addresses of HTTP servers; the zero AddrPort is
 	// none. They may be equal.
 	Metrics, Health netip.AddrPort
+	// SMTP is nil when there is no SMTP listener.
+	SMTP *SMTP
 	// Control is the path of the socket for "nullspf server"; "" is none.
 	Control string
 	Log     LogMode
 }
 
-// tracks reports whether there are tracking zones, whose queries are events.
+// tracks reports whether there are events: queries for tracking zones, or sessions of
+// the SMTP listener.
 func (c *Config) tracks() bool {
-	return slices.ContainsFunc(c.Blocks, func(b Block) bool { return len(b.Zones) > 0 })
+	return c.SMTP != nil || slices.ContainsFunc(c.Blocks, func(b Block) bool { return len(b.Zones) > 0 })
 }
 
 // Block is a server block: zones that are served alike at some addresses. It

@@ -4,7 +4,7 @@ package nameserver
 // soon as all that was received is answered.
 type Counts struct {
 	UDP, TCP TransportCounts
-	// Tracked queries are events.
+	// Tracked queries, and sessions of the SMTP listener, are events.
 	Tracked                 uint64
 	SendErrors, SocketDrops uint64
 }
@@ -38,7 +38,7 @@ func (s *Server) Counts() Counts {
 	}
 	out.UDP.add(&s.slow.counters)
 	out.TCP.add(&s.tcp.counters)
-	out.Tracked += s.slow.counters.tracked.Load() + s.tcp.tracked.Load()
+	out.Tracked += s.slow.counters.tracked.Load() + s.tcp.tracked.Load() + s.smtp.Stats().Sessions
 	out.SendErrors += s.slow.counters.sendErrors.Load()
 	out.SocketDrops = s.drops.count()
 	return out

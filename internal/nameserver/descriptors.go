@@ -3,6 +3,7 @@ package nameserver
 import (
 	"golang.org/x/sys/unix"
 
+	"nullspf/internal/conns"
 	"nullspf/internal/control"
 )
 
@@ -19,7 +20,7 @@ const (
 // descriptorsBeside returns how many descriptors a configuration needs beside
 // TCP connections.
 func (s *Server) descriptorsBeside(c *Config) int {
-	n := otherDescriptors + len(s.listeners)*(1+s.options.Workers) + len(s.web)*(1+webConnections)
+	n := otherDescriptors + smtpAddresses(c) + len(s.listeners)*(1+s.options.Workers) + len(s.web)*(1+webConnections)
 	if c.Control != "" {
 		n += 1 + control.MaxConnections
 	}
@@ -29,21 +30,34 @@ func (s *Server) descriptorsBeside(c *Config) int {
 	return n
 }
 
+// smtpAddresses is the number of addresses of the SMTP listener.
+func smtpAddresses(c *Config) int {
+	if c.SMTP == nil {
+		return 0
+	}
+	return len(c.SMTP.Listen)
+}
+
 // reserveDescriptors lets TCP clients have no descriptor that something else
-// needs. mu is held.
+// needs, and those of the SMTP listener none that those of DNS need. mu is held.
 func (s *Server) reserveDescriptors(c *Config) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		s.log.Warn().Err(err).Msg("the limit of open files cannot be read")
 		return
 	}
-	beside, wanted := s.descriptorsBeside(c), s.options.TCP.Connections
-	most := fitConnections(limit.Cur, beside, wanted)
-	if most < wanted {
-		s.log.Warn().Uint64("limit", limit.Cur).Int("needed", beside+wanted).Int("tcp_connections", most).
+	beside, wanted, mail := s.descriptorsBeside(c), s.options.TCP.Connections, 0
+	if c.SMTP != nil {
+		mail = c.SMTP.Connections
+	}
+	most := fitConnections(limit.Cur, beside+min(mail, leastConnections), wanted)
+	mostMail := fitConnections(limit.Cur, beside+most, mail)
+	if most < wanted || mostMail < mail {
+		s.log.Warn().Uint64("limit", limit.Cur).Int("needed", beside+wanted+mail).Int("tcp_connections", most).Int("smtp_connections", mostMail).
 			Msg("the limit of open files (LimitNOFILE, ulimit -n) is too low: fewer TCP connections are accepted")
 	}
-	s.tcp.setConnections(most)
+	s.tcp.conns.SetLimits(func(l *conns.Limits) { l.Connections = most })
+	s.smtp.SetConnections(mostMail)
 }
 
 // fitConnections returns how many connections there may be within a limit of

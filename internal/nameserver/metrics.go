@@ -30,7 +30,7 @@ var (
 	descSocketDrops = prometheus.NewDesc("nullspfd_socket_drops_total",
 		"UDP messages that the kernel dropped before they were received.", nil, nil)
 	descTracked = prometheus.NewDesc("nullspfd_events_total",
-		"Answered queries that were events.", nil, nil)
+		"Answered queries, and SMTP sessions, that were events.", nil, nil)
 	descStored = prometheus.NewDesc("nullspfd_events_stored_total",
 		"Events stored in the journal.", nil, nil)
 	descLost = prometheus.NewDesc("nullspfd_events_lost_total",
@@ -43,6 +43,16 @@ var (
 		"Open TCP connections.", nil, nil)
 	descOver = prometheus.NewDesc("nullspfd_tcp_refused_total",
 		"TCP connections closed because of a limit: that of all, for which the longest idle one goes, or that of one client.", []string{"limit"}, nil)
+	descSessions = prometheus.NewDesc("nullspfd_smtp_sessions_total",
+		"Connections of clients to the SMTP listener, refused ones too; each is an event.", nil, nil)
+	descRecipients = prometheus.NewDesc("nullspfd_smtp_recipients_total",
+		"Recipients that clients of the SMTP listener asked for, all of them in vain.", nil, nil)
+	descSMTPConnections = prometheus.NewDesc("nullspfd_smtp_connections",
+		"Open connections to the SMTP listener.", nil, nil)
+	descSMTPOver = prometheus.NewDesc("nullspfd_smtp_refused_total",
+		"Connections to the SMTP listener closed because of a limit: that of all, for which the longest idle one goes, or that of one client or network.", []string{"limit"}, nil)
+	descSMTPErrors = prometheus.NewDesc("nullspfd_smtp_errors_total",
+		"What failed at the SMTP listener: to listen, to accept a connection, the header of a proxy, a TLS handshake, to read the certificate again.", []string{"what"}, nil)
 	descReloads = prometheus.NewDesc("nullspfd_reloads_total",
 		"Reloads of the configuration.", []string{"result"}, nil)
 	descConfigGood = prometheus.NewDesc("nullspfd_config_good",
@@ -99,6 +109,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descReceived, descAnswered, descDropped, descSendErrors, descSocketDrops,
 		descTracked, descStored, descLost, descJournalDamage, descJournalPanics, descConnections, descOver,
+		descSessions, descRecipients, descSMTPConnections, descSMTPOver, descSMTPErrors,
 		descReloads, descConfigGood, descZones, descTransfersOut, descNotifies,
 		descSecondaryZones, descRefreshes, descRefreshFailures, descOutside, descRefreshing, descNotified,
 		descPanics, descStoreErrors, descUnsaved, descCatalogErrors,
@@ -142,9 +153,20 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(descJournalDamage, float64(stats.DamagedEvents), "events")
 	gauge(descJournalDamage, float64(stats.DamagedSegments), "segments")
 	counter(descJournalPanics, stats.Panics)
-	gauge(descConnections, float64(s.tcp.connections()))
-	counter(descOver, s.tcp.evicted.Load(), "total")
-	counter(descOver, s.tcp.refused.Load(), "client")
+	tcp := s.tcp.conns.Counts()
+	gauge(descConnections, float64(tcp.Open))
+	counter(descOver, tcp.Evicted, "total")
+	counter(descOver, tcp.Client, "client")
+	mail := s.smtp.Stats()
+	counter(descSessions, mail.Sessions)
+	counter(descRecipients, mail.Recipients)
+	gauge(descSMTPConnections, float64(mail.Connections.Open))
+	counter(descSMTPOver, mail.Connections.Evicted, "total")
+	counter(descSMTPOver, mail.Connections.Client, "client")
+	counter(descSMTPOver, mail.Connections.Network, "network")
+	for what, n := range map[string]uint64{"listen": mail.Listen, "accept": mail.Accept, "proxy": mail.Proxy, "tls": mail.TLS, "certificate": mail.Certificate} {
+		counter(descSMTPErrors, n, what)
+	}
 	counter(descReloads, s.reloads.Load(), "done")
 	counter(descReloads, s.failedReloads.Load(), "failed")
 	good := 1.0
@@ -178,6 +200,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	counter(descNotified, in.NotifyRefused, "refused")
 	counter(descPanics, in.Panics, "secondary")
 	counter(descPanics, n.Panics, "notify")
+	counter(descPanics, mail.Panics, "smtp")
 	counter(descStoreErrors, in.StoreErrors)
 	gauge(descUnsaved, float64(in.Unsaved))
 	counter(descCatalogErrors, in.CatalogErrors)

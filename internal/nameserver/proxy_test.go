@@ -9,53 +9,17 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/conns"
+	"nullspf/internal/peers"
 )
-
-// proxyHeader is a header of version 2, with a TLV.
-func proxyHeader(transport byte, client netip.AddrPort) []byte {
-	family := byte(proxyIPv4)
-	if client.Addr().Is6() {
-		family = proxyIPv6
-	}
-	var rest []byte
-	if client.IsValid() {
-		a := client.Addr().AsSlice()
-		rest = append(append(rest, a...), a...)
-		rest = binary.BigEndian.AppendUint16(rest, client.Port())
-		rest = binary.BigEndian.AppendUint16(rest, 53)
-	}
-	rest = append(rest, 0xe0, 0, 2, 'x', 'y')
-	command := byte(proxyProxy)
-	if !client.IsValid() {
-		command, family = proxyLocal, 0
-	}
-	b := append([]byte(proxySignature), command, family<<4|transport)
-	return append(binary.BigEndian.AppendUint16(b, uint16(len(rest))), rest...)
-}
-
-func FuzzProxyHeader(f *testing.F) {
-	f.Add(proxyHeader(1, testClient))
-	f.Add(proxyHeader(2, netip.MustParseAddrPort("[2001:db8::1]:53")))
-	f.Add(proxyHeader(1, netip.AddrPort{}))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		p, size := readProxyHeader(b)
-		if size > len(b) || size == 0 && p.client.IsValid() {
-			t.Fatalf("%d of %d bytes, %v", size, len(b), p)
-		}
-		for n := range size {
-			if _, short := readProxyHeader(b[:n]); short != 0 {
-				t.Fatalf("%d bytes of %d are a header", n, size)
-			}
-		}
-	})
-}
 
 // From a proxy, the events have the address of its clients; without a header
 // nothing is answered; from others a header is none.
 func TestProxy(t *testing.T) {
 	s := startServer(t, testConfig(func(c *Config) {
 		c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}
-	}), Options{TCP: tcpLimits{Connections: 20, PerClient: 2, Idle: 10 * time.Second}})
+	}), Options{TCP: conns.Limits{Connections: 20, PerClient: 2, Idle: 10 * time.Second}})
 	at := s.address(t, false)
 	exchangeFrom := func(network, local string, header []byte, odd bool) bool {
 		t.Helper()
@@ -96,7 +60,7 @@ func TestProxy(t *testing.T) {
 			for _, client := range []string{"192.0.2.1:1234", "[2001:db8::1]:53"} {
 				for transport := byte(1); transport <= 2; transport++ {
 					want := netip.MustParseAddrPort(client)
-					if !exchangeFrom(network, "127.0.0.2", proxyHeader(transport, want), odd) {
+					if !exchangeFrom(network, "127.0.0.2", peers.ProxyHeader(transport == 2, want), odd) {
 						t.Fatalf("%s of %s: no answer", network, client)
 					}
 					events := s.recorder.take()
@@ -106,7 +70,7 @@ func TestProxy(t *testing.T) {
 				}
 			}
 		}
-		if !exchangeFrom(network, "127.0.0.2", proxyHeader(0, netip.AddrPort{}), false) {
+		if !exchangeFrom(network, "127.0.0.2", peers.ProxyHeader(false, netip.AddrPort{}), false) {
 			t.Errorf("%s: a proxy that speaks for itself gets no answer", network)
 		}
 		if events := s.recorder.take(); len(events) != 1 || events[0].Resolver.Addr().String() != "127.0.0.2" {
@@ -115,7 +79,7 @@ func TestProxy(t *testing.T) {
 		if exchangeFrom(network, "127.0.0.2", nil, false) {
 			t.Errorf("%s: a proxy without header gets an answer", network)
 		}
-		if exchangeFrom(network, "127.0.0.1", proxyHeader(1, testClient), false) {
+		if exchangeFrom(network, "127.0.0.1", peers.ProxyHeader(false, testClient), false) {
 			t.Errorf("%s: a header of a client is believed", network)
 		}
 		if events := s.recorder.take(); len(events) != 0 {
@@ -128,7 +92,7 @@ func TestProxy(t *testing.T) {
 	// The limit of one client does not hold.
 	for i := range 5 {
 		client := netip.MustParseAddrPort(fmt.Sprintf("192.0.2.%d:53", i))
-		if !exchangeFrom("tcp", "127.0.0.2", proxyHeader(1, client), false) {
+		if !exchangeFrom("tcp", "127.0.0.2", peers.ProxyHeader(false, client), false) {
 			t.Errorf("connection %d: no answer", i+1)
 		}
 	}
@@ -139,11 +103,11 @@ func TestProxy(t *testing.T) {
 func TestProxyFlood(t *testing.T) {
 	s := startServer(t, testConfig(func(c *Config) {
 		c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}
-	}), Options{TCP: tcpLimits{Connections: 100, PerClient: 32, Idle: 10 * time.Second}})
+	}), Options{TCP: conns.Limits{Connections: 100, PerClient: 32, Idle: 10 * time.Second}})
 	through := func(client string, transport byte) *net.TCPConn {
 		t.Helper()
 		conn := dialFrom(t, s, "127.0.0.2")
-		if _, err := conn.Write(proxyHeader(transport, netip.MustParseAddrPort(client))); err != nil {
+		if _, err := conn.Write(peers.ProxyHeader(transport == 2, netip.MustParseAddrPort(client))); err != nil {
 			t.Fatal(err)
 		}
 		if !askOver(t, conn) {
@@ -173,13 +137,11 @@ func TestProxyFlood(t *testing.T) {
 	if served != len(kept) {
 		t.Errorf("%d of %d connections of other networks are left", served, len(kept))
 	}
-	s.tcp.mu.Lock()
-	defer s.tcp.mu.Unlock()
 	sum := 0
-	for _, n := range s.tcp.networks {
+	for _, n := range s.tcp.conns.Networks() {
 		sum += n
 	}
-	if sum != len(s.tcp.open) || sum > 100 {
-		t.Errorf("%d connections count for networks, %d are open", sum, len(s.tcp.open))
+	if open := s.tcp.conns.Counts().Open; sum != open || sum > 100 {
+		t.Errorf("%d connections count for networks, %d are open", sum, open)
 	}
 }

@@ -214,6 +214,7 @@ func (s *Server) commit(p *prepared) {
 	}
 	s.switchPages(p)
 	s.switchControl(p)
+	s.smtp.Configure(p.smtp)
 	s.reserveDescriptors(p.config)
 	if p.parked != nil {
 		s.log.Info().Int("zones", p.parked.Len()).Int("changed", len(p.succession.Changed)).Int("removed", p.succession.Removed).

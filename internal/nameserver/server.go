@@ -11,8 +11,10 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/conns"
 	"nullspf/internal/secondary"
 	"nullspf/internal/xfr"
+	"nullspf/nolisting"
 )
 
 // Options are what a server needs beside its configuration.
@@ -24,7 +26,7 @@ type Options struct {
 	// one for each processor.
 	Workers int
 	// TCP is [defaultTCPLimits] when zero.
-	TCP tcpLimits
+	TCP conns.Limits
 	// OpenJournal opens the recorder for a number of workers; nil is
 	// [openJournal].
 	OpenJournal func(j *Journal, workers int, log zerolog.Logger) (Recorder, error)
@@ -43,6 +45,7 @@ type Server struct {
 	shards   []*shard
 	slow     *slowPath
 	tcp      *tcpServer
+	smtp     *nolisting.Listener
 	queryLog *queryLog
 	registry metricsRegistry
 	started  time.Time
@@ -96,7 +99,7 @@ func Start(c *Config, o Options) (*Server, error) {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	if o.TCP == (tcpLimits{}) {
+	if o.TCP == (conns.Limits{}) {
 		o.TCP = defaultTCPLimits
 	}
 	if o.OpenJournal == nil {
@@ -126,6 +129,7 @@ func Start(c *Config, o Options) (*Server, error) {
 	}
 	s.slow = newSlowPath(o.Workers, s.recorder.Shared(), s.log)
 	s.tcp = newTCPServer(o.TCP, s.recorder.Shared(), s.log)
+	s.smtp = newSMTP(s.recorder.Shared(), s.log)
 	s.queryLog = newQueryLog(s.log)
 	s.serving.Store(&serving{config: new(Config)})
 	s.notifier = xfr.NewNotifier(s.source(), s.log)
@@ -161,7 +165,8 @@ func (s *Server) end() error {
 		s.closeListener(l)
 	}
 	s.slow.close()
-	s.tcp.close(stopGrace)
+	s.tcp.conns.Close(stopGrace)
+	s.smtp.Close(stopGrace)
 	s.queryLog.close()
 	err := s.secondary.Close()
 	s.notifier.Close()

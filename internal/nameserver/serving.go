@@ -9,6 +9,7 @@ import (
 	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
+	"nullspf/nolisting"
 )
 
 // serving is a configuration with what was read for it. It never changes.
@@ -17,6 +18,8 @@ type serving struct {
 	config *Config
 	// parked are the zones of [Config.Parked]; nil is none.
 	parked *zonestore.Parked
+	// smtp is nil when there is no SMTP listener.
+	smtp *nolisting.ListenerSettings
 	// listen are the addresses with their real ports, sorted.
 	listen []netip.AddrPort
 	// around is found out when it is asked for.
@@ -28,8 +31,11 @@ type serving struct {
 func (c *Config) read() (*serving, error) {
 	s := &serving{config: c}
 	s.around = sync.OnceValue(s.surroundings)
+	var err error
+	if s.smtp, err = c.smtp(); err != nil {
+		return nil, err
+	}
 	if p := c.Parked; p != nil {
-		var err error
 		if s.parked, err = zonestore.LoadParked(p.Dir); err != nil {
 			return nil, fmt.Errorf("%s: parked: %w", p.Position, err)
 		}

@@ -13,23 +13,32 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"nullspf/internal/conns"
 )
 
 // tcpServer serves the connections of all addresses.
 type tcpServer struct {
-	tcpConns
+	conns  *conns.Set
 	events eventWriter
 	log    zerolog.Logger
 	counters
 }
 
-func newTCPServer(limits tcpLimits, events eventWriter, log zerolog.Logger) *tcpServer {
-	return &tcpServer{tcpConns: newTCPConns(limits), events: events, log: log}
+// defaultTCPLimits are those of [Options] without any. Secondaries, some of which
+// open a connection for each zone, are exempt, and so are proxies, of which each
+// connection counts for the network of the client that it is for. Idle is the time in
+// which the next query must have arrived whole, and in which the client must take its
+// answers (RFC 7766 section 6.2.3).
+var defaultTCPLimits = conns.Limits{Connections: 1000, PerClient: 32, Idle: 10 * time.Second}
+
+func newTCPServer(limits conns.Limits, events eventWriter, log zerolog.Logger) *tcpServer {
+	return &tcpServer{conns: conns.New(limits), events: events, log: log}
 }
 
 // tcpConn is one connection.
 type tcpConn struct {
-	net.Conn
+	*conns.Conn
 	server *tcpServer
 	table  *atomic.Pointer[table]
 	client netip.AddrPort
@@ -41,14 +50,6 @@ type tcpConn struct {
 	memory *tcpMemory
 	// broken: the client does not take what is sent.
 	broken bool
-	// secondary: the client is one, by its address or because it has proved to be;
-	// or a proxy, which has no limit either. network is the one that the
-	// connection counts for, invalid for none. They and waiting, the time since
-	// which a query is waited for or a message of a transfer sent, are guarded by
-	// the server's mu.
-	secondary bool
-	network   netip.Addr
-	waiting   time.Time
 }
 
 // tcpMemory is what a connection needs; it is used again by later ones.
@@ -82,13 +83,15 @@ func (s *tcpServer) accept(l *net.TCPListener, t *atomic.Pointer[table]) {
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
-		c := &tcpConn{Conn: conn, server: s, table: t}
+		c := &tcpConn{server: s, table: t}
 		if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 			ap := a.AddrPort()
 			c.client = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 		}
 		c.asker = c.client
-		if !s.admit(c) {
+		now := t.Load()
+		exempt := now.isSecondary(c.client.Addr()) || now.isProxy(c.client.Addr())
+		if c.Conn = s.conns.Admit(conn, c.client.Addr(), exempt); c.Conn == nil {
 			_ = conn.Close()
 			continue
 		}
@@ -113,7 +116,7 @@ func (c *tcpConn) serve() {
 		m.writer.Reset(nil)
 		m.query.stream = nil
 		tcpMemories.Put(m)
-		c.server.remove(c)
+		c.server.conns.Remove(c.Conn)
 	}()
 	if c.table.Load().isProxy(c.client.Addr()) && (c.extend() != nil || !c.unwrap()) {
 		c.server.log.Warn().Stringer("proxy", c.client.Addr()).Msg("a connection of a proxy has no header of the PROXY protocol, version 2")
@@ -159,16 +162,7 @@ func (c *tcpConn) read() (size int, err error) {
 }
 
 // extend gives the client time for its next query.
-func (c *tcpConn) extend() error {
-	s := c.server
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return net.ErrClosed
-	}
-	c.waiting = time.Now()
-	return c.SetDeadline(c.waiting.Add(s.patience()))
-}
+func (c *tcpConn) extend() error { return c.server.conns.Extend(c.Conn, time.Time{}) }
 
 // nextIsHere reports whether a whole message waits in the reader.
 func (c *tcpConn) nextIsHere() bool {
@@ -197,7 +191,7 @@ func (c *tcpConn) answer(size int) bool {
 	case odd:
 		o = t.answerOdd(q, now)
 		if q.signed != nil && t.out != nil && t.out.Allows(q.client.Addr(), q.signed) {
-			s.prove(c)
+			s.conns.Exempt(c.Conn)
 		}
 	case muteShort:
 		o = dropShort

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"nullspf/internal/conns"
 )
 
 func dialTCP(t testing.TB, s *testServer) *net.TCPConn {
@@ -141,7 +143,7 @@ func TestTCPMessages(t *testing.T) {
 }
 
 func TestTCPIdleAndSlowClients(t *testing.T) {
-	s := startServer(t, testConfig(), Options{TCP: tcpLimits{Connections: 100, PerClient: 100, Idle: time.Second}})
+	s := startServer(t, testConfig(), Options{TCP: conns.Limits{Connections: 100, PerClient: 100, Idle: time.Second}})
 	idle, slow, greedy, busy := dialTCP(t, s), dialTCP(t, s), dialTCP(t, s), dialTCP(t, s)
 	stop := make(chan struct{})
 	defer close(stop)
@@ -182,7 +184,7 @@ func TestTCPIdleAndSlowClients(t *testing.T) {
 	if !ended(t, slow, time.Second) {
 		t.Error("a slow client is not cut")
 	}
-	for deadline := time.Now().Add(5 * time.Second); s.tcp.connections() > 1; {
+	for deadline := time.Now().Add(5 * time.Second); s.tcp.conns.Counts().Open > 1; {
 		if time.Now().After(deadline) {
 			t.Fatal("a client that takes no answers is not cut")
 		}
@@ -216,15 +218,15 @@ func askOver(t testing.TB, conn net.Conn) bool {
 }
 
 func TestTCPLimits(t *testing.T) {
-	s := startServer(t, testConfig(), Options{TCP: tcpLimits{Connections: 8, PerClient: 5, Idle: 10 * time.Second}})
-	conns := make(map[string][]*net.TCPConn)
+	s := startServer(t, testConfig(), Options{TCP: conns.Limits{Connections: 8, PerClient: 5, Idle: 10 * time.Second}})
+	opened := make(map[string][]*net.TCPConn)
 	open := func(local string, want bool) {
 		t.Helper()
 		conn := dialFrom(t, s, local)
 		if askOver(t, conn) != want {
-			t.Errorf("connection %d of %s: answered %v", len(conns[local])+1, local, !want)
+			t.Errorf("connection %d of %s: answered %v", len(opened[local])+1, local, !want)
 		}
-		conns[local] = append(conns[local], conn)
+		opened[local] = append(opened[local], conn)
 	}
 	for i := range 7 {
 		open("127.0.0.1", i < 5)
@@ -233,31 +235,25 @@ func TestTCPLimits(t *testing.T) {
 		open("127.0.1.1", true)
 	}
 	// All are used. The first has just asked, so that the second goes.
-	if !askOver(t, conns["127.0.0.1"][0]) {
+	if !askOver(t, opened["127.0.0.1"][0]) {
 		t.Error("the first connection is closed")
 	}
 	open("127.0.1.1", true)
-	for i, conn := range conns["127.0.0.1"][:5] {
+	for i, conn := range opened["127.0.0.1"][:5] {
 		if askOver(t, conn) != (i != 1) {
 			t.Errorf("connection %d of the network with the most: answered %v", i+1, i == 1)
 		}
 	}
-	for i, conn := range conns["127.0.1.1"] {
+	for i, conn := range opened["127.0.1.1"] {
 		if !askOver(t, conn) {
 			t.Errorf("connection %d of the other network is closed", i+1)
 		}
 	}
-	if evicted, refused := s.tcp.evicted.Load(), s.tcp.refused.Load(); evicted != 1 || refused != 2 {
-		t.Errorf("%d evicted, %d refused because of one client, want 1 and 2", evicted, refused)
+	if n := s.tcp.conns.Counts(); n != (conns.Counts{Open: 8, Evicted: 1, Client: 2}) {
+		t.Errorf("%+v, want 1 evicted, and 2 refused because of one client", n)
 	}
-	// Of the last quarter each client gets a fifth of the time.
-	s.tcp.mu.Lock()
-	defer s.tcp.mu.Unlock()
-	if got := s.tcp.patience(); got != 2*time.Second {
-		t.Errorf("patience %v", got)
-	}
-	if len(s.tcp.open) != 8 || s.tcp.networks[netip.MustParseAddr("127.0.0.0")] != 4 {
-		t.Errorf("%d connections, networks %v", len(s.tcp.open), s.tcp.networks)
+	if n := s.tcp.conns.Networks(); n[netip.MustParseAddr("127.0.0.0")] != 4 {
+		t.Errorf("networks %v", n)
 	}
 }
 
@@ -293,7 +289,7 @@ func TestTCPOccupied(t *testing.T) {
 					}
 				}
 			}
-			if n := s.tcp.connections(); n > defaultTCPLimits.Connections {
+			if n := s.tcp.conns.Counts().Open; n > defaultTCPLimits.Connections {
 				t.Errorf("%d connections", n)
 			}
 		})
@@ -311,7 +307,7 @@ func TestTCPStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	s.tcp.close(stopGrace)
+	s.tcp.conns.Close(stopGrace)
 	if took := time.Since(start); took > stopGrace/2 {
 		t.Errorf("stopping took %v", took)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 
+	"nullspf/internal/conns"
 	"nullspf/internal/testsite"
 	"nullspf/internal/tsigkey"
 	"nullspf/internal/xfr"
@@ -319,7 +320,7 @@ func TestLargeTransfer(t *testing.T) {
 	site := &testsite.Site{Dir: dir}
 	catalog := "; catalog\n$ORIGIN catalog.invalid.\n$TTL 0\n@ IN SOA invalid. invalid. 7 3600 600 2147483646 0\n@ IN NS invalid.\nversion IN TXT \"2\"\n" + zones.CatalogMembers + "catalog.invalid.\n"
 	writeFile(t, filepath.Join(site.Output(), zones.CatalogFile), catalog)
-	s := startServer(t, transferConfig(t, site), Options{TCP: tcpLimits{Connections: 10, PerClient: 10, Idle: 2 * time.Second}})
+	s := startServer(t, transferConfig(t, site), Options{TCP: conns.Limits{Connections: 10, PerClient: 10, Idle: 2 * time.Second}})
 	at := s.address(t, false).String()
 	rrs, err := rightKey.transfer(t, at, axfr("catalog.invalid."))
 	if err != nil || len(rrs) != n+4 {
@@ -422,7 +423,7 @@ func TestSecondariesConnect(t *testing.T) {
 					r.Key = names("xfr")[0]
 				}
 				cfg.Transfer.To = []TransferRule{r}
-			}), Options{TCP: tcpLimits{Connections: 100, PerClient: 4, Idle: 10 * time.Second}})
+			}), Options{TCP: conns.Limits{Connections: 100, PerClient: 4, Idle: 10 * time.Second}})
 			answered := func(client transferring) (n int) {
 				for range 12 {
 					conn, err := net.Dial("tcp", s.address(t, false).String())
