@@ -44,6 +44,8 @@ type Config struct {
 	Setup string
 	// At is where the server listens, for example 192.0.2.25:25.
 	At string
+	// Quiet: the server waits for the PROXY protocol before it greets.
+	Quiet bool
 }
 
 // Server is a running mail server.
@@ -166,7 +168,8 @@ func Root(k Kind) (string, error) {
 	return root, nil
 }
 
-// Start starts a server and returns when it greets. An error has the end of its
+// Start starts a server and returns when it greets, or, if it is quiet, accepts
+// connections. An error has the end of its
 // log; nothing is left running then.
 func Start(ctx context.Context, c Config) (*Server, error) {
 	soft, ok := softwares[c.Kind]
@@ -250,8 +253,10 @@ func (s *Server) waitGreeting(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if conn, err := s.Machine.Dial(ctx, "", s.At); err == nil {
-			_ = conn.SetDeadline(time.Now().Add(startTimeout))
-			_, err = conn.Read(make([]byte, 1))
+			if !s.Quiet {
+				_ = conn.SetDeadline(time.Now().Add(startTimeout))
+				_, err = conn.Read(make([]byte, 1))
+			}
 			_ = conn.Close()
 			if err == nil {
 				return nil
