@@ -129,7 +129,7 @@ func (j *judge) timeline(q Query, per Unit) *Series {
 
 // judged makes a directory of random events: some days in segments with summaries,
 // some minutes in a wal file.
-func judged(t *testing.T, rng *rand.Rand, n int) string {
+func judged(t *testing.T, rng *rand.Rand, n, days int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "var")
 	c, err := journal.Create(dir, "ns1.example.net")
@@ -138,7 +138,7 @@ func judged(t *testing.T, rng *rand.Rand, n int) string {
 	}
 	at := testTime.UnixNano()
 	for seq := range n {
-		at += int64(rng.IntN(int(4 * 24 * time.Hour / time.Duration(n))))
+		at += int64(rng.IntN(int(time.Duration(days) * 24 * time.Hour / time.Duration(n))))
 		if rng.IntN(50) == 0 {
 			at -= int64(time.Second)
 		}
@@ -235,7 +235,7 @@ var judgedFields = []Field{ByIP, ByNet, BySender, ByHELO, ByDomain, ByResolver}
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
-	dir := judged(t, rng, 1200)
+	dir := judged(t, rng, 1200, 4)
 	j := judgeOf(t, dir)
 	queries := judgedQueries(rng)
 	e := open(dir)
@@ -264,11 +264,23 @@ func TestJudge(t *testing.T) {
 	j.compare(t, "without summaries", e, rng, queries)
 }
 
+// TestJudgePages does so with columns of several pages, most of which a rare event
+// leaves out.
+func TestJudgePages(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 4))
+	dir := judged(t, rng, 40_000, 1)
+	judgeOf(t, dir).compare(t, "pages", open(dir), rng, []Query{
+		{Client: netip.MustParsePrefix("203.0.7.199/32")},
+		{Domain: ParseDomain("=brand-7.example"), Sender: ParseText("user77@"), Since: testTime.Add(time.Hour), Packets: true},
+	})
+}
+
 // TestDamagedSummary changes bits of a summary: the answers stay right.
 func TestDamagedSummary(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
-	dir := judged(t, rng, 400)
+	dir := judged(t, rng, 400, 4)
 	j := judgeOf(t, dir)
 	summaries, err := filepath.Glob(filepath.Join(dir, "seg", "*", "*.summary"))
 	if err != nil || len(summaries) == 0 {
@@ -311,7 +323,7 @@ func TestDamagedSummary(t *testing.T) {
 func TestDamagedSegmentWithSummary(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 3))
-	dir := judged(t, rng, 400)
+	dir := judged(t, rng, 400, 4)
 	whole := make(map[int64]eventrow.Row)
 	for _, r := range judgeOf(t, dir).rows {
 		whole[r.Seq] = r

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -51,10 +52,10 @@ func (c *Column) Load(row int64) (next int64, err error) {
 	if row < c.next {
 		return c.next, nil
 	}
-	if row > c.next {
-		// Without the index of pages, those before the row are read.
-		_, _ = c.chunk.OffsetIndex()
-		if err := c.pages.SeekToRow(row); err != nil {
+	first := c.next
+	if row > first {
+		first = c.pageOf(row)
+		if err := c.pages.SeekToRow(first); err != nil {
 			return 0, err
 		}
 	}
@@ -67,15 +68,29 @@ func (c *Column) Load(row int64) (next int64, err error) {
 		return 0, noEOF(err)
 	}
 	c.page = page
-	n := int(page.NumValues())
-	if n == 0 {
-		return 0, fmt.Errorf("row %d is in an empty page", row)
+	n := page.NumValues()
+	if row >= first+n {
+		return 0, fmt.Errorf("row %d is not in the page from row %d on", row, first)
 	}
-	if err := c.open(page, n); err != nil {
+	if err := c.open(page, int(n)); err != nil {
 		return 0, err
 	}
-	c.First, c.next = row, row+int64(n)
+	c.First, c.next = first, first+n
 	return c.next, nil
+}
+
+// pageOf returns the first row of the page with a row. Without the index of pages, it is
+// the row: then those before it are read.
+func (c *Column) pageOf(row int64) int64 {
+	index, err := c.chunk.OffsetIndex()
+	if err != nil {
+		return row
+	}
+	i := sort.Search(index.NumPages(), func(i int) bool { return index.FirstRowIndex(i) > row })
+	if i == 0 {
+		return row
+	}
+	return max(index.FirstRowIndex(i-1), c.next)
 }
 
 // open finds the values of a page.
