@@ -51,6 +51,7 @@ settings
 the daemon
     internal/nameserver   sockets, answers, limits, reloads
 engines
+    internal/evidence     logs of other programs become events
     internal/forgerylog   queries over journals
     internal/importer     existing zones become lists and groups
     internal/secondary    secondary zones: schedule, refresh, catalog, files
@@ -99,11 +100,11 @@ var libraries = map[string]string{
 	"github.com/cpuguy83/go-md2man":       "cmd/nullspf",
 	"github.com/go-viper/mapstructure":    "internal/config",
 	"github.com/emersion/go-smtp":         "nolisting",
-	"github.com/miekg/dns":                "zones internal/bench/matrix internal/bench/xfr internal/importer internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
+	"github.com/miekg/dns":                "zones internal/bench/matrix internal/bench/xfr internal/evidence internal/importer internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
 	"github.com/parquet-go/parquet-go":    "internal/eventrow internal/forgerylog internal/journal internal/tally",
 	"github.com/prometheus/client_golang": "internal/nameserver",
 	"github.com/cespare/xxhash/v2":        "internal/tally",
-	"github.com/klauspost/compress/zstd":  "internal/tally",
+	"github.com/klauspost/compress/zstd":  "internal/evidence internal/tally",
 	"github.com/rs/zerolog":               "cmd/nullspfd internal/bench/dns internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/xfr nolisting",
 	"github.com/rs/zerolog/log":           "", // loggers are parameters
 	"github.com/schollz/progressbar":      "cmd/nullspf",

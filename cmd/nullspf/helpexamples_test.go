@@ -27,6 +27,7 @@ func TestHelpExamples(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
+	writeText(t, filepath.Join(shared.dir, "queries.log"), namedQueryLog, 0o644)
 	// apply comes last: its examples change the shared site.
 	commands := commandTree(rootCommand())
 	i := slices.IndexFunc(commands, func(c *cobra.Command) bool { return c.Name() == "apply" })
@@ -56,6 +57,11 @@ func TestHelpExamples(t *testing.T) {
 		})
 	}
 }
+
+// namedQueryLog is what named writes about a check of forged mail.
+const namedQueryLog = `27-Nov-2026 12:07:59.715 client @0x7ffa4d86d098 203.0.113.70#40001 (203.0.113.7.in-addr.CL.brand.example.FD.1._spf.example.net): query: 203.0.113.7.in-addr.CL.brand.example.FD.1._spf.example.net IN A -E(0)D (192.0.2.31)
+27-Nov-2026 12:07:59.739 client @0x7ffa4d86d098 203.0.113.70#40002 (mail.bot.example.HE.info.LP.203.0.113.7.in-addr.CL.brand.example.FD.2._spf.example.net): query: mail.bot.example.HE.info.LP.203.0.113.7.in-addr.CL.brand.example.FD.2._spf.example.net IN TXT -E(0)D (192.0.2.31)
+`
 
 // replaceExample writes the examples of a command into its source.
 func replaceExample(t *testing.T, c *cobra.Command, text string) {

@@ -42,7 +42,7 @@ those given with --journal. The events of several directories count together.`,
 	completeFlag(c, "journal", directories)
 	c.AddCommand(
 		a.logEventsCommand(f), a.logTopCommand(f), a.logTimelineCommand(f),
-		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f), a.logCompactCommand(),
+		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f), a.logCompactCommand(), a.logImportCommand(f),
 	)
 	return c
 }

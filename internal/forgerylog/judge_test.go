@@ -165,7 +165,7 @@ func judged(t *testing.T, rng *rand.Rand, n, days int) string {
 			t.Fatal(err)
 		}
 	}
-	if err := c.Close(); err != nil {
+	if err := c.Close(nil); err != nil {
 		t.Fatal(err)
 	}
 	s := testSettings(dir)

@@ -1,9 +1,10 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"nullspf/internal/attempt"
@@ -11,10 +12,11 @@ import (
 	"nullspf/spftrack"
 )
 
-// Creator writes a directory of segments, of events that are known already, as
-// nullspfd would have sealed and joined them: attempts are marked, a segment holds
-// the events of one UTC day.
+// Creator writes segments of events that are known already, as nullspfd would have
+// sealed and joined them: attempts are marked, a segment holds the events of one UTC
+// day. Until Close the directory stays as it was for readers.
 type Creator struct {
+	at       *place
 	manifest *Manifest
 	sealing  *sealing
 }
@@ -22,28 +24,90 @@ type Creator struct {
 // Create begins a journal of a server in a directory, which is made, or must be
 // empty.
 func Create(dir, server string) (*Creator, error) {
-	for _, part := range []string{walDir, segDir} {
-		if err := os.MkdirAll(filepath.Join(dir, part), 0o750); err != nil {
-			return nil, err
-		}
-	}
 	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if len(entries) > 0 {
+		return nil, fmt.Errorf("%s is not empty", dir)
+	}
+	at, err := takePlace(dir)
 	if err != nil {
 		return nil, err
 	}
-	if hasManifest(dir) || len(entries) > 2 {
-		return nil, fmt.Errorf("%s is not empty", dir)
-	}
 	c := &Creator{
+		at:       at,
 		manifest: &Manifest{Server: server, Next: 1, Wall: time.Now().Unix()},
 		sealing:  &sealing{dir: dir, read: 1, maxRows: segmentRows},
 	}
 	c.sealing.fold = attempt.New(attempt.Default, c.sealing.add)
+	if err := c.manifest.store(dir); err != nil {
+		return nil, errors.Join(err, at.Close())
+	}
 	return c, nil
 }
 
-// Add writes an event, whose number must be greater than that of the one before;
-// numbers in between have no event. The texts of the event must not change later.
+// Append continues a directory that Create began. A directory in which nullspfd has
+// left events that are not sealed is refused.
+func Append(dir string) (c *Creator, err error) {
+	if err := isJournal(dir); err != nil {
+		return nil, err
+	}
+	at, err := takePlace(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, at.Close())
+		}
+	}()
+	wals, err := listWALs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(wals) > 0 {
+		return nil, fmt.Errorf("%s is the journal of a nullspfd: it has events that are not sealed", dir)
+	}
+	m, err := loadManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := removeUnlisted(dir, m); err != nil {
+		return nil, err
+	}
+	var unread error
+	u, err := beginSealing(dir, m, nil, nil, func(_ uint64, err error) { unread = err })
+	if err = errors.Join(err, unread); err != nil {
+		return nil, err
+	}
+	u.maxRows = segmentRows
+	return &Creator{at, m, u}, nil
+}
+
+// removeUnlisted removes what an end before Close left: segments behind all events of
+// the manifest.
+func removeUnlisted(dir string, m *Manifest) error {
+	list, err := listSegments(dir)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.temporary || s.first >= m.Next {
+			removeSegment(s.path)
+		}
+	}
+	return nil
+}
+
+// Server is the server whose events they are.
+func (c *Creator) Server() string { return c.manifest.Server }
+
+// Next is the least number that the next event can have.
+func (c *Creator) Next() uint64 { return c.sealing.read }
+
+// Add writes an event, whose number must be at least Next; numbers in between have
+// no event. The texts of the event must not change later.
 func (c *Creator) Add(e *spftrack.Event) error {
 	u := c.sealing
 	if e.Seq < u.read {
@@ -55,25 +119,48 @@ func (c *Creator) Add(e *spftrack.Event) error {
 	return u.fold.Push(e)
 }
 
-// Close completes the directory.
-func (c *Creator) Close() error {
+// Close completes the directory. The function ready, unless nil, is called when all
+// segments are on disk, and before readers see them. Segments that no reader will see
+// because of an error are removed by the next Append.
+func (c *Creator) Close(ready func() error) (err error) {
+	defer func() { err = errors.Join(err, c.at.Close()) }()
+	if err := c.complete(ready); err != nil {
+		c.sealing.abort()
+		return err
+	}
+	return files.SyncDir(c.sealing.dir)
+}
+
+func (c *Creator) complete(ready func() error) error {
 	u := c.sealing
 	if err := u.fold.Flush(); err != nil {
 		return err
 	}
-	if err := u.complete(c.manifest); err != nil {
+	m := c.manifest.clone()
+	if err := u.complete(m); err != nil {
 		return err
 	}
-	for i := range c.manifest.Segments {
-		if err := writeSummary(u.dir, &c.manifest.Segments[i]); err != nil {
+	made := m.Segments[len(c.manifest.Segments):]
+	for i := range made {
+		if err := writeSummary(u.dir, &made[i]); err != nil {
 			return err
 		}
 	}
-	if err := c.manifest.store(u.dir); err != nil {
+	if ready != nil {
+		if err := ready(); err != nil {
+			return err
+		}
+	}
+	if err := m.store(u.dir); err != nil {
 		return err
 	}
-	if err := writeRecent(u.dir, c.manifest); err != nil {
-		return err
-	}
-	return files.SyncDir(u.dir)
+	// Without it, who marks what follows reads segments.
+	_ = writeRecent(u.dir, m)
+	return nil
+}
+
+// Abort leaves the directory as it was.
+func (c *Creator) Abort() error {
+	c.sealing.abort()
+	return c.at.Close()
 }

@@ -81,7 +81,7 @@ func generate(dir string, n int) error {
 			return err
 		}
 	}
-	if err := out.Close(); err != nil {
+	if err := out.Close(nil); err != nil {
 		return err
 	}
 	return g.tail(dir)

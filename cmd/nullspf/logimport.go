@@ -1,0 +1,198 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/internal/config"
+	"nullspf/internal/evidence"
+	"nullspf/internal/value"
+	"nullspf/spftrack"
+)
+
+// logImportFlags are the flags of log import.
+type logImportFlags struct {
+	spfFlags
+	format, server, timeZone string
+	layouts                  []string
+}
+
+func (a *app) logImportCommand(f *logFlags) *cobra.Command {
+	o := &logImportFlags{}
+	c := &cobra.Command{
+		Use:   "import --format FORMAT --journal DIR FILE...",
+		Short: "Import query logs of other nameservers",
+		Long: `Reads files in which another nameserver has recorded the queries of the tracking zone,
+and adds them to a journal directory that holds nothing but imports of that server. It
+is made when it is not there; the other commands read it with --journal, or when journals
+in the configuration lists it. The format is
+
+  bind-querylog   the category queries of BIND 9, from files or syslog, with any
+                  print-time but no, of any view; also rotated files
+
+Files may be compressed with gzip or zstd. They are read in the order of their first
+queries. What was imported before is passed over: the same file under another name,
+compressed, or with new lines at its end. A last line without end is left for the next
+time. Lines that are not about the zone are counted, and so are those about queries that
+cannot be read.
+
+Local times are those of --timezone. In the hour that is repeated when summer time ends,
+a time that lies behind that of the line before belongs to the second one. The year, which
+syslog leaves out, is the latest in which the first line is not later than the file was
+changed.
+
+The exit status is 1 when a file is damaged; what is whole of it has been imported.`,
+		Example: `  $ nullspf log import --format bind-querylog --journal bind --server ns1.example.net --timezone UTC queries.log
+
+  # Later, with all that was rotated since
+  $ nullspf log import --format bind-querylog --journal bind --timezone UTC queries.log*`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("name the files to import; see " + c.CommandPath() + " --help")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			i, err := a.newImport(f, o, args)
+			if err != nil {
+				return err
+			}
+			bar := newProgress("importing")
+			i.Progress = func(done, total int64) { bar.set(int(done>>10), int(total>>10)) }
+			result, err := i.Run(c.Context())
+			bar.done()
+			if errors.Is(err, evidence.ErrNoServer) {
+				err = fmt.Errorf("%w, with --server", err)
+			}
+			if err != nil {
+				return err
+			}
+			if writeImport(c.OutOrStdout(), result) {
+				return statusError(exitError)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&o.format, "format", "", "the files are in `FORMAT`: bind-querylog")
+	completeFlag(c, "format", values([]string{string(evidence.BINDQueryLog)}))
+	c.Flags().StringVar(&o.server, "server", "", "`NAME` of the nameserver that wrote the files, as in server of nullspfd; needed for a new directory")
+	c.Flags().StringVar(&o.timeZone, "timezone", "", "local times are those of `ZONE`, such as Europe/Berlin; default: this machine's")
+	c.Flags().StringSliceVar(&o.layouts, "layout", nil, "the tracking zone had names of `LAYOUT`; may be repeated; default: those of the configuration")
+	completeFlag(c, "layout", values(layoutNames()))
+	o.addZone(a, c)
+	return c
+}
+
+func layoutNames() (names []string) {
+	for _, l := range spftrack.Layouts {
+		names = append(names, string(l))
+	}
+	return names
+}
+
+// newImport makes the import of the flags. The configuration, which tells the tracking zone
+// and the listed domains, may be missing when flags tell the zone.
+func (a *app) newImport(f *logFlags, o *logImportFlags, files []string) (*evidence.Import, error) {
+	if len(f.journals) != 1 {
+		return nil, errors.New("name the one directory to import into with --journal")
+	}
+	i := &evidence.Import{Dir: f.journals[0], Server: o.server, Files: files, TimeZone: time.Local}
+	var err error
+	if o.format == "" {
+		return nil, errors.New("say with --format what the files are: bind-querylog")
+	}
+	if i.Format, err = evidence.ParseFormat(o.format); err != nil {
+		return nil, fmt.Errorf("--format: %w", err)
+	}
+	if o.timeZone != "" {
+		if i.TimeZone, err = time.LoadLocation(o.timeZone); err != nil {
+			return nil, fmt.Errorf("--timezone: %w", err)
+		}
+	}
+	settings, err := a.settings(&o.spfFlags)
+	if err != nil {
+		return nil, err
+	}
+	i.Zone = settings.Zone
+	if _, err := os.Stat(a.configPath); !errors.Is(err, fs.ErrNotExist) {
+		conf, err := a.load()
+		if err != nil {
+			return nil, err
+		}
+		i.Known = knownDomains(conf.Output)(string(i.Zone))
+		i.Layouts = configuredLayouts(conf)
+	}
+	if len(o.layouts) > 0 {
+		i.Layouts = nil
+	}
+	for _, name := range o.layouts {
+		layout, err := spftrack.ParseLayout(strings.ToLower(name))
+		if err != nil {
+			return nil, fmt.Errorf("--layout: %w", err)
+		}
+		i.Layouts = append(i.Layouts, layout)
+	}
+	return i, nil
+}
+
+// configuredLayouts are those of the groups.
+func configuredLayouts(c *config.Config) (layouts []spftrack.Layout) {
+	for _, g := range c.Groups {
+		layouts = append(layouts, spftrack.Layout(g.SPF))
+	}
+	slices.Sort(layouts)
+	return slices.Compact(layouts)
+}
+
+// writeImport tells what was imported, and reports whether something is lost.
+func writeImport(w io.Writer, r *evidence.Result) (lost bool) {
+	const layout = "2006-01-02 15:04:05"
+	for _, f := range r.Files {
+		text := fmt.Sprintf("%s: %s", value.Visible(f.Path), count(f.Events, "event"))
+		if f.Events > 0 {
+			text += fmt.Sprintf(", %s to %s UTC", time.Unix(0, f.First).UTC().Format(layout), time.Unix(0, f.Last).UTC().Format(layout))
+		}
+		if f.Before > 0 {
+			text += fmt.Sprintf("; %d bytes were imported before", f.Before)
+		}
+		if f.Others > 0 {
+			text += fmt.Sprintf("; %s about something else", count(f.Others, "line"))
+		}
+		fmt.Fprintln(w, text)
+		if f.Bad > 0 {
+			fmt.Fprintf(w, "  cannot be read: %s about queries, the first of them line %d%s\n", count(f.Bad, "line"), f.FirstBad, ofNew(f.Before))
+			lost = true
+		}
+		if f.Err != nil {
+			fmt.Fprintf(w, "  damaged: %s; what follows is missing\n", value.Visible(f.Err.Error()))
+			lost = true
+		}
+		if f.Odd > 0 {
+			fmt.Fprintf(w, "  %s do not exist in this time zone: see --timezone\n", count(f.Odd, "local time"))
+		}
+		if f.Cut {
+			fmt.Fprintln(w, "  the last line has no end; it is left for the next import")
+		}
+	}
+	fmt.Fprintf(w, "imported %s of %s\n", count(int(r.Events), "event"), value.Visible(r.Server))
+	return lost
+}
+
+// ofNew tells from where lines are counted.
+func ofNew(before int64) string {
+	if before > 0 {
+		return " of those that are new"
+	}
+	return ""
+}

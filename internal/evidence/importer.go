@@ -1,0 +1,152 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/miekg/dns"
+
+	"nullspf/internal/journal"
+	"nullspf/internal/wire"
+	"nullspf/spftrack"
+)
+
+// progressEvery is after how many lines progress is told.
+const progressEvery = 1 << 13
+
+// importer is an import under way.
+type importer struct {
+	*Import
+	ctx    context.Context
+	out    *journal.Creator
+	list   *imports
+	result Result
+	parser *spftrack.Parser
+	zone   wire.Name
+	texts  spftrack.Memory
+	names  []byte
+	// done and total are bytes of files.
+	done, total int64
+}
+
+func newImporter(ctx context.Context, i *Import, zone wire.Name, out *journal.Creator, list *imports) *importer {
+	return &importer{
+		Import: i,
+		ctx:    ctx,
+		out:    out,
+		list:   list,
+		result: Result{Server: out.Server(), Next: out.Next()},
+		parser: spftrack.NewParser(i.Zone, i.Layouts, i.Known),
+		zone:   zone,
+	}
+}
+
+// file imports a file. Its damage is no error.
+func (w *importer) file(s source) error {
+	r := FileResult{Path: s.path}
+	var err error
+	if r.Before, err = w.list.known(s.path, w.Format); err != nil {
+		return err
+	}
+	c, err := openContent(s.path)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	in, reader := newLines(c), w.reader(c)
+	if err := in.skip(r.Before); err != nil {
+		return fmt.Errorf("%s: %w", s.path, err)
+	}
+	first := w.result.Next
+	for n := 1; ; n++ {
+		line, err := in.next()
+		if err != nil {
+			r.Cut = errors.Is(err, errCut)
+			if !r.Cut && !errors.Is(err, io.EOF) {
+				r.Err = err
+			}
+			break
+		}
+		if err := w.line(reader, line, n, &r); err != nil {
+			return err
+		}
+		if n%progressEvery == 0 {
+			if err := w.ctx.Err(); err != nil {
+				return err
+			}
+			if w.Progress != nil {
+				w.Progress(w.done+c.done.Load(), w.total)
+			}
+		}
+	}
+	w.done += s.size
+	r.Odd = reader.clock.odd
+	w.result.Files = append(w.result.Files, r)
+	w.list.add(importedFile{
+		Name: s.path, Format: w.Format, Bytes: in.sum.size, Head: in.sum.head(), Sum: in.sum.sum(),
+		First: first, Last: w.result.Next - 1,
+	})
+	return nil
+}
+
+// line imports line n of what is new in a file.
+func (w *importer) line(reader *queryLog, line []byte, n int, r *FileResult) error {
+	var q question
+	switch reader.read(line, &q) {
+	case isOther:
+		r.Others++
+		return nil
+	case isBad, isTimeless:
+		if r.Bad++; r.Bad == 1 {
+			r.FirstBad = n
+		}
+		return nil
+	}
+	if q.qclass != dns.ClassINET || !wire.Lower(q.name).Within(w.zone) {
+		r.Others++
+		return nil
+	}
+	if r.Events++; r.Events == 1 {
+		r.First, r.Last = q.time, q.time
+	}
+	r.First, r.Last = min(r.First, q.time), max(r.Last, q.time)
+	e := &spftrack.Event{
+		Seq:            w.result.Next,
+		Time:           q.time,
+		Server:         w.result.Server,
+		Zone:           string(w.Zone),
+		Resolver:       q.client,
+		Transport:      q.transport,
+		QType:          q.qtype,
+		ClientSubnet:   q.subnet,
+		SourceVerified: q.verified,
+		Name:           w.keep(q.name),
+	}
+	e.Parsed = w.parser.ParseIn(&w.texts, e.Name, e.QType)
+	w.result.Next++
+	w.result.Events++
+	return w.out.Add(e)
+}
+
+// keep copies a name into memory that is not used again.
+func (w *importer) keep(name []byte) []byte {
+	if len(name) > cap(w.names)-len(w.names) {
+		w.names = make([]byte, 0, 64<<10)
+	}
+	at := len(w.names)
+	w.names = append(w.names, name...)
+	return w.names[at:len(w.names):len(w.names)]
+}
+
+// finish makes readers see the events.
+func (w *importer) finish() (*Result, error) {
+	if err := w.out.Close(func() error { return w.list.write(w.Dir) }); err != nil {
+		return nil, err
+	}
+	if w.Progress != nil {
+		w.Progress(w.total, w.total)
+	}
+	return &w.result, nil
+}

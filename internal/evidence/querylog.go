@@ -1,0 +1,297 @@
+package evidence
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"nullspf/internal/wire"
+	"nullspf/spftrack"
+)
+
+// queryLog reads the category queries of BIND 9 in each form that a channel gives it:
+// with print-time yes, local, iso8601 and iso8601-utc, print-category, print-severity,
+// to a file or by way of syslog.
+//
+//	27-Nov-2026 12:07:59.715 queries: info: client @0x7ffa4d86d098 203.0.113.70#40001/key k
+//	(NAME): view V: query: NAME IN TXT -E(0)DV (192.0.2.31) [ECS 198.51.100.0/24/0]
+//
+// all in one line. Names hold neither blanks nor bare parentheses; the name of a view
+// may hold anything.
+type queryLog struct {
+	clock *clock
+	name  []byte
+}
+
+// words of a line.
+var (
+	clientWord = []byte("client ")
+	queryWord  = []byte("query: ")
+)
+
+func (r *queryLog) read(line []byte, q *question) outcome {
+	at := bytes.Index(line, clientWord)
+	if at < 0 || at > 0 && line[at-1] != ' ' {
+		return isOther
+	}
+	head, rest := line[:at], line[at+len(clientWord):]
+	if bytes.HasPrefix(rest, []byte("@0x")) {
+		_, rest, _ = bytes.Cut(rest, []byte(" "))
+	}
+	client, rest, ok := bytes.Cut(rest, []byte(" ("))
+	if !ok {
+		return isOther
+	}
+	shown, rest, ok := bytes.Cut(rest, []byte("): "))
+	if !ok || len(shown) == 0 || bytes.IndexByte(shown, ' ') >= 0 {
+		return isOther
+	}
+	asked := lastQuery(rest, shown)
+	if asked == nil {
+		return isOther
+	}
+	if !r.question(client, shown, asked, q) {
+		return isBad
+	}
+	if q.time, ok = r.time(head); !ok {
+		return isTimeless
+	}
+	return isQuestion
+}
+
+// lastQuery returns what stands behind the name in the last "query: " of a line that
+// has this name.
+func lastQuery(rest, name []byte) []byte {
+	for end := len(rest); ; {
+		at := bytes.LastIndex(rest[:end], queryWord)
+		if at < 0 {
+			return nil
+		}
+		after := rest[at+len(queryWord):]
+		if len(after) > len(name) && bytes.HasPrefix(after, name) && after[len(name)] == ' ' {
+			return after[len(name)+1:]
+		}
+		end = at
+	}
+}
+
+// question reads client, as ADDRESS#PORT/key KEY, name, and what follows it: CLASS TYPE
+// FLAGS (SERVER) [ECS PREFIX/SCOPE].
+func (r *queryLog) question(client, name, asked []byte, q *question) bool {
+	client, _, _ = bytes.Cut(client, []byte("/key "))
+	at := bytes.LastIndexByte(client, '#')
+	if at < 0 {
+		return false
+	}
+	addr, err := netip.ParseAddr(string(client[:at]))
+	port, isPort := decimal(client[at+1:], 5)
+	if err != nil || !isPort || port > 65535 {
+		return false
+	}
+	q.client = netip.AddrPortFrom(addr.Unmap().WithZone(""), uint16(port))
+
+	class, rest, ok1 := bytes.Cut(asked, []byte(" "))
+	kind, rest, ok2 := bytes.Cut(rest, []byte(" "))
+	flags, rest, ok3 := bytes.Cut(rest, []byte(" ("))
+	server, rest, ok4 := bytes.Cut(rest, []byte(")"))
+	if !ok1 || !ok2 || !ok3 || !ok4 || len(server) == 0 {
+		return false
+	}
+	var ok bool
+	if q.qclass, ok = classOf(string(class)); !ok {
+		return false
+	}
+	if q.qtype, ok = typeOf(string(kind)); !ok {
+		return false
+	}
+	if !r.flags(flags, q) || !subnet(rest, q) {
+		return false
+	}
+	r.name, ok = appendText(r.name[:0], name)
+	q.name = r.name
+	return ok
+}
+
+// flags reads RD or not, S for signed, E(VERSION), T for TCP, D, C, and V for a cookie
+// that the server has given, K for others.
+func (r *queryLog) flags(flags []byte, q *question) bool {
+	if len(flags) == 0 || flags[0] != '+' && flags[0] != '-' {
+		return false
+	}
+	q.transport, q.verified = spftrack.TransportUDP, false
+	for i := 1; i < len(flags); i++ {
+		switch flags[i] {
+		case 'S', 'D', 'C', 'K':
+		case 'E':
+			end := bytes.IndexByte(flags[i:], ')')
+			if end < 0 {
+				return false
+			}
+			i += end
+		case 'T':
+			q.transport, q.verified = spftrack.TransportTCP, true
+		case 'V':
+			q.verified = true
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// subnet reads " [ECS ADDRESS/BITS/SCOPE]", or nothing.
+func subnet(rest []byte, q *question) bool {
+	q.subnet = netip.Prefix{}
+	if len(rest) == 0 {
+		return true
+	}
+	text, ok := bytes.CutPrefix(rest, []byte(" [ECS "))
+	text, closed := bytes.CutSuffix(text, []byte("]"))
+	at := bytes.LastIndexByte(text, '/')
+	if !ok || !closed || at < 0 {
+		return false
+	}
+	prefix, err := netip.ParsePrefix(string(text[:at]))
+	q.subnet = prefix
+	return err == nil
+}
+
+// time reads what stands before the client. Where syslog and named both write the time,
+// that of named counts, which has milliseconds and a year.
+func (r *queryLog) time(head []byte) (int64, bool) {
+	if at := bytes.Index(head, []byte("]: ")); at >= 0 && bytes.IndexByte(head, '[') >= 0 {
+		if t, ok := r.printed(head[at+len("]: "):]); ok {
+			return t, true
+		}
+		return r.syslog(head)
+	}
+	return r.printed(head)
+}
+
+// printed reads the time of named: 27-Nov-2026 12:07:59.715, 2026-11-27T12:07:59.715,
+// or the latter in UTC with Z.
+func (r *queryLog) printed(text []byte) (int64, bool) {
+	if len(text) >= len("2026-11-27T12:07:59.715") && text[10] == 'T' && text[4] == '-' {
+		year, ok1 := decimal(text[:4], 4)
+		month, ok2 := decimal(text[5:7], 2)
+		day, ok3 := decimal(text[8:10], 2)
+		h, m, s, ns, ok4 := timeOfDay(text[11:23])
+		if !ok1 || !ok2 || !ok3 || !ok4 || !isDate(year, month, day) {
+			return 0, false
+		}
+		if len(text) > 23 && text[23] == 'Z' {
+			return time.Date(year, time.Month(month), day, h, m, s, ns, time.UTC).UnixNano(), true
+		}
+		return r.clock.local(year, time.Month(month), day, h, m, s, int64(ns)), true
+	}
+	if len(text) < len("27-Nov-2026 12:07:59.715") || text[2] != '-' || text[6] != '-' || text[11] != ' ' {
+		return 0, false
+	}
+	day, ok1 := decimal(text[:2], 2)
+	month := monthOf(text[3:6])
+	year, ok2 := decimal(text[7:11], 4)
+	h, m, s, ns, ok3 := timeOfDay(text[12:24])
+	if !ok1 || !ok2 || !ok3 || !isDate(year, month, day) {
+		return 0, false
+	}
+	return r.clock.local(year, time.Month(month), day, h, m, s, int64(ns)), true
+}
+
+// syslog reads the head of a line of syslog: Nov 27 12:07:59, or a time of RFC 3339.
+func (r *queryLog) syslog(text []byte) (int64, bool) {
+	if word, _, ok := bytes.Cut(text, []byte(" ")); ok && len(word) > len("2026-11-27T12:07:59") {
+		t, err := time.Parse(time.RFC3339Nano, string(word))
+		if err != nil || t.Year() < 1970 || t.Year() > 2200 {
+			return 0, false
+		}
+		return t.UnixNano(), true
+	}
+	if len(text) < len("Nov 27 12:07:59") || text[3] != ' ' || text[6] != ' ' {
+		return 0, false
+	}
+	month := monthOf(text[:3])
+	day, ok1 := decimal(bytes.TrimLeft(text[4:6], " "), 2)
+	h, m, s, _, ok2 := timeOfDay(text[7:15])
+	if !ok1 || !ok2 || !isDate(2024, month, day) {
+		return 0, false
+	}
+	return r.clock.withoutYear(time.Month(month), day, h, m, s), true
+}
+
+// timeOfDay reads 12:07:59 and 12:07:59.715.
+func timeOfDay(b []byte) (h, m, s, ns int, ok bool) {
+	if b[2] != ':' || b[5] != ':' {
+		return 0, 0, 0, 0, false
+	}
+	h, ok1 := decimal(b[:2], 2)
+	m, ok2 := decimal(b[3:5], 2)
+	s, ok3 := decimal(b[6:8], 2)
+	if len(b) > 8 {
+		ms, ok4 := decimal(b[9:], 3)
+		if !ok4 || b[8] != '.' || len(b) != 12 {
+			return 0, 0, 0, 0, false
+		}
+		ns = ms * int(time.Millisecond)
+	}
+	// 60 is a leap second.
+	return h, m, min(s, 59), ns, ok1 && ok2 && ok3 && h < 24 && m < 60 && s <= 60
+}
+
+// decimal reads a number of at most so many digits.
+func decimal(b []byte, digits int) (n int, ok bool) {
+	if len(b) == 0 || len(b) > digits {
+		return 0, false
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, true
+}
+
+func isDate(year, month, day int) bool {
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	return year >= 1970 && year <= 2200 && t.Month() == time.Month(month) && t.Day() == day
+}
+
+const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+// monthOf returns 1 to 12, and 0 for what is no month.
+func monthOf(b []byte) int {
+	if at := strings.Index(months, string(b)); len(b) == 3 && at >= 0 && at%3 == 0 {
+		return at/3 + 1
+	}
+	return 0
+}
+
+func classOf(text string) (uint16, bool) {
+	if class, ok := dns.StringToClass[text]; ok {
+		return class, true
+	}
+	n, ok := decimal([]byte(strings.TrimPrefix(text, "CLASS")), 5)
+	return uint16(n), ok && strings.HasPrefix(text, "CLASS") && n <= 65535
+}
+
+func typeOf(text string) (uint16, bool) {
+	if t, ok := dns.StringToType[text]; ok {
+		return t, true
+	}
+	n, ok := decimal([]byte(strings.TrimPrefix(text, "TYPE")), 5)
+	return uint16(n), ok && strings.HasPrefix(text, "TYPE") && n <= 65535
+}
+
+// appendText appends the wire format of a name as named writes it: without final dot,
+// \X for some characters and \DDD for bytes that are not visible.
+func appendText(dst, text []byte) ([]byte, bool) {
+	if bytes.IndexByte(text, '\\') < 0 && string(text) != "." {
+		name, err := wire.AppendLabels(dst, text)
+		return name, err == nil
+	}
+	name, err := wire.PackName(string(text))
+	return append(dst, name...), err == nil
+}
