@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -74,12 +75,15 @@ func TestQuietZoneIsSealed(t *testing.T) {
 	}
 }
 
-// TestDamagedSegmentIsNamed: sealing goes on beside a segment that is damaged, and
-// health names it.
+// TestDamagedSegmentIsNamed: sealing goes on beside a damaged segment that it has to
+// read, because the file of the latest events is missing, and health names it.
 func TestDamagedSegmentIsNamed(t *testing.T) {
 	t.Parallel()
 	s, segments := sealedDir(t)
 	overwrite(t, segments[2], flipMiddle)
+	if err := os.Remove(recentPath(s.Dir)); err != nil {
+		t.Fatal(err)
+	}
 	j := mustOpen(t, sealSoon(s))
 	p := idPacket(31)
 	p.Time += int64(48 * time.Hour)
