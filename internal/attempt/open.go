@@ -15,12 +15,13 @@ import (
 // exists: query of another network, so that the messages that several receivers
 // get from one client at the same time stay apart.
 type open struct {
-	waiting []waiting
+	// one is the query that waits, if there is but one, as is usual; many are all
+	// of several.
+	one  [1]waiting
+	many []waiting
 	// a is the time of the last exists: query of type A, if askedA.
 	a      int64
 	askedA bool
-	// first is the memory of the first that waits.
-	first [1]waiting
 }
 
 // waiting is a query that waits.
@@ -31,7 +32,7 @@ type waiting struct {
 	role role
 }
 
-// role is what a query waits as.
+// role is what a query waits as; 0 for one that does not wait.
 type role uint8
 
 const (
@@ -49,33 +50,57 @@ const (
 // maxOpen bounds the number of queries that wait for each client and domain.
 const maxOpen = 64
 
-// openOf returns what is known of a group.
+// openOf returns what is known of a group, valid until the next call.
 func (m *marker) openOf(group uint64, now int64) *open {
-	if o, ok := m.open.young.get(group); ok {
+	if o := m.open.young.ref(group); o != nil {
 		return o
 	}
-	o, ok := m.open.get(group)
-	if !ok {
-		if len(m.fresh) == 0 {
-			m.fresh = make([]open, 64)
-		}
-		o, m.fresh = &m.fresh[0], m.fresh[1:]
-		o.waiting = o.first[:0]
+	o, _ := m.open.old.get(group)
+	return m.open.put(group, o, now)
+}
+
+// waiting returns the queries that wait.
+func (o *open) waiting() []waiting {
+	switch {
+	case o.many != nil:
+		return o.many
+	case o.one[0].role != 0:
+		return o.one[:]
 	}
-	m.open.put(group, o, now)
-	return o
+	return nil
 }
 
 func (o *open) add(w waiting) {
-	if len(o.waiting) == maxOpen {
-		o.waiting = slices.Delete(o.waiting, 0, 1)
+	switch {
+	case o.many == nil && o.one[0].role == 0:
+		o.one[0] = w
+		return
+	case o.many == nil:
+		o.many = append(o.many, o.one[0])
+	case len(o.many) == maxOpen:
+		o.many = slices.Delete(o.many, 0, 1)
 	}
-	o.waiting = append(o.waiting, w)
+	o.many = append(o.many, w)
+}
+
+// remove removes the query at a place.
+func (o *open) remove(at int) {
+	if o.many == nil {
+		o.one[0] = waiting{}
+		return
+	}
+	o.many = slices.Delete(o.many, at, at+1)
 }
 
 // drop removes the queries of a pair that wait in one of some roles.
 func (o *open) drop(pair uint64, roles role) {
-	o.waiting = slices.DeleteFunc(o.waiting, func(w waiting) bool { return w.pair == pair && w.role&roles != 0 })
+	list := o.waiting()
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].pair == pair && list[i].role&roles != 0 {
+			o.remove(i)
+			list = o.waiting()
+		}
+	}
 }
 
 // take removes and returns the query in one of some roles that is nearest: one
@@ -83,20 +108,21 @@ func (o *open) drop(pair uint64, roles role) {
 // others.
 func (o *open) take(roles role, pair uint64, now int64, span, others time.Duration) (best waiting, ok bool) {
 	at, own := -1, false
-	for i, w := range o.waiting {
+	list := o.waiting()
+	for i, w := range list {
 		mine := w.pair == pair
 		if w.role&roles == 0 || own && !mine || !Within(now, w.time, span) || !mine && !Within(now, w.time, others) {
 			continue
 		}
-		if at < 0 || mine && !own || distance(now, w.time) <= distance(now, o.waiting[at].time) {
+		if at < 0 || mine && !own || distance(now, w.time) <= distance(now, list[at].time) {
 			at, own = i, mine
 		}
 	}
 	if at < 0 {
 		return best, false
 	}
-	best = o.waiting[at]
-	o.waiting = slices.Delete(o.waiting, at, at+1)
+	best = list[at]
+	o.remove(at)
 	return best, true
 }
 

@@ -22,13 +22,14 @@ func (r *recent[V]) get(key uint64) (v V, ok bool) {
 	return v, ok
 }
 
-func (r *recent[V]) put(key uint64, v V, now int64) {
+// put returns where the value is until the next call.
+func (r *recent[V]) put(key uint64, v V, now int64) *V {
 	if !r.begun || r.young.n >= maxRecent || !Within(now, r.began, r.span) {
 		r.old, r.young = r.young, r.old
 		r.young.reset(r.old.n)
 		r.began, r.begun = now, true
 	}
-	r.young.put(key, v)
+	return r.young.put(key, v)
 }
 
 func (r *recent[V]) drop(key uint64) {
@@ -82,27 +83,37 @@ func (t *table[V]) find(key uint64) (e *entry[V], free *slot) {
 }
 
 func (t *table[V]) get(key uint64) (v V, ok bool) {
-	if t.n == 0 {
-		return v, false
-	}
-	if e, _ := t.find(key); e != nil {
-		return e.value, true
+	if p := t.ref(key); p != nil {
+		return *p, true
 	}
 	return v, false
 }
 
-func (t *table[V]) put(key uint64, v V) {
+// ref returns where the value of a key is until the next put, nil when there is
+// none.
+func (t *table[V]) ref(key uint64) *V {
+	if t.n == 0 {
+		return nil
+	}
+	if e, _ := t.find(key); e != nil {
+		return &e.value
+	}
+	return nil
+}
+
+func (t *table[V]) put(key uint64, v V) *V {
 	if 4*(len(t.entries)+1) > 3*len(t.slots) {
 		t.grow()
 	}
 	e, free := t.find(key)
-	if e != nil {
-		e.value = v
-		return
+	if e == nil {
+		t.entries = append(t.entries, entry[V]{key: key})
+		*free = slot{uint32(key >> 32), uint32(len(t.entries))}
+		t.n++
+		e = &t.entries[len(t.entries)-1]
 	}
-	t.entries = append(t.entries, entry[V]{key: key, value: v})
-	*free = slot{uint32(key >> 32), uint32(len(t.entries))}
-	t.n++
+	e.value = v
+	return &e.value
 }
 
 func (t *table[V]) drop(key uint64) {

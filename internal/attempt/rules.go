@@ -49,9 +49,7 @@ type marker struct {
 	seed    maphash.Seed
 	starts  recent[int64]
 	pairs   recent[pair]
-	open    recent[*open]
-	// fresh are unused ones.
-	fresh []open
+	open    recent[open]
 	// names are the numbers of the exists: queries by name, longer the times
 	// of queries about longer names by their right parts.
 	names  recent[uint64]
@@ -72,7 +70,7 @@ func newMarker(w Windows) *marker {
 		seed:    maphash.MakeSeed(),
 		starts:  recent[int64]{span: w.Attempt},
 		pairs:   recent[pair]{span: w.Cached},
-		open:    recent[*open]{span: w.Join},
+		open:    recent[open]{span: w.Join},
 		names:   recent[uint64]{span: w.Attempt},
 		longer:  recent[int64]{span: w.Attempt},
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"math"
@@ -267,8 +268,8 @@ type textWriter struct {
 	codes
 	// offsets are where the values begin in plain, behind their length.
 	offsets []uint32
-	// table finds a text: a power of two of slots, each used by the code of one
-	// plus one. They are looked for from the slot that their hash tells on.
+	// table finds a text: a power of two of slots. A text is looked for from the slot
+	// on that its hash tells.
 	table []dictSlot
 	seed  maphash.Seed
 	// last is the code of the last text, other that of the last that was not the
@@ -276,13 +277,18 @@ type textWriter struct {
 	last, other int32
 	// bytes are those of all texts together.
 	bytes int
-	texts textPage
+	// texts are those of a chunk without dictionary. So the next chunks are, as many
+	// as direct, after one whose dictionary was too large.
+	texts  plainTexts
+	direct int
 }
 
-type dictSlot struct {
-	hash uint32
-	code int32
-}
+// dictSlot holds the code of a text plus one, 0 for none, and where it begins in plain.
+type dictSlot struct{ hash, at, code uint32 }
+
+// directChunks is how many chunks are written without looking whether a dictionary
+// would be smaller.
+const directChunks = 7
 
 func newTextWriter(base baseWriter) *textWriter {
 	w := &textWriter{seed: maphash.MakeSeed(), table: make([]dictSlot, 1<<8)}
@@ -290,12 +296,17 @@ func newTextWriter(base baseWriter) *textWriter {
 	return w
 }
 
-func (w *textWriter) value(code int32) []byte {
-	at := w.offsets[code]
+func (w *textWriter) value(code int32) []byte { return w.text(w.offsets[code]) }
+
+// text returns the text that begins at an offset of plain.
+func (w *textWriter) text(at uint32) []byte {
 	return w.plain[at : at+binary.LittleEndian.Uint32(w.plain[at-4:])]
 }
 
 func (w *textWriter) add(rows []eventrow.Row) (int, error) {
+	if w.direct > 0 {
+		return w.texts.addRows(&w.out, w.column, rows)
+	}
 	before := len(w.plain)
 	for i := range rows {
 		s := w.column.Text(&rows[i])
@@ -320,16 +331,17 @@ func (w *textWriter) code(s string) int32 {
 	mask := uint32(len(w.table) - 1)
 	i := h & mask
 	for ; w.table[i].code != 0; i = (i + 1) & mask {
-		if p := w.table[i]; p.hash == h && string(w.value(p.code-1)) == s {
-			return p.code - 1
+		if p := w.table[i]; p.hash == h && string(w.text(p.at)) == s {
+			return int32(p.code - 1)
 		}
 	}
 	w.plain = binary.LittleEndian.AppendUint32(w.plain, uint32(len(s)))
-	w.offsets = append(w.offsets, uint32(len(w.plain)))
+	at := uint32(len(w.plain))
+	w.offsets = append(w.offsets, at)
 	w.plain = append(w.plain, s...)
 	w.count++
-	w.table[i] = dictSlot{h, int32(w.count)}
-	if 2*w.count > len(w.table) {
+	w.table[i] = dictSlot{h, at, uint32(w.count)}
+	if 4*w.count > 3*len(w.table) {
 		w.grow()
 	}
 	return int32(w.count - 1)
@@ -337,7 +349,7 @@ func (w *textWriter) code(s string) int32 {
 
 func (w *textWriter) grow() {
 	old := w.table
-	w.table = make([]dictSlot, 4*len(old))
+	w.table = make([]dictSlot, 2*len(old))
 	mask := uint32(len(w.table) - 1)
 	for _, p := range old {
 		if p.code == 0 {
@@ -352,28 +364,20 @@ func (w *textWriter) grow() {
 }
 
 func (w *textWriter) finish() error {
+	if w.direct > 0 {
+		w.direct--
+		return w.texts.finish(&w.out)
+	}
 	if len(w.page) > 0 {
 		w.pack()
 	}
-	least, greatest := w.value(0), w.value(0)
-	for code := range int32(w.count) {
-		v := w.value(code)
-		if string(v) < string(least) {
-			least = v
-		}
-		if string(v) > string(greatest) {
-			greatest = v
-		}
-	}
-	w.out.stats = format.Statistics{MinValue: append([]byte{}, least...), MaxValue: append([]byte{}, greatest...)}
-	least, greatest = lowerBound(least), upperBound(greatest)
 	// About the sizes before compression; the length of a text takes a byte.
 	byCodes, byTexts := len(w.plain)+w.rows*bits.Len(uint(w.count))/8, w.bytes+w.rows
-	finish := w.finishCodes
+	finish := w.finishDictionary
 	if len(w.plain) > maxDictionary || byCodes > byTexts {
 		finish = w.finishPlain
 	}
-	if err := finish(least, greatest); err != nil {
+	if err := finish(); err != nil {
 		return err
 	}
 	if w.column == eventrow.ClientIP {
@@ -385,8 +389,19 @@ func (w *textWriter) finish() error {
 	return nil
 }
 
+// finishDictionary writes the texts with the dictionary.
+func (w *textWriter) finishDictionary() error {
+	var r textRange
+	for code := range int32(w.count) {
+		r.add(w.value(code))
+	}
+	w.out.stats = r.statistics()
+	least, greatest := r.bounds()
+	return w.finishCodes(least, greatest)
+}
+
 // finishPlain writes the texts without dictionary.
-func (w *textWriter) finishPlain(least, greatest []byte) error {
+func (w *textWriter) finishPlain() error {
 	begin := 0
 	for _, p := range w.pages {
 		codes, err := new(rle.DictionaryEncoding).DecodeInt32(w.page, w.packed[begin:p.end])
@@ -395,15 +410,15 @@ func (w *textWriter) finishPlain(least, greatest []byte) error {
 		}
 		begin = p.end
 		for _, code := range codes[:p.rows] {
-			w.texts.add(w.value(code))
-			if w.texts.full() {
-				if err := w.texts.write(&w.out, least, greatest); err != nil {
-					return err
-				}
+			if err := w.texts.add(&w.out, w.value(code)); err != nil {
+				return err
 			}
 		}
 	}
-	return w.texts.write(&w.out, least, greatest)
+	if w.column != eventrow.ClientIP {
+		w.direct = directChunks // its filter is made of the dictionary
+	}
+	return w.texts.finish(&w.out)
 }
 
 // filter is the Bloom filter of the values.
@@ -435,63 +450,84 @@ func upperBound(v []byte) []byte {
 // plainWriter writes texts of which hardly any is like another.
 type plainWriter struct {
 	baseWriter
-	page            textPage
-	least, greatest []byte
-	begun           bool
+	texts plainTexts
 }
 
 func (w *plainWriter) add(rows []eventrow.Row) (int, error) {
-	bytes := 0
+	return w.texts.addRows(&w.out, w.column, rows)
+}
+
+func (w *plainWriter) finish() error { return w.texts.finish(&w.out) }
+
+// textRange is the least and the greatest of texts.
+type textRange struct {
+	least, greatest []byte
+	// first and last are the beginnings of the two, as numbers of the same order.
+	first, last uint64
+	begun       bool
+}
+
+func (r *textRange) add(s []byte) {
+	p := uint64(0)
+	if len(s) >= 8 {
+		p = binary.BigEndian.Uint64(s)
+	} else {
+		for i, c := range s {
+			p |= uint64(c) << (56 - 8*i)
+		}
+	}
+	if !r.begun || p <= r.first && bytes.Compare(s, r.least) < 0 {
+		r.least, r.first = append(r.least[:0], s...), p
+	}
+	if !r.begun || p >= r.last && bytes.Compare(s, r.greatest) > 0 {
+		r.greatest, r.last = append(r.greatest[:0], s...), p
+	}
+	r.begun = true
+}
+
+func (r *textRange) statistics() format.Statistics {
+	return format.Statistics{MinValue: append([]byte{}, r.least...), MaxValue: append([]byte{}, r.greatest...)}
+}
+
+// bounds are short bounds of the texts.
+func (r *textRange) bounds() (least, greatest []byte) {
+	return lowerBound(r.least), upperBound(r.greatest)
+}
+
+// plainTexts are the texts of a chunk without dictionary. Its last page is kept until it is
+// full: lengths, then bytes.
+type plainTexts struct {
+	lengths []int32
+	texts   []byte
+	encoded []byte
+	all     textRange
+}
+
+// addRows adds the texts of a column and returns how much memory they take.
+func (p *plainTexts) addRows(out *chunkWriter, c *eventrow.Column, rows []eventrow.Row) (bytes int, err error) {
 	for i := range rows {
-		s := w.column.Text(&rows[i])
+		s := c.Text(&rows[i])
 		bytes += len(s)
-		if !w.begun || s < string(w.least) {
-			w.least = append(w.least[:0], s...)
-		}
-		if !w.begun || s > string(w.greatest) {
-			w.greatest = append(w.greatest[:0], s...)
-		}
-		w.begun = true
-		w.page.add(unsafe.Slice(unsafe.StringData(s), len(s)))
-		if w.page.full() {
-			if err := w.page.write(&w.out, nil, nil); err != nil {
-				return bytes, err
-			}
+		if err := p.add(out, unsafe.Slice(unsafe.StringData(s), len(s))); err != nil {
+			return bytes, err
 		}
 	}
 	return bytes, nil
 }
 
-func (w *plainWriter) finish() error {
-	if err := w.page.write(&w.out, nil, nil); err != nil {
-		return err
-	}
-	w.out.stats = format.Statistics{MinValue: append([]byte{}, w.least...), MaxValue: append([]byte{}, w.greatest...)}
-	least, greatest := lowerBound(w.least), upperBound(w.greatest)
-	for range w.out.pages {
-		w.out.least, w.out.greatest = append(w.out.least, least), append(w.out.greatest, greatest)
-	}
-	w.begun = false
-	return nil
-}
-
-// textPage is a page of texts: their lengths, then their bytes.
-type textPage struct {
-	lengths []int32
-	texts   []byte
-	encoded []byte
-}
-
-func (p *textPage) add(s []byte) {
+func (p *plainTexts) add(out *chunkWriter, s []byte) error {
+	p.all.add(s)
 	p.lengths = append(p.lengths, int32(len(s)))
 	p.texts = append(p.texts, s...)
+	if len(p.texts) < pageBytes && len(p.lengths) < pageRows {
+		return nil
+	}
+	return p.write(out)
 }
-
-func (p *textPage) full() bool { return len(p.texts) >= pageBytes || len(p.lengths) == pageRows }
 
 // write adds the page to a chunk and begins the next one; an empty page is left
 // out.
-func (p *textPage) write(out *chunkWriter, least, greatest []byte) (err error) {
+func (p *plainTexts) write(out *chunkWriter) (err error) {
 	if len(p.lengths) == 0 {
 		return nil
 	}
@@ -499,7 +535,21 @@ func (p *textPage) write(out *chunkWriter, least, greatest []byte) (err error) {
 		return err
 	}
 	p.encoded = append(p.encoded, p.texts...)
-	err = out.dataPage(p.encoded, format.DeltaLengthByteArray, len(p.lengths), least, greatest)
+	err = out.dataPage(p.encoded, format.DeltaLengthByteArray, len(p.lengths), nil, nil)
 	p.lengths, p.texts = p.lengths[:0], p.texts[:0]
 	return err
+}
+
+// finish writes the last page, and gives all pages the bounds of the chunk.
+func (p *plainTexts) finish(out *chunkWriter) error {
+	if err := p.write(out); err != nil {
+		return err
+	}
+	out.stats = p.all.statistics()
+	least, greatest := p.all.bounds()
+	for range out.pages {
+		out.least, out.greatest = append(out.least, least), append(out.greatest, greatest)
+	}
+	p.all.begun = false
+	return nil
 }
