@@ -39,6 +39,8 @@
 //	LOST                                             counts of lost events
 //	journal/<first>-<key>.wal                        events not sealed yet
 //	seg/date=YYYY-MM-DD/<first>-<last>.parquet       sealed events
+//	seg/date=YYYY-MM-DD/<first>-<last>.summary       counts of their attempts
+//	seg/RECENT                                       sealed events of the last minute
 //	*.damaged                                        a damaged file, quarantined
 //
 // first and last are sequence numbers of 20 digits, key 16 hexadecimal digits.
