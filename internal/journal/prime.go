@@ -37,14 +37,10 @@ func primed(segments []Segment) int {
 	return n
 }
 
-// primeFold lets a fold remember the latest sealed events, so that it marks what
-// follows them as if it had seen everything. A segment that cannot be read costs
-// marks, not events: unreadable is told of it.
+// primeFold lets the fold of the sealer remember the latest sealed events, so that it
+// marks what follows them as if it had seen everything. A segment that cannot be read
+// costs marks, not events: unreadable is told of it, which is how damage is noticed.
 func primeFold(fold *attempt.Fold, dir string, manifest *Manifest, unreadable func(first uint64, err error)) error {
-	if events, ok := readRecent(dir, manifest); ok {
-		rememberAll(fold, events)
-		return nil
-	}
 	return eachRecent(dir, manifest, fold.Remember, unreadable)
 }
 
