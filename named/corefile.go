@@ -241,9 +241,32 @@ func (g *generator) coreControl(t *text) {
 	if at := g.Nullspfd.Health; at.IsValid() {
 		t.lines("    ", "health "+at.String())
 	}
+	if m := g.Nullspfd.SMTP; m != nil {
+		g.coreSMTP(t, m)
+	}
 	if g.Nullspfd.Control != "" {
 		t.lines("    ", "control "+coreWord(g.path(g.Nullspfd.Control)))
 	}
+}
+
+func (g *generator) coreSMTP(t *text, m *SMTP) {
+	var lines []string
+	add := func(name, value string, is bool) {
+		if is {
+			lines = append(lines, "    "+name+" "+value)
+		}
+	}
+	add("mode", m.Mode, m.Mode != "")
+	add("at", m.At, m.At != "")
+	add("tarpit", value.FormatDuration(m.Tarpit), m.Tarpit > 0)
+	add("tls", coreWord(g.path(m.Certificate))+" "+coreWord(g.path(m.Key)), m.Certificate != "")
+	add("connections", strconv.Itoa(m.Connections), m.Connections > 0)
+	listen := "smtp " + joined(m.Listen, " ", netip.AddrPort.String)
+	if len(lines) == 0 {
+		t.lines("    ", listen)
+		return
+	}
+	t.lines("    ", append(append([]string{listen + " {"}, lines...), "}")...)
 }
 
 // coreEndpoint leaves port 53 out.

@@ -99,6 +99,20 @@ type NullspfdSettings struct {
 	// Rate is the number of answers a second to a network; 0 means the default
 	// of nullspfd, a negative number no limit.
 	Rate int
+	// SMTP is the listener that never accepts mail; nil is none.
+	SMTP *SMTP
+}
+
+// SMTP is nullspfd's SMTP listener. Zero values are left to it.
+type SMTP struct {
+	Listen []netip.AddrPort
+	// Mode and At are words of the Corefile.
+	Mode, At string
+	// Tarpit is in whole seconds.
+	Tarpit time.Duration
+	// Certificate and Key are paths of files.
+	Certificate, Key string
+	Connections      int
 }
 
 // Primary is the server that reads the zone files, as its secondaries see it.

@@ -36,6 +36,8 @@ type session struct {
 	// told is what is recorded. mailed: it has the sender of a MAIL.
 	told   Session
 	mailed bool
+	// asked counts the recipients of the present transaction.
+	asked int
 	// commands counts what the client sent.
 	commands int
 }
@@ -200,8 +202,11 @@ type envelope struct {
 	conn *smtp.Conn
 }
 
-// Reset implements [smtp.Session]; go-smtp calls it for each further HELO.
-func (e *envelope) Reset() { e.x.told.HELO = ascii.ToLower(e.conn.Hostname()) }
+// Reset implements [smtp.Session]; go-smtp calls it for each further HELO, too.
+func (e *envelope) Reset() {
+	e.x.told.HELO = ascii.ToLower(e.conn.Hostname())
+	e.x.asked = 0
+}
 
 // Logout implements [smtp.Session].
 func (e *envelope) Logout() error { return nil }
@@ -223,6 +228,7 @@ func (e *envelope) Rcpt(to string, _ *smtp.RcptOptions) error {
 		x.told.RecipientDomain = domain
 	}
 	x.told.Recipients++
+	x.asked++
 	x.listener.counters.recipients.Add(1)
 	return x.answer(local).err()
 }

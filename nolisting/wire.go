@@ -172,7 +172,7 @@ func (w *wire) next() []byte {
 			w.reply(readyForTLS)
 			w.upgrade = w.flush() == nil
 			return nil
-		case w.command == "DATA" && w.x.settings.At == AtData && w.x.told.Recipients > 0:
+		case w.command == "DATA" && w.x.settings.At == AtData && w.x.asked > 0:
 			if !w.message() {
 				return nil
 			}

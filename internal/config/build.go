@@ -267,6 +267,7 @@ func (l *loader) buildNullspfd(dir string, c *Config, r rawNullspfd) {
 		c.Track.Listen = n.Listen
 	}
 	n.Metrics = l.listener("nullspfd.metrics", r.Metrics)
+	n.SMTP = l.buildSMTP(dir, r.SMTP)
 	n.Health = l.listener("nullspfd.health", r.Health)
 	if !isOff(r.Retain) {
 		if n.Retain = l.duration("nullspfd.retain", r.Retain); n.Retain == 0 && !l.told("nullspfd.retain") {

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -131,8 +133,16 @@ func TestDaemon(t *testing.T) {
 	if n.Retain != 0 || n.MaxSize != 20e9 || n.Rate != 500 || n.Metrics.String() != "127.0.0.1:9153" || n.Health.String() != "[::1]:9154" {
 		t.Errorf("%+v", n)
 	}
-	if n = parse(t, small+"nullspfd: {rrl: off, max_size: off, retain: 30d}\n").Named.Nullspfd; n.Rate != -1 || n.MaxSize != 0 || n.Retain != 720*time.Hour {
+	if n = parse(t, small+"nullspfd: {rrl: off, max_size: off, retain: 30d}\n").Named.Nullspfd; n.Rate != -1 || n.MaxSize != 0 || n.Retain != 720*time.Hour || n.SMTP != nil {
 		t.Errorf("%+v", n)
+	}
+	n = parse(t, small+"nullspfd: {smtp: {listen: ['192.0.2.26:25', '[2001:db8::26]:25'], mode: defer, at: data, tarpit: 20s, certificate: mx.crt, key: /etc/ssl/mx.key, connections: 500}}\n").Named.Nullspfd
+	want := &named.SMTP{
+		Listen: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.26:25"), netip.MustParseAddrPort("[2001:db8::26]:25")}, Mode: "defer", At: "data",
+		Tarpit: 20 * time.Second, Certificate: "/etc/nullspf/mx.crt", Key: "/etc/ssl/mx.key", Connections: 500,
+	}
+	if !reflect.DeepEqual(n.SMTP, want) {
+		t.Errorf("%+v\nwant %+v", n.SMTP, want)
 	}
 }
 

@@ -139,6 +139,17 @@ type rawNullspfd struct {
 	Retain  string   `mapstructure:"retain"`
 	MaxSize string   `mapstructure:"max_size"`
 	RRL     string   `mapstructure:"rrl"`
+	SMTP    rawSMTP  `mapstructure:"smtp"`
+}
+
+type rawSMTP struct {
+	Listen      []string `mapstructure:"listen"`
+	Mode        string   `mapstructure:"mode"`
+	At          string   `mapstructure:"at"`
+	Tarpit      string   `mapstructure:"tarpit"`
+	Certificate string   `mapstructure:"certificate"`
+	Key         string   `mapstructure:"key"`
+	Connections string   `mapstructure:"connections"`
 }
 
 type rawTSIG struct {

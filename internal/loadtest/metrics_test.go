@@ -72,12 +72,13 @@ func (m metrics) lost(reason string) uint64 {
 }
 
 // balanced reports whether all that was received is accounted for, and written
-// or lost. Answers from zones that are not for tracking are not events.
+// or lost. Answers from zones that are not for tracking are not events, and SMTP
+// sessions are.
 func (m metrics) balanced() bool {
 	others := m.sum("nullspfd_zones", `kind="parked"`)+m.sum("nullspfd_zones", `kind="secondary"`) > 0
 	return m.received(udp) == m.answered(udp)+m.dropped(udp) &&
 		m.received(tcp) == m.answered(tcp)+m.dropped(tcp) &&
-		(others || m.events() == m.answered(`answer="zone"`)) &&
+		(others || m.events() == m.answered(`answer="zone"`)+m.sum("nullspfd_smtp_sessions_total")) &&
 		m.events() == m.stored()+m.lost("")
 }
 
