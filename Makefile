@@ -55,6 +55,7 @@ peers:
 	packaging/debian-root
 	$(GO) build -modfile=packaging/tools.mod -o dist/tools/ tool
 	$(GO) build -C internal/peers/coredns -o '$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nullspf/bin/coredns'
+	$(GO) build -C internal/forgerylog/testdata/readers/arrow -gcflags='github.com/apache/arrow-go/v18/...=-N -l' -o '$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nullspf/bin/readarrow'
 	internal/mtas/unpack
 
 lint: ## vet, staticcheck, formatting, tidiness

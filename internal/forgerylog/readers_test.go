@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
+
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/internal/peers"
@@ -67,7 +69,29 @@ func readByOthers(t *testing.T, dir string, statements []string) (readers map[st
 	if err := json.Unmarshal(out, &found); err != nil {
 		t.Fatal(err)
 	}
+	found.Readers["arrow-go"] = readByArrow(t, files)
 	return found.Readers, found.Answers
+}
+
+// readByArrow has arrow-go read segments.
+func readByArrow(t *testing.T, files []string) (r read) {
+	t.Helper()
+	peers.Require(t, "readarrow")
+	program, err := peers.Program("readarrow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, files...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // asOthersRead is a row as readByOthers has it.
@@ -86,32 +110,35 @@ func asOthersRead(row *eventrow.Row, columns []string) []string {
 	return cells
 }
 
-// TestReaders: DuckDB, hyparquet and parquet-wasm read every column of a segment
-// right, with its type.
+// TestReaders: DuckDB, hyparquet, parquet-wasm, ClickHouse and arrow-go read every
+// column of a segment right, with its type.
 func TestReaders(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t.TempDir())
 	write(t, sealSoon(s), slices.Concat(tenChecks(), hostileChecks())...)
 	rows := eventsOf(t, open(s.Dir), Query{Packets: true}, 0)
 	readers, _ := readByOthers(t, s.Dir, nil)
-	types := map[string][3]string{ // of DuckDB, hyparquet, Arrow
-		"ts": {"TIMESTAMP_NS", "TIMESTAMP", "Timestamp<NANOSECOND>"}, "seq": {"BIGINT", "INTEGER", "Int64"},
-		"resolver_port": {"INTEGER", "INTEGER", "Int32"}, "qtype": {"INTEGER", "INTEGER", "Int32"},
-		"recipients": {"INTEGER", "INTEGER", "Int32"}, "duration": {"BIGINT", "INTEGER", "Int64"}, "tls": {"BOOLEAN", "BOOLEAN", "Bool"},
-		"source_verified": {"BOOLEAN", "BOOLEAN", "Bool"}, "attempt": {"BOOLEAN", "BOOLEAN", "Bool"},
+	names := []string{"duckdb", "hyparquet", "parquet-wasm", "clickhouse", "arrow-go"}
+	types := map[parquet.Kind][5]string{
+		parquet.ByteArray: {"VARCHAR", "STRING", "Utf8", "String", "BYTE_ARRAY String"},
+		parquet.Int64:     {"BIGINT", "INTEGER", "Int64", "Int64", "INT64 Int(bitWidth=64, isSigned=true)"},
+		parquet.Int32:     {"INTEGER", "INTEGER", "Int32", "Int32", "INT32 Int(bitWidth=32, isSigned=true)"},
+		parquet.Boolean:   {"BOOLEAN", "BOOLEAN", "Bool", "Bool", "BOOLEAN None"},
 	}
-	for i, name := range []string{"duckdb", "hyparquet", "parquet-wasm"} {
+	times := [5]string{"TIMESTAMP_NS", "TIMESTAMP", "Timestamp<NANOSECOND>", "DateTime64(9, 'UTC')",
+		"INT64 Timestamp(isAdjustedToUTC=false, timeUnit=nanoseconds, is_from_converted_type=false, force_set_converted_type=false)"}
+	for i, name := range names {
 		r := readers[name]
 		if len(r.Columns) != len(eventrow.Columns) || len(r.Rows) != len(rows) {
 			t.Fatalf("%s: columns %v, %d rows, want %d", name, r.Columns, len(r.Rows), len(rows))
 		}
-		for _, c := range r.Columns {
-			want, ok := types[c]
-			if !ok {
-				want = [3]string{"VARCHAR", "STRING", "Utf8"}
+		for _, c := range eventrow.Columns {
+			want := types[c.Kind][i]
+			if c == eventrow.TS {
+				want = times[i]
 			}
-			if got := r.Types[c]; got != want[i] {
-				t.Errorf("%s: column %s is %s, want %s", name, c, got, want[i])
+			if got := r.Types[c.Name]; got != want {
+				t.Errorf("%s: column %s is %q, want %q", name, c.Name, got, want)
 			}
 		}
 		for j := range rows {
