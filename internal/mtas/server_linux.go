@@ -99,7 +99,7 @@ var softwares = map[Kind]software{
 			mkdir -p /var/spool/mqueue /run/sendmail/mta /var/lib/sendmail /etc/mail/smrsh
 			chmod 700 /var/spool/mqueue
 			ln -s /usr/bin/procmail /etc/mail/smrsh/`,
-		start: "/usr/libexec/sendmail/sendmail -bD -q1m",
+		start: "/usr/libexec/sendmail/sendmail -bD -q1m -ORefuseLA=10000 -OQueueLA=10000",
 	},
 }
 
