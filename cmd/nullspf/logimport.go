@@ -29,20 +29,24 @@ func (a *app) logImportCommand(f *logFlags) *cobra.Command {
 	o := &logImportFlags{}
 	c := &cobra.Command{
 		Use:   "import --format FORMAT --journal DIR FILE...",
-		Short: "Import query logs of other nameservers",
+		Short: "Import what other nameservers recorded",
 		Long: `Reads files in which another nameserver has recorded the queries of the tracking zone,
 and adds them to a journal directory that holds nothing but imports of that server. It
 is made when it is not there; the other commands read it with --journal, or when journals
 in the configuration lists it. The format is
 
-  bind-querylog   the category queries of BIND 9, from files or syslog, with any
-                  print-time but no, of any view; also rotated files
+  bind-querylog     the category queries of BIND 9, from files or syslog, with any
+                    print-time but no, of any view; also rotated files
+  dnstap            files of Frame Streams: BIND, NSD, Knot DNS, Unbound, dnsdist,
+                    fstrm_capture; the queries of clients
+  dnsdist-protobuf  what RemoteLogAction of dnsdist sends
+  pdns              what PowerDNS Authoritative Server logs with log-dns-queries
 
 Files may be compressed with gzip or zstd. They are read in the order of their first
 queries. What was imported before is passed over: the same file under another name,
-compressed, or with new lines at its end. A last line without end is left for the next
-time. Lines that are not about the zone are counted, and so are those about queries that
-cannot be read.
+compressed, or with more at its end. A last record without end is left for the next
+time. Records that are not about the zone are counted, and so are queries that cannot
+be read.
 
 Local times are those of --timezone. In the hour that is repeated when summer time ends,
 a time that lies behind that of the line before belongs to the second one. The year, which
@@ -84,14 +88,22 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
 			return nil
 		},
 	}
-	c.Flags().StringVar(&o.format, "format", "", "the files are in `FORMAT`: bind-querylog")
-	completeFlag(c, "format", values([]string{string(evidence.BINDQueryLog)}))
-	c.Flags().StringVar(&o.server, "server", "", "`NAME` of the nameserver that wrote the files, as in server of nullspfd; needed for a new directory")
+	c.Flags().StringVar(&o.format, "format", "", "the files are in `FORMAT`: "+importFormats())
+	completeFlag(c, "format", values(strings.Split(importFormats(), ", ")))
+	c.Flags().StringVar(&o.server, "server", "", "`NAME` of the nameserver that wrote the files, as in server of nullspfd; needed for a new directory when the files do not name it")
 	c.Flags().StringVar(&o.timeZone, "timezone", "", "local times are those of `ZONE`, such as Europe/Berlin; default: this machine's")
 	c.Flags().StringSliceVar(&o.layouts, "layout", nil, "the tracking zone had names of `LAYOUT`; may be repeated; default: those of the configuration")
 	completeFlag(c, "layout", values(layoutNames()))
 	o.addZone(a, c)
 	return c
+}
+
+func importFormats() string {
+	var names []string
+	for _, f := range evidence.Formats {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, ", ")
 }
 
 func layoutNames() (names []string) {
@@ -110,7 +122,7 @@ func (a *app) newImport(f *logFlags, o *logImportFlags, files []string) (*eviden
 	i := &evidence.Import{Dir: f.journals[0], Server: o.server, Files: files, TimeZone: time.Local}
 	var err error
 	if o.format == "" {
-		return nil, errors.New("say with --format what the files are: bind-querylog")
+		return nil, errors.New("say with --format what the files are: " + importFormats())
 	}
 	if i.Format, err = evidence.ParseFormat(o.format); err != nil {
 		return nil, fmt.Errorf("--format: %w", err)
@@ -167,11 +179,11 @@ func writeImport(w io.Writer, r *evidence.Result) (lost bool) {
 			text += fmt.Sprintf("; %d bytes were imported before", f.Before)
 		}
 		if f.Others > 0 {
-			text += fmt.Sprintf("; %s about something else", count(f.Others, "line"))
+			text += fmt.Sprintf("; %s about something else", count(f.Others, "record"))
 		}
 		fmt.Fprintln(w, text)
 		if f.Bad > 0 {
-			fmt.Fprintf(w, "  cannot be read: %s about queries, the first of them line %d%s\n", count(f.Bad, "line"), f.FirstBad, ofNew(f.Before))
+			fmt.Fprintf(w, "  cannot be read: %s of queries, the first of them number %d%s\n", count(f.Bad, "record"), f.FirstBad, ofNew(f.Before))
 			lost = true
 		}
 		if f.Err != nil {
@@ -182,7 +194,7 @@ func writeImport(w io.Writer, r *evidence.Result) (lost bool) {
 			fmt.Fprintf(w, "  %s do not exist in this time zone: see --timezone\n", count(f.Odd, "local time"))
 		}
 		if f.Cut {
-			fmt.Fprintln(w, "  the last line has no end; it is left for the next import")
+			fmt.Fprintln(w, "  the last record has no end; it is left for the next import")
 		}
 	}
 	fmt.Fprintf(w, "imported %s of %s\n", count(int(r.Events), "event"), value.Visible(r.Server))

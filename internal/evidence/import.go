@@ -22,11 +22,20 @@ import (
 // Format names what is in a file.
 type Format string
 
-// BINDQueryLog is the category queries of BIND 9.
-const BINDQueryLog Format = "bind-querylog"
+// The formats.
+const (
+	// BINDQueryLog is the category queries of BIND 9.
+	BINDQueryLog Format = "bind-querylog"
+	// Dnstap is a file of Frame Streams with dnstap messages.
+	Dnstap Format = "dnstap"
+	// DnsdistProtobuf is what dnsdist sends with RemoteLogAction.
+	DnsdistProtobuf Format = "dnsdist-protobuf"
+	// PDNS is what PowerDNS Authoritative Server logs with log-dns-queries.
+	PDNS Format = "pdns"
+)
 
 // Formats are all formats.
-var Formats = []Format{BINDQueryLog}
+var Formats = []Format{BINDQueryLog, Dnstap, DnsdistProtobuf, PDNS}
 
 // ParseFormat returns the format called s.
 func ParseFormat(s string) (Format, error) {
@@ -100,7 +109,7 @@ func (i *Import) Run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, list, err := i.open()
+	out, list, err := i.open(sources)
 	if err != nil {
 		return nil, err
 	}
@@ -117,9 +126,9 @@ func (i *Import) Run(ctx context.Context) (*Result, error) {
 }
 
 // open opens the directory, or makes it.
-func (i *Import) open() (*journal.Creator, *imports, error) {
+func (i *Import) open(sources []sourceFile) (*journal.Creator, *imports, error) {
 	if _, err := os.Stat(filepath.Join(i.Dir, importsName)); errors.Is(err, fs.ErrNotExist) {
-		return i.create()
+		return i.create(sources)
 	} else if err != nil {
 		return nil, nil, err
 	}
@@ -137,11 +146,21 @@ func (i *Import) open() (*journal.Creator, *imports, error) {
 	return out, list, nil
 }
 
-func (i *Import) create() (*journal.Creator, *imports, error) {
-	if i.Server == "" {
+func (i *Import) create(sources []sourceFile) (*journal.Creator, *imports, error) {
+	server := i.Server
+	for _, s := range sources {
+		switch {
+		case i.Server != "" || s.identity == "":
+		case server == "":
+			server = s.identity
+		case server != s.identity:
+			return nil, nil, fmt.Errorf("the files are of %s and of %s: import them into a directory each", server, s.identity)
+		}
+	}
+	if server == "" {
 		return nil, nil, fmt.Errorf("%s is new: %w", i.Dir, ErrNoServer)
 	}
-	out, err := journal.Create(i.Dir, i.Server)
+	out, err := journal.Create(i.Dir, server)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: what is imported has a directory of its own", err)
 	}
@@ -152,17 +171,18 @@ func (i *Import) create() (*journal.Creator, *imports, error) {
 	return out, list, nil
 }
 
-// source is a file to read.
-type source struct {
+// sourceFile is a file to read.
+type sourceFile struct {
 	path string
 	size int64
-	// first is the time of the first query.
-	first int64
+	// first is the time of the first query, identity the server that the records name.
+	first    int64
+	identity string
 }
 
 // sources looks into the files, and puts them into the order of their first queries.
-func (i *Import) sources() ([]source, error) {
-	var list []source
+func (i *Import) sources() ([]sourceFile, error) {
+	var list []sourceFile
 	for _, path := range i.Files {
 		s, err := i.look(path)
 		if err != nil {
@@ -170,37 +190,45 @@ func (i *Import) sources() ([]source, error) {
 		}
 		list = append(list, s)
 	}
-	slices.SortStableFunc(list, func(a, b source) int { return cmp.Compare(a.first, b.first) })
+	slices.SortStableFunc(list, func(a, b sourceFile) int { return cmp.Compare(a.first, b.first) })
 	return list, nil
 }
 
 // look finds the first query of a file.
-func (i *Import) look(path string) (source, error) {
-	s := source{path: path, first: math.MaxInt64}
+func (i *Import) look(path string) (sourceFile, error) {
+	s := sourceFile{path: path, first: math.MaxInt64}
 	c, err := openContent(path)
 	if err != nil {
 		return s, err
 	}
 	defer c.Close()
 	s.size = c.size
-	in, reader := newLines(c), i.reader(c)
+	records := i.newSource(c, newReader(c), true)
 	var q question
 	for n := 1; ; n++ {
-		line, err := in.next()
-		if err != nil {
+		what, err := records.next(&q)
+		s.identity = records.identity()
+		switch {
+		case errors.Is(err, errFrames):
+			return s, fmt.Errorf("%s: %w", path, err)
+		case err != nil:
 			return s, nil // told when the file is imported
-		}
-		switch reader.read(line, &q) {
-		case isQuestion:
+		case what == isQuestion:
 			s.first = q.time
 			return s, nil
-		case isTimeless:
-			return s, fmt.Errorf("%s:%d: a query without time; lines can be imported when the channel has print-time iso8601-utc, or yes", path, n)
+		case what == isTimeless:
+			return s, fmt.Errorf("%s:%d: a query without time, which cannot be imported%s", path, n, i.Format.timeHint())
 		}
 	}
 }
 
-// reader reads the lines of a file.
-func (i *Import) reader(c *content) *queryLog {
-	return &queryLog{clock: &clock{zone: i.TimeZone, changed: c.changed}}
+// timeHint says how the server writes times.
+func (f Format) timeHint() string {
+	switch f {
+	case BINDQueryLog:
+		return "; the channel of named needs print-time iso8601-utc, or yes"
+	case PDNS:
+		return "; pdns_server needs log-timestamp=yes"
+	}
+	return ""
 }

@@ -13,7 +13,7 @@ import (
 	"nullspf/spftrack"
 )
 
-// progressEvery is after how many lines progress is told.
+// progressEvery is after how many records progress is told.
 const progressEvery = 1 << 13
 
 // importer is an import under way.
@@ -44,7 +44,7 @@ func newImporter(ctx context.Context, i *Import, zone wire.Name, out *journal.Cr
 }
 
 // file imports a file. Its damage is no error.
-func (w *importer) file(s source) error {
+func (w *importer) file(s sourceFile) error {
 	r := FileResult{Path: s.path}
 	var err error
 	if r.Before, err = w.list.known(s.path, w.Format); err != nil {
@@ -55,13 +55,15 @@ func (w *importer) file(s source) error {
 		return err
 	}
 	defer c.Close()
-	in, reader := newLines(c), w.reader(c)
+	in := newReader(c)
 	if err := in.skip(r.Before); err != nil {
 		return fmt.Errorf("%s: %w", s.path, err)
 	}
+	records := w.newSource(c, in, r.Before == 0)
 	first := w.result.Next
+	var q question
 	for n := 1; ; n++ {
-		line, err := in.next()
+		what, err := records.next(&q)
 		if err != nil {
 			r.Cut = errors.Is(err, errCut)
 			if !r.Cut && !errors.Is(err, io.EOF) {
@@ -69,7 +71,7 @@ func (w *importer) file(s source) error {
 			}
 			break
 		}
-		if err := w.line(reader, line, n, &r); err != nil {
+		if err := w.record(what, &q, n, &r); err != nil {
 			return err
 		}
 		if n%progressEvery == 0 {
@@ -82,19 +84,18 @@ func (w *importer) file(s source) error {
 		}
 	}
 	w.done += s.size
-	r.Odd = reader.clock.odd
+	r.Odd = records.odd()
 	w.result.Files = append(w.result.Files, r)
 	w.list.add(importedFile{
-		Name: s.path, Format: w.Format, Bytes: in.sum.size, Head: in.sum.head(), Sum: in.sum.sum(),
+		Name: s.path, Format: w.Format, Bytes: in.size, Head: in.head(), Sum: in.sum(),
 		First: first, Last: w.result.Next - 1,
 	})
 	return nil
 }
 
-// line imports line n of what is new in a file.
-func (w *importer) line(reader *queryLog, line []byte, n int, r *FileResult) error {
-	var q question
-	switch reader.read(line, &q) {
+// record imports record n of what is new in a file.
+func (w *importer) record(what outcome, q *question, n int, r *FileResult) error {
+	switch what {
 	case isOther:
 		r.Others++
 		return nil

@@ -32,7 +32,9 @@ var (
 	queryWord  = []byte("query: ")
 )
 
-func (r *queryLog) read(line []byte, q *question) outcome {
+func (r *queryLog) oddTimes() int { return r.clock.odd }
+
+func (r *queryLog) parse(line []byte, q *question) outcome {
 	at := bytes.Index(line, clientWord)
 	if at < 0 || at > 0 && line[at-1] != ' ' {
 		return isOther
@@ -166,7 +168,7 @@ func (r *queryLog) time(head []byte) (int64, bool) {
 		if t, ok := r.printed(head[at+len("]: "):]); ok {
 			return t, true
 		}
-		return r.syslog(head)
+		return syslogTime(r.clock, head)
 	}
 	return r.printed(head)
 }
@@ -198,27 +200,6 @@ func (r *queryLog) printed(text []byte) (int64, bool) {
 		return 0, false
 	}
 	return r.clock.local(year, time.Month(month), day, h, m, s, int64(ns)), true
-}
-
-// syslog reads the head of a line of syslog: Nov 27 12:07:59, or a time of RFC 3339.
-func (r *queryLog) syslog(text []byte) (int64, bool) {
-	if word, _, ok := bytes.Cut(text, []byte(" ")); ok && len(word) > len("2026-11-27T12:07:59") {
-		t, err := time.Parse(time.RFC3339Nano, string(word))
-		if err != nil || t.Year() < 1970 || t.Year() > 2200 {
-			return 0, false
-		}
-		return t.UnixNano(), true
-	}
-	if len(text) < len("Nov 27 12:07:59") || text[3] != ' ' || text[6] != ' ' {
-		return 0, false
-	}
-	month := monthOf(text[:3])
-	day, ok1 := decimal(bytes.TrimLeft(text[4:6], " "), 2)
-	h, m, s, _, ok2 := timeOfDay(text[7:15])
-	if !ok1 || !ok2 || !isDate(2024, month, day) {
-		return 0, false
-	}
-	return r.clock.withoutYear(time.Month(month), day, h, m, s), true
 }
 
 // timeOfDay reads 12:07:59 and 12:07:59.715.
@@ -285,11 +266,11 @@ func typeOf(text string) (uint16, bool) {
 	return uint16(n), ok && strings.HasPrefix(text, "TYPE") && n <= 65535
 }
 
-// appendText appends the wire format of a name as named writes it: without final dot,
-// \X for some characters and \DDD for bytes that are not visible.
+// appendText appends the wire format of a name as servers write it: \X for some
+// characters, \DDD for bytes that are not visible, some with a final dot.
 func appendText(dst, text []byte) ([]byte, bool) {
 	if bytes.IndexByte(text, '\\') < 0 && string(text) != "." {
-		name, err := wire.AppendLabels(dst, text)
+		name, err := wire.AppendLabels(dst, bytes.TrimSuffix(text, []byte(".")))
 		return name, err == nil
 	}
 	name, err := wire.PackName(string(text))

@@ -381,7 +381,7 @@ func FuzzQueryLog(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) {
 		r := &queryLog{clock: &clock{zone: zone, changed: time.Unix(1.8e9, 0)}}
 		var q question
-		if r.read(line, &q) != isQuestion {
+		if r.parse(line, &q) != isQuestion {
 			return
 		}
 		if wire.NameSize(q.name) != len(q.name) || !q.client.IsValid() || q.time < 0 {

@@ -20,17 +20,3 @@ type question struct {
 	// verified: the client's address is not spoofed.
 	verified bool
 }
-
-// outcome is what a line is.
-type outcome int
-
-const (
-	// isQuestion: a query that was read.
-	isQuestion outcome = iota
-	// isOther: a line about something else.
-	isOther
-	// isBad: a line about a query that cannot be read.
-	isBad
-	// isTimeless: a query without a time.
-	isTimeless
-)

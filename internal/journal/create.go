@@ -24,6 +24,9 @@ type Creator struct {
 // Create begins a journal of a server in a directory, which is made, or must be
 // empty.
 func Create(dir, server string) (*Creator, error) {
+	if !validServer(server) {
+		return nil, errServer(server)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

@@ -105,8 +105,8 @@ func (s Settings) complete() (Settings, error) {
 	switch {
 	case s.Dir == "":
 		return s, errors.New("the journal has no directory")
-	case len(s.Server) > maxServer || strings.ContainsAny(s.Server, "\t\r\n"):
-		return s, fmt.Errorf("server name %q: use at most %d bytes without tabs and line ends", s.Server, maxServer)
+	case !validServer(s.Server):
+		return s, errServer(s.Server)
 	case s.Sync > Strict:
 		return s, fmt.Errorf("no sync mode %d", s.Sync)
 	case s.SyncEvery < 0, s.FlushTimeout < 0, s.SegmentAge < 0, s.Retain < 0, s.MaxSize < 0:
@@ -150,4 +150,12 @@ func set[T comparable](p *T, value T) {
 	if *p == zero {
 		*p = value
 	}
+}
+
+func validServer(name string) bool {
+	return len(name) <= maxServer && !strings.ContainsAny(name, "\t\r\n")
+}
+
+func errServer(name string) error {
+	return fmt.Errorf("server name %q: use at most %d bytes without tabs and line ends", name, maxServer)
 }
