@@ -16,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture matrix bench bench-apply bench-dns bench-log bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture matrix bench bench-apply bench-dns bench-log bench-smtp bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -99,6 +99,10 @@ bench-log: ## ask a forgery log and DuckDB the same questions: make bench-log EV
 bench-xfr: ## measure nullspfd as secondary of 100,000 zones beside NSD
 	scripts/install-peers nsd knot
 	$(GO) run ./internal/bench/xfr
+
+bench-smtp: ## measure the SMTP listener beside smtpd of Postfix
+	scripts/install-peers postfix iproute2
+	$(GO) run ./internal/bench/smtp
 
 install: build ## install below PREFIX and /etc: make install DESTDIR= PREFIX=/usr/local
 	PROGRAMS=bin DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' packaging/install

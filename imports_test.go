@@ -29,6 +29,7 @@ workshop
     internal/bench/dns    make bench-dns
     internal/bench/log    make bench-log
     internal/bench/matrix make matrix: what SPF implementations do with each layout
+    internal/bench/smtp   make bench-smtp
     internal/bench/xfr    make bench-xfr
     internal/bench/zones  make bench
     internal/demo         make demo: the main jobs on the examples

@@ -34,6 +34,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		func(s *site) { s.bind = "127.0.0.2" },
 		func(s *site) { s.options = "rrl off\n\terrors" },
 		func(s *site) { s.options = "cookies off" },
+		func(s *site) { s.options = "smtp 127.0.0.1:0 {\n\t\tmode refuse\n\t}" },
 		func(s *site) {
 			s.options = "}\nanother.example:" + fmt.Sprint(s.at.Port()) + " {\n\tbind 127.0.0.1\n\tspftrack {\n\t\tnameservers ns1.example.org\n\t}"
 		},
