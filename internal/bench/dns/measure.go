@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
@@ -32,7 +33,9 @@ type result struct {
 	// the load has ended.
 	start  time.Duration
 	memory uint64
-	note   string
+	// segments are those that were sealed meanwhile.
+	segments int
+	note     string
 }
 
 func (r result) cpuTime() float64 { return r.cpu }
@@ -147,15 +150,16 @@ func (b *bench) measure(ctx context.Context, name string, length time.Duration) 
 	if _, err := b.load(ctx, at, time.Second); err != nil { // warm up
 		return result{}, err
 	}
-	before, err := peers.GroupTime(s.pid)
-	if err != nil {
-		return result{}, err
-	}
 	busyBefore, allBefore, err := machineTicks()
 	if err != nil {
 		return result{}, err
 	}
-	r, err := b.load(ctx, at, length)
+	var r loadResult
+	if s.journal != "" {
+		r, err = b.loadSealing(ctx, s, at, length)
+	} else {
+		r, err = b.loadAlone(ctx, s, at, length)
+	}
 	if err != nil {
 		return result{}, err
 	}
@@ -163,22 +167,19 @@ func (b *bench) measure(ctx context.Context, name string, length time.Duration) 
 	if err != nil {
 		return result{}, err
 	}
-	after, err := peers.GroupTime(s.pid)
-	if err != nil {
-		return result{}, err
-	}
 	r.start = start
 	if r.memory, err = peers.GroupMemory(s.pid); err != nil {
 		return result{}, err
 	}
-	answered := r.rate * r.seconds
-	r.cpu = float64((after - before).Microseconds()) / answered
-	ours := (after-before).Seconds()*ticksPerSecond + r.loadTime.Seconds()*ticksPerSecond
+	ours := (r.serverTime + r.loadTime).Seconds() * ticksPerSecond
 	r.others = max(0, float64(busyAfter-busyBefore)-ours) / float64(allAfter-allBefore)
-	if s.note != nil {
-		if r.note, err = s.note(); err != nil {
+	if s.stored != nil {
+		time.Sleep(100 * time.Millisecond)
+		n, err := s.stored()
+		if err != nil {
 			return result{}, err
 		}
+		r.note += fmt.Sprintf(", %d events stored, none lost", n)
 	}
 	return r.result, nil
 }
@@ -222,18 +223,56 @@ func machineTicks() (busy, all uint64, err error) {
 type loadResult struct {
 	result
 	seconds float64
-	// loadTime is dnsperf's own CPU time.
-	loadTime time.Duration
+	// loadTime is dnsperf's own CPU time, serverTime that of the server meanwhile.
+	loadTime, serverTime time.Duration
+}
+
+// loadAlone loads a server and measures it from beginning to end.
+func (b *bench) loadAlone(ctx context.Context, s *server, at netip.AddrPort, length time.Duration) (r loadResult, err error) {
+	before, err := peers.GroupTime(s.pid)
+	if err != nil {
+		return r, err
+	}
+	if r, err = b.load(ctx, at, length); err != nil {
+		return r, err
+	}
+	after, err := peers.GroupTime(s.pid)
+	r.serverTime = after - before
+	r.cpu = float64(r.serverTime.Microseconds()) / (r.rate * r.seconds)
+	return r, err
 }
 
 // load runs dnsperf.
-func (b *bench) load(ctx context.Context, at netip.AddrPort, length time.Duration) (r loadResult, err error) {
-	cmd := exec.CommandContext(ctx, b.dnsperf, "-s", at.Addr().String(), "-p", strconv.Itoa(int(at.Port())),
-		"-d", b.queries, "-l", strconv.Itoa(int(length.Seconds())))
-	out, err := cmd.Output()
+func (b *bench) load(ctx context.Context, at netip.AddrPort, length time.Duration) (loadResult, error) {
+	run, err := b.startLoad(ctx, at, length)
 	if err != nil {
+		return loadResult{}, err
+	}
+	return run.wait()
+}
+
+// load is a running dnsperf.
+type load struct {
+	cmd *exec.Cmd
+	out bytes.Buffer
+}
+
+func (b *bench) startLoad(ctx context.Context, at netip.AddrPort, length time.Duration) (*load, error) {
+	l := &load{cmd: exec.CommandContext(ctx, b.dnsperf, "-s", at.Addr().String(), "-p", strconv.Itoa(int(at.Port())),
+		"-d", b.queries, "-l", strconv.Itoa(int(length.Seconds())))}
+	l.cmd.Stdout = &l.out
+	if err := l.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("dnsperf: %w", err)
+	}
+	return l, nil
+}
+
+// wait waits until the load has ended.
+func (l *load) wait() (r loadResult, err error) {
+	if err := l.cmd.Wait(); err != nil {
 		return r, fmt.Errorf("dnsperf: %w", err)
 	}
+	out := l.out.String()
 	lost := 0.0
 	for _, v := range []struct {
 		label string
@@ -242,7 +281,7 @@ func (b *bench) load(ctx context.Context, at netip.AddrPort, length time.Duratio
 		{"Queries lost:", &lost}, {"Queries per second:", &r.rate},
 		{"Run time (s):", &r.seconds}, {"Average Latency (s):", &r.latency},
 	} {
-		_, rest, ok := strings.Cut(string(out), v.label)
+		_, rest, ok := strings.Cut(out, v.label)
 		fields := strings.Fields(rest)
 		if !ok || len(fields) == 0 {
 			return r, fmt.Errorf("dnsperf does not say %q:\n%s", v.label, out)
@@ -252,6 +291,6 @@ func (b *bench) load(ctx context.Context, at netip.AddrPort, length time.Duratio
 		}
 	}
 	r.lost = int(lost)
-	r.loadTime = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	r.loadTime = l.cmd.ProcessState.UserTime() + l.cmd.ProcessState.SystemTime()
 	return r, nil
 }

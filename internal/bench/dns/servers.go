@@ -31,8 +31,11 @@ type server struct {
 	// pid is that of the process and of its group.
 	pid  int
 	stop func()
-	// note checks the server's own account of the load; nil has none.
-	note func() (string, error)
+	// stored returns how many events the server has stored, and fails when it has
+	// lost some; nil for one that stores none.
+	stored func() (uint64, error)
+	// journal is the directory of a server that seals, "" for another.
+	journal string
 }
 
 func (b *bench) start(ctx context.Context, name, dir string, at netip.AddrPort) (*server, error) {
@@ -83,35 +86,37 @@ func (b *bench) startNullspfd(ctx context.Context, name, dir string, at netip.Ad
 	if err != nil {
 		return nil, err
 	}
-	s.note = func() (string, error) { return stored(health) }
+	s.stored = func() (uint64, error) { return stored(health) }
+	if name != "nullspfd" {
+		s.journal = filepath.Join(dir, "var")
+	}
 	return s, nil
 }
 
 // stored asks nullspfd for the events that it stored, and fails when some were
 // lost.
-func stored(health netip.AddrPort) (string, error) {
-	time.Sleep(100 * time.Millisecond)
+func stored(health netip.AddrPort) (uint64, error) {
 	r, err := http.Get("http://" + health.String() + "/health")
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
 	var h nameserver.Health
 	if err := json.Unmarshal(body, &h); err != nil {
-		return "", fmt.Errorf("health: %w", err)
+		return 0, fmt.Errorf("health: %w", err)
 	}
 	lost := uint64(0)
 	for _, n := range h.Lost {
 		lost += n
 	}
 	if lost > 0 || h.Status != "ok" {
-		return "", fmt.Errorf("events were lost: %s", body)
+		return 0, fmt.Errorf("events were lost: %s", body)
 	}
-	return fmt.Sprintf(", %d events stored, none lost", h.Stored), nil
+	return h.Stored, nil
 }
 
 // serveWithoutSealing is nullspfd, but for a journal whose files grow so large
