@@ -131,6 +131,9 @@ type Listener struct {
 	plain, secure *conversations
 	counters      listenerCounters
 	sessions      sync.WaitGroup
+	// closing ends when the listener is closed: then nothing is held back any more.
+	closing context.Context
+	cancel  context.CancelFunc
 
 	mu      sync.Mutex
 	sockets map[netip.AddrPort]*socket
@@ -159,6 +162,7 @@ func NewListener(o ListenerOptions) *Listener {
 		o.limits = defaultListenerLimits
 	}
 	l := &Listener{options: o, conns: conns.New(o.limits.conns), sockets: make(map[netip.AddrPort]*socket)}
+	l.closing, l.cancel = context.WithCancel(context.Background())
 	l.plain, l.secure = newConversations(l, true), newConversations(l, false)
 	return l
 }
@@ -238,6 +242,7 @@ func (l *Listener) Addresses() (list []netip.AddrPort) {
 // records them.
 func (l *Listener) Close(grace time.Duration) {
 	l.Configure(nil)
+	l.cancel()
 	l.conns.Close(grace)
 	l.sessions.Wait()
 	l.plain.close()

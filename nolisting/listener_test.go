@@ -347,6 +347,35 @@ func TestSessionTime(t *testing.T) {
 	r.take(t, 2)
 }
 
+// TestTarpitStops: what is held back does not hold up the end, nor a client that needs
+// the connection.
+func TestTarpitStops(t *testing.T) {
+	t.Parallel()
+	l, r, at := testListener(t, ListenerSettings{Tarpit: MaxTarpit, Connections: 2}, listenerLimits{})
+	var held []*client
+	for range 3 {
+		c := dial(t, at)
+		c.talk("EHLO a", "MAIL FROM:<>")
+		fmt.Fprint(c, "RCPT TO:<a@b>\r\n")
+		held = append(held, c)
+	}
+	if got := held[0].reply(); got != "" {
+		t.Errorf("the first is answered: %q", got)
+	}
+	r.take(t, 1)
+	for end := time.Now().Add(5 * time.Second); l.Stats().Recipients < 3 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	began := time.Now()
+	l.Close(time.Second)
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the end takes %s", took)
+	}
+	if s := r.take(t, 2); s[0].Recipients != 1 || s[1].Recipients != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestListenerTrouble: a port in use is told, and taken as soon as it is free.
 func TestListenerTrouble(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ type session struct {
 	listener *Listener
 	settings *ListenerSettings
 	conn     *conns.Conn
-	// closed ends when the connection is closed, by whom ever.
+	// closed ends when the connection is closed, by whom ever, or the listener is.
 	closed context.Context
 	// until is the latest end.
 	until time.Time
@@ -65,7 +65,7 @@ func (l *Listener) accept(conn *net.TCPConn) {
 	client := x.told.Client.Addr()
 	isProxy := slices.ContainsFunc(x.settings.Proxies, func(p netip.Prefix) bool { return p.Contains(client) })
 	x.anonymous = isProxy
-	closed, cancel := context.WithCancel(context.Background())
+	closed, cancel := context.WithCancel(l.closing)
 	w := &watched{conn, cancel}
 	x.closed = closed
 	x.conn = l.conns.Admit(w, client, isProxy)
