@@ -277,8 +277,8 @@ type textWriter struct {
 	last, other int32
 	// bytes are those of all texts together.
 	bytes int
-	// texts are those of a chunk without dictionary. So the next chunks are, as many
-	// as direct, after one whose dictionary was too large.
+	// texts are those of a chunk without dictionary. So the next chunks of the file
+	// are, as many as direct, after a whole one whose dictionary was too large.
 	texts  plainTexts
 	direct int
 }
@@ -415,8 +415,8 @@ func (w *textWriter) finishPlain() error {
 			}
 		}
 	}
-	if w.column != eventrow.ClientIP {
-		w.direct = directChunks // its filter is made of the dictionary
+	if w.rows == rowGroupRows && w.column != eventrow.ClientIP { // whose filter is made of the dictionary
+		w.direct = directChunks
 	}
 	return w.texts.finish(&w.out)
 }

@@ -67,6 +67,11 @@ var columnWriters = sync.Pool{New: func() any {
 func newRowWriter(out io.Writer) *rowWriter {
 	w := &rowWriter{out: out, meta: schema(), columns: *columnWriters.Get().(*[]columnWriter)}
 	w.meta.CreatedBy = "nullspf version " + version.String()
+	for _, c := range w.columns {
+		if c, ok := c.(*textWriter); ok {
+			c.direct = 0
+		}
+	}
 	w.buf.WriteString(parquetMagic)
 	return w
 }

@@ -122,6 +122,51 @@ func checkBounds(t *testing.T, f *parquet.File, g parquet.RowGroup, rows []event
 	}
 }
 
+// TestDictionaryAgain: after files without dictionary, of few rows or of HELO names that
+// are all different, one of names that repeat has a dictionary in each row group, and
+// one of different names has none.
+func TestDictionaryAgain(t *testing.T) {
+	write := func(n, helos int) (dictionaries []bool) {
+		var file bytes.Buffer
+		w := newRowWriter(&file)
+		rows := make([]eventrow.Row, n)
+		for i := range rows {
+			rows[i] = eventrow.Row{Seq: int64(i + 1), HELO: fmt.Sprintf("mail-%d.example.net", i%helos)}
+		}
+		if err := w.write(rows); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.close(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := parquet.Read[eventrow.Row](bytes.NewReader(file.Bytes()), int64(file.Len()))
+		if err != nil || !slices.Equal(got, rows) {
+			t.Fatalf("%d rows were read, %v", len(got), err)
+		}
+		for _, g := range w.meta.RowGroups {
+			for _, c := range g.Columns {
+				if c.MetaData.PathInSchema[0] == eventrow.HELO.Name {
+					dictionaries = append(dictionaries, c.MetaData.DictionaryPageOffset > 0)
+				}
+			}
+		}
+		return dictionaries
+	}
+	for _, tt := range []struct {
+		rows, helos int
+		want        []bool
+	}{
+		{3, 3, []bool{false}},
+		{rowGroupRows + 9000, 100, []bool{true, true}},
+		{rowGroupRows + 9, 1 << 30, []bool{false, false}},
+		{rowGroupRows + 9000, 100, []bool{true, true}},
+	} {
+		if got := write(tt.rows, tt.helos); !slices.Equal(got, tt.want) {
+			t.Errorf("%d rows, %d HELO names: dictionaries %v, want %v", tt.rows, tt.helos, got, tt.want)
+		}
+	}
+}
+
 func TestUpperBound(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                        "",
