@@ -105,3 +105,69 @@ func askFrom(network string, client netip.Addr, server netip.AddrPort) bool {
 	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(exampleName, dns.TypeA), server.String())
 	return err == nil && m.Rcode == dns.RcodeSuccess
 }
+
+// TestSMTPBehindHAProxy: with both versions of the header, events have the address of
+// HAProxy's client; its own health checks are none.
+func TestSMTPBehindHAProxy(t *testing.T) {
+	peers.Require(t, "haproxy")
+	program, err := peers.Program("haproxy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t, testConfig(withSMTP(netip.MustParseAddrPort("127.0.0.1:0")), func(c *Config) {
+		c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	}), Options{})
+	for _, send := range []string{"send-proxy-v2 check check-send-proxy inter 100ms", "send-proxy"} {
+		at, err := peers.FreePort(netip.MustParseAddr("127.0.0.2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "haproxy.cfg")
+		text := "defaults\n mode tcp\n timeout connect 2s\n timeout client 1m\n timeout server 1m\nlisten mail\n bind " + at.String() +
+			"\n server a " + s.smtpAddress(t).String() + " " + send + "\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		log := new(logBuffer)
+		cmd := exec.Command(program, "-db", "-f", file)
+		cmd.Stdout, cmd.Stderr = log, log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		waitListening(t, at, log)
+		time.Sleep(300 * time.Millisecond) // some checks
+		before := s.smtp.Stats().Sessions
+		client := netip.MustParseAddr("127.0.0.9")
+		if got := sayFrom(t, client, at, smtpCommands...); got != "220 250 250 451 221" {
+			t.Errorf("%s: answers %s", send, got)
+		}
+		for end := time.Now().Add(5 * time.Second); s.smtp.Stats().Sessions == before && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		events := s.recorder.take()
+		if last := len(events) - 1; last < 0 || events[last].Resolver.Addr() != client {
+			t.Errorf("%s: events %+v", send, events)
+		}
+		if n := s.smtp.Stats(); n.Sessions != before+1 || n.Proxy != 0 {
+			t.Errorf("%s: %+v, %d sessions before", send, n, before)
+		}
+	}
+}
+
+// waitListening waits until connections to an address are accepted.
+func waitListening(t *testing.T, at netip.AddrPort, log *logBuffer) {
+	t.Helper()
+	for begin := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", at.String()); err == nil {
+			_ = conn.Close()
+			return
+		}
+		if time.Since(begin) > 20*time.Second {
+			t.Fatalf("nobody listens at %s: %s", at, log)
+		}
+	}
+}

@@ -19,7 +19,13 @@ import (
 // returns the codes of the answers.
 func say(t *testing.T, at netip.AddrPort, commands ...string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", at.String())
+	return sayFrom(t, netip.MustParseAddr("127.0.0.1"), at, commands...)
+}
+
+// sayFrom is say from an address.
+func sayFrom(t *testing.T, from netip.Addr, at netip.AddrPort, commands ...string) string {
+	t.Helper()
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: from.AsSlice()}}).Dial("tcp", at.String())
 	if err != nil {
 		t.Fatal(err)
 	}
