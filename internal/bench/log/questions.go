@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,11 +142,13 @@ func questions() []question {
 	newest.limit = 50 * time.Millisecond
 
 	var list []question
-	for _, by := range forgerylog.Fields {
+	// Of the others, segments know nothing.
+	fields := slices.DeleteFunc(slices.Clone(forgerylog.Fields), func(by forgerylog.Field) bool { return columnOf[by] == "" })
+	for _, by := range fields {
 		list = append(list, top("top "+string(by), by, filter{}, 0.5, 0.7))
 	}
 	list = append(list, timeline("timeline", filter{}, 0.5, 0.7))
-	for _, by := range forgerylog.Fields {
+	for _, by := range fields {
 		list = append(list, top("top "+string(by)+", seven days", by, week, 0.5, 0.7))
 	}
 	return append(list, timeline("timeline, seven days", week, 0.5, 0.7),
