@@ -23,7 +23,7 @@ func NewCounter(budget int) *Counter { return &Counter{table: NewTable(), budget
 // Add counts a text n times.
 func (c *Counter) Add(text string, n uint64) error {
 	c.table.Add(text, n)
-	if c.table.Memory() > c.budget {
+	if c.table.Memory()+c.table.growth() > c.budget {
 		return c.spill()
 	}
 	return nil

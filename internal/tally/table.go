@@ -56,6 +56,15 @@ func (t *Table) Len() int { return t.used }
 // Memory is what the table takes, in bytes.
 func (t *Table) Memory() int { return 16*len(t.slots) + len(t.pieces)*pieceSize }
 
+// growth is how much more the table takes when another text is added, in bytes, beside
+// the text.
+func (t *Table) growth() int {
+	if t.used < len(t.slots)/4*3 {
+		return 0
+	}
+	return 16 * len(t.slots)
+}
+
 // Add counts a text n times. It copies the text when it is new.
 func (t *Table) Add(text string, n uint64) {
 	tag := uint32(maphash.String(t.seed, text) >> 32)
