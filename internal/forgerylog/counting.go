@@ -18,7 +18,7 @@ import (
 
 // countBudget is how much memory the tables of a query take together, in bytes, before
 // they are put into files.
-const countBudget = 160 << 20
+const countBudget = 112 << 20
 
 // countable is a segment to be counted, of which plan selects events.
 type countable struct {
