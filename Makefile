@@ -16,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture matrix bench bench-apply bench-dns bench-log bench-smtp bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -77,6 +77,11 @@ matrix: toolchain ## have SPF implementations check forged mail, write the table
 	scripts/install-peers mmdebstrap debian-archive-keyring
 	internal/bench/matrix/setup
 	$(GO) run ./internal/bench/matrix -write docs/tracking.md
+
+senders: toolchain ## have mail servers send to nolisting, write the table of docs/mail.md (root, five minutes)
+	scripts/install-peers postfix unbound nftables iproute2
+	internal/mtas/unpack
+	$(GO) run ./internal/bench/senders -write docs/mail.md
 
 bench: build ## measure the generator at a million domains (takes minutes and 16 GB of disk)
 	$(GO) run ./internal/bench/zones -nullspf bin/nullspf

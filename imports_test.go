@@ -29,6 +29,7 @@ workshop
     internal/bench/dns    make bench-dns
     internal/bench/log    make bench-log
     internal/bench/matrix make matrix: what SPF implementations do with each layout
+    internal/bench/senders  make senders: how mail servers send to nolisting
     internal/bench/smtp   make bench-smtp
     internal/bench/xfr    make bench-xfr
     internal/bench/zones  make bench
@@ -117,7 +118,7 @@ var libraries = map[string]string{
 	"golang.org/x/net/netutil":                      "internal/control internal/nameserver",
 	"golang.org/x/net/idna":                         "internal/dnsname",
 	"golang.org/x/net/publicsuffix":                 "zones internal/secondary",
-	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/corefile internal/files internal/journal internal/mtas internal/nameserver internal/peers",
+	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/corefile internal/files internal/journal internal/mtas internal/nameserver internal/peers",
 	"golang.org/x/term":                             "cmd/nullspf cmd/nullspfd",
 
 	"github.com/oschwald/maxminddb-golang": "internal/geoip",

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +17,7 @@ import (
 // Network is a network of machines: a bridge in a namespace of its own.
 type Network struct {
 	bridge   *Machine
+	mu       sync.Mutex
 	machines []*Machine
 }
 
@@ -46,8 +48,10 @@ func (w *Network) Machine(addresses ...string) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.mu.Lock()
 	w.machines = append(w.machines, m)
 	port := fmt.Sprintf("port%d", len(w.machines))
+	w.mu.Unlock()
 	err = w.bridge.ip(
 		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", port, m.thread),
 		"link set "+port+" master bridge0 up")

@@ -1,6 +1,7 @@
 package mtas
 
 import (
+	"flag"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -77,18 +78,18 @@ func example(t *testing.T, name string) string {
 	return string(text)
 }
 
-// nullspfDir has the program, built once.
+// nullspfDir has the programs, built once.
 var nullspfDir = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "mtas")
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-o", dir, "nullspf/cmd/nullspf")
+	build := exec.Command("go", "build", "-o", dir, "nullspf/cmd/nullspf", "nullspf/cmd/nullspfd")
 	build.Stderr = os.Stderr
 	return dir, build.Run()
 })
 
-// programs returns the directory with nullspf.
+// programs returns the directory with nullspf and nullspfd.
 func programs(t *testing.T) string {
 	t.Helper()
 	dir, err := nullspfDir()
@@ -98,7 +99,12 @@ func programs(t *testing.T) string {
 	return dir
 }
 
+// TestMain runs all tests at a time: they wait more than they compute.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if dir, err := nullspfDir(); err == nil {
 		_ = os.RemoveAll(dir)
