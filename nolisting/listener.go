@@ -297,7 +297,9 @@ func (l *Listener) listen(ctx context.Context, s *socket, at netip.AddrPort) err
 	if at.Addr().Is6() {
 		network = "tcp6"
 	}
-	tcp, err := net.ListenTCP(network, net.TCPAddrFromAddrPort(at))
+	// Sessions are short: keeping them alive would cost some system calls each.
+	config := net.ListenConfig{KeepAlive: -1}
+	tcp, err := config.Listen(ctx, network, at.String())
 	if err != nil {
 		return err
 	}
@@ -312,7 +314,7 @@ func (l *Listener) listen(ctx context.Context, s *socket, at netip.AddrPort) err
 	}
 	s.problem.Store(nil)
 	for {
-		conn, err := tcp.AcceptTCP()
+		conn, err := tcp.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return err

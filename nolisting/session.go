@@ -55,7 +55,7 @@ func (w *watched) Close() error {
 }
 
 // accept serves a connection.
-func (l *Listener) accept(conn *net.TCPConn) {
+func (l *Listener) accept(conn net.Conn) {
 	now := time.Now()
 	x := &session{listener: l, settings: l.settings.Load(), until: now.Add(l.options.limits.session), told: Session{Start: now}}
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {

@@ -4,8 +4,8 @@
 //	go run ./internal/bench/smtp [-sessions 5000] [-rounds 3]
 //
 // Both run on the first processor, in turn, and smtp-source of Postfix on the others:
-// ten of them with 32 connections each, from ten networks, because nullspfd lets no
-// client have more. Each session has one recipient, who is refused, and nullspfd stores
+// 24 of them with 12 connections each, from 24 networks, because nullspfd lets no client
+// have many more. Each session has one recipient, who is refused, and nullspfd stores
 // each as an event. It needs root, for namespaces of its own. With -check it exits with
 // 1 when nullspfd takes fewer sessions a second, or more than a tenth of the memory.
 package main
@@ -40,6 +40,7 @@ func run() error {
 	rounds := flag.Int("rounds", 3, "measure each server `N` times")
 	check := flag.Bool("check", false, "fail when a target is missed")
 	flag.Parse()
+	*sessions -= *sessions % clients
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	dir, err := os.MkdirTemp("", "bench")
