@@ -25,9 +25,6 @@ const (
 	Sendmail  Kind = "sendmail"
 )
 
-// Kinds are all kinds.
-var Kinds = []Kind{Postfix, Exim, OpenSMTPD, Sendmail}
-
 // Config describes a server to start.
 type Config struct {
 	Kind    Kind

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 
 	"nullspf/internal/mtas"
 )
@@ -25,7 +26,7 @@ func main() {
 	write := flag.String("write", "", "document to write the table into")
 	only := flag.String("only", "", "measure one sender: postfix, exim, opensmtpd or sendmail")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *write, mtas.Kind(*only)); err != nil {
 		fmt.Fprintln(os.Stderr, "senders:", err)
