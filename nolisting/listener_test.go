@@ -412,3 +412,20 @@ func TestListenerTrouble(t *testing.T) {
 		t.Error("it still listens")
 	}
 }
+
+// TestClosedAtOnce: a listener that is closed before anything of it has run ends.
+func TestClosedAtOnce(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for range 500 {
+			NewListener(ListenerOptions{Hostname: "mx.example.net", Logger: zerolog.Nop(), Record: func(*Session) {}}).Close(0)
+		}
+	}()
+	select {
+	case <-closed:
+	case <-time.After(20 * time.Second):
+		t.Fatal("Close does not return")
+	}
+}

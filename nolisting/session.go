@@ -285,7 +285,10 @@ func (c *conversations) hold(w *wire) {
 	}
 }
 
+// close ends all conversations. The server may not have begun to accept yet, and would
+// then know nothing of its end: it learns it from the feed.
 func (c *conversations) close() {
+	_ = c.feed.Close()
 	_ = c.server.Close()
 	<-c.done
 }
