@@ -6,7 +6,7 @@ import (
 	"io"
 	"net/netip"
 
-	"nullspf/spftrack"
+	"github.com/miekg/dns"
 )
 
 // dnsdist reads what RemoteLogAction of dnsdist, or protobufServer of PowerDNS Recursor,
@@ -57,65 +57,29 @@ const (
 )
 
 func (d *dnsdist) message(b []byte, q *question) outcome {
-	var kind, protocol, port, seconds, micros uint64
-	var address, asked []byte
-	ok := fields(b, func(f field) {
-		switch f.number {
-		case pbType:
-			kind = f.value
-		case pbServer:
-			if d.named == "" {
-				d.named = string(f.bytes[:min(len(f.bytes), 255)])
-			}
-		case pbProtocol:
-			protocol = f.value
-		case pbFrom:
-			address = f.bytes
-		case pbSeconds:
-			seconds = f.value
-		case pbMicroseconds:
-			micros = f.value
-		case pbQuestion:
-			asked = f.bytes
-		case pbFromPort:
-			port = f.value
-		}
-	})
-	switch {
-	case !ok:
+	var m, asked fields
+	if !m.read(b) || !asked.read(m[pbQuestion].bytes) {
 		return isBad
-	case kind != pbQuery:
+	}
+	if d.named == "" {
+		d.named = identityOf(m[pbServer].bytes)
+	}
+	if m[pbType].value != pbQuery {
 		return isOther
 	}
-	var name []byte
-	var qtype uint64
-	qclass := uint64(1)
-	ok = fields(asked, func(f field) {
-		switch f.number {
-		case pbName:
-			name = f.bytes
-		case pbQType:
-			qtype = f.value
-		case pbClass:
-			qclass = f.value
-		}
-	})
-	addr, isAddr := netip.AddrFromSlice(address)
-	if !ok || !isAddr || port > 65535 || max(qtype, qclass) > 65535 || seconds > maxTime || micros >= 1_000_000 {
+	qtype, qclass := asked[pbQType].value, asked[pbClass].value
+	if qclass == 0 {
+		qclass = dns.ClassINET // the field may be left out
+	}
+	seconds, micros := m[pbSeconds].value, m[pbMicroseconds].value
+	if !setClient(q, m[pbFrom].bytes, m[pbFromPort].value, m[pbProtocol].value) ||
+		max(qtype, qclass) > 65535 || seconds > maxTime || micros >= 1_000_000 {
 		return isBad
 	}
-	if d.name, ok = appendText(d.name[:0], name); !ok {
+	var ok bool
+	if d.name, ok = appendText(d.name[:0], asked[pbName].bytes); !ok {
 		return isBad
 	}
-	q.client = netip.AddrPortFrom(addr.Unmap(), uint16(port))
 	q.name, q.qtype, q.qclass, q.subnet = d.name, uint16(qtype), uint16(qclass), netip.Prefix{}
-	q.transport, q.verified = spftrack.TransportUDP, false
-	if protocol >= protocolTCP {
-		q.transport, q.verified = spftrack.TransportTCP, true
-	}
-	if seconds == 0 {
-		return isTimeless
-	}
-	q.time = int64(seconds)*nanosecondsPerSecond + int64(micros)*1000
-	return isQuestion
+	return q.at(seconds, micros*1000)
 }

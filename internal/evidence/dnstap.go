@@ -7,11 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net/netip"
-
-	"google.golang.org/protobuf/encoding/protowire"
-
-	"nullspf/spftrack"
+	"time"
 )
 
 // dnstap reads files of Frame Streams with dnstap messages, as BIND, NSD, Knot DNS, Unbound,
@@ -139,123 +135,43 @@ func (d *dnstap) controlFrame() ([]byte, error) {
 	return b, err
 }
 
-// The fields of messages of dnstap, and the values that matter.
+// The fields of messages of dnstap, and the types that matter.
 const (
 	tapIdentity = 1
 	tapMessage  = 14
 
-	messageType          = 1
-	messageProtocol      = 3
-	messageQueryAddress  = 4
-	messageQueryPort     = 6
-	messageQuerySeconds  = 8
-	messageQueryNanos    = 9
-	messageQuery         = 10
-	typeAuthQuery        = 1
-	typeClientQuery      = 5
-	protocolUDP          = 1
-	protocolTCP          = 2
-	maxDnstapProtocol    = 7
-	maxTime              = 7258118400 // the year 2200
-	nanosecondsPerSecond = 1_000_000_000
+	messageType         = 1
+	messageProtocol     = 3
+	messageQueryAddress = 4
+	messageQueryPort    = 6
+	messageQuerySeconds = 8
+	messageQueryNanos   = 9
+	messageQuery        = 10
+
+	typeAuthQuery   = 1
+	typeClientQuery = 5
 )
 
 // message reads a dnstap message.
 func (d *dnstap) message(b []byte, q *question) outcome {
-	var inner []byte
-	ok := fields(b, func(f field) {
-		switch f.number {
-		case tapIdentity:
-			if d.named == "" {
-				d.named = string(f.bytes[:min(len(f.bytes), 255)])
-			}
-		case tapMessage:
-			inner = f.bytes
-		}
-	})
-	if !ok {
+	var outer, m fields
+	if !outer.read(b) || !m.read(outer[tapMessage].bytes) {
 		return isBad
 	}
-	var kind, protocol, port, seconds, nanos uint64
-	var address, query []byte
-	ok = fields(inner, func(f field) {
-		switch f.number {
-		case messageType:
-			kind = f.value
-		case messageProtocol:
-			protocol = f.value
-		case messageQueryAddress:
-			address = f.bytes
-		case messageQueryPort:
-			port = f.value
-		case messageQuerySeconds:
-			seconds = f.value
-		case messageQueryNanos:
-			nanos = f.value
-		case messageQuery:
-			query = f.bytes
-		}
-	})
-	switch {
-	case !ok:
-		return isBad
-	case kind != typeAuthQuery && kind != typeClientQuery:
+	if d.named == "" {
+		d.named = identityOf(outer[tapIdentity].bytes)
+	}
+	if kind := m[messageType].value; kind != typeAuthQuery && kind != typeClientQuery {
 		return isOther
 	}
-	addr, isAddr := netip.AddrFromSlice(address)
-	if !isAddr || port > 65535 || protocol > maxDnstapProtocol || seconds > maxTime || nanos >= nanosecondsPerSecond {
+	seconds, nanos := m[messageQuerySeconds].value, m[messageQueryNanos].value
+	if !setClient(q, m[messageQueryAddress].bytes, m[messageQueryPort].value, m[messageProtocol].value) ||
+		seconds > maxTime || nanos >= uint64(time.Second) {
 		return isBad
 	}
-	q.client = netip.AddrPortFrom(addr.Unmap(), uint16(port))
-	q.transport, q.verified = spftrack.TransportUDP, false
-	if protocol >= protocolTCP { // and what is above it: TLS, HTTPS
-		q.transport, q.verified = spftrack.TransportTCP, true
-	}
-	if d.name, ok = readQuestion(query, d.name[:0], q); !ok {
+	var ok bool
+	if d.name, ok = readQuestion(m[messageQuery].bytes, d.name[:0], q); !ok {
 		return isBad
 	}
-	if seconds == 0 {
-		return isTimeless
-	}
-	q.time = int64(seconds)*nanosecondsPerSecond + int64(nanos)
-	return isQuestion
-}
-
-// field is a field of a message in Protocol Buffers: value of numbers, bytes of the others.
-type field struct {
-	number protowire.Number
-	value  uint64
-	bytes  []byte
-}
-
-// fields calls each with every field of a message; false when it cannot be read.
-func fields(b []byte, each func(field)) bool {
-	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return false
-		}
-		b = b[n:]
-		f := field{number: number}
-		switch kind {
-		case protowire.VarintType:
-			f.value, n = protowire.ConsumeVarint(b)
-		case protowire.Fixed32Type:
-			var v uint32
-			v, n = protowire.ConsumeFixed32(b)
-			f.value = uint64(v)
-		case protowire.Fixed64Type:
-			f.value, n = protowire.ConsumeFixed64(b)
-		case protowire.BytesType:
-			f.bytes, n = protowire.ConsumeBytes(b)
-		default:
-			n = protowire.ConsumeFieldValue(number, kind, b)
-		}
-		if n < 0 {
-			return false
-		}
-		b = b[n:]
-		each(f)
-	}
-	return true
+	return q.at(seconds, nanos)
 }

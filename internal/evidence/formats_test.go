@@ -139,6 +139,32 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// TestProtocols: what an address of each protocol is worth.
+func TestProtocols(t *testing.T) {
+	for protocol, want := range []struct {
+		transport spftrack.Transport
+		verified  bool
+	}{
+		0: {spftrack.TransportUDP, false}, // not told
+		1: {spftrack.TransportUDP, false},
+		2: {spftrack.TransportTCP, true},
+		3: {spftrack.TransportTCP, true},  // TLS
+		4: {spftrack.TransportTCP, true},  // HTTPS
+		5: {spftrack.TransportUDP, false}, // DNSCrypt over UDP
+		6: {spftrack.TransportTCP, true},  // DNSCrypt over TCP
+		7: {spftrack.TransportUDP, true},  // QUIC
+	} {
+		var q question
+		if ok := setClient(&q, []byte{203, 0, 113, 7}, 53, uint64(protocol)); !ok || q.transport != want.transport || q.verified != want.verified {
+			t.Errorf("protocol %d: %v, %v, verified %v", protocol, ok, q.transport, q.verified)
+		}
+	}
+	var q question
+	if setClient(&q, []byte{203, 0, 113, 7}, 53, 8) || setClient(&q, []byte{203, 0}, 53, 1) || setClient(&q, []byte{203, 0, 113, 7}, 65536, 1) {
+		t.Error("accepted")
+	}
+}
+
 // FuzzFormats: no content makes a source fail or go on without end.
 func FuzzFormats(f *testing.F) {
 	for n := range Formats {
