@@ -88,22 +88,14 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
 			return nil
 		},
 	}
-	c.Flags().StringVar(&o.format, "format", "", "the files are in `FORMAT`: "+importFormats())
-	completeFlag(c, "format", values(strings.Split(importFormats(), ", ")))
+	c.Flags().StringVar(&o.format, "format", "", "the files are in `FORMAT`: "+evidence.FormatNames())
+	completeFlag(c, "format", values(strings.Split(evidence.FormatNames(), ", ")))
 	c.Flags().StringVar(&o.server, "server", "", "`NAME` of the nameserver that wrote the files, as in server of nullspfd; needed for a new directory when the files do not name it")
 	c.Flags().StringVar(&o.timeZone, "timezone", "", "local times are those of `ZONE`, such as Europe/Berlin; default: this machine's")
-	c.Flags().StringSliceVar(&o.layouts, "layout", nil, "the tracking zone had names of `LAYOUT`; may be repeated; default: those of the configuration")
+	c.Flags().StringSliceVar(&o.layouts, "layout", nil, "the tracking zone had names of `LAYOUT`; may be repeated; default: those of the groups in the configuration")
 	completeFlag(c, "layout", values(layoutNames()))
 	o.addZone(a, c)
 	return c
-}
-
-func importFormats() string {
-	var names []string
-	for _, f := range evidence.Formats {
-		names = append(names, string(f))
-	}
-	return strings.Join(names, ", ")
 }
 
 func layoutNames() (names []string) {
@@ -122,7 +114,7 @@ func (a *app) newImport(f *logFlags, o *logImportFlags, files []string) (*eviden
 	i := &evidence.Import{Dir: f.journals[0], Server: o.server, Files: files, TimeZone: time.Local}
 	var err error
 	if o.format == "" {
-		return nil, errors.New("say with --format what the files are: " + importFormats())
+		return nil, errors.New("say with --format what the files are: " + evidence.FormatNames())
 	}
 	if i.Format, err = evidence.ParseFormat(o.format); err != nil {
 		return nil, fmt.Errorf("--format: %w", err)

@@ -127,6 +127,14 @@ func TestIdentity(t *testing.T) {
 	if r := i.run(t); r.Server != "ns1.keeper.test" {
 		t.Errorf("server %s", r.Server)
 	}
+	i.Files = []string{copyOf(t, "knot.dnstap")}
+	if _, err := i.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "has the events of ns1.keeper.test, the files are of sender.example.test") {
+		t.Errorf("another server: %v", err)
+	}
+	i.Server = "ns1.keeper.test"
+	if r := i.run(t); r.Events != 37 {
+		t.Errorf("told otherwise: %+v", r)
+	}
 	i = newImport(t, copyOf(t, "bind.dnstap"), copyOf(t, "knot.dnstap"))
 	i.Format, i.Server = Dnstap, ""
 	if _, err := i.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "import them into a directory each") {

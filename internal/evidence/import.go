@@ -42,18 +42,24 @@ func ParseFormat(s string) (Format, error) {
 	if slices.Contains(Formats, Format(s)) {
 		return Format(s), nil
 	}
+	return "", fmt.Errorf("unknown format %q: use %s", s, FormatNames())
+}
+
+// FormatNames are the names of all formats, with commas between.
+func FormatNames() string {
 	var names []string
 	for _, f := range Formats {
 		names = append(names, string(f))
 	}
-	return "", fmt.Errorf("unknown format %q: use %s", s, strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 // Import is what to import.
 type Import struct {
 	// Dir is a journal directory of imports. It is made when it is not there.
 	Dir string
-	// Server is the nameserver whose files they are; "" for that of the directory.
+	// Server is the nameserver whose files they are; "" for the one that the files name, or
+	// that of the directory.
 	Server string
 	Format Format
 	Files  []string
@@ -82,12 +88,12 @@ type FileResult struct {
 	Path string
 	// Before is how many bytes of the content were imported earlier.
 	Before int64
-	// Events are those about the tracking zone. Others are lines about something else,
-	// Bad those about a query that cannot be read, the first of them in line FirstBad.
+	// Events are those about the tracking zone. Others are records about something else,
+	// Bad queries that cannot be read; the first of them is record FirstBad of what is new.
 	Events, Others, Bad, FirstBad int
 	// Odd counts the local times that the time zone does not have.
 	Odd int
-	// Cut reports a last line without end; Err is why reading ended otherwise.
+	// Cut reports a last record without end; Err is why reading ended otherwise.
 	Cut bool
 	Err error
 	// First and Last are the least and the greatest time, in nanoseconds since 1970-01-01
@@ -127,8 +133,12 @@ func (i *Import) Run(ctx context.Context) (*Result, error) {
 
 // open opens the directory, or makes it.
 func (i *Import) open(sources []sourceFile) (*journal.Creator, *imports, error) {
+	server, err := i.server(sources)
+	if err != nil {
+		return nil, nil, err
+	}
 	if _, err := os.Stat(filepath.Join(i.Dir, importsName)); errors.Is(err, fs.ErrNotExist) {
-		return i.create(sources)
+		return i.create(server)
 	} else if err != nil {
 		return nil, nil, err
 	}
@@ -137,8 +147,8 @@ func (i *Import) open(sources []sourceFile) (*journal.Creator, *imports, error) 
 		return nil, nil, err
 	}
 	list, err := readImports(i.Dir, out.Next())
-	if err == nil && i.Server != "" && i.Server != out.Server() {
-		err = fmt.Errorf("%s has the events of %s: import those of %s into another directory", i.Dir, out.Server(), i.Server)
+	if err == nil && server != "" && server != out.Server() {
+		err = fmt.Errorf("%s has the events of %s, the files are of %s: import them into another directory", i.Dir, out.Server(), server)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, out.Abort())
@@ -146,17 +156,24 @@ func (i *Import) open(sources []sourceFile) (*journal.Creator, *imports, error) 
 	return out, list, nil
 }
 
-func (i *Import) create(sources []sourceFile) (*journal.Creator, *imports, error) {
-	server := i.Server
+// server is the nameserver whose files they are, "" when nothing tells.
+func (i *Import) server(sources []sourceFile) (string, error) {
+	if i.Server != "" {
+		return i.Server, nil
+	}
+	server := ""
 	for _, s := range sources {
 		switch {
-		case i.Server != "" || s.identity == "":
 		case server == "":
 			server = s.identity
-		case server != s.identity:
-			return nil, nil, fmt.Errorf("the files are of %s and of %s: import them into a directory each", server, s.identity)
+		case s.identity != "" && s.identity != server:
+			return "", fmt.Errorf("the files are of %s and of %s: import them into a directory each", server, s.identity)
 		}
 	}
+	return server, nil
+}
+
+func (i *Import) create(server string) (*journal.Creator, *imports, error) {
 	if server == "" {
 		return nil, nil, fmt.Errorf("%s is new: %w", i.Dir, ErrNoServer)
 	}

@@ -314,6 +314,18 @@ func TestDamaged(t *testing.T) {
 	if again := i.run(t); again.Events != 0 {
 		t.Errorf("the same damage again gave %d events", again.Events)
 	}
+	// A file that is damaged before the end of what is known does not keep others out.
+	bad := bytes.Clone(zipped.Bytes())
+	copy(bad[zipped.Len()/3:], "\xff\xff\xff\xff\xff\xff\xff\xff")
+	writeFile(t, cut, bad)
+	whole := filepath.Join(dir, "whole")
+	writeFile(t, whole, text)
+	i.Files = []string{cut, whole}
+	for _, f := range i.run(t).Files {
+		if f.Path == whole && (f.Err != nil || f.Events == 0) || f.Path == cut && f.Err == nil {
+			t.Errorf("%+v", f)
+		}
+	}
 	broken := bytes.Replace(text, []byte("IN TXT"), []byte("IN TIXT"), 1)
 	broken = append(broken, bytes.Repeat([]byte("x"), 3*maxLine)...)
 	broken = append(broken, "\n\x00client \n client ()\nclient 203.0.113.70#1 (): query: \n"...)
@@ -350,7 +362,7 @@ func TestRefused(t *testing.T) {
 	i := newImport(t, good)
 	i.run(t)
 	i.Server = "ns2.keeper.test"
-	if _, err := i.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "has the events of ns1.keeper.test") {
+	if _, err := i.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "has the events of ns1.keeper.test, the files are of ns2.keeper.test") {
 		t.Errorf("another server: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

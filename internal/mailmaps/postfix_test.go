@@ -67,7 +67,7 @@ postlog  unix-dgram n - n - 1 postlogd
 
 // startPostfix starts an instance with one of the configurations, as it is
 // made, and returns the address of its SMTP server.
-func startPostfix(t *testing.T, configuration string, s *sink) string {
+func startPostfix(t *testing.T, configuration string, sink net.Addr) string {
 	t.Helper()
 	mapType := postfixMapTypes(t)[0]
 	peers.RequireRoot(t, "start Postfix")
@@ -104,7 +104,7 @@ func startPostfix(t *testing.T, configuration string, s *sink) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, sinkPort, _ := net.SplitHostPort(s.Addr().String())
+	_, sinkPort, _ := net.SplitHostPort(sink.String())
 	fill := strings.NewReplacer("{dir}", dir, "{type}", mapType, "{sink}", sinkPort, "{port}", fmt.Sprint(address.Port()))
 	for name, text := range map[string]string{"main.cf": mainCF + string(text), "master.cf": masterCF} {
 		if err := os.WriteFile(filepath.Join(dir, "etc", name), []byte(fill.Replace(text)), 0o644); err != nil {
@@ -195,8 +195,8 @@ func TestPostfix(t *testing.T) {
 	} {
 		t.Run(configuration, func(t *testing.T) {
 			t.Parallel()
-			s := newSink(t)
-			address := startPostfix(t, configuration, s)
+			sink, recipients := newSink(t)
+			address := startPostfix(t, configuration, sink)
 			probe(t, address)
 			conn, err := net.Dial("tcp4", address)
 			if err != nil {
@@ -229,7 +229,7 @@ func TestPostfix(t *testing.T) {
 			c.expect("Subject: test\r\n\r\ntest\r\n.", "250")
 			c.expect("QUIT", "221")
 			select {
-			case got := <-s.recipients:
+			case got := <-recipients:
 				if got != next {
 					t.Errorf("the message went on to %s, not %s", got, next)
 				}

@@ -1,15 +1,15 @@
 package mailmaps
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"net/textproto"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"nullspf/internal/mtas"
 )
 
 // client talks SMTP over one connection.
@@ -58,61 +58,20 @@ func (c *client) refused(recipient, text string) {
 	}
 }
 
-// sink is an SMTP server that accepts everything and tells the recipients.
-type sink struct {
-	net.Listener
-	recipients chan string
-}
-
-func newSink(t *testing.T) *sink {
+// newSink starts an SMTP server that accepts everything, and tells the recipients.
+func newSink(t *testing.T) (at net.Addr, recipients chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sink{l, make(chan string, 16)}
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() { s.serve(conn) })
+	recipients = make(chan string, 16)
+	s := &mtas.Sink{Seen: func(_ time.Time, what string) {
+		if strings.Contains(what, "@") {
+			recipients <- what
 		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		serving.Wait()
-	})
-	return s
-}
-
-func (s *sink) serve(conn net.Conn) {
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	fmt.Fprint(conn, "220 sink.example.net ESMTP\r\n")
-	lines := bufio.NewScanner(conn)
-	data := false
-	for lines.Scan() {
-		line := lines.Text()
-		verb, rest, _ := strings.Cut(strings.ToUpper(line), " ")
-		switch {
-		case data && line != ".":
-			continue
-		case data:
-			data = false
-		case verb == "DATA":
-			data = true
-			fmt.Fprint(conn, "354 go on\r\n")
-			continue
-		case verb == "QUIT":
-			fmt.Fprint(conn, "221 bye\r\n")
-			return
-		case verb == "RCPT":
-			address, _, _ := strings.Cut(strings.TrimPrefix(rest, "TO:<"), ">")
-			s.recipients <- strings.ToLower(address)
-		}
-		fmt.Fprint(conn, "250 ok\r\n")
-	}
+	}}
+	s.Serve(l)
+	t.Cleanup(s.Close)
+	return l.Addr(), recipients
 }

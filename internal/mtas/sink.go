@@ -36,7 +36,7 @@ func (s *Sink) Serve(l net.Listener) {
 	})
 }
 
-// Close ends the server with its sessions, which have 10 s.
+// Close ends the server with its sessions, which have 20 s.
 func (s *Sink) Close() {
 	_ = s.listener.Close()
 	s.serving.Wait()
@@ -44,7 +44,7 @@ func (s *Sink) Close() {
 
 func (s *Sink) session(conn net.Conn) {
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	fmt.Fprint(conn, "220 sink.example.net ESMTP\r\n")
 	lines := bufio.NewScanner(conn)
 	data := false
