@@ -1,0 +1,308 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"unsafe"
+
+	"github.com/parquet-go/parquet-go/bloom"
+	"github.com/parquet-go/parquet-go/encoding/delta"
+	"github.com/parquet-go/parquet-go/encoding/rle"
+	"github.com/parquet-go/parquet-go/format"
+
+	"nullspf/internal/eventrow"
+)
+
+// textWriter writes texts by a dictionary, unless there are so many different
+// ones that it would be larger than the texts.
+type textWriter struct {
+	codes
+	// offsets are where the values begin in plain, behind their length.
+	offsets []uint32
+	// table finds a text: a power of two of slots. A text is looked for from the slot
+	// on that its hash tells.
+	table []dictSlot
+	seed  maphash.Seed
+	// last is the code of the last text, other that of the last that was not the
+	// same: the queries of a check take turns.
+	last, other int32
+	// bytes are those of all texts together.
+	bytes int
+	// texts are those of a chunk without dictionary. So the next chunks of the file
+	// are, as many as direct, after a whole one whose dictionary was too large.
+	texts  plainTexts
+	direct int
+}
+
+// dictSlot holds the code of a text plus one, 0 for none, and where it begins in plain.
+type dictSlot struct{ hash, at, code uint32 }
+
+// directChunks is how many chunks are written without looking whether a dictionary
+// would be smaller.
+const directChunks = 7
+
+func newTextWriter(base baseWriter) *textWriter {
+	w := &textWriter{seed: maphash.MakeSeed(), table: make([]dictSlot, 1<<8)}
+	w.baseWriter = base
+	return w
+}
+
+func (w *textWriter) value(code int32) []byte { return w.text(w.offsets[code]) }
+
+// text returns the text that begins at an offset of plain.
+func (w *textWriter) text(at uint32) []byte {
+	return w.plain[at : at+binary.LittleEndian.Uint32(w.plain[at-4:])]
+}
+
+func (w *textWriter) add(rows []eventrow.Row) (int, error) {
+	if w.direct > 0 {
+		return w.texts.addRows(&w.out, w.column, rows)
+	}
+	before := len(w.plain)
+	for i := range rows {
+		s := w.column.Text(&rows[i])
+		w.bytes += len(s)
+		switch {
+		case w.count == 0:
+			w.last, w.other = w.code(s), 0
+		case string(w.value(w.last)) == s:
+		case string(w.value(w.other)) == s:
+			w.last, w.other = w.other, w.last
+		default:
+			w.last, w.other = w.code(s), w.last
+		}
+		w.put(w.last)
+	}
+	return len(w.plain) - before + 4*len(rows), nil
+}
+
+// code returns the code of a text, which it adds to the dictionary when it is new.
+func (w *textWriter) code(s string) int32 {
+	h := uint32(maphash.String(w.seed, s))
+	mask := uint32(len(w.table) - 1)
+	i := h & mask
+	for ; w.table[i].code != 0; i = (i + 1) & mask {
+		if p := w.table[i]; p.hash == h && string(w.text(p.at)) == s {
+			return int32(p.code - 1)
+		}
+	}
+	w.plain = binary.LittleEndian.AppendUint32(w.plain, uint32(len(s)))
+	at := uint32(len(w.plain))
+	w.offsets = append(w.offsets, at)
+	w.plain = append(w.plain, s...)
+	w.count++
+	w.table[i] = dictSlot{h, at, uint32(w.count)}
+	if 4*w.count > 3*len(w.table) {
+		w.grow()
+	}
+	return int32(w.count - 1)
+}
+
+func (w *textWriter) grow() {
+	old := w.table
+	w.table = make([]dictSlot, 2*len(old))
+	mask := uint32(len(w.table) - 1)
+	for _, p := range old {
+		if p.code == 0 {
+			continue
+		}
+		i := p.hash & mask
+		for w.table[i].code != 0 {
+			i = (i + 1) & mask
+		}
+		w.table[i] = p
+	}
+}
+
+func (w *textWriter) finish() error {
+	if w.direct > 0 {
+		w.direct--
+		return w.texts.finish(&w.out)
+	}
+	if len(w.page) > 0 {
+		w.pack()
+	}
+	// About the sizes before compression; the length of a text takes a byte.
+	byCodes, byTexts := len(w.plain)+w.rows*bits.Len(uint(w.count))/8, w.bytes+w.rows
+	finish := w.finishDictionary
+	if len(w.plain) > maxDictionary || byCodes > byTexts {
+		finish = w.finishPlain
+	}
+	if err := finish(); err != nil {
+		return err
+	}
+	if w.column == eventrow.ClientIP {
+		w.out.bloom = w.filter()
+	}
+	clear(w.table)
+	w.begin()
+	w.offsets, w.bytes = w.offsets[:0], 0
+	return nil
+}
+
+// finishDictionary writes the texts with the dictionary.
+func (w *textWriter) finishDictionary() error {
+	var r textRange
+	for code := range int32(w.count) {
+		r.add(w.value(code))
+	}
+	w.out.stats = r.statistics()
+	least, greatest := r.bounds()
+	return w.finishCodes(least, greatest)
+}
+
+// finishPlain writes the texts without dictionary.
+func (w *textWriter) finishPlain() error {
+	begin := 0
+	for _, p := range w.pages {
+		codes, err := new(rle.DictionaryEncoding).DecodeInt32(w.page, w.packed[begin:p.end])
+		if err != nil {
+			return err
+		}
+		begin = p.end
+		for _, code := range codes[:p.rows] {
+			if err := w.texts.add(&w.out, w.value(code)); err != nil {
+				return err
+			}
+		}
+	}
+	if w.rows == rowGroupRows && w.column != eventrow.ClientIP { // whose filter is made of the dictionary
+		w.direct = directChunks
+	}
+	return w.texts.finish(&w.out)
+}
+
+// filter is the Bloom filter of the values.
+func (w *textWriter) filter() []byte {
+	filter := make(bloom.SplitBlockFilter, bloom.NumSplitBlocksOf(int64(w.count), bloomBits))
+	for code := range int32(w.count) {
+		filter.Insert(bloom.XXH64{}.Sum64(w.value(code)))
+	}
+	return filter.Bytes()
+}
+
+// lowerBound and upperBound are short bounds of texts.
+func lowerBound(v []byte) []byte { return append([]byte{}, v[:min(len(v), maxIndexed)]...) }
+
+func upperBound(v []byte) []byte {
+	if len(v) <= maxIndexed {
+		return append([]byte{}, v...)
+	}
+	b := append([]byte{}, v[:maxIndexed]...)
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] < 0x7e {
+			b[i]++
+			return b[:i+1]
+		}
+	}
+	return append([]byte{}, v...)
+}
+
+// plainWriter writes texts of which hardly any is like another.
+type plainWriter struct {
+	baseWriter
+	texts plainTexts
+}
+
+func (w *plainWriter) add(rows []eventrow.Row) (int, error) {
+	return w.texts.addRows(&w.out, w.column, rows)
+}
+
+func (w *plainWriter) finish() error { return w.texts.finish(&w.out) }
+
+// textRange is the least and the greatest of texts.
+type textRange struct {
+	least, greatest []byte
+	// first and last are the beginnings of the two, as numbers of the same order.
+	first, last uint64
+	begun       bool
+}
+
+func (r *textRange) add(s []byte) {
+	p := uint64(0)
+	if len(s) >= 8 {
+		p = binary.BigEndian.Uint64(s)
+	} else {
+		for i, c := range s {
+			p |= uint64(c) << (56 - 8*i)
+		}
+	}
+	if !r.begun || p <= r.first && bytes.Compare(s, r.least) < 0 {
+		r.least, r.first = append(r.least[:0], s...), p
+	}
+	if !r.begun || p >= r.last && bytes.Compare(s, r.greatest) > 0 {
+		r.greatest, r.last = append(r.greatest[:0], s...), p
+	}
+	r.begun = true
+}
+
+func (r *textRange) statistics() format.Statistics {
+	return format.Statistics{MinValue: append([]byte{}, r.least...), MaxValue: append([]byte{}, r.greatest...)}
+}
+
+// bounds are short bounds of the texts.
+func (r *textRange) bounds() (least, greatest []byte) {
+	return lowerBound(r.least), upperBound(r.greatest)
+}
+
+// plainTexts are the texts of a chunk without dictionary. Its last page is kept until it is
+// full: lengths, then bytes.
+type plainTexts struct {
+	lengths []int32
+	texts   []byte
+	encoded []byte
+	all     textRange
+}
+
+// addRows adds the texts of a column and returns how much memory they take.
+func (p *plainTexts) addRows(out *chunkWriter, c *eventrow.Column, rows []eventrow.Row) (bytes int, err error) {
+	for i := range rows {
+		s := c.Text(&rows[i])
+		bytes += len(s)
+		if err := p.add(out, unsafe.Slice(unsafe.StringData(s), len(s))); err != nil {
+			return bytes, err
+		}
+	}
+	return bytes, nil
+}
+
+func (p *plainTexts) add(out *chunkWriter, s []byte) error {
+	p.all.add(s)
+	p.lengths = append(p.lengths, int32(len(s)))
+	p.texts = append(p.texts, s...)
+	if len(p.texts) < pageBytes && len(p.lengths) < pageRows {
+		return nil
+	}
+	return p.write(out)
+}
+
+// write adds the page to a chunk and begins the next one; an empty page is left
+// out.
+func (p *plainTexts) write(out *chunkWriter) (err error) {
+	if len(p.lengths) == 0 {
+		return nil
+	}
+	if p.encoded, err = new(delta.BinaryPackedEncoding).EncodeInt32(p.encoded, p.lengths); err != nil {
+		return err
+	}
+	p.encoded = append(p.encoded, p.texts...)
+	err = out.dataPage(p.encoded, format.DeltaLengthByteArray, len(p.lengths), nil, nil)
+	p.lengths, p.texts = p.lengths[:0], p.texts[:0]
+	return err
+}
+
+// finish writes the last page, and gives all pages the bounds of the chunk.
+func (p *plainTexts) finish(out *chunkWriter) error {
+	if err := p.write(out); err != nil {
+		return err
+	}
+	out.stats = p.all.statistics()
+	least, greatest := p.all.bounds()
+	for range out.pages {
+		out.least, out.greatest = append(out.least, least), append(out.greatest, greatest)
+	}
+	p.all.begun = false
+	return nil
+}
