@@ -27,12 +27,16 @@ const (
 	KindMinimised Kind = 4
 	// KindSMTP is a session at the SMTP listener; no query at all.
 	KindSMTP Kind = 5
+	// KindDMARC is a record of a DMARC aggregate report (RFC 9990), which was imported.
+	KindDMARC Kind = 6
+	// KindRefusal is a refusal that a mail server has logged, which was imported.
+	KindRefusal Kind = 7
 )
 
 // Kinds lists the kinds in the order in which help texts name them.
-var Kinds = []Kind{KindExists, KindExp, KindClassic, KindSMTP, KindMinimised, KindOther}
+var Kinds = []Kind{KindExists, KindExp, KindClassic, KindSMTP, KindDMARC, KindRefusal, KindMinimised, KindOther}
 
-var kindNames = []string{"other", "exists", "exp", "classic", "minimised", "smtp"}
+var kindNames = []string{"other", "exists", "exp", "classic", "minimised", "smtp", "dmarc", "refusal"}
 
 // String returns the name of the kind, such as "exists".
 func (k Kind) String() string {
@@ -194,25 +198,26 @@ type Parsed struct {
 	Flags Flags
 }
 
-// Event is one observation of a tracking server.
+// Event is one observation: of a tracking server, or of others who have reported it.
 type Event struct {
 	// Seq numbers the events of one server, upwards from 1, with gaps where
 	// events were lost.
 	Seq uint64
-	// Time is nanoseconds since 1970-01-01 UTC, by the server's clock.
+	// Time is nanoseconds since 1970-01-01 UTC, by the server's clock; for KindDMARC, the
+	// begin of the report's range.
 	Time int64
-	// Server is the identity of the server, as its operator chose it.
+	// Server is the identity of the server, as its operator chose it; of what was
+	// imported, that of the journal.
 	Server string
 	// Zone is the tracking zone, lower case, no final dot.
 	Zone string
 	// Parsed is what the raw name tells.
 	Parsed
 	// Resolver is the address and port from which the query came, never
-	// IPv4-mapped. For KindSMTP, the SMTP client.
+	// IPv4-mapped. For KindSMTP, the SMTP client; zero for KindDMARC and KindRefusal.
 	Resolver  netip.AddrPort
 	Transport Transport
-	// QType is the type of the question (RFC 1035 section 3.2.2); 0 for
-	// KindSMTP.
+	// QType is the type of the question (RFC 1035 section 3.2.2); 0 for no query.
 	QType uint16
 	// ClientSubnet is the prefix that the resolver sent for its own client
 	// (EDNS Client Subnet, RFC 7871); the zero Prefix when none.
@@ -221,13 +226,18 @@ type Event struct {
 	// query came over TCP or with a valid DNS cookie (RFC 7873).
 	SourceVerified bool
 	// Name is the query name as it arrived: uncompressed wire format, case
-	// kept; nil for KindSMTP.
+	// kept; nil for no query.
 	Name []byte
-	// Session is what KindSMTP has beside; nil for a query.
+	// Session is what KindSMTP and KindRefusal have beside; nil for others.
 	Session *Session
+	// Report is what KindDMARC has beside; nil for others.
+	Report *Report
+	// Cause is why KindRefusal was refused, such as "no-ptr", and Software what has
+	// logged it, such as "postfix"; "" for others.
+	Cause, Software string
 }
 
-// Session is what is known of a session at the SMTP listener, beside what [Event]
+// Session is what is known of an SMTP session, beside what [Event]
 // has in common with queries: the client, which is proven to be there, HELO and MAIL
 // FROM.
 type Session struct {
@@ -241,4 +251,25 @@ type Session struct {
 	TLS bool
 	// Duration is the time between the connection and its end.
 	Duration time.Duration
+}
+
+// Report is what a record of a DMARC aggregate report (RFC 9990 section 3.1.1) tells, beside
+// what [Event] has in common with queries: ClientIP is source_ip, Forged header_from and
+// SenderDomain envelope_from. Texts are raw bytes that the reporter chose.
+type Report struct {
+	// Reporter is the domain of who has reported, ID its name for the report.
+	Reporter, ID string
+	// End is the end of the range, in nanoseconds since 1970-01-01 UTC.
+	End int64
+	// Messages is how many messages the record stands for.
+	Messages uint32
+	// Disposition is what was done with them: "none", "quarantine", "reject", "pass".
+	Disposition string
+	// SPF and DKIM are the results under DMARC: "pass", "fail".
+	SPF, DKIM string
+	// Override is why the published policy was not followed, such as "local_policy", with
+	// commas between several; "" for no reason given.
+	Override string
+	// RecipientDomain is envelope_to.
+	RecipientDomain string
 }

@@ -3,7 +3,7 @@ package spftrack
 import "testing"
 
 func TestKind(t *testing.T) {
-	want := map[Kind]string{KindOther: "other", KindExists: "exists", KindExp: "exp", KindClassic: "classic", KindMinimised: "minimised", KindSMTP: "smtp"}
+	want := map[Kind]string{KindOther: "other", KindExists: "exists", KindExp: "exp", KindClassic: "classic", KindMinimised: "minimised", KindSMTP: "smtp", KindDMARC: "dmarc", KindRefusal: "refusal"}
 	for k, name := range want {
 		if k.String() != name {
 			t.Errorf("Kind(%d) = %q, want %q", k, k, name)

@@ -132,6 +132,8 @@ var rankings = func() []cobra.Completion {
 			forgerylog.ByIP: "client", forgerylog.ByNet: "network of the client", forgerylog.BySender: "envelope sender",
 			forgerylog.ByHELO: "HELO name", forgerylog.ByDomain: "forged domain", forgerylog.ByResolver: "resolver that asked",
 			forgerylog.ByAS: "autonomous system of the client", forgerylog.ByCountry: "country of the client",
+			forgerylog.ByReporter: "who sent DMARC reports", forgerylog.ByDisposition: "what was done, by DMARC reports",
+			forgerylog.ByCause: "why mail was refused, by mail logs",
 		}[f]))
 	}
 	return list
@@ -140,6 +142,7 @@ var rankings = func() []cobra.Completion {
 var (
 	formatValues    = values(forgerylog.Formats)
 	unitValues      = values(forgerylog.Units)
+	sourceValues    = values(forgerylog.Sources)
 	kindValues      = values(spftrack.Kinds)
 	layoutValues    = values(spftrack.Layouts)
 	zoneKindValues  = values(control.Kinds)

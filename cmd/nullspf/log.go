@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nullspf/internal/attempt"
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/geoip"
 	"nullspf/internal/journal"
@@ -54,6 +55,7 @@ type logFlags struct {
 	since, until         string
 	domain, sender, helo string
 	ip                   string
+	source               string
 	kinds                []string
 	packets              bool
 	utc, wide            bool
@@ -68,8 +70,10 @@ func (f *logFlags) addFormat(c *cobra.Command) {
 
 const filterHelp = `
 
-Without filters, all attempts are selected. Filters can be combined; an event
-must match all of them. A TEXT matches anywhere in the field, in upper or lower
+Without filters, all attempts are selected: those that queries of receivers (spf) tell. A
+SOURCE selects other events: sessions at the SMTP listener (smtp), records of imported DMARC
+reports (dmarc), which count as often as they have messages, or refusals in imported logs of
+mail servers (maillog). Filters can be combined; an event must match all of them. A TEXT matches anywhere in the field, in upper or lower
 case, in the form in which the field is shown; =TEXT must be the whole field. A
 KIND selects the attempts that asked a query of this kind, though they may have asked
 others as well: those that asked exists: and exp= are shown as exists+exp. A TIME is
@@ -84,12 +88,14 @@ func (f *logFlags) addFilters(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&f.ip, "ip", "", "only clients in `PREFIX`, or with this address")
 	c.Flags().StringVar(&f.sender, "sender", "", "only senders, local@domain, that contain `TEXT`")
 	c.Flags().StringVar(&f.helo, "helo", "", "only HELO names that contain `TEXT`")
-	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only attempts with a query of `KIND`: exists, exp, classic, and with --packets smtp, minimised, other; may be repeated")
-	c.Flags().BoolVar(&f.packets, "packets", false, "count every query, and every session at the SMTP listener, instead of one event for each attempt")
+	c.Flags().StringVar(&f.source, "source", "", "only events from `SOURCE`: spf, smtp, dmarc, maillog; default: attempts, or with --packets all")
+	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "only attempts with a query of `KIND`: exists, exp, classic, and with --packets smtp, dmarc, refusal, minimised, other; may be repeated")
+	c.Flags().BoolVar(&f.packets, "packets", false, "count every query, and every event of other sources, instead of one event for each attempt")
 	c.Flags().BoolVar(&f.utc, "utc", false, "days of --since and --until, and times on a terminal, are in UTC")
 	completeFlag(c, "since", values(since))
 	completeFlag(c, "until", values(since))
 	completeFlag(c, "domain", a.publishedNames)
+	completeFlag(c, "source", sourceValues)
 	completeFlag(c, "kind", kindValues)
 }
 
@@ -125,12 +131,20 @@ func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
 			return q, fmt.Errorf("--ip: %w", err)
 		}
 	}
+	if f.source != "" {
+		if q.Source, err = forgerylog.ParseSource(strings.ToLower(f.source)); err != nil {
+			return q, fmt.Errorf("--source: %w", err)
+		}
+	}
+	if len(f.kinds) > 0 && q.Source != "" && q.Source != forgerylog.FromSPF {
+		return q, fmt.Errorf("--kind: all events of the source %s are of one kind", q.Source)
+	}
 	for _, name := range f.kinds {
 		k, err := spftrack.ParseKind(strings.ToLower(name))
 		if err != nil {
 			return q, fmt.Errorf("--kind: %w", err)
 		}
-		if (k == spftrack.KindSMTP || k == spftrack.KindMinimised || k == spftrack.KindOther) && !f.packets {
+		if !attempt.Asks(k) && !f.packets {
 			return q, fmt.Errorf("--kind: events of kind %s are not attempts; add --packets", k)
 		}
 		q.Kinds = append(q.Kinds, k)

@@ -15,18 +15,21 @@ func (a *app) logTopCommand(f *logFlags) *cobra.Command {
 	var having uint64
 	var fields string
 	c := &cobra.Command{
-		Use:   "top ip|net|sender|helo|domain|resolver|as|country",
+		Use:   "top ip|net|sender|helo|domain|resolver|as|country|reporter|disposition|cause",
 		Short: "Show the most frequent clients, networks, senders or domains",
 		Long: `Counts events by one of
 
-  ip        the address of the client that sent the mail
-  net       its network: 24 bits of an IPv4 address, 48 of an IPv6 address
-  sender    the envelope sender
-  helo      the name that the client gave in HELO
-  domain    the forged domain
-  resolver  the address of the resolver that sent the query
-  as        the autonomous system of the client; needs the key geoip.as
-  country   the country of the client, as a code; needs the key geoip.country
+  ip           the address of the client that sent the mail
+  net          its network: 24 bits of an IPv4 address, 48 of an IPv6 address
+  sender       the envelope sender
+  helo         the name that the client gave in HELO
+  domain       the forged domain
+  resolver     the address of the resolver that sent the query
+  as           the autonomous system of the client; needs the key geoip.as
+  country      the country of the client, as a code; needs the key geoip.country
+  reporter     who sent the DMARC report; counts with --source dmarc
+  disposition  what was done with the mail, by DMARC reports; likewise
+  cause        why mail was refused; counts with --source maillog
 
 or by two of them together, such as ip,domain, and shows the most frequent values.` + filterHelp,
 		Example: `  # The three busiest clients of the last week.
@@ -39,6 +42,9 @@ or by two of them together, such as ip,domain, and shows the most frequent value
 
   # Which clients forged which domains, ten times or more?
   $ nullspf log top --by ip,domain --having 10
+
+  # From where did mail come that receivers report?
+  $ nullspf log top ip --source dmarc --domain brand.example
 
   # Who forged one domain on one day, for a spreadsheet?
   $ nullspf log top sender --domain =brand.example --since 2026-11-20 --until 2026-11-21 --format csv`,
@@ -83,6 +89,9 @@ func (a *app) logTop(c *cobra.Command, f *logFlags, by forgerylog.Field, number 
 	if err != nil {
 		return err
 	}
+	if q.Source == "" && !q.Packets {
+		q.Source = by.Source()
+	}
 	ranking, err := engine.Top(c.Context(), q, by, number)
 	if !answered(err) {
 		return err
@@ -90,7 +99,7 @@ func (a *app) logTop(c *cobra.Command, f *logFlags, by forgerylog.Field, number 
 	if having > 0 {
 		ranking.AtLeast(having)
 	}
-	return errors.Join(forgerylog.WriteRanking(c.OutOrStdout(), format, ranking, f.packets), err)
+	return errors.Join(forgerylog.WriteRanking(c.OutOrStdout(), format, ranking), err)
 }
 
 // query reads the flags of a query and opens what it is about.

@@ -88,12 +88,12 @@ func (f *logFlags) eventWriter(w io.Writer, q forgerylog.Query, follow bool) (fo
 	width := terminalWidth()
 	switch {
 	case width == 0:
-		return forgerylog.NewEventWriter(w, format, f.packets, time.UTC), nil
+		return forgerylog.NewEventWriter(w, format, q, time.UTC), nil
 	case f.wide || format != forgerylog.Table:
-		return forgerylog.NewEventWriter(w, format, f.packets, f.zone()), nil
+		return forgerylog.NewEventWriter(w, format, q, f.zone()), nil
 	}
 	return forgerylog.NewScreenWriter(w, forgerylog.Screen{
-		Width: width, Zone: f.zone(), Ellipsis: ellipsis(), Packets: f.packets, Follow: follow, Query: q, OneJournal: f.directories == 1,
+		Width: width, Zone: f.zone(), Ellipsis: ellipsis(), Follow: follow, Query: q, OneJournal: f.directories == 1,
 	}), nil
 }
 

@@ -25,7 +25,7 @@ import (
 
 // Is reports whether an event that a [Fold] has marked is an attempt.
 func Is(e *spftrack.Event) bool {
-	return e.Flags&spftrack.FlagRetry == 0 && asked(e.Kind)
+	return e.Flags&spftrack.FlagRetry == 0 && Asks(e.Kind)
 }
 
 // Undecided reports whether an event that was pushed into a [Fold] may yet turn out
@@ -35,8 +35,8 @@ func Undecided(e *spftrack.Event) bool {
 	return Is(e) && (e.Kind == spftrack.KindExists || isCheckOfHELO(e))
 }
 
-// asked reports whether a check asks queries of a kind.
-func asked(k spftrack.Kind) bool {
+// Asks reports whether a check asks queries of a kind.
+func Asks(k spftrack.Kind) bool {
 	switch k {
 	case spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic:
 		return true

@@ -51,7 +51,7 @@ func mark(t testing.TB, events []spftrack.Event) []spftrack.Flags {
 		if e.Seq != uint64(len(attempts)+1) {
 			t.Fatalf("event %d comes out as number %d", e.Seq, len(attempts)+1)
 		}
-		if !asked(e.Kind) {
+		if !Asks(e.Kind) {
 			e.Flags |= spftrack.FlagRetry
 		}
 		attempts = append(attempts, e.Flags)

@@ -65,7 +65,7 @@ func TestRightParts(t *testing.T) {
 					Seq: uint64(i + 1), Time: int64(i) * int64(time.Millisecond), Zone: zone, QType: q.Type, Name: wire,
 					Parsed: parser.Parse(wire, q.Type), Resolver: netip.MustParseAddrPort("198.51.100.53:4711"),
 				}
-				if !asked(e.Kind) {
+				if !Asks(e.Kind) {
 					t.Fatalf("%s: %s is %v, no query of a check", tt.name, q.Name, e.Kind)
 				}
 				if err := f.Push(&e); err != nil {

@@ -79,7 +79,7 @@ func newMarker(w Windows) *marker {
 // see looks at an event.
 func (m *marker) see(e *spftrack.Event) {
 	m.superseded, m.takes, m.countedBy = m.superseded[:0], m.takes[:0], 0
-	if !asked(e.Kind) || e.Flags&spftrack.FlagUnparsed != 0 {
+	if !Asks(e.Kind) || e.Flags&spftrack.FlagUnparsed != 0 {
 		return
 	}
 	var name uint64
@@ -238,7 +238,7 @@ func isCheckOfHELO(e *spftrack.Event) bool {
 
 // remember takes in an event that was marked before.
 func (m *marker) remember(e *spftrack.Event) {
-	if !asked(e.Kind) {
+	if !Asks(e.Kind) {
 		return
 	}
 	m.parts(e)

@@ -38,12 +38,23 @@ func TestRows(t *testing.T) {
 			ClientSubnet: netip.PrefixFrom(netip.AddrFrom4([4]byte{1, 2, 3, 0}), i%33), QType: uint16(i), SourceVerified: i%2 == 0,
 			Transport: spftrack.Transport(i % 2),
 			Parsed: spftrack.Parsed{
-				Kind: spftrack.Kind(i % 6), ClientIP: netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)}), SenderLocal: bytes(70),
+				Kind: spftrack.Kind(i % 8), ClientIP: netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)}), SenderLocal: bytes(70),
 				SenderDomain: bytes(250), Forged: bytes(250), HELO: bytes(250), Flags: spftrack.Flags(i % 16),
 			},
 		}
 		if e.Kind == spftrack.KindSMTP {
 			e.Session = &spftrack.Session{Recipients: uint16(rng.IntN(3)), RecipientDomain: bytes(250), TLS: i%4 == 1, Duration: 1 + time.Duration(rng.Int64N(1e15))}
+		}
+		switch e.Kind {
+		case spftrack.KindRefusal:
+			e.Session = &spftrack.Session{Recipients: 1, RecipientDomain: bytes(250)}
+			e.Cause, e.Software = bytes(40), bytes(9)
+		case spftrack.KindDMARC:
+			e.Transport = spftrack.TransportUDP
+			e.Report = &spftrack.Report{
+				Reporter: bytes(250), ID: bytes(99), End: rng.Int64(), Messages: 1 + rng.Uint32N(5), Disposition: bytes(9),
+				SPF: bytes(5), DKIM: bytes(5), Override: bytes(20), RecipientDomain: bytes(250),
+			}
 		}
 		row := &Row{}
 		b.Fill(row, &e)
@@ -57,7 +68,7 @@ func TestRows(t *testing.T) {
 		if row.Event(&got); !reflect.DeepEqual(got, e) {
 			t.Fatalf("got  %+v\nwant %+v\nrow %+v", got, e, row)
 		}
-		for _, text := range []string{row.ServerID, row.Zone, row.SenderLocal, row.SenderDomain, row.ForgedDomain, row.HELO, row.RawName, row.RecipientDomain} {
+		for _, text := range []string{row.ServerID, row.Zone, row.SenderLocal, row.SenderDomain, row.ForgedDomain, row.HELO, row.RawName, row.RecipientDomain, row.Cause, row.Software, row.Disposition, row.SPF, row.DKIM, row.Override, row.Reporter, row.ReportID} {
 			for _, c := range []byte(text) {
 				if c <= ' ' || c >= 0x7f {
 					t.Fatalf("%q is not printable", text)

@@ -1,6 +1,7 @@
 package eventrow
 
 import (
+	"math"
 	"net/netip"
 	"strconv"
 	"time"
@@ -38,6 +39,18 @@ type Row struct {
 	RecipientDomain string `parquet:"recipient_domain,dict"`
 	TLS             bool   `parquet:"tls"`
 	Duration        int64  `parquet:"duration,delta"`
+	// Of refusals.
+	Cause    string `parquet:"cause,dict"`
+	Software string `parquet:"software,dict"`
+	// Of DMARC reports; RangeEnd is nanoseconds since 1970-01-01 UTC.
+	Messages    int64  `parquet:"messages,delta"`
+	Disposition string `parquet:"disposition,dict"`
+	SPF         string `parquet:"spf,dict"`
+	DKIM        string `parquet:"dkim,dict"`
+	Override    string `parquet:"override,dict"`
+	Reporter    string `parquet:"reporter,dict"`
+	ReportID    string `parquet:"report_id,dict"`
+	RangeEnd    int64  `parquet:"range_end,delta"`
 }
 
 // Columns lists the columns in the order in which they are shown.
@@ -45,6 +58,8 @@ var Columns = []*Column{
 	TS, Seq, ServerID, Zone, Kind, ClientIP, SenderLocal, SenderDomain, ForgedDomain, HELO, Resolver, ResolverPort,
 	Transport, Qtype, ClientSubnet, SourceVerified, Flags, Attempt, RawName,
 	Recipients, RecipientDomain, TLS, Duration,
+	Cause, Software,
+	Messages, Disposition, SPF, DKIM, Override, Reporter, ReportID, RangeEnd,
 }
 
 func init() {
@@ -58,7 +73,7 @@ func init() {
 // back; texts that cannot be read, which no journal writes, are left empty.
 var (
 	TS = number(Column{Heading: "TIME",
-		Meaning: "when the query came, or the session began, by the server's clock, in UTC",
+		Meaning: "when the query came, or the session began, by the server's clock, in UTC; for `dmarc`, the begin of the range",
 		show:    appendTime, quoted: true, brief: briefTime},
 		func(r *Row) *int64 { return &r.TS },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.TS = e.Time },
@@ -83,13 +98,13 @@ var (
 		func(r *Row, e *spftrack.Event) { e.Zone = Unescape(r.Zone) })
 
 	Kind = text(Column{Heading: "KIND",
-		Meaning: "`exists`, `exp`, `classic`, `minimised`, `smtp`, `other`"},
+		Meaning: "`exists`, `exp`, `classic`, `minimised`, `smtp`, `dmarc`, `refusal`, `other`"},
 		func(r *Row) *string { return &r.Kind },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.Kind = e.Kind.String() },
 		func(r *Row, e *spftrack.Event) { e.Kind, _ = spftrack.ParseKind(r.Kind) })
 
 	ClientIP = text(Column{Heading: "CLIENT",
-		Meaning: "the SMTP client that the receiver claims to have seen, empty if unknown; for `smtp`, the client itself"},
+		Meaning: "the SMTP client that the receiver claims to have seen, empty if unknown; for `smtp` and `refusal`, the client itself"},
 		func(r *Row) *string { return &r.ClientIP },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.ClientIP = b.addr(e.ClientIP) },
 		func(r *Row, e *spftrack.Event) { e.ClientIP = parseAddr(r.ClientIP) })
@@ -99,13 +114,13 @@ var (
 		func(b *Builder, r *Row, e *spftrack.Event) { r.SenderLocal = printable(e.SenderLocal) },
 		func(r *Row, e *spftrack.Event) { e.SenderLocal = Unescape(r.SenderLocal) })
 
-	SenderDomain = text(Column{Meaning: "the domain of MAIL FROM"},
+	SenderDomain = text(Column{Meaning: "the domain of MAIL FROM; for `dmarc`, where it was reported"},
 		func(r *Row) *string { return &r.SenderDomain },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.SenderDomain = printable(e.SenderDomain) },
 		func(r *Row, e *spftrack.Event) { e.SenderDomain = Unescape(r.SenderDomain) })
 
 	ForgedDomain = text(Column{Heading: "DOMAIN",
-		Meaning: "the domain that was claimed without right; empty for `smtp`"},
+		Meaning: "the domain that was claimed without right; empty for `smtp`; for `dmarc`, that of From, with right or without; for `refusal`, that of the sender when it is published"},
 		func(r *Row) *string { return &r.ForgedDomain },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.ForgedDomain = printable(e.Forged) },
 		func(r *Row, e *spftrack.Event) { e.Forged = Unescape(r.ForgedDomain) })
@@ -117,7 +132,7 @@ var (
 		func(r *Row, e *spftrack.Event) { e.HELO = Unescape(r.HELO) })
 
 	Resolver = text(Column{Heading: "RESOLVER",
-		Meaning: "the address from which the query came; for `smtp`, that of the client"},
+		Meaning: "the address from which the query came; for `smtp`, that of the client; empty for `dmarc` and `refusal`"},
 		func(r *Row) *string { return &r.Resolver },
 		func(b *Builder, r *Row, e *spftrack.Event) { r.Resolver = b.addr(e.Resolver.Addr()) },
 		func(r *Row, e *spftrack.Event) {
@@ -131,9 +146,14 @@ var (
 			e.Resolver = netip.AddrPortFrom(e.Resolver.Addr(), uint16(r.ResolverPort))
 		})
 
-	Transport = text(Column{Meaning: "`udp`, `tcp`"},
+	Transport = text(Column{Meaning: "`udp`, `tcp`; empty for `dmarc`"},
 		func(r *Row) *string { return &r.Transport },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Transport = e.Transport.String() },
+		func(_ *Builder, r *Row, e *spftrack.Event) {
+			r.Transport = ""
+			if e.Kind != spftrack.KindDMARC {
+				r.Transport = e.Transport.String()
+			}
+		},
 		func(r *Row, e *spftrack.Event) { e.Transport, _ = spftrack.ParseTransport(r.Transport) })
 
 	Qtype = number(Column{Heading: "TYPE",
@@ -171,7 +191,7 @@ var (
 		func(r *Row, e *spftrack.Event) { e.Name = parseName(r.RawName) })
 
 	Recipients = number(Column{Added: true,
-		Meaning: "for `smtp`: how many recipients were asked for, and refused"},
+		Meaning: "for `smtp`: how many recipients were asked for, and refused; for `refusal`, 1"},
 		func(r *Row) *int32 { return &r.Recipients },
 		func(_ *Builder, r *Row, e *spftrack.Event) { r.Recipients = int32(sessionOf(e).Recipients) },
 		func(r *Row, e *spftrack.Event) {
@@ -181,13 +201,17 @@ var (
 		})
 
 	RecipientDomain = text(Column{Added: true,
-		Meaning: "for `smtp`: the domain of the first recipient"},
+		Meaning: "for `smtp`: the domain of the first recipient; for `refusal`, of the one refused; for `dmarc`, of the recipients, where it was reported"},
 		func(r *Row) *string { return &r.RecipientDomain },
 		func(_ *Builder, r *Row, e *spftrack.Event) {
-			r.RecipientDomain = printable(sessionOf(e).RecipientDomain)
+			r.RecipientDomain = printable(sessionOf(e).RecipientDomain + reportOf(e).RecipientDomain)
 		},
 		func(r *Row, e *spftrack.Event) {
-			if r.RecipientDomain != "" {
+			switch {
+			case r.RecipientDomain == "":
+			case e.Kind == spftrack.KindDMARC:
+				report(e).RecipientDomain = Unescape(r.RecipientDomain)
+			default:
 				session(e).RecipientDomain = Unescape(r.RecipientDomain)
 			}
 		})
@@ -211,6 +235,62 @@ var (
 				session(e).Duration = time.Duration(r.Duration)
 			}
 		})
+
+	Cause = text(Column{Heading: "CAUSE", Added: true,
+		Meaning: "for `refusal`: why, such as `no-ptr` or `blocklist:bl.example.net`"},
+		func(r *Row) *string { return &r.Cause },
+		func(_ *Builder, r *Row, e *spftrack.Event) { r.Cause = printable(e.Cause) },
+		func(r *Row, e *spftrack.Event) { e.Cause = Unescape(r.Cause) })
+
+	Software = text(Column{Heading: "SOFTWARE", Added: true,
+		Meaning: "for `refusal`: the mail server that logged it: `postfix`, `sendmail`, `exim`, `opensmtpd`, `rspamd`"},
+		func(r *Row) *string { return &r.Software },
+		func(_ *Builder, r *Row, e *spftrack.Event) { r.Software = printable(e.Software) },
+		func(r *Row, e *spftrack.Event) { e.Software = Unescape(r.Software) })
+
+	Messages = number(Column{Heading: "MESSAGES", Added: true,
+		Meaning: "for `dmarc`: how many messages the record stands for"},
+		func(r *Row) *int64 { return &r.Messages },
+		func(_ *Builder, r *Row, e *spftrack.Event) { r.Messages = int64(reportOf(e).Messages) },
+		func(r *Row, e *spftrack.Event) {
+			if r.Messages > 0 && r.Messages <= math.MaxUint32 {
+				report(e).Messages = uint32(r.Messages)
+			}
+		})
+
+	Disposition = reported(Column{Heading: "DISPOSITION", Added: true,
+		Meaning: "for `dmarc`: what was done with them: `none`, `quarantine`, `reject`, `pass`"},
+		func(r *Row) *string { return &r.Disposition }, func(p *spftrack.Report) *string { return &p.Disposition })
+
+	SPF = reported(Column{Heading: "SPF", Added: true,
+		Meaning: "for `dmarc`: the result of SPF under DMARC: `pass`, `fail`"},
+		func(r *Row) *string { return &r.SPF }, func(p *spftrack.Report) *string { return &p.SPF })
+
+	DKIM = reported(Column{Heading: "DKIM", Added: true,
+		Meaning: "for `dmarc`: that of DKIM: `pass`, `fail`"},
+		func(r *Row) *string { return &r.DKIM }, func(p *spftrack.Report) *string { return &p.DKIM })
+
+	Override = reported(Column{Heading: "OVERRIDE", Added: true,
+		Meaning: "for `dmarc`: the reasons that the reporter gives, such as `local_policy`, with commas between"},
+		func(r *Row) *string { return &r.Override }, func(p *spftrack.Report) *string { return &p.Override })
+
+	Reporter = reported(Column{Heading: "REPORTER", Added: true,
+		Meaning: "for `dmarc`: the domain of who has reported"},
+		func(r *Row) *string { return &r.Reporter }, func(p *spftrack.Report) *string { return &p.Reporter })
+
+	ReportID = reported(Column{Added: true,
+		Meaning: "for `dmarc`: the name of the report"},
+		func(r *Row) *string { return &r.ReportID }, func(p *spftrack.Report) *string { return &p.ID })
+
+	RangeEnd = number(Column{Added: true,
+		Meaning: "for `dmarc`: the end of the range, in nanoseconds since 1970-01-01 UTC"},
+		func(r *Row) *int64 { return &r.RangeEnd },
+		func(_ *Builder, r *Row, e *spftrack.Event) { r.RangeEnd = reportOf(e).End },
+		func(r *Row, e *spftrack.Event) {
+			if r.RangeEnd != 0 {
+				report(e).End = r.RangeEnd
+			}
+		})
 )
 
 var noSession spftrack.Session
@@ -229,6 +309,35 @@ func session(e *spftrack.Event) *spftrack.Session {
 		e.Session = new(spftrack.Session)
 	}
 	return e.Session
+}
+
+// reported makes a column of a text of reports.
+func reported(c Column, field func(*Row) *string, of func(*spftrack.Report) *string) *Column {
+	return text(c, field,
+		func(_ *Builder, r *Row, e *spftrack.Event) { *field(r) = printable(*of(reportOf(e))) },
+		func(r *Row, e *spftrack.Event) {
+			if text := *field(r); text != "" {
+				*of(report(e)) = Unescape(text)
+			}
+		})
+}
+
+var noReport spftrack.Report
+
+// reportOf returns the report of an event, which is not to be changed.
+func reportOf(e *spftrack.Event) *spftrack.Report {
+	if e.Report == nil {
+		return &noReport
+	}
+	return e.Report
+}
+
+// report returns the report of an event, and makes it when there is none.
+func report(e *spftrack.Event) *spftrack.Report {
+	if e.Report == nil {
+		e.Report = new(spftrack.Report)
+	}
+	return e.Report
 }
 
 // Times are shown in UTC: with nanoseconds, in tables with milliseconds.

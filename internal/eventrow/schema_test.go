@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,10 +18,10 @@ import (
 
 var update = flag.Bool("update", false, "write the table of columns into docs/journal.md")
 
-// TestEveryFieldIsAColumn: of a row, once; and what an event holds reaches the
+// TestEveryFieldIsAColumn: of a row, once; and what an event of any kind holds reaches the
 // row and comes back.
 func TestEveryFieldIsAColumn(t *testing.T) {
-	e := spftrack.Event{
+	query := spftrack.Event{
 		Seq: 1, Time: 2, Server: "ns1.example.net", Zone: "_spf.example.net",
 		Parsed: spftrack.Parsed{
 			Kind: spftrack.KindExp, ClientIP: netip.MustParseAddr("192.0.2.7"), SenderLocal: "info", SenderDomain: "shop.example",
@@ -28,17 +29,33 @@ func TestEveryFieldIsAColumn(t *testing.T) {
 		},
 		Resolver: netip.MustParseAddrPort("198.51.100.53:4711"), Transport: spftrack.TransportTCP, QType: 16,
 		ClientSubnet: netip.MustParsePrefix("203.0.113.0/24"), SourceVerified: true, Name: []byte("\x01x\x00"),
+	}
+	session := spftrack.Event{
+		Parsed:  spftrack.Parsed{Kind: spftrack.KindRefusal},
 		Session: &spftrack.Session{Recipients: 3, RecipientDomain: "shop.example", TLS: true, Duration: 4},
+		Cause:   "no-ptr", Software: "postfix",
 	}
-	checkFilled(t, reflect.ValueOf(e))
-	checkFilled(t, reflect.ValueOf(*e.Session))
-	var row Row
-	new(Builder).Fill(&row, &e)
-	checkFilled(t, reflect.ValueOf(row))
-	var back spftrack.Event
-	if row.Event(&back); !reflect.DeepEqual(back, e) {
-		t.Errorf("the row's event is %+v,\nwant %+v", back, e)
+	report := spftrack.Event{
+		Parsed: spftrack.Parsed{Kind: spftrack.KindDMARC},
+		Report: &spftrack.Report{
+			Reporter: "receiver.example", ID: "5", End: 6, Messages: 7, Disposition: "reject", SPF: "fail", DKIM: "pass",
+			Override: "local_policy", RecipientDomain: "receiver.example",
+		},
 	}
+	checkFilled(t, reflect.ValueOf(query), reflect.ValueOf(session), reflect.ValueOf(report))
+	checkFilled(t, reflect.ValueOf(*session.Session))
+	checkFilled(t, reflect.ValueOf(*report.Report))
+	var rows []reflect.Value
+	for _, e := range []spftrack.Event{query, session, report} {
+		var row Row
+		new(Builder).Fill(&row, &e)
+		rows = append(rows, reflect.ValueOf(row))
+		var back spftrack.Event
+		if row.Event(&back); !reflect.DeepEqual(back, e) {
+			t.Errorf("the row's event is %+v,\nwant %+v", back, e)
+		}
+	}
+	checkFilled(t, rows...)
 	names := make(map[string]bool)
 	for _, c := range Columns {
 		if names[c.Name] || c.Meaning == "" {
@@ -51,12 +68,12 @@ func TestEveryFieldIsAColumn(t *testing.T) {
 	}
 }
 
-// checkFilled fails when a field is zero: then the test says nothing about it.
-func checkFilled(t *testing.T, v reflect.Value) {
+// checkFilled fails when a field is zero in all values: then the test says nothing about it.
+func checkFilled(t *testing.T, values ...reflect.Value) {
 	t.Helper()
-	for i := range v.NumField() {
-		if v.Field(i).IsZero() {
-			t.Errorf("field %s of %s is zero", v.Type().Field(i).Name, v.Type())
+	for i := range values[0].NumField() {
+		if !slices.ContainsFunc(values, func(v reflect.Value) bool { return !v.Field(i).IsZero() }) {
+			t.Errorf("field %s of %s is zero", values[0].Type().Field(i).Name, values[0].Type())
 		}
 	}
 }

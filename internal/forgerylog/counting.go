@@ -148,11 +148,11 @@ func (r *run) countKeys(p *plan, key tally.Key, field tally.Field, yield func(wo
 		runs = append(runs, run)
 		return true
 	}
-	set := cols(key.Columns...)
+	set := cols(key.Columns...) | p.weights
 	work := func(worker int, s *segment, g parquet.RowGroup, rows []int32) error {
-		return s.count(g, rows, set, workers[worker].key, workers[worker].add)
+		return s.count(g, rows, set, workers[worker].key, p.weight, workers[worker].add)
 	}
-	tail := func(row *eventrow.Row) error { return workers[0].add(workers[0].key(row), 1) }
+	tail := func(row *eventrow.Row) error { return workers[0].add(workers[0].key(row), p.weigh(row)) }
 	err = r.count(p, len(workers), summed, work, tail)
 	for i := range workers {
 		total += workers[i].total

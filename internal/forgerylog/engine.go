@@ -69,10 +69,29 @@ const (
 	// country; both need [WithPlaces].
 	ByAS      Field = "as"
 	ByCountry Field = "country"
+	// ByReporter is who has reported, ByDisposition what was done with the mail; both are
+	// of [FromDMARC].
+	ByReporter    Field = "reporter"
+	ByDisposition Field = "disposition"
+	// ByCause is why mail was refused, of [FromMailLog].
+	ByCause Field = "cause"
 )
 
 // Fields lists the fields.
-var Fields = []Field{ByIP, ByNet, BySender, ByHELO, ByDomain, ByResolver, ByAS, ByCountry}
+var Fields = []Field{ByIP, ByNet, BySender, ByHELO, ByDomain, ByResolver, ByAS, ByCountry, ByReporter, ByDisposition, ByCause}
+
+// Source is the source whose events alone have a field, or one of two; "" for none.
+func (f Field) Source() Source {
+	for _, part := range f.Parts() {
+		switch part {
+		case ByReporter, ByDisposition:
+			return FromDMARC
+		case ByCause:
+			return FromMailLog
+		}
+	}
+	return ""
+}
 
 // ParseField returns the field called s, or the two called so with a comma between.
 func ParseField(s string) (Field, error) {

@@ -35,7 +35,7 @@ func hostileChecks() []check {
 func render(t *testing.T, e Engine, q Query, f Format) string {
 	t.Helper()
 	var b bytes.Buffer
-	w := NewEventWriter(&b, f, q.Packets, time.UTC)
+	w := NewEventWriter(&b, f, q, time.UTC)
 	if err := e.Events(t.Context(), q, 0, w.Write); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestHostileCounts(t *testing.T) {
 		}
 		for _, f := range Formats {
 			var b bytes.Buffer
-			if err := WriteRanking(&b, f, ranking, false); err != nil {
+			if err := WriteRanking(&b, f, ranking); err != nil {
 				t.Fatal(err)
 			}
 			checkASCII(t, string(f), b.String())
@@ -174,7 +174,7 @@ func FuzzWriters(f *testing.F) {
 		}
 		for _, format := range Formats {
 			var b bytes.Buffer
-			w := NewEventWriter(&b, format, true, time.UTC)
+			w := NewEventWriter(&b, format, Query{Packets: true}, time.UTC)
 			if err := w.Write(row); err != nil {
 				t.Fatal(err)
 			}

@@ -141,6 +141,9 @@ func (r *run) several() bool {
 	return slices.ContainsFunc(r.views, func(v *journalView) bool { return v.origin != r.views[0].origin })
 }
 
+// needsMarks reports whether queries of checks may be selected, which are attempts or not.
+func (q *Query) needsMarks() bool { return q.Source == "" || q.Source == FromSPF }
+
 // checksOf selects the queries of checks by which the marks of what q selects
 // are told: events belong together only if client and domain are the same.
 func checksOf(q Query) Query {
@@ -152,7 +155,7 @@ func checksOf(q Query) Query {
 
 // join marks the events of all views together, if they are of several journals.
 func (r *run) join(q Query) error {
-	if !r.several() {
+	if !r.several() || !q.needsMarks() {
 		return nil
 	}
 	p := newPlan(checksOf(q))

@@ -95,7 +95,7 @@ func textOf(r *eventrow.Row, by Field) string {
 }
 
 func (j *judge) top(q Query, by Field, n int) *Ranking {
-	r := &Ranking{By: by}
+	r := &Ranking{By: by, Counted: q.Counted()}
 	counts := make(map[string]uint64)
 	for _, row := range j.selected(q) {
 		r.Total++

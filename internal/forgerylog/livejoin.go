@@ -49,7 +49,7 @@ const (
 
 // newLiveJoin returns nil unless the views are of several journals.
 func (r *run) newLiveJoin(q Query, hold time.Duration) (*liveJoin, error) {
-	if !r.several() {
+	if !r.several() || !q.needsMarks() {
 		return nil, nil
 	}
 	l := &liveJoin{wide: newPlan(checksOf(q)), hold: hold, show: func(*eventrow.Row) error { return nil }}

@@ -1,6 +1,7 @@
 package forgerylog
 
 import (
+	"fmt"
 	"math"
 	"net/netip"
 	"slices"
@@ -17,6 +18,9 @@ import (
 
 // Query selects events. The zero Query selects all attempts.
 type Query struct {
+	// Source is where events come from. Without it, those are selected that Packets and
+	// Kinds tell.
+	Source Source
 	// Since and Until bound the time of an event: Since <= time < Until. The
 	// zero Time means no bound.
 	Since, Until time.Time
@@ -30,8 +34,68 @@ type Query struct {
 	// kind of query that its check asked: one by exp= to which an exists: query
 	// belongs, by both.
 	Kinds []spftrack.Kind
-	// Packets selects every query instead of one event for each attempt.
+	// Packets selects every event instead of one for each attempt; of [FromSPF], every
+	// query.
 	Packets bool
+}
+
+// Source is where events come from.
+type Source string
+
+// The sources.
+const (
+	// FromSPF are the queries of receivers.
+	FromSPF Source = "spf"
+	// FromSMTP are the sessions at the SMTP listener.
+	FromSMTP Source = "smtp"
+	// FromDMARC are the records of DMARC aggregate reports, of which each counts as often as
+	// it has messages.
+	FromDMARC Source = "dmarc"
+	// FromMailLog are the refusals in logs of mail servers.
+	FromMailLog Source = "maillog"
+)
+
+// Sources lists the sources.
+var Sources = []Source{FromSPF, FromSMTP, FromDMARC, FromMailLog}
+
+// ParseSource returns the source called s.
+func ParseSource(s string) (Source, error) {
+	if slices.Contains(Sources, Source(s)) {
+		return Source(s), nil
+	}
+	return "", fmt.Errorf("no source %q of events; there are %s", s, join(Sources))
+}
+
+// kinds are those of its events.
+func (s Source) kinds() []spftrack.Kind {
+	switch s {
+	case FromSMTP:
+		return []spftrack.Kind{spftrack.KindSMTP}
+	case FromDMARC:
+		return []spftrack.Kind{spftrack.KindDMARC}
+	case FromMailLog:
+		return []spftrack.Kind{spftrack.KindRefusal}
+	}
+	return []spftrack.Kind{spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic, spftrack.KindMinimised, spftrack.KindOther}
+}
+
+// Attempts reports whether one event for each attempt is selected.
+func (q *Query) Attempts() bool { return !q.Packets && (q.Source == "" || q.Source == FromSPF) }
+
+// Counted is what is counted, in the singular.
+func (q *Query) Counted() string {
+	switch q.Source {
+	case FromSMTP:
+		return "session"
+	case FromDMARC:
+		return "message"
+	case FromMailLog:
+		return "refusal"
+	}
+	if q.Packets {
+		return "packet"
+	}
+	return "attempt"
 }
 
 // Text is a text to look for. The zero Text is found everywhere.
@@ -83,6 +147,9 @@ type plan struct {
 	client string
 	// conditions must all be met, those first that leave few rows.
 	conditions []condition
+	// weight is how often a row counts; nil for once. It needs the columns weights.
+	weight  func(*eventrow.Row) uint64
+	weights columns
 	// attempts: attempts are selected, by the condition at the place attempt.
 	attempts bool
 	attempt  int
@@ -92,7 +159,10 @@ type plan struct {
 }
 
 func newPlan(q Query) *plan {
-	p := &plan{first: math.MinInt64, last: math.MaxInt64, attempts: !q.Packets, time: -1}
+	p := &plan{first: math.MinInt64, last: math.MaxInt64, attempts: q.Attempts(), time: -1}
+	if q.Source == FromDMARC {
+		p.weight, p.weights = messages, cols(eventrow.Messages)
+	}
 	if !q.Since.IsZero() {
 		p.first = nanoseconds(q.Since)
 	}
@@ -106,10 +176,13 @@ func newPlan(q Query) *plan {
 	}
 	p.add(q.Domain.Exact, cols(eventrow.ForgedDomain), domain)
 	p.attempt = len(p.conditions)
-	p.add(!q.Packets, cols(eventrow.Attempt), func(r *eventrow.Row) bool { return r.Attempt })
+	p.add(p.attempts, cols(eventrow.Attempt), func(r *eventrow.Row) bool { return r.Attempt })
 	if p.first != math.MinInt64 || p.last != math.MaxInt64 {
 		p.time = len(p.conditions)
 		p.add(true, cols(eventrow.TS), func(r *eventrow.Row) bool { return r.TS >= p.first && r.TS <= p.last })
+	}
+	if q.Source != "" && !p.attempts {
+		p.addKinds(q.Source.kinds())
 	}
 	p.addKinds(q.Kinds)
 	if !single {
@@ -186,6 +259,17 @@ func (p *plan) matches(r *eventrow.Row) bool {
 
 // overlaps reports whether times from first to last may be selected.
 func (p *plan) overlaps(first, last int64) bool { return last >= p.first && first <= p.last }
+
+// messages is how many messages a record of a DMARC report stands for.
+func messages(r *eventrow.Row) uint64 { return uint64(max(r.Messages, 0)) }
+
+// weigh is how often a row counts, which has all columns.
+func (p *plan) weigh(r *eventrow.Row) uint64 {
+	if p.weight == nil {
+		return 1
+	}
+	return p.weight(r)
+}
 
 // earlier and later move a time by a span, as far as an int64 reaches.
 func earlier(t int64, span time.Duration) int64 {

@@ -20,6 +20,7 @@ import (
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/internal/peers"
+	"nullspf/spftrack"
 )
 
 // read is what a reader of others finds.
@@ -115,9 +116,16 @@ func asOthersRead(row *eventrow.Row, columns []string) []string {
 func TestReaders(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t.TempDir())
-	write(t, sealSoon(s), slices.Concat(tenChecks(), hostileChecks())...)
-	rows := eventsOf(t, open(s.Dir), Query{Packets: true}, 0)
-	readers, _ := readByOthers(t, s.Dir, nil)
+	write(t, s, slices.Concat(tenChecks(), hostileChecks())...)
+	events := importedEvents()
+	for _, row := range eventsOf(t, open(s.Dir), Query{Packets: true}, 0) {
+		var e spftrack.Event
+		row.Event(&e)
+		events = append(events, e)
+	}
+	dir := writeImports(t, events)
+	rows := eventsOf(t, open(dir), Query{Packets: true}, 0)
+	readers, _ := readByOthers(t, dir, nil)
 	names := []string{"duckdb", "hyparquet", "parquet-wasm", "clickhouse", "arrow-go"}
 	types := map[parquet.Kind][5]string{
 		parquet.ByteArray: {"VARCHAR", "STRING", "Utf8", "String", "BYTE_ARRAY String"},

@@ -19,8 +19,6 @@ type Screen struct {
 	Zone *time.Location
 	// Ellipsis, one column wide, stands for what is left out of a text.
 	Ellipsis string
-	// Packets shows what tells single queries apart.
-	Packets bool
 	// Follow: events come as they happen, and columns keep their places. If not, the
 	// first events tell which columns there are and how wide.
 	Follow bool
@@ -211,7 +209,7 @@ func (t *screenTable) arrange(rows []eventrow.Row) {
 		l.day, l.clock = "2006", "01-02 15:04:05"
 	}
 	t.layout = l
-	for _, c := range screenColumns(t.Packets) {
+	for _, c := range screenColumns(&t.Query) {
 		if value, named := t.nameable(c, rows); named {
 			l.named = append(l.named, &namedColumn{c, value})
 		} else {
@@ -268,8 +266,8 @@ func (t *screenTable) fit(l *screenLayout, natural []int) {
 		}
 		return sum
 	}
-	leaving := []string{"RESOLVER", "HELO", "SERVER", "KIND"}
-	if t.Packets {
+	leaving := []string{"OVERRIDE", "DKIM", "SPF", "SOFTWARE", "RESOLVER", "HELO", "RECIPIENT", "REPORTER", "SERVER", "KIND"}
+	if t.Query.Packets {
 		// The name has these fields.
 		leaving = slices.Concat([]string{"HELO", "SENDER", "DOMAIN"}, leaving, []string{"FLAGS", "CLIENT"})
 	}

@@ -62,7 +62,11 @@ func TestScreenChanges(t *testing.T) {
 // TestScreenWidths: every line fits a terminal of 60 columns or more, however hostile the texts.
 func TestScreenWidths(t *testing.T) {
 	for width := 60; width < 200; width++ {
-		for _, s := range []Screen{{}, {Packets: true}, {Follow: true}, {Follow: true, Packets: true, OneJournal: true}} {
+		packets := Query{Packets: true}
+		for _, s := range []Screen{
+			{}, {Query: packets}, {Follow: true}, {Follow: true, Query: packets, OneJournal: true},
+			{Query: Query{Source: FromSMTP}}, {Query: Query{Source: FromDMARC}}, {Query: Query{Source: FromMailLog}},
+		} {
 			s.Width, s.Zone, s.Ellipsis = width, time.UTC, "~"
 			var b strings.Builder
 			w := NewScreenWriter(&b, s)

@@ -200,28 +200,28 @@ func (s *segment) fill(g parquet.RowGroup, batch []int32, set columns, readers *
 	return nil
 }
 
-// count calls add with the keys of the given rows of a group.
-func (s *segment) count(g parquet.RowGroup, rows []int32, set columns, key func(*eventrow.Row) string, add func(string, uint64) error) error {
+// count calls add with the keys of the given rows of a group, each with its weight.
+func (s *segment) count(g parquet.RowGroup, rows []int32, set columns, key func(*eventrow.Row) string, weight func(*eventrow.Row) uint64, add func(string, uint64) error) error {
 	var adding error
 	counting := func(text string, n uint64) error {
 		adding = add(text, n)
 		return adding
 	}
-	err := s.countKeys(g, rows, set, key, counting)
+	err := s.countKeys(g, rows, set, key, weight, counting)
 	if err != nil && adding == nil {
 		return s.failure(err)
 	}
 	return err
 }
 
-func (s *segment) countKeys(g parquet.RowGroup, rows []int32, set columns, key func(*eventrow.Row) string, add func(string, uint64) error) (err error) {
+func (s *segment) countKeys(g parquet.RowGroup, rows []int32, set columns, key func(*eventrow.Row) string, weight func(*eventrow.Row) uint64, add func(string, uint64) error) (err error) {
 	defer tally.Recover(&err)
 	if len(rows) == 0 {
 		return nil
 	}
 	readers := s.open(g, set)
 	defer closeAll(readers)
-	return tally.Count(readers, rows, key, add)
+	return tally.Count(readers, rows, key, weight, add)
 }
 
 // eachTime calls yield with the times of the given rows of a group.

@@ -2,6 +2,7 @@ package forgerylog
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,8 +32,11 @@ func TestSessions(t *testing.T) {
 		if attempts := eventsOf(t, log, Query{}, 0); len(attempts) != 1 || attempts[0].Kind == "smtp" {
 			t.Errorf("%s: attempts %+v", name, attempts)
 		}
-		smtp := Query{Packets: true, Kinds: []spftrack.Kind{spftrack.KindSMTP}}
+		smtp := Query{Source: FromSMTP}
 		rows := eventsOf(t, log, smtp, 0)
+		if same := eventsOf(t, log, Query{Packets: true, Kinds: []spftrack.Kind{spftrack.KindSMTP}}, 0); !slices.Equal(same, rows) {
+			t.Errorf("%s: by kind %+v", name, same)
+		}
 		if len(rows) != 3 {
 			t.Fatalf("%s: %+v", name, rows)
 		}
@@ -46,14 +50,14 @@ func TestSessions(t *testing.T) {
 		}
 		for i, text := range []string{"2 recipients in brand.example, TLS, 1.5s", "0 recipients, 1s", `1 recipient in a\032b.example, 1s`} {
 			var b strings.Builder
-			w := NewEventWriter(&b, Table, true, time.UTC)
+			w := NewEventWriter(&b, Table, smtp, time.UTC)
 			if err := w.Write(&rows[i]); err != nil {
 				t.Fatal(err)
 			}
 			if err := w.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			if line := strings.TrimSpace(strings.Split(b.String(), "\n")[1]); !strings.HasSuffix(line, text) || strings.Contains(line, "\x1b") {
+			if line := strings.TrimSpace(strings.Split(b.String(), "\n")[1]); !strings.HasSuffix(line, text+"  ns1.example.net") || strings.Contains(line, "\x1b") {
 				t.Errorf("%s: %q, want %q", name, line, text)
 			}
 		}

@@ -24,6 +24,8 @@ type Ranking struct {
 	Distinct uint64
 	// Having is the least count of a rank; 0 for none.
 	Having uint64
+	// Counted is what was counted, in the singular.
+	Counted string
 }
 
 // AtLeast leaves out the ranks with a smaller count.
@@ -56,7 +58,7 @@ func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking,
 	if err = r.join(q); err != nil {
 		return nil, r.end(err)
 	}
-	ranking := &Ranking{By: by}
+	ranking := &Ranking{By: by, Counted: q.Counted()}
 	if by == ByAS || by == ByCountry {
 		err = r.countPlaces(newPlan(q), f, ranking, n)
 	} else {
@@ -154,6 +156,12 @@ func (f *Journals) fieldOf(field Field) (tally.Key, tally.Field, error) {
 		return tally.Domain, tally.Domains, nil
 	case ByResolver:
 		return tally.Resolver, tally.Resolvers, nil
+	case ByReporter:
+		return tally.Reporter, noField, nil
+	case ByDisposition:
+		return tally.Disposition, noField, nil
+	case ByCause:
+		return tally.Cause, noField, nil
 	case ByAS, ByCountry:
 		place, err := f.placeOf(field)
 		return tally.Key{Columns: tally.ClientIP.Columns, Of: func() func(*eventrow.Row) string {

@@ -29,10 +29,10 @@ func TestGoldenEvents(t *testing.T) {
 
 func TestGoldenCounts(t *testing.T) {
 	ranking := &Ranking{
-		By: ByHELO, Total: 1000, Unknown: 12, Distinct: 77,
+		By: ByHELO, Counted: "attempt", Total: 1000, Unknown: 12, Distinct: 77,
 		Ranks: []Rank{{"mail.example.org", 900}, {"=cmd|'\\032/c", 80}, {`\027[2j`, 3}},
 	}
-	pairs := &Ranking{By: "as,helo", Total: 40, Unknown: 2, Distinct: 9, Ranks: []Rank{
+	pairs := &Ranking{By: "as,helo", Counted: "attempt", Total: 40, Unknown: 2, Distinct: 9, Ranks: []Rank{
 		{"AS64500 Example Net\tmail.example.org", 30}, {"AS64501\t=1+1", 8}, {"=AS\x1b\tx", 1},
 	}}
 	pairs.AtLeast(2)
@@ -43,9 +43,9 @@ func TestGoldenCounts(t *testing.T) {
 	}}
 	for _, f := range Formats {
 		for name, write := range map[string]func(*strings.Builder) error{
-			"top":      func(b *strings.Builder) error { return WriteRanking(b, f, ranking, false) },
-			"pairs":    func(b *strings.Builder) error { return WriteRanking(b, f, pairs, false) },
-			"empty":    func(b *strings.Builder) error { return WriteRanking(b, f, &Ranking{By: ByIP}, false) },
+			"top":      func(b *strings.Builder) error { return WriteRanking(b, f, ranking) },
+			"pairs":    func(b *strings.Builder) error { return WriteRanking(b, f, pairs) },
+			"empty":    func(b *strings.Builder) error { return WriteRanking(b, f, &Ranking{By: ByIP, Counted: "attempt"}) },
 			"timeline": func(b *strings.Builder) error { return WriteSeries(b, f, series, 0) },
 			"bars":     func(b *strings.Builder) error { return WriteSeries(b, f, series, 50) },
 			"nothing":  func(b *strings.Builder) error { return WriteSeries(b, f, &Series{Per: Hour}, 80) },

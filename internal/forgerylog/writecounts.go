@@ -13,8 +13,8 @@ import (
 	"nullspf/internal/eventrow"
 )
 
-// WriteRanking writes a ranking. packets says what was counted.
-func WriteRanking(w io.Writer, f Format, r *Ranking, packets bool) error {
+// WriteRanking writes a ranking.
+func WriteRanking(w io.Writer, f Format, r *Ranking) error {
 	switch f {
 	case JSON:
 		return rankingJSON(w, r)
@@ -33,7 +33,7 @@ func WriteRanking(w io.Writer, f Format, r *Ranking, packets bool) error {
 			return err
 		}
 	}
-	if err := t.note(r.summary(packets)); err != nil {
+	if err := t.note(r.summary()); err != nil {
 		return err
 	}
 	return t.flush()
@@ -52,8 +52,8 @@ func (k Rank) shown() []string {
 	return values
 }
 
-func (r *Ranking) summary(packets bool) string {
-	text := number(r.Total, events(packets))
+func (r *Ranking) summary() string {
+	text := number(r.Total, r.Counted)
 	if r.Unknown > 0 {
 		text += fmt.Sprintf(", %d of them without a value", r.Unknown)
 	}
@@ -69,14 +69,6 @@ func (r *Ranking) noun() string {
 		return "different pair"
 	}
 	return "different value"
-}
-
-// events is what is counted.
-func events(packets bool) string {
-	if packets {
-		return "packet"
-	}
-	return "attempt"
 }
 
 // number is a number with its noun.

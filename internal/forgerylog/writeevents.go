@@ -21,17 +21,17 @@ type EventWriter interface {
 	Flush() error
 }
 
-// NewEventWriter returns a writer of events. In a table, packets adds the
-// columns that tell single queries apart, and times are in a time zone; the other
-// formats always have everything, and UTC.
-func NewEventWriter(w io.Writer, f Format, packets bool, zone *time.Location) EventWriter {
+// NewEventWriter returns a writer of the events of a query. A table has the columns that
+// matter for their source, of packets those that tell single queries apart, and times are in
+// a time zone; the other formats always have everything, and UTC.
+func NewEventWriter(w io.Writer, f Format, q Query, zone *time.Location) EventWriter {
 	switch f {
 	case JSON:
 		return newEventJSON(w)
 	case CSV:
 		return newEventCSV(w)
 	}
-	return newEventTable(w, packets, zone)
+	return newEventTable(w, q, zone)
 }
 
 // tableColumn is a column of a table of events.
@@ -49,7 +49,35 @@ var (
 		tableColumnOf(eventrow.HELO), tableColumnOf(eventrow.Resolver), tableColumnOf(eventrow.ServerID),
 	}
 	packetColumns = []tableColumn{tableColumnOf(eventrow.Qtype), tableColumnOf(eventrow.Flags), {eventrow.RawName.Heading, name}}
+
+	sessionColumns = []tableColumn{
+		tableColumnOf(eventrow.ClientIP), eventColumns[3], tableColumnOf(eventrow.HELO), {"SESSION", name}, tableColumnOf(eventrow.ServerID),
+	}
+	reportColumns = []tableColumn{
+		tableColumnOf(eventrow.ClientIP), tableColumnOf(eventrow.ForgedDomain), tableColumnOf(eventrow.Messages),
+		tableColumnOf(eventrow.Disposition), tableColumnOf(eventrow.SPF), tableColumnOf(eventrow.DKIM),
+		tableColumnOf(eventrow.Override), tableColumnOf(eventrow.Reporter),
+	}
+	refusalColumns = []tableColumn{
+		tableColumnOf(eventrow.ClientIP), eventColumns[3], tableColumnOf(eventrow.HELO),
+		{"RECIPIENT", eventrow.RecipientDomain.Cell}, tableColumnOf(eventrow.Cause), tableColumnOf(eventrow.Software),
+	}
 )
+
+// columnsOf are the columns of a table of the events of a query, behind the time.
+func columnsOf(q *Query) []tableColumn {
+	switch {
+	case q.Source == FromSMTP:
+		return sessionColumns
+	case q.Source == FromDMARC:
+		return reportColumns
+	case q.Source == FromMailLog:
+		return refusalColumns
+	case q.Packets:
+		return slices.Concat(eventColumns, packetColumns)
+	}
+	return eventColumns
+}
 
 // asked is which queries a check made.
 func asked(r *eventrow.Row) string {
@@ -59,15 +87,23 @@ func asked(r *eventrow.Row) string {
 	return eventrow.Kind.Cell(r)
 }
 
-// name is the name of a query; for an SMTP session, what it has instead.
+// name is the name of a query; of an event that is none, what it has instead.
 func name(r *eventrow.Row) string {
-	if r.Kind != spftrack.KindSMTP.String() {
-		return eventrow.RawName.Cell(r)
+	switch r.Kind {
+	case spftrack.KindSMTP.String():
+		return session(r)
+	case spftrack.KindDMARC.String():
+		return fmt.Sprintf("%s: %s, SPF %s, DKIM %s, by %s", number(messages(r), "message"), eventrow.Disposition.Cell(r),
+			eventrow.SPF.Cell(r), eventrow.DKIM.Cell(r), eventrow.Reporter.Cell(r))
+	case spftrack.KindRefusal.String():
+		return eventrow.Cause.Cell(r) + ", by " + eventrow.Software.Cell(r)
 	}
-	text := fmt.Sprintf("%d recipients", r.Recipients)
-	if r.Recipients == 1 {
-		text = "1 recipient"
-	}
+	return eventrow.RawName.Cell(r)
+}
+
+// session is what an SMTP session has.
+func session(r *eventrow.Row) string {
+	text := number(uint64(max(r.Recipients, 0)), "recipient")
 	if r.RecipientDomain != "" {
 		text += " in " + eventrow.Shown(r.RecipientDomain)
 	}
@@ -85,13 +121,10 @@ type eventTable struct {
 	columns []tableColumn
 }
 
-func newEventTable(w io.Writer, packets bool, zone *time.Location) *eventTable {
+func newEventTable(w io.Writer, q Query, zone *time.Location) *eventTable {
 	columns := slices.Concat([]tableColumn{{eventrow.TS.Heading, func(r *eventrow.Row) string {
 		return time.Unix(0, r.TS).In(zone).Format(zonedTime)
-	}}}, eventColumns)
-	if packets {
-		columns = append(columns, packetColumns...)
-	}
+	}}}, columnsOf(&q))
 	var headings []string
 	for _, c := range columns {
 		headings = append(headings, c.heading)

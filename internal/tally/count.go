@@ -19,8 +19,12 @@ func plainKey(c *eventrow.Column, of func(*eventrow.Row) string) Key {
 	return Key{[]*eventrow.Column{c}, func() func(*eventrow.Row) string { return of }}
 }
 
-// The keys that summaries have.
+// The keys that summaries have, and those of imported events.
 var (
+	Reporter    = plainKey(eventrow.Reporter, func(r *eventrow.Row) string { return r.Reporter })
+	Disposition = plainKey(eventrow.Disposition, func(r *eventrow.Row) string { return r.Disposition })
+	Cause       = plainKey(eventrow.Cause, func(r *eventrow.Row) string { return r.Cause })
+
 	ClientIP = plainKey(eventrow.ClientIP, func(r *eventrow.Row) string { return r.ClientIP })
 	HELO     = plainKey(eventrow.HELO, func(r *eventrow.Row) string { return r.HELO })
 	Domain   = plainKey(eventrow.ForgedDomain, func(r *eventrow.Row) string { return r.ForgedDomain })
@@ -69,12 +73,16 @@ func appendNet(buf []byte, ip string) []byte {
 	return prefix.AppendTo(buf)
 }
 
-// Count calls add with the keys of some rows of a group, in order. Of a column with
+// Count calls add with the keys of some rows of a group, in order, and how often each row
+// counts: weight, which needs its columns too, or once when that is nil. Of one column with
 // a dictionary, each value is looked at once and not each row. Rows without a key
 // are counted as "".
-func Count(columns []*Column, rows []int32, key func(*eventrow.Row) string, add func(text string, n uint64) error) error {
-	if len(columns) == 1 {
+func Count(columns []*Column, rows []int32, key func(*eventrow.Row) string, weight func(*eventrow.Row) uint64, add func(text string, n uint64) error) error {
+	switch {
+	case weight == nil && len(columns) == 1:
 		return countOne(columns[0], rows, key, add)
+	case weight == nil:
+		weight = func(*eventrow.Row) uint64 { return 1 }
 	}
 	var row eventrow.Row
 	for len(rows) > 0 {
@@ -91,7 +99,7 @@ func Count(columns []*Column, rows []int32, key func(*eventrow.Row) string, add 
 			for _, c := range columns {
 				c.Set(&row, int64(rows[0]))
 			}
-			if err := add(key(&row), 1); err != nil {
+			if err := add(key(&row), weight(&row)); err != nil {
 				return err
 			}
 			rows = rows[1:]

@@ -222,7 +222,7 @@ func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, offs
 			defer col.Close()
 			columns = append(columns, col)
 		}
-		err := Count(columns, attempts[i], of, func(text string, n uint64) error {
+		err := Count(columns, attempts[i], of, nil, func(text string, n uint64) error {
 			if text == "" {
 				return nil
 			}
