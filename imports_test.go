@@ -54,13 +54,15 @@ the daemon
     internal/nameserver   sockets, answers, limits, reloads
 engines
     internal/evidence     logs of other programs become events
+    internal/evidence/blocklist  lists of addresses as other programs read them
     internal/forgerylog   queries over journals
     internal/importer     existing zones become lists and groups
     internal/secondary    secondary zones: schedule, refresh, catalog, files
     internal/mxprobe      what mail hosts do at port 25
     internal/verify       what nameservers answer, beside the plan
-journals, transfers, control
+journals, tiers, transfers, control
     internal/control      the control socket
+    internal/evidence/tier  how certain it is that an address forges
     internal/journal      events on disk
     internal/xfr          AXFR, IXFR, NOTIFY, TSIG, catalog zones as messages
 counts
@@ -89,6 +91,7 @@ leaves: import nothing of this module
     internal/geoip        autonomous systems and countries of addresses
     internal/loglimit     log lines of one kind, no more than can be read
     internal/proxyheader  the PROXY protocol
+    internal/special      addresses that no host of the public Internet has
     internal/serial       order of serial numbers
     internal/tsigkey      files with the secrets of TSIG keys
     internal/value        addresses, prefixes, durations, sizes as people write them

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/special"
 )
 
 // addresses checks each host's addresses by themselves.
@@ -42,9 +43,9 @@ func (c *checker) address(host dnsname.Name, a netip.Addr) {
 			"give a global address")
 		return
 	}
-	switch b, ok := special(a); {
+	switch b, ok := special.Find(a); {
 	case !ok:
-	case b.never:
+	case b.Never:
 		c.fail(host, fmt.Sprintf("address %s is in %s", a, b),
 			"no host can have such an address, and the behaviour of senders is undefined",
 			"give the address of a host of your own")
@@ -53,14 +54,6 @@ func (c *checker) address(host dnsname.Name, a netip.Addr) {
 			"such addresses are not routed, or routed differently everywhere: nobody, or anybody, may answer (RFC 6890)",
 			"give a public address of your own; for tests set allow_test_addresses: true")
 	}
-}
-
-// String says what the block is, for a message.
-func (b block) String() string {
-	if !b.prefix.IsValid() {
-		return fmt.Sprintf("space %s (%s)", b.name, b.rfc)
-	}
-	return fmt.Sprintf("%s, %s (%s)", b.prefix, b.name, b.rfc)
 }
 
 // accepts reports whether hosts of the role accept mail.

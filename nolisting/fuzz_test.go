@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/special"
 	"nullspf/zones"
 )
 
@@ -99,7 +100,7 @@ func checkInvariants(t *testing.T, tiers Tiers, mx []zones.MX) {
 			checkPair(t, a, b)
 		}
 		for _, addr := range a.Addresses {
-			if b, found := special(addr); found && (b.never || !tiers.AllowTestAddresses) {
+			if b, found := special.Find(addr); found && (b.Never || !tiers.AllowTestAddresses) {
 				t.Errorf("%v is accepted", addr)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nullspf/internal/attempt"
+	"nullspf/internal/config"
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/geoip"
 	"nullspf/internal/journal"
@@ -44,6 +45,7 @@ those given with --journal. The events of several directories count together.`,
 	c.AddCommand(
 		a.logEventsCommand(f), a.logTopCommand(f), a.logTimelineCommand(f),
 		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f), a.logCompactCommand(), a.logImportCommand(f),
+		a.logExportCommand(f), a.logWhyCommand(f),
 	)
 	return c
 }
@@ -167,6 +169,11 @@ func (a *app) forgeryLog(c *cobra.Command, f *logFlags) (forgerylog.Engine, erro
 		}
 		return nil, err
 	}
+	return openLog(conf, f)
+}
+
+// openLog opens the directories of the flags, or else those of a configuration.
+func openLog(conf *config.Config, f *logFlags) (forgerylog.Engine, error) {
 	dirs := f.journals
 	if len(dirs) == 0 {
 		dirs = conf.Journals

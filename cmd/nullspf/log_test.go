@@ -21,7 +21,9 @@ import (
 //
 //	logfixture [-seal] [-linger TIME] [-server NAME] DIR FILE
 //
-// FILE has a line for each query: time, address of the resolver, type, name.
+// FILE has a line for each query: time, address of the resolver, type, name; with /tcp
+// behind the address, it came over TCP. A line with the type SMTP is a session: time,
+// client, SMTP, sender.
 // The time is that of --since. With -seal, all events are sealed. With -linger,
 // the journal stays open for a while after the events were written.
 func logFixture() {
@@ -85,9 +87,16 @@ func readFixture(file string) ([]journal.Packet, error) {
 		if err != nil {
 			return nil, err
 		}
-		resolver, err := netip.ParseAddr(words[1])
+		source, verified := strings.CutSuffix(words[1], "/tcp")
+		resolver, err := netip.ParseAddr(source)
 		if err != nil {
 			return nil, err
+		}
+		if words[2] == "SMTP" {
+			s := journal.Session{Time: at.UnixNano(), Client: netip.AddrPortFrom(resolver, 2525), HELO: "mail"}
+			s.SenderLocal, s.SenderDomain, _ = strings.Cut(words[3], "@")
+			packets = append(packets, *s.Packet(new(journal.SessionBuffer)))
+			continue
 		}
 		qtype, err := parseType(words[2])
 		if err != nil {
@@ -97,9 +106,11 @@ func readFixture(file string) ([]journal.Packet, error) {
 		if err != nil {
 			return nil, err
 		}
-		packets = append(packets, journal.Packet{
-			Time: at.UnixNano(), Resolver: netip.AddrPortFrom(resolver, 5353), Qtype: qtype, Name: name,
-		})
+		p := journal.Packet{Time: at.UnixNano(), Resolver: netip.AddrPortFrom(resolver, 5353), Qtype: qtype, Name: name}
+		if verified {
+			p.Transport, p.Verified = spftrack.TransportTCP, true
+		}
+		packets = append(packets, p)
 	}
 	return packets, nil
 }

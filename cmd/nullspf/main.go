@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"nullspf/internal/config"
+	"nullspf/internal/evidence/blocklist"
 	"nullspf/internal/value"
 	"nullspf/zones"
 )
@@ -67,7 +68,7 @@ func report(err error) int {
 	if errors.As(err, &faults) {
 		fmt.Fprintln(os.Stderr, "nullspf: nothing was written; correct the lists and run again")
 	}
-	if errors.As(err, &removal) {
+	if errors.As(err, &removal) || errors.As(err, new(*blocklist.GrowthError)) {
 		return exitRefusal
 	}
 	return exitError

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/evidence/tier"
 	"nullspf/internal/files"
 	"nullspf/internal/mailmaps"
 	"nullspf/named"
@@ -58,6 +59,8 @@ type Config struct {
 	Journals []string
 	// GeoIP are databases in the MaxMind DB format, "" for none.
 	GeoIP struct{ AS, Country string }
+	// Evidence says what counts as evidence that an address forges.
+	Evidence tier.Settings
 	// Infrastructure are the names on which the published zones depend.
 	Infrastructure []zones.Infrastructure
 	// Warnings are settings that are allowed, but hardly wise.

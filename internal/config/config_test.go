@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/evidence/tier"
 	"nullspf/named"
 	"nullspf/zones"
 )
@@ -82,7 +83,8 @@ func parse(t *testing.T, text string) *Config {
 }
 
 func TestDefaults(t *testing.T) {
-	c := parse(t, small+"geoip: {as: as.mmdb, country: /usr/share/country.mmdb}\n")
+	c := parse(t, small+"geoip: {as: as.mmdb, country: /usr/share/country.mmdb}\n"+
+		"evidence: {reporters: [Big.Example.], allow: [192.0.2.0/24, own.txt], public_resolvers: \"2001:db8::53\", expiry: 7d, cap: 10, allow_test_addresses: yes}\n")
 	g := c.Groups[0]
 	for _, v := range []struct {
 		what      string
@@ -106,6 +108,11 @@ func TestDefaults(t *testing.T) {
 		{"journal", c.Journals[0], "/etc/nullspf/var"},
 		{"AS", c.GeoIP.AS, "/etc/nullspf/as.mmdb"},
 		{"country", c.GeoIP.Country, "/usr/share/country.mmdb"},
+		{"evidence", fmt.Sprintf("%+v", c.Evidence), fmt.Sprintf("%+v", tier.Settings{
+			Allow:     []tier.Source{{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Place: "evidence.allow[0]"}, {File: "/etc/nullspf/own.txt"}},
+			Public:    []tier.Source{{Prefix: netip.MustParsePrefix("2001:db8::53/128"), Place: "evidence.public_resolvers[0]"}},
+			Reporters: []string{"big.example"}, Expiry: 7 * 24 * time.Hour, Cap: 10, TestAddresses: true,
+		})},
 		{"catalog", c.Named.Catalog, dnsname.Name("")},
 	} {
 		if v.got != v.want {

@@ -28,6 +28,16 @@ type raw struct {
 	RejectSender string              `mapstructure:"reject_sender"`
 	Journals     []string            `mapstructure:"journals"`
 	GeoIP        rawGeoIP            `mapstructure:"geoip"`
+	Evidence     rawEvidence         `mapstructure:"evidence"`
+}
+
+type rawEvidence struct {
+	Reporters          []string `mapstructure:"reporters"`
+	Allow              []string `mapstructure:"allow"`
+	PublicResolvers    []string `mapstructure:"public_resolvers"`
+	Expiry             string   `mapstructure:"expiry"`
+	Cap                string   `mapstructure:"cap"`
+	AllowTestAddresses string   `mapstructure:"allow_test_addresses"`
 }
 
 type rawGeoIP struct {

@@ -35,6 +35,18 @@ func (f *Journals) Events(ctx context.Context, q Query, limit int, yield func(*e
 	return r.end(err)
 }
 
+// Scan implements [Engine].
+func (f *Journals) Scan(ctx context.Context, q Query, columns []*eventrow.Column, yield func(*eventrow.Row) error) error {
+	r, err := f.begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err = r.join(q); err != nil {
+		return r.end(err)
+	}
+	return r.end(r.scan(newPlan(q), cols(columns...), yield))
+}
+
 func each(rows []eventrow.Row, yield func(*eventrow.Row) error) error {
 	for i := range rows {
 		if err := yield(&rows[i]); err != nil {

@@ -37,6 +37,8 @@ type Query struct {
 	// Packets selects every event instead of one for each attempt; of [FromSPF], every
 	// query.
 	Packets bool
+	// Verified selects events from sources that are not spoofed.
+	Verified bool
 }
 
 // Source is where events come from.
@@ -175,6 +177,7 @@ func newPlan(q Query) *plan {
 		p.addClient(q.Client)
 	}
 	p.add(q.Domain.Exact, cols(eventrow.ForgedDomain), domain)
+	p.add(q.Verified, cols(eventrow.SourceVerified), func(r *eventrow.Row) bool { return r.SourceVerified })
 	p.attempt = len(p.conditions)
 	p.add(p.attempts, cols(eventrow.Attempt), func(r *eventrow.Row) bool { return r.Attempt })
 	if p.first != math.MinInt64 || p.last != math.MaxInt64 {

@@ -1,15 +1,27 @@
-package nolisting
+// Package special knows the addresses that no host of the public Internet has.
+package special
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
-// block is a block of addresses at which no mail host of the public Internet
-// can be.
-type block struct {
-	prefix netip.Prefix
-	name   string
-	rfc    string
-	// never: not even a host of a test network can have such an address.
-	never bool
+// Block is a block of addresses at which no host of the public Internet can be.
+type Block struct {
+	// Prefix is the zero Prefix for space that IANA has not assigned.
+	Prefix netip.Prefix
+	Name   string
+	RFC    string
+	// Never: not even a host of a test network can have such an address.
+	Never bool
+}
+
+// String says what the block is, for a message.
+func (b Block) String() string {
+	if !b.Prefix.IsValid() {
+		return fmt.Sprintf("space %s (%s)", b.Name, b.RFC)
+	}
+	return fmt.Sprintf("%s, %s (%s)", b.Prefix, b.Name, b.RFC)
 }
 
 // blocks holds every entry of the IANA IPv4 and IPv6 Special-Purpose Address
@@ -17,7 +29,7 @@ type block struct {
 // site-local addresses. Blocks that the registries call globally reachable are
 // among them: they belong to a protocol or an anycast service, not to a host
 // of the operator.
-var blocks = []block{
+var blocks = []Block{
 	{netip.MustParsePrefix("0.0.0.0/8"), "this network", "RFC 791", true},
 	{netip.MustParsePrefix("10.0.0.0/8"), "private use", "RFC 1918", false},
 	{netip.MustParsePrefix("100.64.0.0/10"), "shared address space", "RFC 6598", false},
@@ -78,19 +90,19 @@ var blocks = []block{
 // hosts (RFC 4291 section 2.4 and the registry of IPv6 address space).
 var globalUnicast = netip.MustParsePrefix("2000::/3")
 
-// special returns the smallest block that holds a, which has no scope zone.
-func special(a netip.Addr) (block, bool) {
-	var found block
+// Find returns the smallest block that holds a, which has no scope zone.
+func Find(a netip.Addr) (Block, bool) {
+	var found Block
 	for _, b := range blocks {
-		if b.prefix.Contains(a) && (!found.prefix.IsValid() || b.prefix.Bits() > found.prefix.Bits()) {
+		if b.Prefix.Contains(a) && (!found.Prefix.IsValid() || b.Prefix.Bits() > found.Prefix.Bits()) {
 			found = b
 		}
 	}
 	switch {
-	case found.prefix.IsValid():
+	case found.Prefix.IsValid():
 		return found, true
 	case a.Is6() && !globalUnicast.Contains(a):
-		return block{name: "reserved by the IETF", rfc: "RFC 4291"}, true
+		return Block{Name: "reserved by the IETF", RFC: "RFC 4291"}, true
 	}
-	return block{}, false
+	return Block{}, false
 }

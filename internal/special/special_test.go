@@ -1,11 +1,11 @@
-package nolisting
+package special
 
 import (
 	"net/netip"
 	"testing"
 )
 
-func TestSpecial(t *testing.T) {
+func TestFind(t *testing.T) {
 	tests := map[string]string{
 		"5.5.0.1": "", "9.255.255.255": "", "11.0.0.0": "", "100.63.255.255": "", "100.128.0.0": "",
 		"172.15.255.255": "", "172.32.0.0": "", "192.0.1.0": "", "192.0.3.0": "", "198.17.255.255": "",
@@ -24,12 +24,12 @@ func TestSpecial(t *testing.T) {
 		"::2": "invalid Prefix", "1fff::": "invalid Prefix", "4000::": "invalid Prefix",
 	}
 	for text, want := range tests {
-		b, ok := special(netip.MustParseAddr(text))
+		b, ok := Find(netip.MustParseAddr(text))
 		switch {
 		case ok != (want != ""):
 			t.Errorf("%s: special is %v", text, ok)
-		case ok && b.prefix.String() != want:
-			t.Errorf("%s: got block %s, want %s", text, b.prefix, want)
+		case ok && b.Prefix.String() != want:
+			t.Errorf("%s: got block %s, want %s", text, b.Prefix, want)
 		}
 	}
 }
@@ -39,12 +39,12 @@ func TestSpecial(t *testing.T) {
 func TestBlocks(t *testing.T) {
 	seen := make(map[netip.Prefix]bool)
 	for _, b := range blocks {
-		if b.prefix != b.prefix.Masked() || seen[b.prefix] || b.name == "" || b.rfc == "" {
-			t.Errorf("block %s is wrong", b.prefix)
+		if b.Prefix != b.Prefix.Masked() || seen[b.Prefix] || b.Name == "" || b.RFC == "" {
+			t.Errorf("block %s is wrong", b.Prefix)
 		}
-		seen[b.prefix] = true
-		if _, ok := special(b.prefix.Addr()); !ok {
-			t.Errorf("block %s is not found", b.prefix)
+		seen[b.Prefix] = true
+		if _, ok := Find(b.Prefix.Addr()); !ok {
+			t.Errorf("block %s is not found", b.Prefix)
 		}
 	}
 }

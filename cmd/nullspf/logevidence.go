@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nullspf/internal/config"
+	"nullspf/internal/evidence/tier"
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/value"
+	"nullspf/zones"
+)
+
+const tierHelp = `
+
+The tiers are
+
+  claimed       somebody has sent a query about the address, as anybody can
+  corroborated  resolvers in 3 networks, whose addresses are verified, have asked about
+                2 listed domains in 2 clock hours
+  confirmed     also, the address has sent mail in the name of a listed domain to the
+                SMTP listener within a day; or it stands in DMARC aggregate reports
+                of 2 trusted reporters
+
+What counts, and why, is in docs/evidence.md.`
+
+func (a *app) logWhyCommand(f *logFlags) *cobra.Command {
+	var asJSON bool
+	var until string
+	c := &cobra.Command{
+		Use:   "why ADDRESS",
+		Short: "Show the evidence that an address forges mail",
+		Long: `Shows all evidence about an address, of an IPv6 address about its /64: its tier, what the
+next tier takes, and whether it is never exported. The key evidence of the configuration says
+what counts and for how long; listed are the domains of the last nullspf zones.` + tierHelp,
+		Example: `  $ nullspf log why 203.0.113.10
+
+  # What was known then?
+  $ nullspf log why 203.0.113.10 --until 2026-11-20 --json`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name one address: %s", c.UseLine())
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			addr, err := value.ParseAddr(args[0])
+			if err != nil {
+				return err
+			}
+			l, err := a.newTiers(c, f, until)
+			if err != nil {
+				return err
+			}
+			e, err := l.why(c.Context(), tier.Subject(addr))
+			if !answered(err) {
+				return err
+			}
+			if asJSON {
+				return errors.Join(e.WriteJSON(c.OutOrStdout(), l.expiry), err)
+			}
+			return errors.Join(e.Write(c.OutOrStdout(), l.expiry), err)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "write a JSON document")
+	addUntil(c, &until)
+	return c
+}
+
+// addUntil adds the flag that says of which time the evidence is.
+func addUntil(c *cobra.Command, until *string) {
+	c.Flags().StringVar(until, "until", "", "go by what was known at `TIME`, in the forms of log events, in UTC; default: now, or SOURCE_DATE_EPOCH")
+	completeFlag(c, "until", values(since))
+}
+
+// tiers is what it takes to weigh evidence.
+type tiers struct {
+	conf   *config.Config
+	log    forgerylog.Engine
+	rules  tier.Rules
+	at     time.Time
+	expiry time.Duration
+}
+
+// newTiers reads the configuration and the lists that it names.
+func (a *app) newTiers(c *cobra.Command, f *logFlags, until string) (*tiers, error) {
+	conf, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	t := &tiers{conf: conf, at: clock().UTC(), expiry: conf.Evidence.Expiry}
+	if until != "" {
+		if t.at, err = forgerylog.ParseTime(until, t.at); err != nil {
+			return nil, fmt.Errorf("--until: %w", err)
+		}
+	}
+	listed, err := listedDomains(conf)
+	if err != nil {
+		return nil, err
+	}
+	if t.rules, err = conf.Evidence.Rules(listed); err != nil {
+		return nil, err
+	}
+	t.log, err = openLog(conf, f)
+	return t, err
+}
+
+// listedDomains returns what finds the listed domain of a name: itself, or the nearest
+// one above it.
+func listedDomains(conf *config.Config) (func(name string) (string, bool), error) {
+	lookup, err := zones.ReadSerials(conf.Output)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w; only what is asked about listed domains is evidence: run nullspf zones first", err)
+	case err != nil:
+		return nil, err
+	}
+	handKept := make(map[string]bool)
+	for _, z := range conf.HandKept {
+		handKept[string(z.Name)] = true
+	}
+	return func(name string) (string, bool) {
+		for name != "" {
+			if _, ok := lookup(name); ok || handKept[name] {
+				return name, true
+			}
+			_, name, _ = strings.Cut(name, ".")
+		}
+		return "", false
+	}, nil
+}
+
+// query selects what may be evidence.
+func (t *tiers) query() forgerylog.Query {
+	return forgerylog.Query{Since: tier.Since(t.at, t.expiry), Until: t.at, Kinds: tier.Kinds, Packets: true}
+}
+
+// why returns the evidence about a subject. Beside an error that is a
+// forgerylog.Incomplete, it is right about what could be read.
+func (t *tiers) why(ctx context.Context, subject netip.Prefix) (*tier.Evidence, error) {
+	q := t.query()
+	q.Client = subject
+	g := tier.NewGatherer(t.rules)
+	defer g.Close()
+	incomplete := t.log.Scan(ctx, q, tier.Columns, g.Add)
+	if !answered(incomplete) {
+		return nil, incomplete
+	}
+	evidence := tier.Nothing(subject, &t.rules)
+	err := g.Each(ctx, func(e *tier.Evidence) error {
+		evidence = e
+		return nil
+	})
+	return evidence, errors.Join(err, incomplete)
+}
