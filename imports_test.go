@@ -53,7 +53,7 @@ settings
 the daemon
     internal/nameserver   sockets, answers, limits, reloads
 engines
-    internal/evidence     logs of other programs become events
+    internal/evidence     what other programs know becomes events
     internal/evidence/blocklist  lists of addresses as other programs read them
     internal/forgerylog   queries over journals
     internal/importer     existing zones become lists and groups
@@ -87,6 +87,7 @@ leaves: import nothing of this module
     internal/ascii        case of ASCII letters
     internal/conns        who makes room when all connections are used
     internal/contain      panics of background work become errors
+    internal/dmarc        DMARC aggregate reports, and the mails in which they come
     internal/files        files: sync, lock, replace
     internal/geoip        autonomous systems and countries of addresses
     internal/loglimit     log lines of one kind, no more than can be read

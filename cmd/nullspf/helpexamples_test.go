@@ -28,6 +28,7 @@ func TestHelpExamples(t *testing.T) {
 		}
 	}
 	writeText(t, filepath.Join(shared.dir, "queries.log"), namedQueryLog, 0o644)
+	writeText(t, filepath.Join(shared.dir, "reports.mbox"), dmarcReport, 0o644)
 	// apply comes last: its examples change the shared site.
 	commands := commandTree(rootCommand())
 	i := slices.IndexFunc(commands, func(c *cobra.Command) bool { return c.Name() == "apply" })
@@ -61,6 +62,19 @@ func TestHelpExamples(t *testing.T) {
 // namedQueryLog is what named writes about a check of forged mail.
 const namedQueryLog = `27-Nov-2026 12:07:59.715 client @0x7ffa4d86d098 203.0.113.70#40001 (203.0.113.7.in-addr.CL.brand.example.FD.1._spf.example.net): query: 203.0.113.7.in-addr.CL.brand.example.FD.1._spf.example.net IN A -E(0)D (192.0.2.31)
 27-Nov-2026 12:07:59.739 client @0x7ffa4d86d098 203.0.113.70#40002 (mail.bot.example.HE.info.LP.203.0.113.7.in-addr.CL.brand.example.FD.2._spf.example.net): query: mail.bot.example.HE.info.LP.203.0.113.7.in-addr.CL.brand.example.FD.2._spf.example.net IN TXT -E(0)D (192.0.2.31)
+`
+
+// dmarcReport is a mail with a report, in an mbox.
+const dmarcReport = `From dmarc@receiver.example Fri Nov 27 12:00:00 2026
+From: dmarc@receiver.example
+Content-Type: text/xml
+
+<feedback><report_metadata><org_name>Receiver</org_name><email>dmarc@receiver.example</email><report_id>1</report_id>
+<date_range><begin>1732579200</begin><end>1732665599</end></date_range></report_metadata>
+<policy_published><domain>brand.example</domain><p>reject</p></policy_published>
+<record><row><source_ip>203.0.113.10</source_ip><count>7</count><policy_evaluated><disposition>reject</disposition><dkim>fail</dkim><spf>fail</spf></policy_evaluated></row>
+<identifiers><header_from>brand.example</header_from></identifiers></record>
+</feedback>
 `
 
 // replaceExample writes the examples of a command into its source.

@@ -29,9 +29,9 @@ func (a *app) logImportCommand(f *logFlags) *cobra.Command {
 	o := &logImportFlags{}
 	c := &cobra.Command{
 		Use:   "import --format FORMAT --journal DIR FILE...",
-		Short: "Import what other nameservers recorded",
-		Long: `Reads files in which another nameserver has recorded the queries of the tracking zone,
-and adds them to a journal directory that holds nothing but imports of that server. It
+		Short: "Import what other programs know: query logs, DMARC reports",
+		Long: `Reads files in which other programs have recorded queries of the tracking zone, or forged
+mail, and adds them to a journal directory that holds nothing but imports of one server. It
 is made when it is not there; the other commands read it with --journal, or when journals
 in the configuration lists it. The format is
 
@@ -41,12 +41,19 @@ in the configuration lists it. The format is
                     fstrm_capture; the queries of clients
   dnsdist-protobuf  what RemoteLogAction of dnsdist sends
   pdns              what PowerDNS Authoritative Server logs with log-dns-queries
+  dmarc             DMARC aggregate reports: XML, gzip, ZIP, mails that have them attached,
+                    also in an mbox or a maildir
 
 Files may be compressed with gzip or zstd. They are read in the order of their first
-queries. What was imported before is passed over: the same file under another name,
+records. What was imported before is passed over: the same file under another name,
 compressed, or with more at its end. A last record without end is left for the next
-time. Records that are not about the zone are counted, and so are queries that cannot
+time. Records that are about something else are counted, and so are those that cannot
 be read.
+
+A DMARC report counts once, whatever file it comes in: it is known by its reporter, its ID,
+its domain and its range. The reporter is the domain of its address, or its org_name. One
+that is damaged is left out whole. Whoever knows the address can send reports: import those
+of mails whose sender was authenticated.
 
 Local times are those of --timezone. In the hour that is repeated when summer time ends,
 a time that lies behind that of the line before belongs to the second one. The year, which
@@ -57,7 +64,11 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
 		Example: `  $ nullspf log import --format bind-querylog --journal bind --server ns1.example.net --timezone UTC queries.log
 
   # Later, with all that was rotated since
-  $ nullspf log import --format bind-querylog --journal bind --timezone UTC queries.log*`,
+  $ nullspf log import --format bind-querylog --journal bind --timezone UTC queries.log*
+
+  # DMARC reports, as they come to a mailbox
+  $ nullspf log import --format dmarc --journal dmarc reports.mbox
+  $ nullspf log top ip --source dmarc --journal dmarc`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("name the files to import; see " + c.CommandPath() + " --help")
@@ -82,7 +93,7 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
 			if err != nil {
 				return err
 			}
-			if writeImport(c.OutOrStdout(), result) {
+			if writeImport(c.OutOrStdout(), i, result) {
 				return statusError(exitError)
 			}
 			return nil
@@ -90,7 +101,7 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
 	}
 	c.Flags().StringVar(&o.format, "format", "", "the files are in `FORMAT`: "+evidence.FormatNames())
 	completeFlag(c, "format", values(strings.Split(evidence.FormatNames(), ", ")))
-	c.Flags().StringVar(&o.server, "server", "", "`NAME` of the nameserver that wrote the files, as in server of nullspfd; needed for a new directory when the files do not name it")
+	c.Flags().StringVar(&o.server, "server", "", "`NAME` of the server that wrote the files, as in server of nullspfd; needed for a new directory when the files do not name it; for dmarc the default is dmarc")
 	c.Flags().StringVar(&o.timeZone, "timezone", "", "local times are those of `ZONE`, such as Europe/Berlin; default: this machine's")
 	c.Flags().StringSliceVar(&o.layouts, "layout", nil, "the tracking zone had names of `LAYOUT`; may be repeated; default: those of the groups in the configuration")
 	completeFlag(c, "layout", values(layoutNames()))
@@ -123,6 +134,9 @@ func (a *app) newImport(f *logFlags, o *logImportFlags, files []string) (*eviden
 		if i.TimeZone, err = time.LoadLocation(o.timeZone); err != nil {
 			return nil, fmt.Errorf("--timezone: %w", err)
 		}
+	}
+	if !i.Format.OfQueries() {
+		return i, nil
 	}
 	settings, err := a.settings(&o.spfFlags)
 	if err != nil {
@@ -160,28 +174,28 @@ func configuredLayouts(c *config.Config) (layouts []spftrack.Layout) {
 }
 
 // writeImport tells what was imported, and reports whether something is lost.
-func writeImport(w io.Writer, r *evidence.Result) (lost bool) {
+func writeImport(w io.Writer, i *evidence.Import, r *evidence.Result) (lost bool) {
 	const layout = "2006-01-02 15:04:05"
 	for _, f := range r.Files {
-		text := fmt.Sprintf("%s: %s", value.Visible(f.Path), count(f.Events, "event"))
+		text := value.Visible(f.Path) + ": "
+		if i.Format == evidence.DMARC {
+			text += fmt.Sprintf("%s with ", count(f.Reports, "report"))
+		}
+		text += count(f.Events, "event")
 		if f.Events > 0 {
 			text += fmt.Sprintf(", %s to %s UTC", time.Unix(0, f.First).UTC().Format(layout), time.Unix(0, f.Last).UTC().Format(layout))
 		}
-		if f.Before > 0 {
+		switch {
+		case f.Known > 0:
+			text += fmt.Sprintf("; %s imported before", count(f.Known, "report"))
+		case f.Before > 0:
 			text += fmt.Sprintf("; %d bytes were imported before", f.Before)
 		}
 		if f.Others > 0 {
-			text += fmt.Sprintf("; %s about something else", count(f.Others, "record"))
+			text += fmt.Sprintf("; %s about something else", count(f.Others, i.Format.Record()))
 		}
 		fmt.Fprintln(w, text)
-		if f.Bad > 0 {
-			fmt.Fprintf(w, "  cannot be read: %s of queries, the first of them number %d%s\n", count(f.Bad, "record"), f.FirstBad, ofNew(f.Before))
-			lost = true
-		}
-		if f.Err != nil {
-			fmt.Fprintf(w, "  damaged: %s; what follows is missing\n", value.Visible(f.Err.Error()))
-			lost = true
-		}
+		lost = writeLosses(w, i, &f) || lost
 		if f.Odd > 0 {
 			fmt.Fprintf(w, "  %s do not exist in this time zone: see --timezone\n", count(f.Odd, "local time"))
 		}
@@ -191,6 +205,21 @@ func writeImport(w io.Writer, r *evidence.Result) (lost bool) {
 	}
 	fmt.Fprintf(w, "imported %s of %s\n", count(int(r.Events), "event"), value.Visible(r.Server))
 	return lost
+}
+
+// writeLosses tells what of a file is lost, and reports whether something is.
+func writeLosses(w io.Writer, i *evidence.Import, f *evidence.FileResult) (lost bool) {
+	switch {
+	case f.Bad > 0 && i.Format == evidence.DMARC:
+		fmt.Fprintf(w, "  cannot be read: %s, the first of them number %d: %s\n", count(f.Bad, "report"), f.FirstBad, value.Visible(f.Err.Error()))
+		return true
+	case f.Bad > 0:
+		fmt.Fprintf(w, "  cannot be read: %s of queries, the first of them number %d%s\n", count(f.Bad, "record"), f.FirstBad, ofNew(f.Before))
+	}
+	if f.Err != nil {
+		fmt.Fprintf(w, "  damaged: %s; what follows is missing\n", value.Visible(f.Err.Error()))
+	}
+	return f.Bad > 0 || f.Err != nil
 }
 
 // ofNew tells from where lines are counted.

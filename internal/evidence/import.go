@@ -32,10 +32,23 @@ const (
 	DnsdistProtobuf Format = "dnsdist-protobuf"
 	// PDNS is what PowerDNS Authoritative Server logs with log-dns-queries.
 	PDNS Format = "pdns"
+	// DMARC are DMARC aggregate reports, and mails with them.
+	DMARC Format = "dmarc"
 )
 
 // Formats are all formats.
-var Formats = []Format{BINDQueryLog, Dnstap, DnsdistProtobuf, PDNS}
+var Formats = []Format{BINDQueryLog, Dnstap, DnsdistProtobuf, PDNS, DMARC}
+
+// OfQueries reports whether the records of a format are queries of a tracking zone.
+func (f Format) OfQueries() bool { return f != DMARC }
+
+// Record is what a record of a format is called.
+func (f Format) Record() string {
+	if f == DMARC {
+		return "mail"
+	}
+	return "record"
+}
 
 // ParseFormat returns the format called s.
 func ParseFormat(s string) (Format, error) {
@@ -58,12 +71,13 @@ func FormatNames() string {
 type Import struct {
 	// Dir is a journal directory of imports. It is made when it is not there.
 	Dir string
-	// Server is the nameserver whose files they are; "" for the one that the files name, or
+	// Server is the server whose files they are; "" for the one that the files name, or
 	// that of the directory.
 	Server string
 	Format Format
-	Files  []string
-	// Zone is the tracking zone, Layouts those that it has had; Known as in
+	// Files are files, of [DMARC] also maildirs.
+	Files []string
+	// Zone is the tracking zone of queries, Layouts those that it has had; Known as in
 	// [spftrack.NewParser].
 	Zone    dnsname.Name
 	Layouts []spftrack.Layout
@@ -93,7 +107,11 @@ type FileResult struct {
 	Events, Others, Bad, FirstBad int
 	// Odd counts the local times that the time zone does not have.
 	Odd int
-	// Cut reports a last record without end; Err is why reading ended otherwise.
+	// Reports is how many DMARC reports were imported, Known how many of the file were
+	// there before.
+	Reports, Known int
+	// Cut reports a last record without end; Err is why reading ended otherwise, or of
+	// [DMARC], what is wrong with the first record that cannot be read.
 	Cut bool
 	Err error
 	// First and Last are the least and the greatest time, in nanoseconds since 1970-01-01
@@ -101,12 +119,20 @@ type FileResult struct {
 	First, Last int64
 }
 
-// ErrNoServer: events belong to the nameserver that wrote the files, which do not name it.
-var ErrNoServer = errors.New("say which nameserver wrote the files")
+// ErrNoServer: events belong to the server that wrote the files, which do not name it.
+var ErrNoServer = errors.New("say which server wrote the files")
 
 // Run imports. An error means that the directory is as it was before; damage of a file is
 // no error, but stands in its result.
 func (i *Import) Run(ctx context.Context) (*Result, error) {
+	if i.Format == DMARC {
+		return i.reports(ctx)
+	}
+	return i.queries(ctx)
+}
+
+// queries imports queries of a tracking zone.
+func (i *Import) queries(ctx context.Context) (*Result, error) {
 	zone, err := wire.ParseName(string(i.Zone))
 	if err != nil {
 		return nil, err
@@ -115,7 +141,11 @@ func (i *Import) Run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, list, err := i.open(sources)
+	server, err := i.server(sources)
+	if err != nil {
+		return nil, err
+	}
+	out, list, err := i.open(server, server)
 	if err != nil {
 		return nil, err
 	}
@@ -131,14 +161,11 @@ func (i *Import) Run(ctx context.Context) (*Result, error) {
 	return w.finish()
 }
 
-// open opens the directory, or makes it.
-func (i *Import) open(sources []sourceFile) (*journal.Creator, *imports, error) {
-	server, err := i.server(sources)
-	if err != nil {
-		return nil, nil, err
-	}
+// open opens the directory, or makes it. server is the one whose events they are, "" for
+// that of the directory, fresh that of a new one.
+func (i *Import) open(server, fresh string) (*journal.Creator, *imports, error) {
 	if _, err := os.Stat(filepath.Join(i.Dir, importsName)); errors.Is(err, fs.ErrNotExist) {
-		return i.create(server)
+		return i.create(fresh)
 	} else if err != nil {
 		return nil, nil, err
 	}
@@ -156,7 +183,7 @@ func (i *Import) open(sources []sourceFile) (*journal.Creator, *imports, error) 
 	return out, list, nil
 }
 
-// server is the nameserver whose files they are, "" when nothing tells.
+// server is the server whose files they are, "" when nothing tells.
 func (i *Import) server(sources []sourceFile) (string, error) {
 	if i.Server != "" {
 		return i.Server, nil

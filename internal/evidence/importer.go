@@ -16,28 +16,33 @@ import (
 // progressEvery is after how many records progress is told.
 const progressEvery = 1 << 13
 
-// importer is an import under way.
-type importer struct {
+// base is what an import under way has, whatever is imported.
+type base struct {
 	*Import
 	ctx    context.Context
 	out    *journal.Creator
 	list   *imports
 	result Result
-	parser *spftrack.Parser
-	zone   wire.Name
-	texts  spftrack.Memory
-	names  []byte
 	// done and total are bytes of files.
 	done, total int64
 }
 
+func newBase(ctx context.Context, i *Import, out *journal.Creator, list *imports) base {
+	return base{Import: i, ctx: ctx, out: out, list: list, result: Result{Server: out.Server(), Next: out.Next()}}
+}
+
+// importer is an import of queries under way.
+type importer struct {
+	base
+	parser *spftrack.Parser
+	zone   wire.Name
+	texts  spftrack.Memory
+	names  []byte
+}
+
 func newImporter(ctx context.Context, i *Import, zone wire.Name, out *journal.Creator, list *imports) *importer {
 	return &importer{
-		Import: i,
-		ctx:    ctx,
-		out:    out,
-		list:   list,
-		result: Result{Server: out.Server(), Next: out.Next()},
+		base:   newBase(ctx, i, out, list),
 		parser: spftrack.NewParser(i.Zone, i.Layouts, i.Known),
 		zone:   zone,
 	}
@@ -100,23 +105,16 @@ func (w *importer) record(what outcome, q *question, n int, r *FileResult) error
 		r.Others++
 		return nil
 	case isBad, isTimeless:
-		if r.Bad++; r.Bad == 1 {
-			r.FirstBad = n
-		}
+		r.bad(n)
 		return nil
 	}
 	if q.qclass != dns.ClassINET || !wire.Lower(q.name).Within(w.zone) {
 		r.Others++
 		return nil
 	}
-	if r.Events++; r.Events == 1 {
-		r.First, r.Last = q.time, q.time
-	}
-	r.First, r.Last = min(r.First, q.time), max(r.Last, q.time)
+	r.event(q.time)
 	e := &spftrack.Event{
-		Seq:            w.result.Next,
 		Time:           q.time,
-		Server:         w.result.Server,
 		Zone:           string(w.Zone),
 		Resolver:       q.client,
 		Transport:      q.transport,
@@ -126,6 +124,27 @@ func (w *importer) record(what outcome, q *question, n int, r *FileResult) error
 		Name:           w.keep(q.name),
 	}
 	e.Parsed = w.parser.ParseIn(&w.texts, e.Name, e.QType)
+	return w.add(e)
+}
+
+// event counts an event of a time.
+func (r *FileResult) event(at int64) {
+	if r.Events++; r.Events == 1 {
+		r.First, r.Last = at, at
+	}
+	r.First, r.Last = min(r.First, at), max(r.Last, at)
+}
+
+// bad counts record n, which cannot be read.
+func (r *FileResult) bad(n int) {
+	if r.Bad++; r.Bad == 1 {
+		r.FirstBad = n
+	}
+}
+
+// add adds the next event to the journal.
+func (w *base) add(e *spftrack.Event) error {
+	e.Seq, e.Server = w.result.Next, w.result.Server
 	w.result.Next++
 	w.result.Events++
 	return w.out.Add(e)
@@ -142,7 +161,7 @@ func (w *importer) keep(name []byte) []byte {
 }
 
 // finish makes readers see the events.
-func (w *importer) finish() (*Result, error) {
+func (w *base) finish() (*Result, error) {
 	if err := w.out.Close(func() error { return w.list.write(w.Dir) }); err != nil {
 		return nil, err
 	}

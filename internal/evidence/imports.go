@@ -25,8 +25,27 @@ const headSize = 4096
 
 // imports is the file.
 type imports struct {
-	Version int            `json:"version"`
-	Files   []importedFile `json:"files"`
+	Version int              `json:"version"`
+	Files   []importedFile   `json:"files"`
+	Reports []importedReport `json:"reports,omitempty"`
+}
+
+// importedReport is a DMARC report that was imported.
+type importedReport struct {
+	reportKey
+	// Events have the numbers from First to Last, none when Last is less.
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+}
+
+// reportKey tells reports apart.
+type reportKey struct {
+	Reporter string `json:"reporter"`
+	ID       string `json:"id"`
+	Domain   string `json:"domain"`
+	// Begin and End are in seconds since 1970-01-01 UTC.
+	Begin int64 `json:"begin"`
+	End   int64 `json:"end"`
 }
 
 // importedFile is a content that was imported. A longer one that begins with it is the
@@ -62,6 +81,7 @@ func readImports(dir string, next uint64) (*imports, error) {
 			path, list.Version, importsVersion)
 	}
 	list.Files = slices.DeleteFunc(list.Files, func(f importedFile) bool { return f.Last >= next })
+	list.Reports = slices.DeleteFunc(list.Reports, func(r importedReport) bool { return r.Last >= next })
 	return &list, nil
 }
 

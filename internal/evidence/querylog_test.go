@@ -347,7 +347,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"no time", "bind-querylog-notime.txt:1: a query without time", func(i *Import) { i.Files = append(i.Files, copyOf(t, "bind-querylog-notime.txt")) }},
 		{"no file", "no such file", func(i *Import) { i.Files = append(i.Files, "missing") }},
-		{"no server", "say which nameserver", func(i *Import) { i.Server = "" }},
+		{"no server", "say which server", func(i *Import) { i.Server = "" }},
 		{"a directory with something else", "is not empty", func(i *Import) { i.Dir = filepath.Dir(good) }},
 	} {
 		i := newImport(t, good)
