@@ -23,6 +23,7 @@ type host struct {
 	// noName, wrongName and listed are the replies to clients without reverse DNS, with
 	// a name that does not lead back, and on a block list; "" is none.
 	noName, wrongName, listed string
+	limits
 }
 
 const refusal = "554 5.7.1 This domain is not used for email"
@@ -42,6 +43,10 @@ var hosts = []host{
 		foreign: "454 4.7.1 <%s>: Relay access denied",
 		noName:  "554 5.7.1 Client host rejected: cannot find your reverse hostname",
 		listed:  "554 5.7.1 Service unavailable; Client host [198.51.100.10] blocked using bl.example.org; listed",
+		limits: limits{
+			unsure: "450 4.7.1 Client host rejected: cannot find your reverse hostname", many: "452 4.5.3 Error: too many recipients",
+			slow: true, guesser: "421 4.7.0 mail8.example.net Error: too many errors", crowd: "421 4.7.0 mail8.example.net Error: too many connections",
+		},
 	},
 	{
 		kind: Exim,
@@ -49,6 +54,7 @@ var hosts = []host{
 			"/etc/exim4/update-exim4.conf.conf":      "exim/update-exim4.conf.conf",
 			"/etc/exim4/conf.d/main/000_localmacros": "exim/000_localmacros",
 			"/etc/exim4/local_rcpt.acl":              "exim/local_rcpt.acl",
+			"/etc/exim4/guesser.acl":                 "exim/guesser.acl",
 			"/usr/local/sbin/nullspf-exim-lines":     "exim/install",
 		},
 		setup:     zonesCommand + "; nullspf-exim-lines; update-exim4.conf",
@@ -60,6 +66,10 @@ var hosts = []host{
 		noName:    "554 5.7.1 No reverse DNS",
 		wrongName: "554 5.7.1 No reverse DNS",
 		listed:    "554 5.7.1 198.51.100.10 is on a block list",
+		limits: limits{
+			unsure: "451 Temporary local problem", many: "452 too many recipients",
+			guesser: "550 5.7.1 Too many recipients that do not exist", crowd: "421 Too many concurrent SMTP connections",
+		},
 	},
 	{
 		kind: OpenSMTPD,
@@ -73,7 +83,8 @@ var hosts = []host{
 		deeper:  "550 Invalid recipient: <%s>",
 		sender:  refusal,
 		foreign: "550 Invalid recipient: <%s>",
-		noName:  "550 5.7.1 No reverse DNS",
+		noName:  "450 4.7.1 No reverse DNS",
+		limits:  limits{many: "451 4.5.3 Too many recipients"},
 	},
 	{
 		kind: Sendmail,
@@ -91,6 +102,9 @@ var hosts = []host{
 		noName:    "550 5.7.1 <nobody@mail.example.net>... Fix reverse DNS for 198.51.100.7",
 		wrongName: "451 4.1.8 Possibly forged hostname for 198.51.100.9",
 		listed:    "554 5.7.1 198.51.100.10 is on a block list",
+		limits: limits{
+			unsure: "451 4.1.8 Client IP address 198.51.100.1", many: "452 4.5.3 Too many recipients", slow: true,
+		},
 	},
 }
 
@@ -110,7 +124,7 @@ func TestMXHosts(t *testing.T) {
 		t.Run(string(h.kind), func(t *testing.T) {
 			t.Parallel()
 			w := Networked(t)
-			n := outside(t, w, records, "")
+			n := outside(t, w, records, unsure)
 			dir, mail := site(t, h.files[hookPath] != ""), t.TempDir()
 			if err := os.Chmod(mail, 0o1777); err != nil {
 				t.Fatal(err)
@@ -154,6 +168,8 @@ func TestMXHosts(t *testing.T) {
 					t.Errorf("client %s: got %q, want %q", client, got, want)
 				}
 			}
+
+			h.limits.check(t, n, s)
 
 			// A domain more.
 			add := "echo new.example >>/var/lib/nullspf/domains.txt && " + zonesCommand

@@ -23,6 +23,8 @@ const (
 	noName     = "198.51.100.7"
 	wrongName  = "198.51.100.9"
 	listed     = "198.51.100.10"
+	failing    = "198.51.100.11"
+	silent     = "198.51.100.12"
 	nameserver = "192.0.2.53"
 )
 
@@ -45,7 +47,7 @@ var records = []string{
 func outside(t *testing.T, w *Network, records []string, options string) *Machine {
 	t.Helper()
 	peers.Require(t, peers.Unbound.Programs()...)
-	n := w.Add(t, goodClient, noName, wrongName, listed, nameserver)
+	n := w.Add(t, goodClient, noName, wrongName, listed, failing, silent, nameserver)
 	text := "access-control: 0.0.0.0/0 allow\nlocal-zone: . static\n" + options
 	for _, r := range records {
 		text += "local-data: \"" + r + "\"\n"
