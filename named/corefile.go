@@ -241,6 +241,9 @@ func (g *generator) coreControl(t *text) {
 	if at := g.Nullspfd.Health; at.IsValid() {
 		t.lines("    ", "health "+at.String())
 	}
+	if proxies := g.Nullspfd.Proxies; len(proxies) > 0 {
+		t.lines("    ", "proxy "+joined(proxies, " ", prefix))
+	}
 	if m := g.Nullspfd.SMTP; m != nil {
 		g.coreSMTP(t, m)
 	}

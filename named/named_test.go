@@ -146,6 +146,7 @@ func TestGolden(t *testing.T) {
 		s.Nullspfd.Retain, s.Nullspfd.MaxSize, s.Nullspfd.Rate = 400*24*time.Hour, 20e9, 500
 		set := testSet(t, threeZones[:1], threeZones[1:])
 		set.Groups[0].SPF, set.Groups[1].SPF = "classic", "track"
+		s.Nullspfd.Proxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.24/32"), netip.MustParsePrefix("2001:db8:24::/64")}
 		s.Nullspfd.SMTP = &SMTP{
 			Listen: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.26:25"), netip.MustParseAddrPort("[2001:db8::26]:25")}, Mode: "defer", At: "data",
 			Tarpit: 20 * time.Second, Certificate: "/etc/nullspf/mx.crt", Key: "/etc/nullspf/mx.key", Connections: 500,

@@ -99,6 +99,9 @@ type NullspfdSettings struct {
 	// Rate is the number of answers a second to a network; 0 means the default
 	// of nullspfd, a negative number no limit.
 	Rate int
+	// Proxies are the networks of proxies, whose messages and connections, also to
+	// SMTP, begin with a header of the PROXY protocol.
+	Proxies []netip.Prefix
 	// SMTP is the listener that never accepts mail; nil is none.
 	SMTP *SMTP
 }

@@ -268,6 +268,12 @@ func (l *loader) buildNullspfd(dir string, c *Config, r rawNullspfd) {
 		c.Track.Listen = n.Listen
 	}
 	n.Metrics = l.listener("nullspfd.metrics", r.Metrics)
+	n.Proxies = values(l, "nullspfd.proxy", r.Proxy, value.ParsePrefix)
+	for _, p := range n.Proxies {
+		if p.IsValid() && p.Bits() == 0 {
+			l.fail("nullspfd.proxy", "%s is every address, so that anybody could take any other; write the addresses or networks of the proxies", p)
+		}
+	}
 	n.SMTP = l.buildSMTP(dir, r.SMTP)
 	n.Health = l.listener("nullspfd.health", r.Health)
 	if !isOff(r.Retain) {

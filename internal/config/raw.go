@@ -149,6 +149,7 @@ type rawNullspfd struct {
 	Retain  string   `mapstructure:"retain"`
 	MaxSize string   `mapstructure:"max_size"`
 	RRL     string   `mapstructure:"rrl"`
+	Proxy   []string `mapstructure:"proxy"`
 	SMTP    rawSMTP  `mapstructure:"smtp"`
 }
 
