@@ -11,8 +11,6 @@ import (
 
 // Sink is an SMTP server that keeps nothing.
 type Sink struct {
-	// Deferring: RCPT is answered with 451.
-	Deferring bool
 	// Seen is called with each connection ("connect"), recipient and accepted
 	// message ("message").
 	Seen func(at time.Time, what string)
@@ -67,10 +65,6 @@ func (s *Sink) session(conn net.Conn) {
 		case verb == "RCPT":
 			address, _, _ := strings.Cut(strings.TrimPrefix(rest, "TO:<"), ">")
 			s.Seen(time.Now(), strings.ToLower(address))
-			if s.Deferring {
-				fmt.Fprint(conn, "451 4.7.1 Try again later\r\n")
-				continue
-			}
 		}
 		fmt.Fprint(conn, "250 ok\r\n")
 	}

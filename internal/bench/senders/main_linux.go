@@ -1,6 +1,7 @@
 // Senders measures how mail servers send to domains with nolisting: Postfix, Exim,
 // OpenSMTPD and sendmail, as Debian packages and configures them, send two messages
-// each to domains that nullspf publishes and nullspfd serves.
+// each to domains that nullspf publishes and nullspfd serves. The hosts that defer are
+// nullspfd, too.
 //
 //	go run ./internal/bench/senders -write docs/mail.md
 //

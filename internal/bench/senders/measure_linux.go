@@ -14,8 +14,12 @@ import (
 	"syscall"
 	"time"
 
+	"nullspf/internal/eventrow"
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/journal"
 	"nullspf/internal/mtas"
 	"nullspf/internal/peers"
+	"nullspf/spftrack"
 )
 
 // patience is how long a message may take.
@@ -31,18 +35,22 @@ type plan struct {
 // bench is the network with all of its machines.
 type bench struct {
 	plan
+	dir     string // of nullspf, nullspfd and their files
 	network *mtas.Network
 	outside *mtas.Machine
 	stop    []func() error
 
 	mu       sync.Mutex
-	arrivals map[string]time.Time // when a live host had mail for a recipient
-	deferred map[string]time.Time // when a tempfail host deferred a recipient
+	arrivals map[string]time.Time  // when a live host had mail for a recipient
+	deferred map[session]time.Time // when a tempfail host deferred last
 }
+
+// session is what the event of a session at a tempfail host tells.
+type session struct{ client, domain string }
 
 // measure has the senders send, and returns what became of the messages.
 func measure(ctx context.Context, p plan) (results []result, err error) {
-	b := &bench{plan: p, arrivals: make(map[string]time.Time), deferred: make(map[string]time.Time)}
+	b := &bench{plan: p, arrivals: make(map[string]time.Time), deferred: make(map[session]time.Time)}
 	defer func() {
 		for i := range b.stop {
 			err = errors.Join(err, b.stop[len(b.stop)-1-i]())
@@ -81,6 +89,7 @@ func (b *bench) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.dir = dir
 	b.stop = append(b.stop, func() error { return os.RemoveAll(dir) })
 	yaml := "nameservers: [ns1.example.net]\nsoa: {rname: hostmaster.example.net}\nservers: [nullspfd]\n" +
 		"nullspfd: {listen: ['" + resolver + ":5300']}\npostmaster: postmaster@mail.example.net\ngroups:\n"
@@ -120,17 +129,9 @@ func (b *bench) publish(ctx context.Context) error {
 	if b.outside, err = b.network.Machine(resolver, injector); err != nil {
 		return err
 	}
-	daemon := b.outside.Command(ctx, filepath.Join(dir, "nullspfd"), "-conf", filepath.Join(dir, "build/nullspfd/primary.Corefile"))
-	daemon.Stderr = os.Stderr
-	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := daemon.Start(); err != nil {
+	if err := b.serve(ctx, b.outside, filepath.Join(dir, "build/nullspfd/primary.Corefile")); err != nil {
 		return err
 	}
-	b.stop = append(b.stop, func() error {
-		_ = daemon.Process.Signal(syscall.SIGTERM)
-		_ = daemon.Wait()
-		return nil
-	})
 	var unbound *peers.Server
 	err = b.outside.Do(func() (err error) {
 		unbound, err = peers.Start(ctx, peers.Config{
@@ -142,6 +143,22 @@ func (b *bench) publish(ctx context.Context) error {
 		b.stop = append(b.stop, unbound.Stop)
 	}
 	return err
+}
+
+// serve starts nullspfd on a machine.
+func (b *bench) serve(ctx context.Context, m *mtas.Machine, corefile string) error {
+	daemon := m.Command(ctx, filepath.Join(b.dir, "nullspfd"), "-conf", corefile)
+	daemon.Stderr = os.Stderr
+	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := daemon.Start(); err != nil {
+		return err
+	}
+	b.stop = append(b.stop, func() error {
+		_ = daemon.Process.Signal(syscall.SIGTERM)
+		_ = daemon.Wait()
+		return nil
+	})
+	return nil
 }
 
 // startHosts starts a machine for each mail host.
@@ -159,34 +176,90 @@ func (b *bench) startHosts(ctx context.Context) error {
 				if err := errors.Join(nft.Start(), nft.Wait()); err != nil {
 					return fmt.Errorf("nft: %w", err)
 				}
-			case h.role == "live" && !sc.down, h.role == "tempfail":
+			case h.role == "live" && !sc.down:
 				l, err := m.Listen(h.address + ":25")
 				if err != nil {
 					return err
 				}
-				sink := &mtas.Sink{Deferring: h.role == "tempfail", Seen: func(at time.Time, what string) {
+				sink := &mtas.Sink{Seen: func(at time.Time, what string) {
 					if strings.Contains(what, "@") {
-						b.saw(h.role, at, what)
+						b.arrived(at, what)
 					}
 				}}
 				sink.Serve(l)
 				b.stop = append(b.stop, func() error { sink.Close(); return nil })
+			case h.role == "tempfail":
+				if err := b.deferAll(ctx, m, h.address); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// saw notes that a host was offered mail for a recipient.
-func (b *bench) saw(role string, at time.Time, recipient string) {
+// arrived notes that a live host was offered mail for a recipient.
+func (b *bench) arrived(at time.Time, recipient string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	seen := b.arrivals
-	if role == "tempfail" {
-		seen = b.deferred
+	if _, ok := b.arrivals[recipient]; !ok {
+		b.arrivals[recipient] = at
 	}
-	if _, ok := seen[recipient]; !ok {
-		seen[recipient] = at
+}
+
+// deferAll has nullspfd defer all mail on a machine, and follows its journal.
+func (b *bench) deferAll(ctx context.Context, m *mtas.Machine, address string) error {
+	dir := filepath.Join(b.dir, address)
+	corefile := dir + ".Corefile"
+	text := "_spf.example.net:53 {\n    bind " + address + "\n    spftrack {\n        nameservers ns1.example.net ns2.example.net\n    }\n" +
+		"    journal " + dir + "\n    smtp " + address + ":25\n}\n"
+	if err := os.WriteFile(corefile, []byte(text), 0o644); err != nil {
+		return err
+	}
+	if err := b.serve(ctx, m, corefile); err != nil {
+		return err
+	}
+	if err := waitFor(ctx, m, address+":25"); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		log := forgerylog.Open([]string{dir}, journal.ReadOptions{})
+		q := forgerylog.Query{Packets: true, Kinds: []spftrack.Kind{spftrack.KindSMTP}}
+		ended <- log.Follow(ctx, q, 0, func(rows []eventrow.Row) error {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			for i := range rows {
+				r := rows[i].Clone()
+				b.deferred[session{r.ClientIP, r.RecipientDomain}] = time.Unix(0, r.TS+r.Duration)
+			}
+			return nil
+		})
+	}()
+	b.stop = append(b.stop, func() error {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// waitFor waits until a machine accepts connections.
+func waitFor(ctx context.Context, m *mtas.Machine, at string) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		conn, err := m.Dial(ctx, "", at)
+		if err == nil {
+			return conn.Close()
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("nothing listens at %s: %w", at, err)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
@@ -245,7 +318,7 @@ func (b *bench) send(ctx context.Context, s *sender) (result, error) {
 			}
 		}
 		for i := range b.scenarios {
-			o := b.await(ctx, &b.scenarios[i], recipients[i], began[i])
+			o := b.await(ctx, &b.scenarios[i], s.address, recipients[i], began[i])
 			// The watcher may be behind the mail host.
 			time.Sleep(time.Second / 2)
 			o.tried = w.tried(&b.scenarios[i])
@@ -280,16 +353,16 @@ func (b *bench) inject(ctx context.Context, at, recipient string) error {
 
 // await waits for a message: until the live host has it, or a tempfail host has
 // deferred it while the live host is down.
-func (b *bench) await(ctx context.Context, sc *scenario, recipient string, began time.Time) outcome {
+func (b *bench) await(ctx context.Context, sc *scenario, sender, recipient string, began time.Time) outcome {
 	for ctx.Err() == nil && time.Since(began) < patience {
 		b.mu.Lock()
 		arrived, ok := b.arrivals[recipient]
-		put, later := b.deferred[recipient]
+		put := b.deferred[session{sender, sc.domain}]
 		b.mu.Unlock()
 		if ok {
 			return outcome{after: arrived.Sub(began)}
 		}
-		if sc.down && later {
+		if sc.down && put.After(began) {
 			return outcome{after: put.Sub(began), end: deferred}
 		}
 		time.Sleep(10 * time.Millisecond)
