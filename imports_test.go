@@ -50,6 +50,8 @@ programs
 settings
     internal/config       nullspf.yaml
     internal/corefile     the Corefile
+reports
+    internal/report       what the forgery log says about a period
 the daemon
     internal/nameserver   sockets, answers, limits, reloads
 engines
@@ -92,6 +94,7 @@ leaves: import nothing of this module
     internal/geoip        autonomous systems and countries of addresses
     internal/loglimit     log lines of one kind, no more than can be read
     internal/proxyheader  the PROXY protocol
+    internal/reverse      names that belong to addresses
     internal/special      addresses that no host of the public Internet has
     internal/serial       order of serial numbers
     internal/tsigkey      files with the secrets of TSIG keys

@@ -43,7 +43,7 @@ those given with --journal. The events of several directories count together.`,
 	c.PersistentFlags().StringArrayVar(&f.journals, "journal", nil, "read the journal directory `DIR` instead of those of the configuration; may be repeated")
 	completeFlag(c, "journal", directories)
 	c.AddCommand(
-		a.logEventsCommand(f), a.logTopCommand(f), a.logTimelineCommand(f),
+		a.logEventsCommand(f), a.logTopCommand(f), a.logTimelineCommand(f), a.logReportCommand(f),
 		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f), a.logCompactCommand(), a.logImportCommand(f),
 		a.logExportCommand(f), a.logWhyCommand(f),
 	)
@@ -78,8 +78,11 @@ reports (dmarc), which count as often as they have messages, or refusals in impo
 mail servers (maillog). Filters can be combined; an event must match all of them. A TEXT matches anywhere in the field, in upper or lower
 case, in the form in which the field is shown; =TEXT must be the whole field. A
 KIND selects the attempts that asked a query of this kind, though they may have asked
-others as well: those that asked exists: and exp= are shown as exists+exp. A TIME is
-today, yesterday, a day of the week (the latest), a date (each its beginning),
+others as well: those that asked exists: and exp= are shown as exists+exp.` + timeHelp
+
+const timeHelp = `
+
+A TIME is today, yesterday, a day of the week (the latest), a date (each its beginning),
 "2026-11-20 15:04", 15:04 of today, or a duration before now: 7d, 24h, 90m. It is local time,
 or UTC with --utc or as 2026-11-20T15:04:05Z.`
 

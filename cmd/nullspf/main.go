@@ -32,7 +32,7 @@ func run() int {
 	defer stop()
 	root := rootCommand()
 	err := root.ExecuteContext(ctx)
-	code := report(err)
+	code := explain(err)
 	if _, _, unknown := root.Find(os.Args[1:]); err != nil && unknown != nil {
 		fmt.Fprintln(os.Stderr, "nullspf: see nullspf --help")
 	}
@@ -44,8 +44,8 @@ type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// report tells an error and gives its exit code.
-func report(err error) int {
+// explain tells an error and gives its exit code.
+func explain(err error) int {
 	var status statusError
 	var removal *zones.RemovalError
 	switch {

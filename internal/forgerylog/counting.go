@@ -123,48 +123,80 @@ func (c *counts) add(text string, n uint64) error {
 	return c.Add(text, n)
 }
 
+// counting is events being counted by a key.
+type counting struct {
+	key tally.Key
+	// field is that of summaries which have the same key, or noField.
+	field   tally.Field
+	workers []counts
+	// runs are the counts of summaries.
+	runs           []tally.Run
+	total, unknown uint64
+}
+
+// newCounting counts with tables of some bytes of memory together. It must be closed.
+func newCounting(key tally.Key, field tally.Field, budget int) *counting {
+	c := &counting{key: key, field: field, workers: make([]counts, workerCount())}
+	for i := range c.workers {
+		c.workers[i] = counts{Counter: tally.NewCounter(budget / len(c.workers)), key: key.Of()}
+	}
+	return c
+}
+
+func (c *counting) close() {
+	for i := range c.workers {
+		c.workers[i].Close()
+	}
+}
+
+func (c *counting) counters() (list []*tally.Counter) {
+	for i := range c.workers {
+		list = append(list, c.workers[i].Counter)
+	}
+	return list
+}
+
+// run counts the events of a plan.
+func (c *counting) run(r *run, p *plan) error {
+	summed := func(s *tally.Summary) bool {
+		if c.field == noField {
+			return false
+		}
+		run, counted, err := s.Run(c.field)
+		if err != nil {
+			return false
+		}
+		c.total += s.Attempts
+		c.unknown += s.Attempts - counted
+		c.runs = append(c.runs, run)
+		return true
+	}
+	set := cols(c.key.Columns...) | p.weights
+	work := func(worker int, s *segment, g parquet.RowGroup, rows []int32) error {
+		return s.count(g, rows, set, c.workers[worker].key, p.weight, c.workers[worker].add)
+	}
+	tail := func(row *eventrow.Row) error { return c.workers[0].add(c.workers[0].key(row), p.weigh(row)) }
+	err := r.count(p, len(c.workers), summed, work, tail)
+	for i := range c.workers {
+		c.total += c.workers[i].total
+		c.unknown += c.workers[i].unknown
+	}
+	return err
+}
+
 // countKeys counts the selected events by a key. field is that of summaries which have
 // the same key, or noField. It calls yield with each key and its count, which are valid
 // until it returns, from several goroutines, each with its number below workerCount.
 func (r *run) countKeys(p *plan, key tally.Key, field tally.Field, yield func(worker int, text string, n uint64) error) (total, unknown uint64, err error) {
-	workers := make([]counts, workerCount())
-	var counters []*tally.Counter
-	for i := range workers {
-		workers[i] = counts{Counter: tally.NewCounter(countBudget / len(workers)), key: key.Of()}
-		defer workers[i].Close()
-		counters = append(counters, workers[i].Counter)
+	c := newCounting(key, field, countBudget)
+	defer c.close()
+	if err := c.run(r, p); err != nil {
+		return c.total, c.unknown, err
 	}
-	var runs []tally.Run
-	summed := func(s *tally.Summary) bool {
-		if field == noField {
-			return false
-		}
-		run, counted, err := s.Run(field)
-		if err != nil {
-			return false
-		}
-		total += s.Attempts
-		unknown += s.Attempts - counted
-		runs = append(runs, run)
-		return true
+	if err := tally.Total(c.counters(), c.runs, len(c.workers), yield); err != nil {
+		return c.total, c.unknown, fmt.Errorf("counting: %w", err)
 	}
-	set := cols(key.Columns...) | p.weights
-	work := func(worker int, s *segment, g parquet.RowGroup, rows []int32) error {
-		return s.count(g, rows, set, workers[worker].key, p.weight, workers[worker].add)
-	}
-	tail := func(row *eventrow.Row) error { return workers[0].add(workers[0].key(row), p.weigh(row)) }
-	err = r.count(p, len(workers), summed, work, tail)
-	for i := range workers {
-		total += workers[i].total
-		unknown += workers[i].unknown
-	}
-	if err != nil {
-		return total, unknown, err
-	}
-	if err := tally.Total(counters, runs, len(workers), yield); err != nil {
-		return total, unknown, fmt.Errorf("counting: %w", err)
-	}
-	return total, unknown, nil
+	return c.total, c.unknown, nil
 }
 
 // noField: no summary has the key.

@@ -37,6 +37,14 @@ type Engine interface {
 	// and returns the n greatest.
 	Top(ctx context.Context, q Query, by Field, n int) (*Ranking, error)
 
+	// Newcomers is Top over the values that no event before q.Since has, which must be
+	// set: Total and Unknown count all selected events, Ranks and Distinct only those
+	// values.
+	Newcomers(ctx context.Context, q Query, by Field, n int) (*Ranking, error)
+
+	// Profiles tells of each of q.Clients what is known of it, in their order.
+	Profiles(ctx context.Context, q Query) ([]Profile, error)
+
 	// Timeline counts the selected events in units of time.
 	Timeline(ctx context.Context, q Query, per Unit) (*Series, error)
 

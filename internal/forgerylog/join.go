@@ -148,7 +148,7 @@ func (q *Query) needsMarks() bool { return q.Source == "" || q.Source == FromSPF
 // are told: events belong together only if client and domain are the same.
 func checksOf(q Query) Query {
 	return Query{
-		Domain: q.Domain, Client: q.Client, Packets: true,
+		Domain: q.Domain, Client: q.Client, Clients: q.Clients, Packets: true,
 		Kinds: []spftrack.Kind{spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic},
 	}
 }

@@ -30,6 +30,8 @@ type Query struct {
 	// Client is where the address of the SMTP client lies; the zero Prefix is
 	// everywhere.
 	Client netip.Prefix
+	// Clients are addresses of the SMTP client; none means all.
+	Clients []netip.Addr
 	// Kinds are those to select; none means all. An attempt is selected by every
 	// kind of query that its check asked: one by exp= to which an exists: query
 	// belongs, by both.
@@ -145,8 +147,9 @@ type plan struct {
 	// first and last bound the time, both included; nanoseconds since
 	// 1970-01-01 UTC.
 	first, last int64
-	// client is the text of the only client address that is looked for, or "".
-	client string
+	// clients are the texts of the only client addresses that are looked for, none
+	// for all.
+	clients []string
 	// conditions must all be met, those first that leave few rows.
 	conditions []condition
 	// weight is how often a row counts; nil for once. It needs the columns weights.
@@ -172,6 +175,7 @@ func newPlan(q Query) *plan {
 		p.last = nanoseconds(q.Until) - 1
 	}
 	domain := func(r *eventrow.Row) bool { return q.Domain.matches(r.ForgedDomain) }
+	p.addClients(q.Clients)
 	single := q.Client.IsValid() && q.Client.IsSingleIP()
 	if single {
 		p.addClient(q.Client)
@@ -219,13 +223,27 @@ func (p *plan) addKinds(kinds []spftrack.Kind) {
 	p.add(len(kinds) > 0, cols(eventrow.Kind), func(r *eventrow.Row) bool { return names[r.Kind] })
 }
 
+func (p *plan) addClients(clients []netip.Addr) {
+	if len(clients) == 0 {
+		return
+	}
+	wanted := make(map[string]bool)
+	for _, client := range clients {
+		text := client.String()
+		wanted[text] = true
+		p.clients = append(p.clients, text)
+	}
+	p.add(true, cols(eventrow.ClientIP), func(r *eventrow.Row) bool { return wanted[r.ClientIP] })
+}
+
 func (p *plan) addClient(client netip.Prefix) {
 	if !client.IsValid() {
 		return
 	}
 	if client.IsSingleIP() {
-		p.client = client.Addr().String()
-		p.add(true, cols(eventrow.ClientIP), func(r *eventrow.Row) bool { return r.ClientIP == p.client })
+		text := client.Addr().String()
+		p.clients = []string{text}
+		p.add(true, cols(eventrow.ClientIP), func(r *eventrow.Row) bool { return r.ClientIP == text })
 		return
 	}
 	p.add(true, cols(eventrow.ClientIP), func(r *eventrow.Row) bool {
@@ -243,11 +261,11 @@ func (p *plan) allAttempts() bool {
 // lacks reports whether a segment certainly holds no selected event, by its summary,
 // which knows the addresses of attempts. The plan goes by the marks of the segment.
 func (p *plan) lacks(file *journal.SegmentFile) bool {
-	if !p.attempts || p.client == "" {
+	if !p.attempts || len(p.clients) == 0 {
 		return false
 	}
 	s := file.Summary()
-	return s != nil && s.Lacks(tally.IPs, p.client)
+	return s != nil && !slices.ContainsFunc(p.clients, func(client string) bool { return !s.Lacks(tally.IPs, client) })
 }
 
 // matches reports whether a row with all of its columns is selected.

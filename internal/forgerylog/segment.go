@@ -95,15 +95,17 @@ func (s *segment) promising(g parquet.RowGroup, p *plan) bool {
 	if first, last, ok := s.times(g); ok && !p.overlaps(first, last) {
 		return false
 	}
-	if p.client == "" {
+	if len(p.clients) == 0 {
 		return true
 	}
 	filter := g.ColumnChunks()[s.at[eventrow.ClientIP.Index]].BloomFilter()
 	if filter == nil {
 		return true
 	}
-	found, err := filter.Check(parquet.ByteArrayValue([]byte(p.client)))
-	return found || err != nil
+	return slices.ContainsFunc(p.clients, func(client string) bool {
+		found, err := filter.Check(parquet.ByteArrayValue([]byte(client)))
+		return found || err != nil
+	})
 }
 
 // selected returns the numbers of the rows of a group that meet all conditions, in

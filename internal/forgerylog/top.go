@@ -69,28 +69,44 @@ func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking,
 
 // rank counts the selected events by a key and keeps the n greatest counts.
 func (r *run) rank(p *plan, key tally.Key, field tally.Field, ranking *Ranking, n int) (err error) {
-	type part struct {
-		greatest tally.Ranks
-		distinct uint64
-	}
-	parts := make([]part, workerCount())
+	kept := newRanks(n)
+	ranking.Total, ranking.Unknown, err = r.countKeys(p, key, field, kept.add)
+	kept.into(ranking)
+	return err
+}
+
+// ranks keeps the greatest counts, which several goroutines tell it.
+type ranks []rankPart
+
+type rankPart struct {
+	greatest tally.Ranks
+	distinct uint64
+}
+
+func newRanks(n int) ranks {
+	parts := make(ranks, workerCount())
 	for i := range parts {
 		parts[i].greatest.Most = n
 	}
-	ranking.Total, ranking.Unknown, err = r.countKeys(p, key, field, func(worker int, text string, count uint64) error {
-		parts[worker].distinct++
-		parts[worker].greatest.Add(text, count)
-		return nil
-	})
-	greatest := tally.Ranks{Most: n}
-	for i := range parts {
-		ranking.Distinct += parts[i].distinct
-		for _, k := range parts[i].greatest.List() {
-			greatest.Add(k.Text, k.N)
+	return parts
+}
+
+// add takes a value and its count; each goroutine has a number of its own.
+func (k ranks) add(worker int, text string, count uint64) error {
+	k[worker].distinct++
+	k[worker].greatest.Add(text, count)
+	return nil
+}
+
+func (k ranks) into(ranking *Ranking) {
+	greatest := tally.Ranks{Most: k[0].greatest.Most}
+	for i := range k {
+		ranking.Distinct += k[i].distinct
+		for _, r := range k[i].greatest.List() {
+			greatest.Add(r.Text, r.N)
 		}
 	}
 	ranking.set(&greatest)
-	return err
 }
 
 func (r *Ranking) set(greatest *tally.Ranks) {

@@ -34,7 +34,7 @@ var (
 	ClientNet = Key{[]*eventrow.Column{eventrow.ClientIP}, func() func(*eventrow.Row) string {
 		var buf []byte
 		return func(r *eventrow.Row) string {
-			buf = appendNet(buf[:0], r.ClientIP)
+			buf = AppendNet(buf[:0], r.ClientIP)
 			return view(buf)
 		}
 	}}
@@ -56,8 +56,8 @@ const (
 	netBits6 = 48
 )
 
-// appendNet appends the network of an address, or nothing if it is none.
-func appendNet(buf []byte, ip string) []byte {
+// AppendNet appends the network of an address, or nothing if it is none.
+func AppendNet(buf []byte, ip string) []byte {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
 		return buf
