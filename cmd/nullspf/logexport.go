@@ -12,6 +12,7 @@ import (
 	"nullspf/internal/evidence/blocklist"
 	"nullspf/internal/evidence/tier"
 	"nullspf/internal/value"
+	"nullspf/spftrack"
 )
 
 // exportFlags are the flags of log export.
@@ -106,12 +107,18 @@ func (a *app) logExport(c *cobra.Command, f *logFlags, o *exportFlags) error {
 
 // list weighs the evidence of all addresses.
 func (t *tiers) list(ctx context.Context, least tier.Tier) (*blocklist.List, error) {
-	q := t.query()
-	q.Verified = true
 	g := tier.NewGatherer(t.rules)
 	defer g.Close()
+	q := t.query()
+	q.Kinds, q.Verified = tier.VerifiedKinds, true
 	if err := t.log.Scan(ctx, q, tier.Columns, g.Add); err != nil {
 		return nil, err
+	}
+	if len(t.rules.Reporters) > 0 {
+		q.Kinds, q.Verified = []spftrack.Kind{spftrack.KindDMARC}, false
+		if err := t.log.Scan(ctx, q, tier.Columns, g.Add); err != nil {
+			return nil, err
+		}
 	}
 	found, err := g.List(ctx, least)
 	if err != nil {

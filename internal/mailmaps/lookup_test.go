@@ -98,33 +98,9 @@ func query(t *testing.T, table, key string) string {
 	return strings.TrimSuffix(string(out), "\n")
 }
 
-// makemapVariable is the environment variable that names the makemap of
-// sendmail, where it is not installed.
-const makemapVariable = "NULLSPF_MAKEMAP"
-
-// makemap returns the path of makemap: the one that the variable names, an
-// installed one, or that of internal/mtas/unpack.
-func makemap(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv(makemapVariable); path != "" {
-		return path
-	}
-	if path, err := peers.Program("makemap"); err == nil {
-		return path
-	}
-	if cache, err := os.UserCacheDir(); err == nil {
-		path := filepath.Join(cache, "nullspf/sendmail/bin/makemap")
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	peers.Lack(t, "no makemap in PATH; get one with internal/mtas/unpack, or name it in %s", makemapVariable)
-	return ""
-}
-
 // TestMakemap has makemap build the virtusertable and compares what it holds.
 func TestMakemap(t *testing.T) {
-	program := makemap(t)
+	program := peers.Makemap(t)
 	dir := t.TempDir()
 	write(t, dir, testSettings(), testSet())
 	input, err := os.Open(filepath.Join(dir, "mail/sendmail/virtusertable.appendix"))

@@ -40,7 +40,7 @@ type sendmailPrograms struct{ sendmail, makemap, m4, cf string }
 
 func findSendmail(t *testing.T) sendmailPrograms {
 	t.Helper()
-	p := sendmailPrograms{makemap: makemap(t)}
+	p := sendmailPrograms{makemap: peers.Makemap(t)}
 	peers.RequireRoot(t, "run sendmail in namespaces")
 	bin := filepath.Dir(p.makemap)
 	p.sendmail, p.m4 = filepath.Join(bin, "sendmail"), filepath.Join(bin, "m4")

@@ -24,10 +24,11 @@ func (l *List) soa() string {
 
 func writeTrieHead(w *bufio.Writer, l *List) {
 	fmt.Fprintf(w, "$SOA %d %s\n", ttl, l.soa())
+	fmt.Fprintf(w, "$NS %d", ttl)
 	for _, ns := range l.Nameservers {
-		fmt.Fprintf(w, "$NS %d %s.\n", ttl, ns)
+		fmt.Fprintf(w, " %s.", ns)
 	}
-	fmt.Fprintf(w, "$TTL %d\n", ttl)
+	fmt.Fprintf(w, "\n$TTL %d\n", ttl)
 }
 
 func writeIP4Trie(w *bufio.Writer, l *List) { writeTrie(w, l, only4, "127.0.0.2") }

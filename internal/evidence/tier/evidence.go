@@ -103,7 +103,7 @@ func (e *Evidence) missingConfirmed() []string {
 	if e.KnockedNear || e.ReporterCount >= MinReporters {
 		return nil
 	}
-	return []string{fmt.Sprintf("a session at the SMTP listener within a day, with a sender in a listed domain; or reports of %d more trusted reporters", MinReporters-e.ReporterCount)}
+	return []string{fmt.Sprintf("a session at the SMTP listener within a day, with a sender in a listed domain; or reports of %d more trusted %s", MinReporters-e.ReporterCount, plural(MinReporters-e.ReporterCount, "reporter"))}
 }
 
 func plural(n int, what string) string {

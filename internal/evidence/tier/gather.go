@@ -32,10 +32,15 @@ type Rules struct {
 var Columns = []*eventrow.Column{
 	eventrow.TS, eventrow.Kind, eventrow.ClientIP, eventrow.SenderLocal, eventrow.SenderDomain, eventrow.ForgedDomain,
 	eventrow.Resolver, eventrow.SourceVerified, eventrow.Flags,
+	eventrow.Messages, eventrow.SPF, eventrow.DKIM, eventrow.Override, eventrow.Reporter,
 }
 
-// Kinds are the kinds of event that may be evidence.
-var Kinds = []spftrack.Kind{spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic, spftrack.KindSMTP}
+// VerifiedKinds are the kinds of event that are evidence only when their source is verified,
+// Kinds all that may be evidence.
+var (
+	VerifiedKinds = []spftrack.Kind{spftrack.KindExists, spftrack.KindExp, spftrack.KindClassic, spftrack.KindSMTP}
+	Kinds         = append(slices.Clone(VerifiedKinds), spftrack.KindDMARC)
+)
 
 // budget is how much memory facts take before they are put into files, in bytes.
 const budget = 96 << 20
@@ -93,6 +98,8 @@ func (g *Gatherer) Add(r *eventrow.Row) error {
 		return g.query(subject, r)
 	case "smtp":
 		return g.session(subject, r)
+	case "dmarc":
+		return g.report(subject, r)
 	}
 	return nil
 }
@@ -133,6 +140,28 @@ func (g *Gatherer) session(subject netip.Prefix, r *eventrow.Row) error {
 	return g.count(subject, kind, appendHour(buf[:0], hourOf(r.TS)))
 }
 
+// report takes a record of a DMARC aggregate report. Messages that a forwarder has passed on
+// say nothing about the forwarder, whose address is reported.
+func (g *Gatherer) report(subject netip.Prefix, r *eventrow.Row) error {
+	reporter := eventrow.Unescape(r.Reporter)
+	if !slices.Contains(g.rules.Reporters, reporter) || r.Messages <= 0 || r.SPF != "fail" || r.DKIM != "fail" || forwarded(r.Override) || g.listed(r.ForgedDomain) == "" {
+		return nil
+	}
+	return g.countN(subject, byReporter, []byte(reporter), uint64(r.Messages))
+}
+
+// forwarded reports whether the reasons of an override (RFC 9990 section 3.1.1.5) tell of a
+// forwarder.
+func forwarded(override string) bool {
+	for reason := range strings.SplitSeq(override, ",") {
+		switch reason {
+		case "forwarded", "trusted_forwarder", "mailing_list":
+			return true
+		}
+	}
+	return false
+}
+
 // readable reports whether a name with these flags is whole, and can be read in one
 // way: who chooses a local part, a HELO name or a name below a listed domain must not
 // choose the address.
@@ -156,8 +185,12 @@ func (g *Gatherer) listed(column string) string {
 }
 
 func (g *Gatherer) count(subject netip.Prefix, kind fact, rest []byte) error {
+	return g.countN(subject, kind, rest, 1)
+}
+
+func (g *Gatherer) countN(subject netip.Prefix, kind fact, rest []byte, n uint64) error {
 	g.buf = append(appendFact(g.buf[:0], subject, kind), rest...)
-	return g.facts.Add(unsafe.String(unsafe.SliceData(g.buf), len(g.buf)), 1)
+	return g.facts.Add(unsafe.String(unsafe.SliceData(g.buf), len(g.buf)), n)
 }
 
 // Nothing is the evidence about a subject about which there is none.
