@@ -31,7 +31,7 @@ func (f *Journals) Newcomers(ctx context.Context, q Query, by Field, n int) (*Ra
 	if err = r.join(both); err != nil {
 		return nil, r.end(err)
 	}
-	ranking := &Ranking{By: by}
+	ranking := &Ranking{By: by, Counted: q.Counted()}
 	err = r.newcomers(newPlan(q), newPlan(earlier), key, field, ranking, n)
 	return ranking, r.end(err)
 }
