@@ -87,6 +87,7 @@ names
 leaves: import nothing of this module
     docs/man              sources of the man pages
     internal/ascii        case of ASCII letters
+    internal/chart        numbers over time as SVG
     internal/conns        who makes room when all connections are used
     internal/contain      panics of background work become errors
     internal/dmarc        DMARC aggregate reports, and the mails in which they come

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"math"
 	"strings"
 	"time"
+
+	"nullspf/internal/chart"
 )
 
 //go:embed report.html
@@ -17,8 +18,12 @@ var pageTemplate = template.Must(template.New("report.html").Funcs(template.Func
 
 // html writes a report as one file that asks for nothing else: no script, charts as SVG.
 func (r *Report) html(w io.Writer, zone *time.Location) error {
+	drawn, err := r.chart(zone)
+	if err != nil {
+		return err
+	}
 	v := view{
-		Report: r, Title: r.title(zone), Facts: r.facts(), Chart: r.chart(zone), Tables: r.tables(),
+		Report: r, Title: r.title(zone), Facts: r.facts(), Chart: drawn, Tables: r.tables(),
 		Health: r.health(), Well: r.well(), zone: zone,
 	}
 	for _, l := range r.forgerLists() {
@@ -36,7 +41,7 @@ type view struct {
 	*Report
 	Title   string
 	Facts   [][2]string
-	Chart   chart
+	Chart   template.HTML
 	Forgers []viewForgers
 	Tables  []table
 	Health  []string
@@ -72,53 +77,15 @@ func (t table) Width(n uint64) string {
 	return fmt.Sprintf("%.1f", 100*float64(n)/float64(max(t.Values[0].Count, 1)))
 }
 
-// chart is a diagram of attempts by time: a bar for each unit, and a line for the
-// period before. Its lengths are those of the SVG.
-type chart struct {
-	Width, Height int
-	Bars          []bar
-	// Before are the points of the line.
-	Before string
-	// Greatest is what the height stands for.
-	Greatest uint64
-	Labels   []label
-}
-
-type bar struct {
-	X, Y, Width, Height string
-	// Title is what the bar says.
-	Title string
-}
-
-type label struct{ X, Text string }
-
-const (
-	chartWidth  = 960
-	chartHeight = 200
-)
-
-func (r *Report) chart(zone *time.Location) chart {
-	c := chart{Width: chartWidth, Height: chartHeight, Greatest: 1}
+// chart draws the attempts of the period and of the one before.
+func (r *Report) chart(zone *time.Location) (template.HTML, error) {
+	var list []chart.Interval
 	for _, i := range r.Timeline {
-		c.Greatest = max(c.Greatest, i.Now, i.Before)
-	}
-	number := func(x float64) string { return fmt.Sprintf("%.1f", x) }
-	height := func(n uint64) float64 { return chartHeight * float64(n) / float64(c.Greatest) }
-	step := chartWidth / math.Max(1, float64(len(r.Timeline)))
-	var before strings.Builder
-	for k, i := range r.Timeline {
-		x := step * float64(k)
 		text := i.label(r, zone)
-		c.Bars = append(c.Bars, bar{
-			number(x + step*0.1), number(chartHeight - height(i.Now)), number(step * 0.8), number(height(i.Now)),
-			fmt.Sprintf("%s: %s, before: %s", text, digits(i.Now), digits(i.Before)),
+		list = append(list, chart.Interval{
+			Label: strings.TrimSuffix(text[len("2006-"):], " UTC"), Title: fmt.Sprintf("%s: %s, before: %s", text, digits(i.Now), digits(i.Before)),
+			Now: i.Now, Before: i.Before,
 		})
-		fmt.Fprintf(&before, "%s,%s ", number(x+step/2), number(chartHeight-height(i.Before)))
-		if every := (len(r.Timeline) + 7) / 8; k%every == 0 {
-			short := text[len("2006-"):]
-			c.Labels = append(c.Labels, label{number(x + step*0.1), strings.TrimSuffix(short, " UTC")})
-		}
 	}
-	c.Before = strings.TrimSpace(before.String())
-	return c
+	return chart.Draw("Attempts in this period as bars, in the one before as a line", list)
 }

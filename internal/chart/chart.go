@@ -1,0 +1,93 @@
+// Package chart draws numbers over time as SVG, for HTML pages that allow neither
+// script nor inline style.
+package chart
+
+import (
+	"bytes"
+	_ "embed"
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Interval is a unit of time.
+type Interval struct {
+	// Label is its begin, for the axis, Title what it says when pointed at.
+	Label, Title string
+	Now, Before  uint64
+	// Link is where a click on it leads, "" for nowhere.
+	Link string
+	// From and To are its bounds, for script.
+	From, To string
+}
+
+// The size of a chart in units of its own; pages scale it.
+const (
+	width  = 960
+	height = 200
+	// above and below are for the greatest number and the labels.
+	above, below = 18, 22
+	// labels is how many labels there are at most.
+	labels = 8
+)
+
+//go:embed chart.svg
+var source string
+
+var svg = template.Must(template.New("chart").Parse(source))
+
+// Draw returns a chart: a bar for each interval, and a line for the numbers before. It has
+// the classes bar, before and axis.
+func Draw(what string, list []Interval) (template.HTML, error) {
+	c := drawing{
+		What: what, Width: width, Height: height, Top: -above, Full: above + height + below, Label: height + 15, Greatest: 1,
+		Unit: number(width / math.Max(1, float64(len(list)))),
+	}
+	for _, i := range list {
+		c.Greatest = max(c.Greatest, i.Now, i.Before)
+	}
+	step := width / math.Max(1, float64(len(list)))
+	every := max(1, (len(list)+labels-1)/labels)
+	var before strings.Builder
+	for k, i := range list {
+		x := step * float64(k)
+		b := bar{Interval: i, At: number(x), X: number(x + step*0.1), Y: number(height - c.height(i.Now)), Width: number(step * 0.8), Height: number(c.height(i.Now))}
+		if k%every == 0 {
+			b.Text = i.Label
+		}
+		c.Bars = append(c.Bars, b)
+		c.Line = c.Line || i.Before > 0
+		before.WriteString(number(x+step/2) + "," + number(height-c.height(i.Before)) + " ")
+	}
+	c.Before = strings.TrimSpace(before.String())
+	var b bytes.Buffer
+	if err := svg.Execute(&b, c); err != nil {
+		return "", err
+	}
+	return template.HTML(b.String()), nil
+}
+
+// drawing is what the template shows.
+type drawing struct {
+	What                            string
+	Width, Height, Top, Full, Label int
+	// Unit is the width of an interval.
+	Unit     string
+	Greatest uint64
+	Bars     []bar
+	// Before are the points of the line, and Line tells whether there is one.
+	Before string
+	Line   bool
+}
+
+type bar struct {
+	Interval
+	At, X, Y, Width, Height string
+	// Text is the label, "" for none.
+	Text string
+}
+
+func (d *drawing) height(n uint64) float64 { return height * float64(n) / float64(d.Greatest) }
+
+func number(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
