@@ -89,8 +89,8 @@ func (b *blockState) checkKeys() error {
 	switch {
 	case b.tracks() && len(b.stored) > 0:
 		return fmt.Errorf("spftrack and %s stand in one block; write a block .:%d for the latter", b.stored[0], b.keys[0].port)
-	case !b.tracks() && !b.Parked && !b.Secondary:
-		return fmt.Errorf("the block has neither spftrack nor parked nor secondary, so it would answer nothing")
+	case !b.tracks() && len(b.stored) == 0:
+		return fmt.Errorf("the block has neither spftrack nor parked, secondary or dnsbl, so it would answer nothing")
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ var directives = []directive{
 	{"parked", readParked, nil},
 	{"transfer", readTransfer, transferSettings.names()},
 	{"secondary", readSecondary, secondarySettings.names()},
+	{"dnsbl", readDNSBL, dnsblSettings.names()},
 	{"rrl", readLimit, limitSettings.names()},
 	{"proxy", readProxy, nil},
 	{"smtp", readSMTP, smtpSettings.names()},

@@ -36,6 +36,11 @@ var trackSettings = settings[*nameserver.Track]{
 }
 
 func setNameservers(t *nameserver.Track, hosts []string) error {
+	return appendHosts(&t.Nameservers, hosts)
+}
+
+// appendHosts appends the hosts of a NS RRset.
+func appendHosts(list *[]dnsname.Name, hosts []string) error {
 	if len(hosts) > nameserver.MaxNameservers {
 		return fmt.Errorf("%d hosts; %d are allowed", len(hosts), nameserver.MaxNameservers)
 	}
@@ -44,10 +49,10 @@ func setNameservers(t *nameserver.Track, hosts []string) error {
 		if err != nil {
 			return fmt.Errorf("%q: %w", host, err)
 		}
-		if slices.Contains(t.Nameservers, name) {
+		if slices.Contains(*list, name) {
 			return fmt.Errorf("%s is given twice", name)
 		}
-		t.Nameservers = append(t.Nameservers, name)
+		*list = append(*list, name)
 	}
 	return nil
 }

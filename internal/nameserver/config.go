@@ -58,6 +58,8 @@ type Block struct {
 	Parked bool
 	// Secondary: the block serves the zones of all of [Config.Secondary].
 	Secondary bool
+	// DNSBL are block lists.
+	DNSBL []DNSBL
 	// Listen are the addresses and ports, none of them twice. Port 0 is a free
 	// port, one for all addresses of the block.
 	Listen []netip.AddrPort

@@ -20,7 +20,7 @@
 //
 // The files: server, reload, serving, table (a configuration in effect);
 // listener, socket, batch, udp, slow, odd, tcp (messages); query, edns, cookie,
-// answer, track, trackzone, stored, outcome (answers); ratelimit; smtp; transfer,
+// answer, track, trackzone, dnsbl, listfile, stored, outcome (answers); ratelimit; smtp; transfer,
 // source, peers (other servers); recorder, journal, querylog, counts, metrics,
 // health, web (what is told); control* (nullspf server).
 package nameserver

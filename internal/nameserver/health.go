@@ -43,6 +43,7 @@ func (s *Server) Health() Health {
 		h.Problems = append(h.Problems, "reload: "+*reason)
 	}
 	h.Problems = append(h.Problems, s.smtp.Problems()...)
+	h.Problems = append(h.Problems, s.lists.problems()...)
 	h.Problems = append(h.Problems, secondaryProblems(s.secondary.Status())...)
 	if len(h.Problems) > 0 {
 		h.Status = "degraded"

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"nullspf/internal/evidence/blocklist"
 	"nullspf/internal/secondary"
 	"nullspf/internal/xfr"
 )
@@ -59,6 +60,10 @@ var (
 		"1 unless the last reload failed.", nil, nil)
 	descZones = prometheus.NewDesc("nullspfd_zones",
 		"Zones that are served, by kind.", []string{"kind"}, nil)
+	descListed = prometheus.NewDesc("nullspfd_dnsbl_entries",
+		"Entries of block lists, by zone; those that have expired are none.", []string{"zone"}, nil)
+	descListTime = prometheus.NewDesc("nullspfd_dnsbl_list_timestamp_seconds",
+		"When the block list was made, in seconds since 1970, by zone.", []string{"zone"}, nil)
 	descTransfersOut = prometheus.NewDesc("nullspfd_transfers_out_total",
 		"Requests for transfers, by what became of them.", []string{"result"}, nil)
 	descNotifies = prometheus.NewDesc("nullspfd_notifies_total",
@@ -110,7 +115,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 		descReceived, descAnswered, descDropped, descSendErrors, descSocketDrops,
 		descTracked, descStored, descLost, descJournalDamage, descJournalPanics, descConnections, descOver,
 		descSessions, descRecipients, descSMTPConnections, descSMTPOver, descSMTPErrors,
-		descReloads, descConfigGood, descZones, descTransfersOut, descNotifies,
+		descReloads, descConfigGood, descZones, descListed, descListTime, descTransfersOut, descNotifies,
 		descSecondaryZones, descRefreshes, descRefreshFailures, descOutside, descRefreshing, descNotified,
 		descPanics, descStoreErrors, descUnsaved, descCatalogErrors,
 		descSuppressed, descBuild,
@@ -177,6 +182,10 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	for kind, n := range s.zoneCounts() {
 		gauge(descZones, float64(n), kind)
 	}
+	s.eachList(func(zone string, list *blocklist.Index) {
+		gauge(descListed, float64(list.Len()), zone)
+		gauge(descListTime, float64(list.Serial), zone)
+	})
 	for i := range s.served {
 		counter(descTransfersOut, s.served[i].Load(), xfr.Served(i).String())
 	}
@@ -201,6 +210,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	counter(descPanics, in.Panics, "secondary")
 	counter(descPanics, n.Panics, "notify")
 	counter(descPanics, mail.Panics, "smtp")
+	counter(descPanics, s.lists.panics.Load(), "dnsbl")
 	counter(descStoreErrors, in.StoreErrors)
 	gauge(descUnsaved, float64(in.Unsaved))
 	counter(descCatalogErrors, in.CatalogErrors)

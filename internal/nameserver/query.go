@@ -100,6 +100,12 @@ const (
 // until the buffer is used again.
 func (q *query) name() []byte { return q.buf[headerSize : q.end-4] }
 
+// label returns label i of QNAME, counted from the left.
+func (q *query) label(i int) []byte {
+	at := headerSize + int(q.reply.QName.At[i])
+	return q.buf[at+1 : at+1+int(q.buf[at])]
+}
+
 // reset makes q ready for the message of size bytes at the start of buf,
 // which must have room for the largest answer.
 func (q *query) reset(buf []byte, size int) {

@@ -54,6 +54,7 @@ type Server struct {
 	served   servedTransfers
 	// secondary has the secondary zones.
 	secondary *secondary.Engine
+	lists     *listFiles
 	drops     dropCounter
 
 	reloads, failedReloads atomic.Uint64
@@ -134,6 +135,7 @@ func Start(c *Config, o Options) (*Server, error) {
 	s.serving.Store(&serving{config: new(Config)})
 	s.notifier = xfr.NewNotifier(s.source(), s.log)
 	s.secondary = secondary.New(secondary.Options{Logger: s.log, Clock: secondary.Clock{Boot: secondary.MachineBoot}, Changed: s.notifier.Notify})
+	s.lists = newListFiles(s.log)
 	s.registry = newMetricsRegistry(s)
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -168,6 +170,7 @@ func (s *Server) end() error {
 	s.tcp.conns.Close(stopGrace)
 	s.smtp.Close(stopGrace)
 	s.queryLog.close()
+	s.lists.close()
 	err := s.secondary.Close()
 	s.notifier.Close()
 	err = errors.Join(err, s.recorder.Close())

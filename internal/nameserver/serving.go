@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"nullspf/internal/secondary"
@@ -52,9 +53,13 @@ func (s *serving) addresses() []string {
 	return list
 }
 
-// serves reports whether a name is a parked or a tracking zone.
+// serves reports whether a name is a parked or a tracking zone, or a block list.
 func (s *serving) serves(zone wire.Name) bool {
 	if p := s.parked; p != nil && (zone == p.CatalogName() || p.Version(zone) != nil) {
+		return true
+	}
+	isList := func(d DNSBL) bool { return trackingZone(d.Zone).apex() == zone }
+	if slices.ContainsFunc(s.config.Blocks, func(b Block) bool { return slices.ContainsFunc(b.DNSBL, isList) }) {
 		return true
 	}
 	return trackingZones{s.config}.zone(zone) != nil
@@ -69,7 +74,7 @@ func (s *serving) checkSecondary() error {
 		for _, list := range [][]wire.Name{g.Zones, g.Catalogs} {
 			for _, name := range list {
 				if s.serves(name) {
-					return fmt.Errorf("%s: secondary: %s is a parked or a tracking zone already", g.Position, name)
+					return fmt.Errorf("%s: secondary: %s is a parked or a tracking zone, or a block list, already", g.Position, name)
 				}
 			}
 		}

@@ -73,6 +73,8 @@ type compiler struct {
 	served *servedTransfers
 	// secondary has the secondary zones; nil for a check.
 	secondary *secondary.Engine
+	// list returns the file of a block list.
+	list func(path string) (*listFile, error)
 	// number gives each zone the number that it has in events.
 	number func(zone string) (uint16, error)
 }
@@ -119,7 +121,7 @@ func (c *compiler) compile() (map[netip.AddrPort]*table, error) {
 	return tables, nil
 }
 
-// servedZone is a tracking zone, or all zones of other kinds, with what its
+// servedZone is a tracking zone, a block list, or all zones of other kinds, with what its
 // block says.
 type servedZone struct {
 	responder
@@ -150,6 +152,24 @@ func (c *compiler) zones() ([]servedZone, error) {
 			}
 			limit.Exempt = slices.Concat(limit.Exempt, c.config.peers())
 			zones = append(zones, servedZone{c.stored(b), 0, b, &limit})
+		}
+		for k := range b.DNSBL {
+			d := &b.DNSBL[k]
+			file, err := c.list(d.File)
+			var z *dnsblZone
+			if err == nil {
+				z, err = newDNSBLZone(d, file)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: dnsbl: %w", d.Position, err)
+			}
+			zones = append(zones, servedZone{z, len(z.apex), b, &limit})
+			for _, at := range b.Listen {
+				if other := served[place{d.Zone, at}]; other != nil {
+					return nil, fmt.Errorf("%s: dnsbl: zone %s is already served at %s, by the block at %s", d.Position, d.Zone, at, other.Position)
+				}
+				served[place{d.Zone, at}] = b
+			}
 		}
 		if err := b.checkAddresses(); err != nil {
 			return nil, fmt.Errorf("%s: spftrack: %w", b.Track.Position, err)

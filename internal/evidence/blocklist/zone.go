@@ -11,9 +11,9 @@ const (
 	answer = "127.0.0.2"
 	// ttl of its records, in seconds.
 	ttl = 300
-	// testText is that of the addresses that are always listed, by which users of a
+	// TestText is that of the addresses that are always listed, by which users of a
 	// list see that it works (RFC 5782 section 5).
-	testText = "the test entry of every list"
+	TestText = "the test entry of every list"
 )
 
 // soa writes the fields of a SOA record behind the MNAME, the serial number being the
@@ -36,7 +36,7 @@ func writeIP6Trie(w *bufio.Writer, l *List) { writeTrie(w, l, only6, "0:0:0:0:0:
 
 func writeTrie(w *bufio.Writer, l *List, key func(*Entry) string, test string) {
 	writeTrieHead(w, l)
-	fmt.Fprintf(w, "%s :%s:%s\n", test, answer, testText)
+	fmt.Fprintf(w, "%s :%s:%s\n", test, answer, TestText)
 	for i := range l.Entries {
 		if k := key(&l.Entries[i]); k != "" {
 			fmt.Fprintf(w, "%s :%s:%s\n", k, answer, l.Entries[i].Reason())
@@ -76,8 +76,8 @@ func writeDNSBL(w *bufio.Writer, l *List) {
 	record := func(owner, text string) {
 		fmt.Fprintf(w, "%s IN A %s\n%s IN TXT \"%s\"\n", owner, answer, owner, text)
 	}
-	record("2.0.0.127", testText)
-	record(nibbles([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 2}), testText)
+	record("2.0.0.127", TestText)
+	record(nibbles([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 2}), TestText)
 	for i := range l.Entries {
 		record(dnsblKey(&l.Entries[i]), l.Entries[i].Reason())
 	}
