@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"nullspf/internal/evidence/tier"
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/value"
+	"nullspf/spftrack"
 	"nullspf/zones"
 )
 
@@ -140,6 +142,47 @@ func listedDomains(conf *config.Config) (func(name string) (string, bool), error
 // query selects what may be evidence.
 func (t *tiers) query() forgerylog.Query {
 	return forgerylog.Query{Since: tier.Since(t.at, t.expiry), Until: t.at, Kinds: tier.Kinds, Packets: true}
+}
+
+// gather gathers what counts, of all addresses, or at least of some.
+func (t *tiers) gather(ctx context.Context, g *tier.Gatherer, clients []netip.Addr) error {
+	q := t.query()
+	if !slices.ContainsFunc(clients, netip.Addr.Is6) {
+		q.Clients = clients // of an IPv6 address, evidence is about the /64
+	}
+	q.Kinds, q.Verified = tier.VerifiedKinds, true
+	if err := t.log.Scan(ctx, q, tier.Columns, g.Add); err != nil {
+		return err
+	}
+	if len(t.rules.Reporters) == 0 {
+		return nil
+	}
+	q.Kinds, q.Verified = []spftrack.Kind{spftrack.KindDMARC}, false
+	return t.log.Scan(ctx, q, tier.Columns, g.Add)
+}
+
+// of returns the tiers of clients about whom there are queries.
+func (t *tiers) of(ctx context.Context, clients []netip.Addr) (map[netip.Addr]tier.Tier, error) {
+	g := tier.NewGatherer(t.rules)
+	defer g.Close()
+	if err := t.gather(ctx, g, clients); err != nil {
+		return nil, err
+	}
+	subjects := make(map[netip.Prefix]tier.Tier)
+	for _, c := range clients {
+		subjects[tier.Subject(c)] = tier.Claimed
+	}
+	err := g.Each(ctx, func(e *tier.Evidence) error {
+		if _, asked := subjects[e.Subject]; asked {
+			subjects[e.Subject] = max(e.Tier, tier.Claimed)
+		}
+		return nil
+	})
+	found := make(map[netip.Addr]tier.Tier)
+	for _, c := range clients {
+		found[c] = subjects[tier.Subject(c)]
+	}
+	return found, err
 }
 
 // why returns the evidence about a subject. Beside an error that is a

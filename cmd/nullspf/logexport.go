@@ -12,7 +12,6 @@ import (
 	"nullspf/internal/evidence/blocklist"
 	"nullspf/internal/evidence/tier"
 	"nullspf/internal/value"
-	"nullspf/spftrack"
 )
 
 // exportFlags are the flags of log export.
@@ -109,16 +108,8 @@ func (a *app) logExport(c *cobra.Command, f *logFlags, o *exportFlags) error {
 func (t *tiers) list(ctx context.Context, least tier.Tier) (*blocklist.List, error) {
 	g := tier.NewGatherer(t.rules)
 	defer g.Close()
-	q := t.query()
-	q.Kinds, q.Verified = tier.VerifiedKinds, true
-	if err := t.log.Scan(ctx, q, tier.Columns, g.Add); err != nil {
+	if err := t.gather(ctx, g, nil); err != nil {
 		return nil, err
-	}
-	if len(t.rules.Reporters) > 0 {
-		q.Kinds, q.Verified = []spftrack.Kind{spftrack.KindDMARC}, false
-		if err := t.log.Scan(ctx, q, tier.Columns, g.Add); err != nil {
-			return nil, err
-		}
 	}
 	found, err := g.List(ctx, least)
 	if err != nil {
