@@ -83,6 +83,7 @@ lists
     zones                 lists and groups become zone files
 names
     internal/dnsname      names of hosts, zones and mailboxes as people write them
+    internal/maillog      refusals in logs of mail servers
     internal/wire         names and records in wire format
 leaves: import nothing of this module
     docs/man              sources of the man pages
@@ -94,6 +95,7 @@ leaves: import nothing of this module
     internal/files        files: sync, lock, replace
     internal/geoip        autonomous systems and countries of addresses
     internal/loglimit     log lines of one kind, no more than can be read
+    internal/logtime      times of lines in logs
     internal/proxyheader  the PROXY protocol
     internal/reverse      names that belong to addresses
     internal/special      addresses that no host of the public Internet has

@@ -29,6 +29,7 @@ func TestHelpExamples(t *testing.T) {
 	}
 	writeText(t, filepath.Join(shared.dir, "queries.log"), namedQueryLog, 0o644)
 	writeText(t, filepath.Join(shared.dir, "reports.mbox"), dmarcReport, 0o644)
+	writeText(t, filepath.Join(shared.dir, "mail.log"), mailLog, 0o644)
 	// apply comes last: its examples change the shared site.
 	commands := commandTree(rootCommand())
 	i := slices.IndexFunc(commands, func(c *cobra.Command) bool { return c.Name() == "apply" })
@@ -75,6 +76,14 @@ Content-Type: text/xml
 <record><row><source_ip>203.0.113.10</source_ip><count>7</count><policy_evaluated><disposition>reject</disposition><dkim>fail</dkim><spf>fail</spf></policy_evaluated></row>
 <identifiers><header_from>brand.example</header_from></identifiers></record>
 </feedback>
+`
+
+// mailLog is what Postfix writes about two clients that it refuses.
+const mailLog = `2026-11-27T13:35:15.586338+01:00 mx postfix/smtpd[2595]: connect from unknown[203.0.113.10]
+2026-11-27T13:35:15.595022+01:00 mx postfix/smtpd[2595]: NOQUEUE: reject: RCPT from unknown[203.0.113.10]: 554 5.7.1 Service unavailable; Client host [203.0.113.10] blocked using bl.example.net; from=<info@brand.example> to=<user@receiver.example> proto=ESMTP helo=<mail.bot.example>
+2026-11-27T13:35:15.595745+01:00 mx postfix/smtpd[2595]: disconnect from unknown[203.0.113.10] ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4
+2026-11-27T13:35:16.808581+01:00 mx postfix/smtpd[2595]: NOQUEUE: reject: RCPT from mail.bot.example[203.0.113.77]: 554 5.7.1 <user@elsewhere.example>: Relay access denied; from=<x@bot.example> to=<user@elsewhere.example> proto=ESMTP helo=<mail.bot.example>
+2026-11-27T13:35:17.808581+01:00 mx postfix/smtpd[2595]: NOQUEUE: reject: RCPT from mail.bot.example[203.0.113.77]: 554 5.7.1 <user@elsewhere.example>: Relay access denied; from=<x@bot.example> to=<user@elsewhere.example> proto=ESMTP helo=<mail.bot.example>
 `
 
 // replaceExample writes the examples of a command into its source.

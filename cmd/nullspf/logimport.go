@@ -43,6 +43,9 @@ in the configuration lists it. The format is
   pdns              what PowerDNS Authoritative Server logs with log-dns-queries
   dmarc             DMARC aggregate reports: XML, gzip, ZIP, mails that have them attached,
                     also in an mbox or a maildir
+  maillog           logs of Postfix, sendmail, Exim, OpenSMTPD or rspamd, of syslog or as
+                    journalctl -o json prints them: who was refused, and why; see
+                    nullspf log rejects
 
 Files may be compressed with gzip or zstd. They are read in the order of their first
 records. What was imported before is passed over: the same file under another name,
@@ -68,7 +71,11 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
 
   # DMARC reports, as they come to a mailbox
   $ nullspf log import --format dmarc --journal dmarc reports.mbox
-  $ nullspf log top ip --source dmarc --journal dmarc`,
+  $ nullspf log top ip --source dmarc --journal dmarc
+
+  # Whom the mail server refused
+  $ nullspf log import --format maillog --journal mx mail.log
+  $ nullspf log top --by cause,ip --journal mx`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("name the files to import; see " + c.CommandPath() + " --help")
@@ -135,6 +142,9 @@ func (a *app) newImport(f *logFlags, o *logImportFlags, files []string) (*eviden
 			return nil, fmt.Errorf("--timezone: %w", err)
 		}
 	}
+	if i.Format == evidence.MailLog {
+		return i, a.knowDomains(i)
+	}
 	if !i.Format.OfQueries() {
 		return i, nil
 	}
@@ -164,6 +174,18 @@ func (a *app) newImport(f *logFlags, o *logImportFlags, files []string) (*eviden
 	return i, nil
 }
 
+// knowDomains lets an import know the listed domains, where there is a configuration.
+func (a *app) knowDomains(i *evidence.Import) error {
+	if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	conf, err := a.load()
+	if err == nil {
+		i.Known = knownDomains(conf.Output)("")
+	}
+	return err
+}
+
 // configuredLayouts are those of the groups.
 func configuredLayouts(c *config.Config) (layouts []spftrack.Layout) {
 	for _, g := range c.Groups {
@@ -186,10 +208,13 @@ func writeImport(w io.Writer, i *evidence.Import, r *evidence.Result) (lost bool
 			text += fmt.Sprintf(", %s to %s UTC", time.Unix(0, f.First).UTC().Format(layout), time.Unix(0, f.Last).UTC().Format(layout))
 		}
 		switch {
-		case f.Known > 0:
+		case f.Known > 0 && i.Format == evidence.DMARC:
 			text += fmt.Sprintf("; %s imported before", count(f.Known, "report"))
 		case f.Before > 0:
 			text += fmt.Sprintf("; %d bytes were imported before", f.Before)
+		}
+		if f.Known > 0 && i.Format == evidence.MailLog {
+			text += fmt.Sprintf("; %s of another log", count(f.Known, "refusal"))
 		}
 		if f.Others > 0 {
 			text += fmt.Sprintf("; %s about something else", count(f.Others, i.Format.Record()))
@@ -214,7 +239,11 @@ func writeLosses(w io.Writer, i *evidence.Import, f *evidence.FileResult) (lost 
 		fmt.Fprintf(w, "  cannot be read: %s, the first of them number %d: %s\n", count(f.Bad, "report"), f.FirstBad, value.Visible(f.Err.Error()))
 		return true
 	case f.Bad > 0:
-		fmt.Fprintf(w, "  cannot be read: %s of queries, the first of them number %d%s\n", count(f.Bad, "record"), f.FirstBad, ofNew(f.Before))
+		what := count(f.Bad, "record") + " of queries"
+		if i.Format == evidence.MailLog {
+			what = count(f.Bad, "refusal")
+		}
+		fmt.Fprintf(w, "  cannot be read: %s, the first of them number %d%s\n", what, f.FirstBad, ofNew(f.Before))
 	}
 	if f.Err != nil {
 		fmt.Fprintf(w, "  damaged: %s; what follows is missing\n", value.Visible(f.Err.Error()))

@@ -34,18 +34,23 @@ const (
 	PDNS Format = "pdns"
 	// DMARC are DMARC aggregate reports, and mails with them.
 	DMARC Format = "dmarc"
+	// MailLog are logs of mail servers.
+	MailLog Format = "maillog"
 )
 
 // Formats are all formats.
-var Formats = []Format{BINDQueryLog, Dnstap, DnsdistProtobuf, PDNS, DMARC}
+var Formats = []Format{BINDQueryLog, Dnstap, DnsdistProtobuf, PDNS, DMARC, MailLog}
 
 // OfQueries reports whether the records of a format are queries of a tracking zone.
-func (f Format) OfQueries() bool { return f != DMARC }
+func (f Format) OfQueries() bool { return f != DMARC && f != MailLog }
 
 // Record is what a record of a format is called.
 func (f Format) Record() string {
-	if f == DMARC {
+	switch f {
+	case DMARC:
 		return "mail"
+	case MailLog:
+		return "line"
 	}
 	return "record"
 }
@@ -108,7 +113,7 @@ type FileResult struct {
 	// Odd counts the local times that the time zone does not have.
 	Odd int
 	// Reports is how many DMARC reports were imported, Known how many of the file were
-	// there before.
+	// there before, or refusals that stand in another log too.
 	Reports, Known int
 	// Cut reports a last record without end; Err is why reading ended otherwise, or of
 	// [DMARC], what is wrong with the first record that cannot be read.
@@ -125,8 +130,11 @@ var ErrNoServer = errors.New("say which server wrote the files")
 // Run imports. An error means that the directory is as it was before; damage of a file is
 // no error, but stands in its result.
 func (i *Import) Run(ctx context.Context) (*Result, error) {
-	if i.Format == DMARC {
+	switch i.Format {
+	case DMARC:
 		return i.reports(ctx)
+	case MailLog:
+		return i.refusals(ctx)
 	}
 	return i.queries(ctx)
 }
@@ -247,6 +255,9 @@ func (i *Import) look(path string) (sourceFile, error) {
 	}
 	defer c.Close()
 	s.size = c.size
+	if i.Format == MailLog {
+		return i.lookRefusal(c, s)
+	}
 	records := i.newSource(c, newReader(c), true)
 	var q question
 	for n := 1; ; n++ {

@@ -3,10 +3,10 @@ package evidence
 import (
 	"bytes"
 	"net/netip"
-	"time"
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/logtime"
 	"nullspf/spftrack"
 )
 
@@ -18,11 +18,11 @@ import (
 // It has no port, no class and no year. Types that PowerDNS knows by no name are ADDR,
 // which is read as type 0. In names ' and | are not escaped.
 type pdnsLog struct {
-	clock *clock
+	clock *logtime.Clock
 	name  []byte
 }
 
-func (r *pdnsLog) oddTimes() int { return r.clock.odd }
+func (r *pdnsLog) oddTimes() int { return r.clock.Odd }
 
 var (
 	remoteWord = []byte("Remote ")
@@ -53,7 +53,7 @@ func (r *pdnsLog) parse(line []byte, q *question) outcome {
 	if tcp {
 		q.transport = spftrack.TransportTCP
 	}
-	if q.time, ok = syslogTime(r.clock, head); !ok {
+	if q.time, ok = r.clock.Syslog(head); !ok {
 		return isTimeless
 	}
 	return isQuestion
@@ -81,25 +81,4 @@ func (r *pdnsLog) question(client, name, kind []byte, q *question) bool {
 	r.name, ok = appendText(r.name[:0], name)
 	q.name = r.name
 	return ok
-}
-
-// syslogTime reads the begin of a line of syslog, Nov 27 12:07:59 or a time of RFC 3339.
-func syslogTime(c *clock, text []byte) (int64, bool) {
-	if word, _, ok := bytes.Cut(text, []byte(" ")); ok && len(word) > len("2026-11-27T12:07:59") {
-		t, err := time.Parse(time.RFC3339Nano, string(word))
-		if err != nil || t.Year() < 1970 || t.Year() > 2200 {
-			return 0, false
-		}
-		return t.UnixNano(), true
-	}
-	if len(text) < len("Nov 27 12:07:59") || text[3] != ' ' || text[6] != ' ' {
-		return 0, false
-	}
-	month := monthOf(text[:3])
-	day, ok1 := decimal(bytes.TrimLeft(text[4:6], " "), 2)
-	h, m, s, _, ok2 := timeOfDay(text[7:15])
-	if !ok1 || !ok2 || !isDate(2024, month, day) {
-		return 0, false
-	}
-	return c.withoutYear(time.Month(month), day, h, m, s), true
 }

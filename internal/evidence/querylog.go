@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/logtime"
 	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
@@ -22,7 +23,7 @@ import (
 // all in one line. Names hold neither blanks nor bare parentheses; the name of a view
 // may hold anything.
 type queryLog struct {
-	clock *clock
+	clock *logtime.Clock
 	name  []byte
 }
 
@@ -32,7 +33,7 @@ var (
 	queryWord  = []byte("query: ")
 )
 
-func (r *queryLog) oddTimes() int { return r.clock.odd }
+func (r *queryLog) oddTimes() int { return r.clock.Odd }
 
 func (r *queryLog) parse(line []byte, q *question) outcome {
 	at := bytes.Index(line, clientWord)
@@ -89,7 +90,7 @@ func (r *queryLog) question(client, name, asked []byte, q *question) bool {
 		return false
 	}
 	addr, err := netip.ParseAddr(string(client[:at]))
-	port, isPort := decimal(client[at+1:], 5)
+	port, isPort := logtime.Decimal(client[at+1:], 5)
 	if err != nil || !isPort || port > 65535 {
 		return false
 	}
@@ -168,7 +169,7 @@ func (r *queryLog) time(head []byte) (int64, bool) {
 		if t, ok := r.printed(head[at+len("]: "):]); ok {
 			return t, true
 		}
-		return syslogTime(r.clock, head)
+		return r.clock.Syslog(head)
 	}
 	return r.printed(head)
 }
@@ -177,84 +178,36 @@ func (r *queryLog) time(head []byte) (int64, bool) {
 // or the latter in UTC with Z.
 func (r *queryLog) printed(text []byte) (int64, bool) {
 	if len(text) >= len("2026-11-27T12:07:59.715") && text[10] == 'T' && text[4] == '-' {
-		year, ok1 := decimal(text[:4], 4)
-		month, ok2 := decimal(text[5:7], 2)
-		day, ok3 := decimal(text[8:10], 2)
-		h, m, s, ns, ok4 := timeOfDay(text[11:23])
-		if !ok1 || !ok2 || !ok3 || !ok4 || !isDate(year, month, day) {
+		year, ok1 := logtime.Decimal(text[:4], 4)
+		month, ok2 := logtime.Decimal(text[5:7], 2)
+		day, ok3 := logtime.Decimal(text[8:10], 2)
+		h, m, s, ns, ok4 := logtime.TimeOfDay(text[11:23])
+		if !ok1 || !ok2 || !ok3 || !ok4 || !logtime.IsDate(year, month, day) {
 			return 0, false
 		}
 		if len(text) > 23 && text[23] == 'Z' {
 			return time.Date(year, time.Month(month), day, h, m, s, ns, time.UTC).UnixNano(), true
 		}
-		return r.clock.local(year, time.Month(month), day, h, m, s, int64(ns)), true
+		return r.clock.Local(year, time.Month(month), day, h, m, s, int64(ns)), true
 	}
 	if len(text) < len("27-Nov-2026 12:07:59.715") || text[2] != '-' || text[6] != '-' || text[11] != ' ' {
 		return 0, false
 	}
-	day, ok1 := decimal(text[:2], 2)
-	month := monthOf(text[3:6])
-	year, ok2 := decimal(text[7:11], 4)
-	h, m, s, ns, ok3 := timeOfDay(text[12:24])
-	if !ok1 || !ok2 || !ok3 || !isDate(year, month, day) {
+	day, ok1 := logtime.Decimal(text[:2], 2)
+	month := logtime.MonthOf(text[3:6])
+	year, ok2 := logtime.Decimal(text[7:11], 4)
+	h, m, s, ns, ok3 := logtime.TimeOfDay(text[12:24])
+	if !ok1 || !ok2 || !ok3 || !logtime.IsDate(year, month, day) {
 		return 0, false
 	}
-	return r.clock.local(year, time.Month(month), day, h, m, s, int64(ns)), true
-}
-
-// timeOfDay reads 12:07:59 and 12:07:59.715.
-func timeOfDay(b []byte) (h, m, s, ns int, ok bool) {
-	if b[2] != ':' || b[5] != ':' {
-		return 0, 0, 0, 0, false
-	}
-	h, ok1 := decimal(b[:2], 2)
-	m, ok2 := decimal(b[3:5], 2)
-	s, ok3 := decimal(b[6:8], 2)
-	if len(b) > 8 {
-		ms, ok4 := decimal(b[9:], 3)
-		if !ok4 || b[8] != '.' || len(b) != 12 {
-			return 0, 0, 0, 0, false
-		}
-		ns = ms * int(time.Millisecond)
-	}
-	// 60 is a leap second.
-	return h, m, min(s, 59), ns, ok1 && ok2 && ok3 && h < 24 && m < 60 && s <= 60
-}
-
-// decimal reads a number of at most so many digits.
-func decimal(b []byte, digits int) (n int, ok bool) {
-	if len(b) == 0 || len(b) > digits {
-		return 0, false
-	}
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = 10*n + int(c-'0')
-	}
-	return n, true
-}
-
-func isDate(year, month, day int) bool {
-	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	return year >= 1970 && year <= 2200 && t.Month() == time.Month(month) && t.Day() == day
-}
-
-const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
-
-// monthOf returns 1 to 12, and 0 for what is no month.
-func monthOf(b []byte) int {
-	if at := strings.Index(months, string(b)); len(b) == 3 && at >= 0 && at%3 == 0 {
-		return at/3 + 1
-	}
-	return 0
+	return r.clock.Local(year, time.Month(month), day, h, m, s, int64(ns)), true
 }
 
 func classOf(text string) (uint16, bool) {
 	if class, ok := dns.StringToClass[text]; ok {
 		return class, true
 	}
-	n, ok := decimal([]byte(strings.TrimPrefix(text, "CLASS")), 5)
+	n, ok := logtime.Decimal([]byte(strings.TrimPrefix(text, "CLASS")), 5)
 	return uint16(n), ok && strings.HasPrefix(text, "CLASS") && n <= 65535
 }
 
@@ -262,7 +215,7 @@ func typeOf(text string) (uint16, bool) {
 	if t, ok := dns.StringToType[text]; ok {
 		return t, true
 	}
-	n, ok := decimal([]byte(strings.TrimPrefix(text, "TYPE")), 5)
+	n, ok := logtime.Decimal([]byte(strings.TrimPrefix(text, "TYPE")), 5)
 	return uint16(n), ok && strings.HasPrefix(text, "TYPE") && n <= 65535
 }
 

@@ -20,6 +20,7 @@ import (
 	"nullspf/internal/eventrow"
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/journal"
+	"nullspf/internal/logtime"
 	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
@@ -391,7 +392,7 @@ func FuzzQueryLog(f *testing.F) {
 	}
 	zone := berlin(f)
 	f.Fuzz(func(t *testing.T, line []byte) {
-		r := &queryLog{clock: &clock{zone: zone, changed: time.Unix(1.8e9, 0)}}
+		r := &queryLog{clock: &logtime.Clock{Zone: zone, Changed: time.Unix(1.8e9, 0)}}
 		var q question
 		if r.parse(line, &q) != isQuestion {
 			return

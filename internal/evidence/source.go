@@ -2,6 +2,8 @@ package evidence
 
 import (
 	"io"
+
+	"nullspf/internal/logtime"
 )
 
 // source reads the records of one content, in its order.
@@ -44,7 +46,9 @@ func (i *Import) newSource(c *content, in *reader, fresh bool) source {
 	return &lines{in: in, parser: &queryLog{clock: i.clock(c)}}
 }
 
-func (i *Import) clock(c *content) *clock { return &clock{zone: i.TimeZone, changed: c.changed} }
+func (i *Import) clock(c *content) *logtime.Clock {
+	return &logtime.Clock{Zone: i.TimeZone, Changed: c.changed}
+}
 
 // frame reads n bytes that follow, which stand in b; b grows where needed. A content that
 // ends within them is cut.

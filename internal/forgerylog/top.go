@@ -1,6 +1,7 @@
 package forgerylog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -40,6 +41,11 @@ type Rank struct {
 	// a tab between.
 	Value string
 	Count uint64
+}
+
+// Compare orders ranks, the greatest count first, those of equal count in alphabetical order.
+func (k Rank) Compare(other Rank) int {
+	return cmp.Or(cmp.Compare(other.Count, k.Count), cmp.Compare(k.Value, other.Value))
 }
 
 // Top implements [Engine].

@@ -1,4 +1,4 @@
-package evidence
+package logtime
 
 import (
 	"testing"
@@ -7,7 +7,10 @@ import (
 
 // TestClock: the rules for local times that are not the whole truth.
 func TestClock(t *testing.T) {
-	zone := berlin(t)
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
 	type local struct {
 		month                time.Month
 		day, hour, minute, s int
@@ -54,20 +57,42 @@ func TestClock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := &clock{zone: zone, changed: changed}
+		k := &Clock{Zone: zone, Changed: changed}
 		for _, l := range c.times {
 			var at int64
 			if c.year == 0 {
-				at = k.withoutYear(l.month, l.day, l.hour, l.minute, l.s)
+				at = k.WithoutYear(l.month, l.day, l.hour, l.minute, l.s)
 			} else {
-				at = k.local(c.year, l.month, l.day, l.hour, l.minute, l.s, 0)
+				at = k.Local(c.year, l.month, l.day, l.hour, l.minute, l.s, 0)
 			}
 			if got := time.Unix(0, at).UTC().Format(time.RFC3339); got != l.utc {
 				t.Errorf("%s: %d-%d %d:%d:%d is %s, want %s", c.what, l.month, l.day, l.hour, l.minute, l.s, got, l.utc)
 			}
 		}
-		if k.odd != c.odd {
-			t.Errorf("%s: %d odd times, want %d", c.what, k.odd, c.odd)
+		if k.Odd != c.odd {
+			t.Errorf("%s: %d odd times, want %d", c.what, k.Odd, c.odd)
+		}
+	}
+}
+
+// TestPlain: times of Exim and rspamd.
+func TestPlain(t *testing.T) {
+	zone := time.FixedZone("", 3600)
+	for _, c := range []struct{ line, utc, rest string }{
+		{"2026-11-27 13:35:22 H=x", "2026-11-27T12:35:22Z", " H=x"},
+		{"2026-11-27 13:35:22.25 H=x", "2026-11-27T12:35:22.25Z", " H=x"},
+		{"2026-11-27 13:35:22 +0130 [12] x", "2026-11-27T12:05:22Z", " [12] x"},
+		{"2026-11-27 13:35:22.5 -0500", "2026-11-27T18:35:22.5Z", ""},
+		{"2026-11-27 13:35:22 +x", "2026-11-27T12:35:22Z", " +x"},
+		{"2026-11-27 13:35", "", ""},
+		{"2026-02-30 13:35:22 x", "", ""},
+		{"2026-11-27T13:35:22 x", "", ""},
+	} {
+		at, rest, ok := (&Clock{Zone: zone}).Plain([]byte(c.line))
+		if ok != (c.utc != "") {
+			t.Errorf("%s: %v", c.line, ok)
+		} else if got := time.Unix(0, at).UTC().Format(time.RFC3339Nano); ok && (got != c.utc || string(rest) != c.rest) {
+			t.Errorf("%s: %s %q, want %s %q", c.line, got, rest, c.utc, c.rest)
 		}
 	}
 }
