@@ -29,6 +29,7 @@ workshop
     internal/bench/dns    make bench-dns
     internal/bench/log    make bench-log
     internal/bench/matrix make matrix: what SPF implementations do with each layout
+    internal/bench/poison go run: what it costs to have an innocent address listed
     internal/bench/senders  make senders: how mail servers send to nolisting
     internal/bench/smtp   make bench-smtp
     internal/bench/xfr    make bench-xfr
