@@ -113,6 +113,7 @@ var libraries = map[string]string{
 	"github.com/cpuguy83/go-md2man":                 "cmd/nullspf",
 	"github.com/go-viper/mapstructure":              "internal/config",
 	"github.com/emersion/go-smtp":                   "nolisting",
+	"github.com/gopacket/gopacket":                  "internal/evidence",
 	"github.com/miekg/dns":                          "zones internal/bench/matrix internal/bench/xfr internal/evidence internal/importer internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
 	"github.com/parquet-go/parquet-go":              "internal/eventrow internal/forgerylog internal/journal internal/tally",
 	"github.com/prometheus/client_golang":           "internal/nameserver",

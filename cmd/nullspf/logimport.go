@@ -41,11 +41,15 @@ in the configuration lists it. The format is
                     fstrm_capture; the queries of clients
   dnsdist-protobuf  what RemoteLogAction of dnsdist sends
   pdns              what PowerDNS Authoritative Server logs with log-dns-queries
+  pcap              captures in the format of libpcap, as tcpdump -w writes them: queries to
+                    port 53 over UDP and TCP
   dmarc             DMARC aggregate reports: XML, gzip, ZIP, mails that have them attached,
                     also in an mbox or a maildir
   maillog           logs of Postfix, sendmail, Exim, OpenSMTPD or rspamd, of syslog or as
                     journalctl -o json prints them: who was refused, and why; see
                     nullspf log rejects
+  json, parquet     what nullspf log events --packets --format json writes, and segments of
+                    journals; the events keep what they have but their numbers
 
 Files may be compressed with gzip or zstd. They are read in the order of their first
 records. What was imported before is passed over: the same file under another name,

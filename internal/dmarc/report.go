@@ -35,7 +35,8 @@ type Record struct {
 	// Disposition is "none", "quarantine", "reject" or "pass"; SPF and DKIM are the results
 	// under DMARC, "pass" or "fail".
 	Disposition, SPF, DKIM string
-	// Reasons are the types of the reasons why the policy was overridden.
+	// Reasons are the types of the reasons why the policy was overridden, at most 8 of at
+	// most 30 bytes.
 	Reasons []string
 	// HeaderFrom is the domain in From. EnvelopeFrom, EnvelopeTo and HELO are "" where they
 	// were not reported. A domain that SPF was checked for is one of them only when its
@@ -49,6 +50,7 @@ const (
 	maxName    = 255
 	maxRecords = 1 << 20
 	maxReasons = 8
+	maxReason  = 30
 	// maxTime is the year 2200.
 	maxTime = 7258118400
 )
@@ -203,8 +205,8 @@ func (p *parser) complete(path, text string) error {
 		n, err := strconv.ParseUint(text, 10, 32)
 		r.Messages, r.bad = uint32(n), r.bad || err != nil
 	case "record/row/policy_evaluated/reason/type":
-		text = strings.ToLower(text)
-		if text != "" && len(text) <= maxName && len(r.Reasons) < maxReasons && !slices.Contains(r.Reasons, text) {
+		text = ascii(text)
+		if text != "" && len(text) <= maxReason && len(r.Reasons) < maxReasons && !slices.Contains(r.Reasons, text) {
 			r.Reasons = append(r.Reasons, text)
 		}
 	case "record/auth_results/spf":
@@ -238,7 +240,7 @@ func (p *parser) endRecord() {
 		return
 	}
 	for _, text := range []*string{&r.Disposition, &r.SPF, &r.DKIM} {
-		*text = strings.ToLower(*text)
+		*text = ascii(*text)
 	}
 	for _, name := range []*string{&r.HeaderFrom, &r.EnvelopeFrom, &r.EnvelopeTo, &r.HELO} {
 		*name = domain(*name)
@@ -247,7 +249,17 @@ func (p *parser) endRecord() {
 }
 
 // domain is a name in lower case without final dot.
-func domain(s string) string { return strings.TrimSuffix(strings.ToLower(s), ".") }
+func domain(s string) string { return strings.TrimSuffix(ascii(s), ".") }
+
+// ascii is a text with its ASCII letters in lower case: others might grow.
+func ascii(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
 
 func (p *parser) finish() (*Report, error) {
 	r := p.report

@@ -31,6 +31,8 @@ func TestFormats(t *testing.T) {
 		{"unbound.dnstap", Dnstap, 37, 637, false},
 		{"dnsdist.dnstap", Dnstap, 37, 0, false},
 		{"dnsdist-protobuf.bin", DnsdistProtobuf, 37, 0, false},
+		{"tcpdump-ethernet.pcap", Pcap, 37, 69, false},
+		{"tcpdump-any-sll2.pcap", Pcap, 37, 69, false},
 		{"pdns-log-dns-queries.txt", PDNS, 74, 0, false},
 		{"pdns-log-dns-queries-nocache.txt", PDNS, 37, 10, false},
 		{"pdns-log-dns-queries-ecs.txt", PDNS, 37, 0, false},
@@ -82,7 +84,7 @@ func TestFormats(t *testing.T) {
 func wantSubnet(t *testing.T, file string, row *eventrow.Row) {
 	t.Helper()
 	want := ""
-	if strings.HasSuffix(file, ".dnstap") || strings.HasSuffix(file, "-ecs.txt") {
+	if strings.HasSuffix(file, ".dnstap") || strings.HasSuffix(file, ".pcap") || strings.HasSuffix(file, "-ecs.txt") {
 		switch row.SenderLocal {
 		case "ecs4":
 			want = "198.51.100.0/24"
@@ -176,7 +178,7 @@ func TestProtocols(t *testing.T) {
 // FuzzFormats: no content makes a source fail or go on without end.
 func FuzzFormats(f *testing.F) {
 	for n := range Formats {
-		for _, name := range []string{"bind-cut.dnstap", "nsd.dnstap", "dnsdist-protobuf.bin", "pdns-log-dns-queries-ecs.txt"} {
+		for _, name := range []string{"bind-cut.dnstap", "nsd.dnstap", "dnsdist-protobuf.bin", "pdns-log-dns-queries-ecs.txt", "tcpdump-any-sll2.pcap"} {
 			text, err := os.ReadFile("testdata/" + name)
 			if err != nil {
 				f.Fatal(err)

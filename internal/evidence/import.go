@@ -32,17 +32,24 @@ const (
 	DnsdistProtobuf Format = "dnsdist-protobuf"
 	// PDNS is what PowerDNS Authoritative Server logs with log-dns-queries.
 	PDNS Format = "pdns"
+	// Pcap are captures of packets in the format of libpcap.
+	Pcap Format = "pcap"
 	// DMARC are DMARC aggregate reports, and mails with them.
 	DMARC Format = "dmarc"
 	// MailLog are logs of mail servers.
 	MailLog Format = "maillog"
+	// JSON are lines that nullspf log events writes; Parquet are segments of journals.
+	JSON    Format = "json"
+	Parquet Format = "parquet"
 )
 
 // Formats are all formats.
-var Formats = []Format{BINDQueryLog, Dnstap, DnsdistProtobuf, PDNS, DMARC, MailLog}
+var Formats = []Format{BINDQueryLog, Dnstap, DnsdistProtobuf, PDNS, Pcap, DMARC, MailLog, JSON, Parquet}
 
 // OfQueries reports whether the records of a format are queries of a tracking zone.
-func (f Format) OfQueries() bool { return f != DMARC && f != MailLog }
+func (f Format) OfQueries() bool {
+	return !slices.Contains([]Format{DMARC, MailLog, JSON, Parquet}, f)
+}
 
 // Record is what a record of a format is called.
 func (f Format) Record() string {
@@ -51,6 +58,10 @@ func (f Format) Record() string {
 		return "mail"
 	case MailLog:
 		return "line"
+	case Pcap:
+		return "packet"
+	case JSON, Parquet:
+		return "event"
 	}
 	return "record"
 }
@@ -135,6 +146,8 @@ func (i *Import) Run(ctx context.Context) (*Result, error) {
 		return i.reports(ctx)
 	case MailLog:
 		return i.refusals(ctx)
+	case JSON, Parquet:
+		return i.own(ctx)
 	}
 	return i.queries(ctx)
 }
@@ -255,8 +268,11 @@ func (i *Import) look(path string) (sourceFile, error) {
 	}
 	defer c.Close()
 	s.size = c.size
-	if i.Format == MailLog {
+	switch i.Format {
+	case MailLog:
 		return i.lookRefusal(c, s)
+	case JSON, Parquet:
+		return i.lookOwn(c, s)
 	}
 	records := i.newSource(c, newReader(c), true)
 	var q question
@@ -264,7 +280,7 @@ func (i *Import) look(path string) (sourceFile, error) {
 		what, err := records.next(&q)
 		s.identity = records.identity()
 		switch {
-		case errors.Is(err, errFrames):
+		case errors.Is(err, errFrames), errors.Is(err, errNoPcap):
 			return s, fmt.Errorf("%s: %w", path, err)
 		case err != nil:
 			return s, nil // told when the file is imported

@@ -61,14 +61,21 @@ func (w *importer) file(s sourceFile) error {
 	}
 	defer c.Close()
 	in := newReader(c)
-	if err := in.skip(r.Before); err != nil {
-		return fmt.Errorf("%s: %w", s.path, err)
+	// Of a capture, later packets need those before.
+	if w.Format != Pcap {
+		if err := in.skip(r.Before); err != nil {
+			return fmt.Errorf("%s: %w", s.path, err)
+		}
 	}
 	records := w.newSource(c, in, r.Before == 0)
 	first := w.result.Next
 	var q question
 	for n := 1; ; n++ {
 		what, err := records.next(&q)
+		if err == nil && w.Format == Pcap && in.size <= r.Before {
+			n--
+			continue
+		}
 		if err != nil {
 			r.Cut = errors.Is(err, errCut)
 			if !r.Cut && !errors.Is(err, io.EOF) {

@@ -33,13 +33,15 @@ const (
 )
 
 // newSource reads a content from where in stands; fresh is false when its begin was
-// imported before.
+// imported before, and passed over.
 func (i *Import) newSource(c *content, in *reader, fresh bool) source {
 	switch i.Format {
 	case Dnstap:
 		return &dnstap{in: in, fresh: fresh}
 	case DnsdistProtobuf:
 		return &dnsdist{in: in}
+	case Pcap:
+		return &pcap{in: in}
 	case PDNS:
 		return &lines{in: in, parser: &pdnsLog{clock: i.clock(c)}}
 	}

@@ -76,10 +76,19 @@ func (v *View) Same(other *View) (bool, error) {
 			return false, err
 		}
 		if y.Seq == x.Seq {
-			return y.Time == x.Time && y.Resolver == x.Resolver && bytes.Equal(y.Name, x.Name), nil
+			return sameEvent(x, y), nil
 		}
 		from = y.Seq
 	}
+}
+
+// sameEvent compares what tells events of one number and one server apart.
+func sameEvent(a, b *spftrack.Event) bool {
+	if (a.Report == nil) != (b.Report == nil) || a.Report != nil && *a.Report != *b.Report {
+		return false
+	}
+	return a.Time == b.Time && a.Resolver == b.Resolver && bytes.Equal(a.Name, b.Name) &&
+		a.ClientIP == b.ClientIP && a.Cause == b.Cause
 }
 
 // shares reports whether the views have a file in common.
