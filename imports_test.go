@@ -60,6 +60,7 @@ engines
     internal/evidence/blocklist  lists of addresses as other programs read them
     internal/forgerylog   queries over journals
     internal/importer     existing zones become lists and groups
+    internal/shipping     sealed events to ClickHouse
     internal/secondary    secondary zones: schedule, refresh, catalog, files
     internal/mxprobe      what mail hosts do at port 25
     internal/verify       what nameservers answer, beside the plan
@@ -90,6 +91,7 @@ leaves: import nothing of this module
     docs/man              sources of the man pages
     internal/ascii        case of ASCII letters
     internal/chart        numbers over time as SVG
+    internal/clickhouse   the HTTP interface of ClickHouse
     internal/conns        who makes room when all connections are used
     internal/contain      panics of background work become errors
     internal/dmarc        DMARC aggregate reports, and the mails in which they come
@@ -115,7 +117,7 @@ var libraries = map[string]string{
 	"github.com/emersion/go-smtp":                   "nolisting",
 	"github.com/gopacket/gopacket":                  "internal/evidence",
 	"github.com/miekg/dns":                          "zones internal/bench/matrix internal/bench/xfr internal/evidence internal/importer internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
-	"github.com/parquet-go/parquet-go":              "internal/eventrow internal/forgerylog internal/journal internal/tally",
+	"github.com/parquet-go/parquet-go":              "internal/eventrow internal/forgerylog internal/journal internal/shipping internal/tally",
 	"github.com/prometheus/client_golang":           "internal/nameserver",
 	"github.com/cespare/xxhash/v2":                  "internal/tally",
 	"github.com/klauspost/compress/zstd":            "internal/evidence internal/tally",

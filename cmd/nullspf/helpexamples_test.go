@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,10 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"nullspf/internal/clickhouse"
+	"nullspf/internal/peers"
+	"nullspf/internal/shipping"
 )
 
 // freshSites are the commands whose examples change their site. Those of the
@@ -52,12 +57,35 @@ func TestHelpExamples(t *testing.T) {
 				p = newPlace(shared.secondary)
 			}
 			p.paths = strings.NewReplacer("/etc/nullspf", p.dir, "/run/nullspf", p.dir)
+			if c.Name() == "ship" {
+				p.paths = strings.NewReplacer("/etc/nullspf", p.dir, "clickhouse://ch1.example.net", clickHouse(t))
+			}
 			got := examples.run(t, p)
 			if text := got.format("  "); *update && text != c.Example {
 				replaceExample(t, c, text)
 			}
 		})
 	}
+}
+
+// clickHouse starts a ClickHouse with the table of events, and returns its address.
+func clickHouse(t *testing.T) string {
+	t.Helper()
+	at, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	peers.Run(t, peers.Config{Kind: peers.ClickHouse, Address: at})
+	db, err := clickhouse.Parse("clickhouse://" + at.String() + "/default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"CREATE DATABASE nullspf", shipping.Schema("nullspf.events")} {
+		if err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "clickhouse://" + at.String()
 }
 
 // namedQueryLog is what named writes about a check of forged mail.

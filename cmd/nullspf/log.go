@@ -41,10 +41,12 @@ those given with --journal. The events of several directories count together.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringArrayVar(&f.journals, "journal", nil, "read the journal directory `DIR` instead of those of the configuration; may be repeated")
+	c.PersistentFlags().StringVar(&f.store, "store", "", "ask the ClickHouse server at `ADDRESS` instead of journals; see log ship")
 	completeFlag(c, "journal", directories)
+	completeFlag(c, "store", values([]string{"clickhouse://"}))
 	c.AddCommand(
 		a.logEventsCommand(f), a.logTopCommand(f), a.logTimelineCommand(f), a.logReportCommand(f),
-		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f), a.logCompactCommand(), a.logImportCommand(f), a.logRejectsCommand(),
+		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f), a.logCompactCommand(), a.logImportCommand(f), a.logShipCommand(f), a.logRejectsCommand(),
 		a.logExportCommand(f), a.logWhyCommand(f),
 	)
 	return c
@@ -53,6 +55,7 @@ those given with --journal. The events of several directories count together.`,
 // logFlags are the flags of the commands below log.
 type logFlags struct {
 	journals             []string
+	store                string
 	format               string
 	since, until         string
 	domain, sender, helo string
@@ -157,36 +160,85 @@ func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
 	return q, nil
 }
 
-// forgeryLog opens the directories that are to be read.
+// forgeryLog opens the directories that are to be read, or the store.
 func (a *app) forgeryLog(c *cobra.Command, f *logFlags) (forgerylog.Engine, error) {
+	if f.store != "" {
+		if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) && !c.Flags().Changed("config") {
+			return openStore(f, nil)
+		}
+		conf, err := a.load()
+		if err != nil {
+			return nil, err
+		}
+		return openLog(conf, f)
+	}
+	dirs, conf, err := a.journalDirs(c, f)
+	switch {
+	case err != nil:
+		return nil, err
+	case conf != nil:
+		return openLog(conf, f)
+	}
+	f.directories = len(dirs)
+	return forgerylog.Open(dirs, journal.ReadOptions{}, logNotes), nil
+}
+
+// journalDirs are the journal directories to read, and the configuration, which may
+// be missing when flags name the directories.
+func (a *app) journalDirs(c *cobra.Command, f *logFlags) ([]string, *config.Config, error) {
 	if len(f.journals) > 0 && !c.Flags().Changed("config") {
 		if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) {
-			f.directories = len(f.journals)
-			return forgerylog.Open(f.journals, journal.ReadOptions{}, logNotes), nil
+			return f.journals, nil, nil
 		}
 	}
 	conf, err := a.load()
 	if err != nil {
 		if len(f.journals) == 0 && !c.Flags().Changed("config") {
-			return nil, fmt.Errorf("%w\nor name the journal directory with --journal", err)
+			return nil, nil, fmt.Errorf("%w\nor name the journal directory with --journal", err)
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return openLog(conf, f)
+	dirs, err := dirsOf(conf, f)
+	return dirs, conf, err
 }
 
-// openLog opens the directories of the flags, or else those of a configuration.
-func openLog(conf *config.Config, f *logFlags) (forgerylog.Engine, error) {
+// dirsOf are the directories of the flags, or else those of a configuration.
+func dirsOf(conf *config.Config, f *logFlags) ([]string, error) {
 	dirs := f.journals
 	if len(dirs) == 0 {
 		dirs = conf.Journals
 	}
-	f.directories = len(dirs)
-	places := forgerylog.WithPlaces(geoip.New(conf.GeoIP.AS, conf.GeoIP.Country))
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("%s names no journal directory; set journals: [DIR] or use --journal", conf.File)
 	}
-	return forgerylog.Open(dirs, journal.ReadOptions{Known: knownDomains(conf.Output)}, logNotes, places), nil
+	return dirs, nil
+}
+
+// openLog opens the directories of the flags, or else those of a configuration, or the
+// store.
+func openLog(conf *config.Config, f *logFlags) (forgerylog.Engine, error) {
+	geo := geoip.New(conf.GeoIP.AS, conf.GeoIP.Country)
+	if f.store != "" {
+		return openStore(f, geo)
+	}
+	dirs, err := dirsOf(conf, f)
+	if err != nil {
+		return nil, err
+	}
+	f.directories = len(dirs)
+	return forgerylog.Open(dirs, journal.ReadOptions{Known: knownDomains(conf.Output)}, logNotes, forgerylog.WithPlaces(geo)), nil
+}
+
+// openStore is the ClickHouse server that is to be asked.
+func openStore(f *logFlags, places forgerylog.Places) (forgerylog.Engine, error) {
+	if len(f.journals) > 0 {
+		return nil, errors.New("--store and --journal name two places to ask; name one")
+	}
+	db, err := openClickHouse(f.store)
+	if err != nil {
+		return nil, fmt.Errorf("--store: %w", err)
+	}
+	return forgerylog.OpenStore(db, places), nil
 }
 
 // logNotes shows what there is to know about an answer.

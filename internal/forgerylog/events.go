@@ -14,7 +14,7 @@ import (
 // Events implements [Engine].
 func (f *Journals) Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error {
 	if limit > maxLimit {
-		return fmt.Errorf("at most the newest %d events can be asked for by number; bound the time instead", maxLimit)
+		return errLimit
 	}
 	r, err := f.begin(ctx)
 	if err != nil {
@@ -34,6 +34,8 @@ func (f *Journals) Events(ctx context.Context, q Query, limit int, yield func(*e
 	}
 	return r.end(err)
 }
+
+var errLimit = fmt.Errorf("at most the newest %d events can be asked for by number; bound the time instead", maxLimit)
 
 // Scan implements [Engine].
 func (f *Journals) Scan(ctx context.Context, q Query, columns []*eventrow.Column, yield func(*eventrow.Row) error) error {

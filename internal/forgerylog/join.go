@@ -232,7 +232,15 @@ func (r *run) byTime(p *plan, set columns, yield func(*journalView, *eventrow.Ro
 		next, stop := iter.Pull(r.sequence(v, p, set, &s.err))
 		defer stop()
 		s.next = next
-		if err := s.advance(); err != nil {
+	}
+	return mergeSources(sources, func(i int, row *eventrow.Row) error { return yield(r.views[i], row) })
+}
+
+// mergeSources calls yield with the events of all sources, and the place of the source,
+// merged by time.
+func mergeSources(sources []source, yield func(i int, row *eventrow.Row) error) error {
+	for i := range sources {
+		if err := sources[i].advance(); err != nil {
 			return err
 		}
 	}
@@ -246,7 +254,7 @@ func (r *run) byTime(p *plan, set columns, yield func(*journalView, *eventrow.Ro
 		if oldest < 0 {
 			return nil
 		}
-		if err := yield(r.views[oldest], sources[oldest].head); err != nil {
+		if err := yield(oldest, sources[oldest].head); err != nil {
 			return err
 		}
 		if err := sources[oldest].advance(); err != nil {

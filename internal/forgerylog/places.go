@@ -25,13 +25,13 @@ const maxPlaces = 1 << 16
 
 // placeOf returns what makes a function, for one goroutine each, from the text of an
 // address to its place, or the error that there is none to know of.
-func (f *Journals) placeOf(field Field) (func() func(ip string) string, error) {
-	if f.places == nil {
+func placeOf(places Places, field Field) (func() func(ip string) string, error) {
+	if places == nil {
 		return nil, fmt.Errorf("no database tells the %s of an address; name one with the key geoip.%s of the configuration", field, field)
 	}
-	of := f.places.AS
+	of := places.AS
 	if field == ByCountry {
-		of = f.places.Country
+		of = places.Country
 	}
 	if _, err := of(netip.Addr{}); err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (f *Journals) placeOf(field Field) (func() func(ip string) string, error) {
 // the n greatest counts: the counts of addresses, which summaries have, are added up.
 // Places are few.
 func (r *run) countPlaces(p *plan, f *Journals, ranking *Ranking, n int) error {
-	place, err := f.placeOf(ranking.By)
+	place, err := placeOf(f.places, ranking.By)
 	if err != nil {
 		return err
 	}

@@ -36,8 +36,9 @@ const (
 // Profiles implements [Engine]. Of more than 100,000 domains or receivers of a client,
 // those that come last are left out.
 func (f *Journals) Profiles(ctx context.Context, q Query) ([]Profile, error) {
-	if n := len(q.Clients); n == 0 || n > maxProfiles {
-		return nil, fmt.Errorf("ask for the profiles of 1 to %d clients, not %d", maxProfiles, n)
+	profiles, byText, err := newProfiles(q)
+	if err != nil {
+		return nil, err
 	}
 	r, err := f.begin(ctx)
 	if err != nil {
@@ -47,12 +48,6 @@ func (f *Journals) Profiles(ctx context.Context, q Query) ([]Profile, error) {
 	ever.Since, ever.Until = time.Time{}, time.Time{}
 	if err = r.join(ever); err != nil {
 		return nil, r.end(err)
-	}
-	profiles := make([]Profile, len(q.Clients))
-	byText := make(map[string]*Profile)
-	for i, client := range q.Clients {
-		profiles[i] = Profile{Client: client, First: math.MaxInt64, Last: math.MinInt64, Domains: make(map[string]uint64), Receivers: make(map[string]uint64)}
-		byText[client.String()] = &profiles[i]
 	}
 	selected := newPlan(Query{Since: q.Since, Until: q.Until})
 	columns := cols(eventrow.ClientIP, eventrow.TS, eventrow.ForgedDomain, eventrow.Resolver)
@@ -72,6 +67,19 @@ func (f *Journals) Profiles(ctx context.Context, q Query) ([]Profile, error) {
 		return nil
 	})
 	return profiles, r.end(err)
+}
+
+// newProfiles makes the profiles of the clients of a query, in their order and by text.
+func newProfiles(q Query) (profiles []Profile, byText map[string]*Profile, err error) {
+	if n := len(q.Clients); n == 0 || n > maxProfiles {
+		return nil, nil, fmt.Errorf("ask for the profiles of 1 to %d clients, not %d", maxProfiles, n)
+	}
+	profiles, byText = make([]Profile, len(q.Clients)), make(map[string]*Profile)
+	for i, client := range q.Clients {
+		profiles[i] = Profile{Client: client, First: math.MaxInt64, Last: math.MinInt64, Domains: make(map[string]uint64), Receivers: make(map[string]uint64)}
+		byText[client.String()] = &profiles[i]
+	}
+	return profiles, byText, nil
 }
 
 // note counts a text n times, unless it is none, or one too many.

@@ -76,9 +76,13 @@ func (b *buckets) flush() error {
 	b.counts[b.start] += b.n
 	b.n = 0
 	if len(b.counts) > maxBuckets {
-		return fmt.Errorf("more than %d units of a %s hold events; count by a longer unit, or bound the time", maxBuckets, b.per)
+		return errBuckets(b.per)
 	}
 	return nil
+}
+
+func errBuckets(per Unit) error {
+	return fmt.Errorf("more than %d units of a %s hold events; count by a longer unit, or bound the time", maxBuckets, per)
 }
 
 func (r *run) timeline(p *plan, series *Series) error {

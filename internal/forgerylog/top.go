@@ -185,7 +185,7 @@ func (f *Journals) fieldOf(field Field) (tally.Key, tally.Field, error) {
 	case ByCause:
 		return tally.Cause, noField, nil
 	case ByAS, ByCountry:
-		place, err := f.placeOf(field)
+		place, err := placeOf(f.places, field)
 		return tally.Key{Columns: tally.ClientIP.Columns, Of: func() func(*eventrow.Row) string {
 			of := place()
 			return func(r *eventrow.Row) string { return of(r.ClientIP) }

@@ -175,5 +175,9 @@ func (s *SegmentFile) surveyGroup(group parquet.RowGroup, yield func(row *survey
 // called.
 func (s *SegmentFile) Load() error { return s.load() }
 
+// EachBatch calls yield with all rows, in order, in batches that are valid until it
+// returns.
+func (s *SegmentFile) EachBatch(yield func([]eventrow.Row) error) error { return s.rows(0, yield) }
+
 // FilePath is the path of the file.
 func (s *SegmentFile) FilePath() string { return s.f.Name() }

@@ -28,6 +28,9 @@ const (
 	PowerDNS Kind = "powerdns"
 	YADIFA   Kind = "yadifa"
 	CoreDNS  Kind = "coredns"
+	// These two are no nameservers and answer HTTP at their address.
+	ClickHouse Kind = "clickhouse"
+	Prometheus Kind = "prometheus"
 )
 
 // Config describes a server to start.
@@ -41,7 +44,8 @@ type Config struct {
 	Include []string
 	// Options are lines for the options of named.conf, the server section of
 	// nsd.conf, knot.conf or unbound.conf, the main section of yadifad.conf, for
-	// pdns.conf, and for the blocks of a Corefile.
+	// pdns.conf, and for the blocks of a Corefile, elements of ClickHouse's
+	// config.xml, or all of prometheus.yml.
 	Options string
 	// Program is the path of nullspfd; see [BuildNullspfd]. The others are
 	// looked for where they are installed.
@@ -129,6 +133,10 @@ func (s *Server) configure() ([]string, error) {
 		return s.configureYADIFA()
 	case CoreDNS:
 		return s.configureCoreDNS()
+	case ClickHouse:
+		return s.configureClickHouse()
+	case Prometheus:
+		return s.configurePrometheus()
 	}
 	return nil, fmt.Errorf("peers: no server %q is known", s.Kind)
 }
@@ -165,7 +173,7 @@ func (s *Server) waitAnswer(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if answers(ctx, s.Address) {
+		if s.answers(ctx) {
 			return nil
 		}
 		select {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -85,8 +86,34 @@ func Query(ctx context.Context, server netip.AddrPort, name string, qtype uint16
 	return nil, fmt.Errorf("peers: %s %s at %v: the answer over TCP is truncated", name, dns.TypeToString[qtype], server)
 }
 
-// answers reports whether anything comes back from a server. It asks for the
-// root zone, because BIND limits the rate of the usual version.bind.
+// answers reports whether anything comes back from a server: over HTTP that it is
+// ready, and from a nameserver whatever it says.
+func (s *Server) answers(ctx context.Context) bool {
+	switch s.Kind {
+	case ClickHouse:
+		return ready(ctx, s.Address, "/ping")
+	case Prometheus:
+		return ready(ctx, s.Address, "/-/ready")
+	}
+	return answers(ctx, s.Address)
+}
+
+func ready(ctx context.Context, server netip.AddrPort, path string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+server.String()+path, nil)
+	if err != nil {
+		return false
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+}
+
+// answers asks a nameserver for the root zone, because BIND limits the rate of the
+// usual version.bind.
 func answers(ctx context.Context, server netip.AddrPort) bool {
 	m := new(dns.Msg).SetQuestion(".", dns.TypeSOA)
 	m.RecursionDesired = false

@@ -35,6 +35,10 @@ func (k Kind) Programs() []string {
 		return []string{"yadifad"}
 	case CoreDNS:
 		return []string{"coredns"}
+	case ClickHouse:
+		return []string{"clickhouse-server"}
+	case Prometheus:
+		return []string{"prometheus"}
 	}
 	return nil
 }

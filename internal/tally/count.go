@@ -56,17 +56,21 @@ const (
 	netBits6 = 48
 )
 
+// NetBits is how many bits of an address make its network.
+func NetBits(a netip.Addr) int {
+	if a.Is6() {
+		return netBits6
+	}
+	return netBits4
+}
+
 // AppendNet appends the network of an address, or nothing if it is none.
 func AppendNet(buf []byte, ip string) []byte {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
 		return buf
 	}
-	bits := netBits4
-	if addr.Is6() {
-		bits = netBits6
-	}
-	prefix, err := addr.Prefix(bits)
+	prefix, err := addr.Prefix(NetBits(addr))
 	if err != nil {
 		return buf
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,8 +42,8 @@ type bench struct {
 	stop    []func() error
 
 	mu       sync.Mutex
-	arrivals map[string]time.Time  // when a live host had mail for a recipient
-	deferred map[session]time.Time // when a tempfail host deferred last
+	arrivals map[string]time.Time    // when a live host had mail for a recipient
+	deferred map[session][]time.Time // when sessions at a tempfail host began
 }
 
 // session is what the event of a session at a tempfail host tells.
@@ -50,7 +51,7 @@ type session struct{ client, domain string }
 
 // measure has the senders send, and returns what became of the messages.
 func measure(ctx context.Context, p plan) (results []result, err error) {
-	b := &bench{plan: p, arrivals: make(map[string]time.Time), deferred: make(map[session]time.Time)}
+	b := &bench{plan: p, arrivals: make(map[string]time.Time), deferred: make(map[session][]time.Time)}
 	defer func() {
 		for i := range b.stop {
 			err = errors.Join(err, b.stop[len(b.stop)-1-i]())
@@ -232,7 +233,8 @@ func (b *bench) deferAll(ctx context.Context, m *mtas.Machine, address string) e
 			defer b.mu.Unlock()
 			for i := range rows {
 				r := rows[i].Clone()
-				b.deferred[session{r.ClientIP, r.RecipientDomain}] = time.Unix(0, r.TS+r.Duration)
+				key := session{r.ClientIP, r.RecipientDomain}
+				b.deferred[key] = append(b.deferred[key], time.Unix(0, r.TS))
 			}
 			return nil
 		})
@@ -357,13 +359,13 @@ func (b *bench) await(ctx context.Context, sc *scenario, sender, recipient strin
 	for ctx.Err() == nil && time.Since(began) < patience {
 		b.mu.Lock()
 		arrived, ok := b.arrivals[recipient]
-		put := b.deferred[session{sender, sc.domain}]
+		sessions := b.deferred[session{sender, sc.domain}]
 		b.mu.Unlock()
 		if ok {
 			return outcome{after: arrived.Sub(began)}
 		}
-		if sc.down && put.After(began) {
-			return outcome{after: put.Sub(began), end: deferred}
+		if i := slices.IndexFunc(sessions, began.Before); sc.down && i >= 0 {
+			return outcome{after: sessions[i].Sub(began), end: deferred}
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
