@@ -23,12 +23,14 @@ type logImportFlags struct {
 	spfFlags
 	format, server, timeZone string
 	layouts                  []string
+	listen                   string
+	every                    time.Duration
 }
 
 func (a *app) logImportCommand(f *logFlags) *cobra.Command {
 	o := &logImportFlags{}
 	c := &cobra.Command{
-		Use:   "import --format FORMAT --journal DIR FILE...",
+		Use:   "import --format FORMAT --journal DIR FILE...|--listen unix:PATH",
 		Short: "Import what other programs know: query logs, DMARC reports",
 		Long: `Reads files in which other programs have recorded queries of the tracking zone, or forged
 mail, and adds them to a journal directory that holds nothing but imports of one server. It
@@ -67,6 +69,10 @@ a time that lies behind that of the line before belongs to the second one. The y
 syslog leaves out, is the latest in which the first line is not later than the file was
 changed.
 
+With --listen, nameservers write dnstap to a socket, until it is interrupted. A query is in
+the log within half a minute. When queries cannot be stored, 65,536 wait; nameservers drop
+further ones, and count them.
+
 The exit status is 1 when a file is damaged; what is whole of it has been imported.`,
 		Example: `  $ nullspf log import --format bind-querylog --journal bind --server ns1.example.net --timezone UTC queries.log
 
@@ -81,8 +87,11 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
   $ nullspf log import --format maillog --journal mx mail.log
   $ nullspf log top --by cause,ip --journal mx`,
 		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			switch {
+			case o.listen == "" && len(args) == 0:
 				return errors.New("name the files to import; see " + c.CommandPath() + " --help")
+			case o.listen != "" && len(args) > 0:
+				return errors.New("name files, or a socket with --listen, but not both")
 			}
 			return nil
 		},
@@ -93,6 +102,9 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
 			i, err := a.newImport(f, o, args)
 			if err != nil {
 				return err
+			}
+			if o.listen != "" {
+				return a.logListen(c, o, i)
 			}
 			bar := newProgress("importing")
 			i.Progress = func(done, total int64) { bar.set(int(done>>10), int(total>>10)) }
@@ -116,6 +128,8 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
 	c.Flags().StringVar(&o.timeZone, "timezone", "", "local times are those of `ZONE`, such as Europe/Berlin; default: this machine's")
 	c.Flags().StringSliceVar(&o.layouts, "layout", nil, "the tracking zone had names of `LAYOUT`; may be repeated; default: those of the groups in the configuration")
 	completeFlag(c, "layout", values(layoutNames()))
+	c.Flags().StringVar(&o.listen, "listen", "", "import what nameservers write to a socket, `unix:PATH`, with the format dnstap")
+	c.Flags().DurationVar(&o.every, "every", 20*time.Second, "with --listen, store queries each `DURATION`")
 	o.addZone(a, c)
 	return c
 }

@@ -91,8 +91,11 @@ func (d *dnstap) sum(size int, b []byte) {
 	d.in.Write(b)
 }
 
-// start reads the first frame.
-func (d *dnstap) start() error {
+// start reads the first frame of a file.
+func (d *dnstap) start() error { return d.expect(controlStart) }
+
+// expect reads a control frame of a kind that has the type of dnstap.
+func (d *dnstap) expect(kind uint32) error {
 	size, err := d.size()
 	if err != nil {
 		return err
@@ -104,7 +107,7 @@ func (d *dnstap) start() error {
 	if err != nil {
 		return err
 	}
-	if binary.BigEndian.Uint32(b[4:]) != controlStart || !bytes.Contains(b, []byte(dnstapType)) {
+	if binary.BigEndian.Uint32(b[4:]) != kind || !bytes.Contains(b, []byte(dnstapType)) {
 		return errFrames
 	}
 	return nil
