@@ -144,29 +144,33 @@ func (t *tiers) query() forgerylog.Query {
 	return forgerylog.Query{Since: tier.Since(t.at, t.expiry), Until: t.at, Kinds: tier.Kinds, Packets: true}
 }
 
-// gather gathers what counts, of all addresses, or at least of some.
+// gather gathers what counts, of all addresses, or at least of some. Beside an error that is
+// a forgerylog.Incomplete, it has all that could be read.
 func (t *tiers) gather(ctx context.Context, g *tier.Gatherer, clients []netip.Addr) error {
 	q := t.query()
 	if !slices.ContainsFunc(clients, netip.Addr.Is6) {
 		q.Clients = clients // of an IPv6 address, evidence is about the /64
 	}
 	q.Kinds, q.Verified = tier.VerifiedKinds, true
-	if err := t.log.Scan(ctx, q, tier.Columns, g.Add); err != nil {
-		return err
-	}
-	if len(t.rules.Reporters) == 0 {
-		return nil
+	incomplete := t.log.Scan(ctx, q, tier.Columns, g.Add)
+	if !answered(incomplete) || len(t.rules.Reporters) == 0 {
+		return incomplete
 	}
 	q.Kinds, q.Verified = []spftrack.Kind{spftrack.KindDMARC}, false
-	return t.log.Scan(ctx, q, tier.Columns, g.Add)
+	if err := t.log.Scan(ctx, q, tier.Columns, g.Add); err != nil {
+		return err // which tells what could not be read before, too
+	}
+	return incomplete
 }
 
-// of returns the tiers of clients about whom there are queries.
+// of returns the tiers of clients about whom there are queries. Beside an error that is a
+// forgerylog.Incomplete, it is right about what could be read.
 func (t *tiers) of(ctx context.Context, clients []netip.Addr) (map[netip.Addr]tier.Tier, error) {
 	g := tier.NewGatherer(t.rules)
 	defer g.Close()
-	if err := t.gather(ctx, g, clients); err != nil {
-		return nil, err
+	incomplete := t.gather(ctx, g, clients)
+	if !answered(incomplete) {
+		return nil, incomplete
 	}
 	subjects := make(map[netip.Prefix]tier.Tier)
 	for _, c := range clients {
@@ -182,7 +186,7 @@ func (t *tiers) of(ctx context.Context, clients []netip.Addr) (map[netip.Addr]ti
 	for _, c := range clients {
 		found[c] = subjects[tier.Subject(c)]
 	}
-	return found, err
+	return found, errors.Join(err, incomplete)
 }
 
 // why returns the evidence about a subject. Beside an error that is a

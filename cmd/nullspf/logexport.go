@@ -37,8 +37,8 @@ With --output, the list is written to another name in the same directory, synced
 renamed: whoever reads the file finds the list before or this one, whole. When it would have
 more new addresses than evidence.cap that the file has not, it is refused with
 exit status 3, unless --allow-growth gives their exact number; a sudden growth is
-more often somebody's forged evidence than new forgers. Without --output, nothing is compared. The list is also
-refused when journals could not be read in full, because it would lack addresses.` + tierHelp,
+more often somebody's forged evidence than new forgers. Without --output, nothing is compared. When
+journals cannot be read in full, the list lacks addresses, and the exit status is 1.` + tierHelp,
 		Example: `  $ nullspf log export --format postfix --output forgers.cidr
   0 confirmed addresses written to forgers.cidr, 0 of them new
 
@@ -83,14 +83,14 @@ func (a *app) logExport(c *cobra.Command, f *logFlags, o *exportFlags) error {
 	if err != nil {
 		return err
 	}
-	list, err := t.list(c.Context(), least)
-	if err != nil {
-		return err
+	list, incomplete := t.list(c.Context(), least)
+	if !answered(incomplete) {
+		return incomplete
 	}
 	if o.output == "" {
 		text, _ := format.Bytes(list)
 		_, err := c.OutOrStdout().Write(text)
-		return err
+		return errors.Join(err, incomplete)
 	}
 	entries, growth, err := format.Replace(o.output, list, t.conf.Evidence.Cap, o.allowGrowth)
 	if err != nil {
@@ -101,15 +101,17 @@ func (a *app) logExport(c *cobra.Command, f *logFlags, o *exportFlags) error {
 		what = "address"
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%d %s %s written to %s, %d of them new\n", entries, least, what, value.Visible(o.output), growth)
-	return nil
+	return incomplete
 }
 
-// list weighs the evidence of all addresses.
+// list weighs the evidence of all addresses. Beside an error that is a
+// forgerylog.Incomplete, it has those of which enough could be read.
 func (t *tiers) list(ctx context.Context, least tier.Tier) (*blocklist.List, error) {
 	g := tier.NewGatherer(t.rules)
 	defer g.Close()
-	if err := t.gather(ctx, g, nil); err != nil {
-		return nil, err
+	incomplete := t.gather(ctx, g, nil)
+	if !answered(incomplete) {
+		return nil, incomplete
 	}
 	found, err := g.List(ctx, least)
 	if err != nil {
@@ -123,5 +125,5 @@ func (t *tiers) list(ctx context.Context, least tier.Tier) (*blocklist.List, err
 	for _, e := range found {
 		l.Entries = append(l.Entries, blocklist.NewEntry(e, t.expiry))
 	}
-	return l, nil
+	return l, incomplete
 }
