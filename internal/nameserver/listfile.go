@@ -54,6 +54,9 @@ func (f *listFile) read(now time.Time) error {
 		return nil
 	}
 	f.seen = info
+	if info.Size() > maxList {
+		return f.failed(fmt.Errorf("%s: the file has %d bytes; a block list may have %d", f.path, info.Size(), maxList))
+	}
 	text, err := files.ReadFile(f.path)
 	if err != nil {
 		return f.failed(err)
@@ -72,6 +75,9 @@ func (f *listFile) failed(err error) error {
 	f.fault.Store(&err)
 	return err
 }
+
+// maxList bounds a file, in bytes: half a million entries.
+const maxList = 256 << 20
 
 // lookEvery is the time between two looks at the files.
 const lookEvery = 5 * time.Second

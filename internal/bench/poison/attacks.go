@@ -69,8 +69,15 @@ var attacks = []attack{
 		ask(w, n, true, list...)
 		return nil
 	}},
-	{name: "TCP from 2 networks, and 3 public resolvers", takes: "2 servers", run: func(w *world, n int) error {
-		ask(w, n, true, append(hosts(2), publicResolvers...)...)
+	{name: "TCP from 1,000 hosts in 2 networks, and 3 public resolvers", takes: "1,000 servers at 2 hosters", run: func(w *world, n int) error {
+		ask(w, n, true, publicResolvers...)
+		for i := range n {
+			for k := range 40 {
+				at := begin.Add(time.Duration(k%3) * time.Hour)
+				w.query(at, victim(i), domain(k), attackerHost(k%2, w.random.IntN(500)), true)
+			}
+			w.session(begin.Add(time.Hour), attackerHost(i%2, i/2%500), domain(i))
+		}
 		return nil
 	}},
 	{name: "TCP from 3 networks, 1 domain", takes: "3 servers", run: func(w *world, n int) error {

@@ -125,10 +125,12 @@ func address(first, i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(first), byte(i >> 16), byte(i >> 8), byte(i)})
 }
 
-func victim(i int) netip.Addr            { return address(50, i) }
-func forger(i int) netip.Addr            { return address(90, i) }
-func attackerHost(net, i int) netip.Addr { return netip.AddrFrom4([4]byte{45, byte(net), 7, byte(i)}) }
-func openResolver(net int) netip.Addr    { return netip.AddrFrom4([4]byte{46, byte(net), 7, 53}) }
+func victim(i int) netip.Addr { return address(50, i) }
+func forger(i int) netip.Addr { return address(90, i) }
+func attackerHost(net, i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{45, byte(net), byte(i >> 8), byte(i)})
+}
+func openResolver(net int) netip.Addr { return netip.AddrFrom4([4]byte{46, byte(net), 7, 53}) }
 
 func isVictim(a netip.Addr) bool { return a.As4()[0] == 50 }
 func isForger(a netip.Addr) bool { return a.As4()[0] == 90 }
@@ -158,7 +160,7 @@ const (
 )
 
 func newReceiver(i int) *receiver {
-	r := &receiver{resolver: netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), 53})}
+	r := &receiver{resolver: netip.AddrFrom4([4]byte{20 + byte(i>>8), byte(i), 7, 53})}
 	switch n := i % 100; {
 	case n < 40:
 		r.software = bind

@@ -95,10 +95,10 @@ func Subject(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// Resolver networks are a /24 of IPv4, and a /32 of IPv6 addresses: a /48 is to be had
-// for nothing.
+// Resolver networks are a /16 of IPv4, and a /32 of IPv6 addresses: one customer may have
+// servers in several /24 of one hoster, and a /48 is to be had for nothing.
 const (
-	networkBits4 = 24
+	networkBits4 = 16
 	networkBits6 = 32
 )
 

@@ -115,6 +115,7 @@ func TestTiers(t *testing.T) {
 		"not listed":       {each(func(r *eventrow.Row) { r.ForgedDomain = strings.Replace(r.ForgedDomain, ".example", ".invalid", 1) }), Claimed, "3 more networks"},
 		"one hour":         {each(func(r *eventrow.Row) { r.TS = testTime.UnixNano() }), Claimed, "1 more clock hour"},
 		"two networks":     {each(func(r *eventrow.Row) { r.Resolver = strings.Replace(r.Resolver, "203.0.113", "192.0.2", 1) }), Claimed, "1 more network of resolvers"},
+		"one hoster":       {each(func(r *eventrow.Row) { r.Resolver = strings.Replace(r.Resolver, "203.0.113", "192.0.77", 1) }), Claimed, "1 more network of resolvers"},
 		"public is none":   {each(func(r *eventrow.Row) { r.Resolver = strings.Replace(r.Resolver, "203.0.113.53", "74.125.1.1", 1) }), Claimed, "1 more network of resolvers"},
 		"truncated":        {each(func(r *eventrow.Row) { r.Flags = "truncated" }), Claimed, "3 more networks"},
 		"ambiguous":        {each(func(r *eventrow.Row) { r.Flags = "retry,ambiguous" }), Claimed, "3 more networks"},
