@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -9,10 +10,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/miekg/dns"
+	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/journal"
+	"nullspf/internal/peers"
 	"nullspf/internal/wire"
 	"nullspf/spftrack"
 )
@@ -113,4 +117,18 @@ func readFixture(file string) ([]journal.Packet, error) {
 		packets = append(packets, p)
 	}
 	return packets, nil
+}
+
+// listed asks the nameserver at $ENDPOINT whether a block list has a name: listed NAME.
+func listed(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: listed NAME")
+	}
+	at, err := netip.ParseAddrPort(ts.Getenv("ENDPOINT"))
+	ts.Check(err)
+	m, err := peers.Query(context.Background(), at, args[0]+".", dns.TypeA, nil)
+	ts.Check(err)
+	if found := len(m.Answer) == 1; found == neg || !found && m.Rcode != dns.RcodeNameError {
+		ts.Fatalf("%s: %s", args[0], m)
+	}
 }

@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ENDPOINT", endpoint.String())
 			return err
 		},
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"answering": answering, "served": served},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"answering": answering, "served": served, "listed": listed},
 		RequireExplicitExec: true,
 	})
 }

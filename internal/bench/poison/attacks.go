@@ -51,12 +51,12 @@ func each(n int, f func(at time.Time, v netip.Addr, i int)) {
 }
 
 var attacks = []attack{
-	{name: "spoofed UDP, 64 sources in 64 networks", takes: "a machine that may spoof", all: true, run: func(w *world, n int) error {
+	{name: "spoofed UDP, 4,096 sources in 256 networks", takes: "a machine that may spoof", all: true, run: func(w *world, n int) error {
 		// Each victim is claimed by many sources; a few queries each are as good as all.
 		for i := range n {
 			for k := range 6 {
-				source := (i*7 + k) % 64
-				w.query(begin.Add(time.Duration(k%3)*time.Hour), victim(i), domain(i+k), attackerHost(source, 1), false)
+				source := (i*7 + k) % 4096
+				w.query(begin.Add(time.Duration(k%3)*time.Hour), victim(i), domain(i+k), attackerHost(source%256, source/256), false)
 			}
 		}
 		return nil
@@ -183,7 +183,7 @@ func (a *attack) play(s size) (victims int, r result, err error) {
 		return 0, r, err
 	}
 	defer w.Close()
-	w.honestDays(size{days: min(s.days, 3)})
+	w.honestDays(s)
 	victims = s.victims / 1000
 	if a.all {
 		victims = s.victims
