@@ -51,6 +51,8 @@ programs
 settings
     internal/config       nullspf.yaml
     internal/corefile     the Corefile
+pages
+    internal/web          nullspf web
 reports
     internal/report       what the forgery log says about a period
 the daemon
@@ -121,7 +123,7 @@ var libraries = map[string]string{
 	"github.com/prometheus/client_golang":           "internal/nameserver",
 	"github.com/cespare/xxhash/v2":                  "internal/tally",
 	"github.com/klauspost/compress/zstd":            "internal/evidence internal/tally",
-	"github.com/rs/zerolog":                         "cmd/nullspfd internal/bench/dns internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/xfr nolisting",
+	"github.com/rs/zerolog":                         "cmd/nullspf cmd/nullspfd internal/bench/dns internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/web internal/xfr nolisting",
 	"github.com/rs/zerolog/log":                     "", // loggers are parameters
 	"github.com/schollz/progressbar":                "cmd/nullspf",
 	"github.com/spf13/cobra":                        "cmd/nullspf",
@@ -129,7 +131,7 @@ var libraries = map[string]string{
 	"github.com/spf13/viper":                        "internal/config",
 	"go.yaml.in/yaml":                               "internal/config",
 	"google.golang.org/protobuf/encoding/protowire": "internal/evidence",
-	"golang.org/x/net/netutil":                      "internal/control internal/nameserver",
+	"golang.org/x/net/netutil":                      "cmd/nullspf internal/control internal/nameserver",
 	"golang.org/x/net/idna":                         "internal/dnsname",
 	"golang.org/x/net/publicsuffix":                 "zones internal/secondary",
 	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/corefile internal/files internal/journal internal/mtas internal/nameserver internal/peers",

@@ -3,6 +3,8 @@ package spftrack
 import (
 	"bytes"
 	"math/rand/v2"
+	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -10,10 +12,30 @@ import (
 	"nullspf/internal/wire"
 )
 
-// format writes the name of which a parser could have read p; ok is false
-// when p lacks what a whole name holds. at joins an empty local part and the
-// domain, "@" or "".
-func (p Parsed) format(zone, at string) (name string, ok bool) {
+// addressForms are the forms in which a name may hold the client's address, of which text
+// is one that was read.
+func (p Parsed) addressForms(text string) []string {
+	forms := []string{string(appendMacroIP(nil, p.ClientIP))}
+	if !p.ClientIP.Is6() {
+		return forms
+	}
+	var bytes []string
+	for _, b := range p.ClientIP.As16() {
+		bytes = append(bytes, strconv.FormatUint(uint64(b), 16))
+	}
+	forms = append(forms, strings.Join(bytes, "."))
+	for label := range strings.SplitSeq(text, ".") {
+		if addr, err := netip.ParseAddr(label); err == nil && addr == p.ClientIP {
+			forms = append(forms, label)
+		}
+	}
+	return forms
+}
+
+// format writes the name of which a parser could have read p, with the client's address
+// in a form; ok is false when p lacks what a whole name holds. at joins an empty local
+// part and the domain, "@" or "".
+func (p Parsed) format(zone, ip, at string) (name string, ok bool) {
 	if !p.ClientIP.IsValid() {
 		return "", false
 	}
@@ -21,7 +43,6 @@ func (p Parsed) format(zone, at string) (name string, ok bool) {
 	if p.ClientIP.Is4() {
 		family = "in-addr"
 	}
-	ip := string(appendMacroIP(nil, p.ClientIP))
 	var parts []string
 	switch p.Kind {
 	case KindExists:
@@ -84,11 +105,16 @@ func checkParsed(t *testing.T, p *Parser, packed []byte, qtype uint16) {
 		return
 	}
 	text := string(l.text[:l.size])
-	name, ok := got.format(testZone, "@")
-	if bare, _ := got.format(testZone, ""); bare == text {
-		name = bare
+	name, ok := "", false
+	for i, ip := range got.addressForms(text) {
+		for _, at := range []string{"@", ""} {
+			var form string
+			if form, ok = got.format(testZone, ip, at); i == 0 && at == "@" || form == text {
+				name = form
+			}
+		}
 	}
-	if !ok || strings.Contains(text, "0.0.0.0.0.f.f.f.f.") || strings.Contains(text, "%40") {
+	if !ok || strings.Contains(text, "0.0.0.0.0.f.f.f.f.") || strings.Contains(text, "0.0.0.ff.ff.") || strings.Contains(text, "%40") {
 		return
 	}
 	if name != text && !(got.Flags&FlagTruncated != 0 && strings.HasSuffix(name, text)) {
@@ -146,6 +172,7 @@ func FuzzParseText(f *testing.F) {
 		"cl.he.cl.he.fd.1", "1.2.3.4.in-addr.cl.cl.fd.2", "he.lp.1.2.3.4.in-addr.cl.x.fd.2",
 		"a.he.b.lp.1.2.3.4.in-addr.cl.c.lp.5.6.7.8.in-addr.cl.shop.example.fd.2",
 		"cl.1.2.3.4.fr.a@b.he.c.he.d", "fr.he", "cl.fr.he", "_.he",
+		"cl.20.1.d.b8.0.0.0.0.0.0.0.0.0.0.0.7.fr.he", "cl.2001:db8::7.fr.a@b.he.c",
 	} {
 		f.Add(s, TypeTXT, true)
 		f.Add(s, TypeA, false)

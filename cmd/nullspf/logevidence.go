@@ -189,6 +189,27 @@ func (t *tiers) of(ctx context.Context, clients []netip.Addr) (map[netip.Addr]ti
 	return found, errors.Join(err, incomplete)
 }
 
+// tiersOf is what tells reports and pages the tiers of clients, by the lists as they are
+// now. It is nil without a configuration, or before zones were written.
+func (a *app) tiersOf(c *cobra.Command, f *logFlags) func(context.Context, []netip.Addr) (map[netip.Addr]string, error) {
+	defer func(quiet bool) { a.quiet = quiet }(a.quiet)
+	a.quiet = true
+	t, err := a.newTiers(c, f, "")
+	if err != nil {
+		return nil
+	}
+	return func(ctx context.Context, clients []netip.Addr) (map[netip.Addr]string, error) {
+		now := *t
+		now.at = clock().UTC()
+		known, err := now.of(ctx, clients)
+		texts := make(map[netip.Addr]string)
+		for client, tier := range known {
+			texts[client] = tier.String()
+		}
+		return texts, err
+	}
+}
+
 // why returns the evidence about a subject. Beside an error that is a
 // forgerylog.Incomplete, it is right about what could be read.
 func (t *tiers) why(ctx context.Context, subject netip.Prefix) (*tier.Evidence, error) {

@@ -103,7 +103,7 @@ func (a *app) logReport(c *cobra.Command, f *logFlags, s report.Settings, format
 		return err
 	}
 	if conf, err := a.load(); err == nil {
-		s.Places = geoip.New(conf.GeoIP.AS, conf.GeoIP.Country)
+		s.Places, s.Tiers = geoip.New(conf.GeoIP.AS, conf.GeoIP.Country), a.tiersOf(c, f)
 		s.System, s.Country = conf.GeoIP.AS != "", conf.GeoIP.Country != ""
 		if socket := conf.Named.Nullspfd.Control; len(sockets) == 0 && socket != "" && exists(socket) {
 			sockets = []string{socket}

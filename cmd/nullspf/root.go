@@ -52,7 +52,7 @@ Start with "nullspf init", then "nullspf zones".`,
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		a.initCommand(), importCommand(), a.zonesCommand(), a.planCommand(), a.applyCommand(),
-		a.checkCommand(), a.verifyCommand(), a.spfCommand(), a.logCommand(), a.serverCommand(), a.nolistingCommand(),
+		a.checkCommand(), a.verifyCommand(), a.spfCommand(), a.logCommand(), a.webCommand(), a.serverCommand(), a.nolistingCommand(),
 		versionCommand(), manCommand(),
 	)
 	return root

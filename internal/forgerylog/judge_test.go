@@ -191,6 +191,7 @@ func judgedQueries(rng *rand.Rand) []Query {
 		{Client: netip.MustParsePrefix("203.0.7.0/24")}, {Client: netip.MustParsePrefix("2001:db8::/32")},
 		{Client: netip.MustParsePrefix("203.0.7.3/32")}, {Client: netip.MustParsePrefix("203.0.7.3/32"), Packets: true},
 		{Client: netip.MustParsePrefix("198.51.100.1/32")},
+		{Resolver: netip.MustParseAddr("192.0.2.7")}, {Resolver: netip.MustParseAddr("192.0.2.8"), Packets: true},
 		{Client: netip.MustParsePrefix("203.0.7.0/24"), Domain: ParseDomain("brand-2"), Since: midnight.Add(day), HELO: ParseText("e")},
 	}
 	return list

@@ -32,6 +32,8 @@ type Query struct {
 	Client netip.Prefix
 	// Clients are addresses of the SMTP client; none means all.
 	Clients []netip.Addr
+	// Resolver is the address from which queries came; the zero Addr is any.
+	Resolver netip.Addr
 	// Kinds are those to select; none means all. An attempt is selected by every
 	// kind of query that its check asked: one by exp= to which an exists: query
 	// belongs, by both.
@@ -195,6 +197,8 @@ func newPlan(q Query) *plan {
 	if !single {
 		p.addClient(q.Client)
 	}
+	resolver := q.Resolver.String()
+	p.add(q.Resolver.IsValid(), cols(eventrow.Resolver), func(r *eventrow.Row) bool { return r.Resolver == resolver })
 	p.add(q.Domain != Text{} && !q.Domain.Exact, cols(eventrow.ForgedDomain), domain)
 	p.add(q.Sender != Text{}, senderColumns, func(r *eventrow.Row) bool { return q.Sender.matches(sender(r)) })
 	p.add(q.HELO != Text{}, cols(eventrow.HELO), func(r *eventrow.Row) bool { return q.HELO.matches(r.HELO) })

@@ -83,7 +83,7 @@ func kindCell(t *screenTable, r *eventrow.Row) string {
 	if t.Query.Packets {
 		return eventrow.Kind.Cell(r)
 	}
-	return asked(r)
+	return Asked(r)
 }
 
 // senderCell is the sender, without the domain that was forged.

@@ -65,6 +65,7 @@ func where(q Query) string {
 		}
 		add(true, "client_ip IN (%s)", strings.Join(list, ", "))
 	}
+	add(q.Resolver.IsValid(), "resolver = %s", clickhouse.Quote(q.Resolver.String()))
 	for _, t := range []struct {
 		Text
 		column string

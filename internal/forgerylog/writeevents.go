@@ -44,7 +44,7 @@ func tableColumnOf(c *eventrow.Column) tableColumn { return tableColumn{c.Headin
 
 var (
 	eventColumns = []tableColumn{
-		{eventrow.Kind.Heading, asked}, tableColumnOf(eventrow.ClientIP), tableColumnOf(eventrow.ForgedDomain),
+		{eventrow.Kind.Heading, Asked}, tableColumnOf(eventrow.ClientIP), tableColumnOf(eventrow.ForgedDomain),
 		{"SENDER", func(r *eventrow.Row) string { return eventrow.Shown(sender(r)) }},
 		tableColumnOf(eventrow.HELO), tableColumnOf(eventrow.Resolver), tableColumnOf(eventrow.ServerID),
 	}
@@ -79,8 +79,8 @@ func columnsOf(q *Query) []tableColumn {
 	return eventColumns
 }
 
-// asked is which queries a check made.
-func asked(r *eventrow.Row) string {
+// Asked is which queries a check made.
+func Asked(r *eventrow.Row) string {
 	if r.Attempt && hasFlagExists(r.Flags) {
 		return flagExists + "+" + eventrow.Kind.Cell(r)
 	}

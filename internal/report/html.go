@@ -14,7 +14,7 @@ import (
 //go:embed report.html
 var page embed.FS
 
-var pageTemplate = template.Must(template.New("report.html").Funcs(template.FuncMap{"digits": digits}).ParseFS(page, "report.html"))
+var pageTemplate = template.Must(template.New("report.html").Funcs(template.FuncMap{"digits": Digits}).ParseFS(page, "report.html"))
 
 // html writes a report as one file that asks for nothing else: no script, charts as SVG.
 func (r *Report) html(w io.Writer, zone *time.Location) error {
@@ -61,7 +61,7 @@ type viewForger struct {
 
 // What a row of the page shows.
 func (v viewForger) Client() string   { return v.f.Client.String() }
-func (v viewForger) Attempts() string { return digits(v.f.Attempts) }
+func (v viewForger) Attempts() string { return Digits(v.f.Attempts) }
 func (v viewForger) Marks() string    { return v.f.marks() }
 func (v viewForger) Seen() string     { return v.f.seen(v.zone) }
 func (v viewForger) Domains() string  { return v.f.domains() }
@@ -83,7 +83,7 @@ func (r *Report) chart(zone *time.Location) (template.HTML, error) {
 	for _, i := range r.Timeline {
 		text := i.label(r, zone)
 		list = append(list, chart.Interval{
-			Label: strings.TrimSuffix(text[len("2006-"):], " UTC"), Title: fmt.Sprintf("%s: %s, before: %s", text, digits(i.Now), digits(i.Before)),
+			Label: strings.TrimSuffix(text[len("2006-"):], " UTC"), Title: fmt.Sprintf("%s: %s, before: %s", text, Digits(i.Now), Digits(i.Before)),
 			Now: i.Now, Before: i.Before,
 		})
 	}

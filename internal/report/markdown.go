@@ -25,22 +25,22 @@ func (r *Report) markdown(out io.Writer, zone *time.Location) error {
 	}
 	line("\n## Attempts by %s\n\n| begin | now | before |\n|---|--:|--:|", r.Per)
 	for _, i := range r.Timeline {
-		row(i.label(r, zone), digits(i.Now), digits(i.Before))
+		row(i.label(r, zone), Digits(i.Now), Digits(i.Before))
 	}
 	for _, l := range r.forgerLists() {
 		line("\n## %s\n\n| attempts | client | | seen | domains | receivers | name | place |\n|--:|---|---|---|---|--:|---|---|", l.Heading)
 		for i := range l.Forgers {
 			f := &l.Forgers[i]
-			row(digits(f.Attempts), f.Client.String(), f.marks(), f.seen(zone), f.domains(), digits(uint64(f.Receivers)), f.host(), f.place())
+			row(Digits(f.Attempts), f.Client.String(), f.marks(), f.seen(zone), f.domains(), Digits(uint64(f.Receivers)), f.host(), f.place())
 		}
 	}
 	for _, t := range r.tables() {
 		line("\n## %s\n\n| attempts | share | %s |\n|--:|--:|---|", t.Heading, t.Column)
 		for _, v := range t.Values {
-			row(digits(v.Count), r.share(v.Count), v.Name)
+			row(Digits(v.Count), r.share(v.Count), v.Name)
 		}
 		if more := t.Distinct - uint64(len(t.Values)); more > 0 {
-			row("", "", digits(more)+" more")
+			row("", "", Digits(more)+" more")
 		}
 	}
 	line("\n## Health\n")

@@ -136,6 +136,8 @@ type Settings struct {
 	System, Country bool
 	// Places tells of them for a client; nil for none.
 	Places forgerylog.Places
+	// Tiers tells how certain it is that clients forge; nil for nobody knows.
+	Tiers func(context.Context, []netip.Addr) (map[netip.Addr]string, error)
 	// Reverse is asked for the names of forgers; nil for none.
 	Reverse *reverse.Cache
 	Version string
@@ -327,6 +329,15 @@ func (m *maker) profiles(t *forgerylog.Ranking) ([]Forger, error) {
 			f.System, f.Country = printable(as), printable(country)
 		}
 		list = append(list, f)
+	}
+	if m.s.Tiers != nil {
+		tiers, err := m.s.Tiers(m.ctx, q.Clients)
+		if err := m.excuse(err); err != nil {
+			return nil, err
+		}
+		for i := range list {
+			list[i].Tier = tiers[list[i].Client]
+		}
 	}
 	if m.s.Reverse != nil {
 		for i, a := range m.s.Reverse.All(m.ctx, q.Clients) {

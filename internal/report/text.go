@@ -30,7 +30,7 @@ func (r *Report) text(out io.Writer, zone *time.Location) error {
 		heading(l.Heading)
 		for i := range l.Forgers {
 			f := &l.Forgers[i]
-			line("%10s  %-39s  %s", digits(f.Attempts), f.Client, fit(f.marks(), columns-53))
+			line("%10s  %-39s  %s", Digits(f.Attempts), f.Client, fit(f.marks(), columns-53))
 			for _, more := range []string{f.seen(zone), f.domains(), f.host(), f.place()} {
 				if more != "" {
 					line("%10s  %s", "", fit(more, columns-12))
@@ -42,10 +42,10 @@ func (r *Report) text(out io.Writer, zone *time.Location) error {
 	for _, t := range r.tables() {
 		heading(t.Heading)
 		for _, v := range t.Values {
-			line("%10s  %5s  %s", digits(v.Count), r.share(v.Count), fit(v.Name, columns-19))
+			line("%10s  %5s  %s", Digits(v.Count), r.share(v.Count), fit(v.Name, columns-19))
 		}
 		if more := t.Distinct - uint64(len(t.Values)); more > 0 {
-			line("%19s%s more", "", digits(more))
+			line("%19s%s more", "", Digits(more))
 		}
 	}
 	heading("Health")
@@ -76,7 +76,7 @@ func (r *Report) textTimeline(heading func(string), line func(string, ...any), z
 		if i.Now > 0 {
 			n = max(n, 1)
 		}
-		line("%-16s %12s %12s %s", i.label(r, zone), digits(i.Now), digits(i.Before), strings.Repeat("#", n))
+		line("%-16s %12s %12s %s", i.label(r, zone), Digits(i.Now), Digits(i.Before), strings.Repeat("#", n))
 	}
 }
 

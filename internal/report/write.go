@@ -65,11 +65,11 @@ func count(n uint64, noun string) string {
 	if n != 1 {
 		noun += "s"
 	}
-	return digits(n) + " " + noun
+	return Digits(n) + " " + noun
 }
 
-// digits is a number with its thousands apart.
-func digits(n uint64) string {
+// Digits is a number with its thousands apart.
+func Digits(n uint64) string {
 	s := strconv.FormatUint(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
@@ -77,15 +77,15 @@ func digits(n uint64) string {
 	return s
 }
 
-// change compares with the period before: "+12 %", "as before", "none before".
-func (c Counts) change() string {
+// Change compares with the period before: "+12 %", "as before", "none before".
+func (c Counts) Change() string {
 	switch {
 	case c.Now == c.Before:
 		return "as before"
 	case c.Before == 0:
 		return "none before"
 	case c.Now >= 10*c.Before:
-		return fmt.Sprintf("%s times as many", digits(uint64(math.Round(float64(c.Now)/float64(c.Before)))))
+		return fmt.Sprintf("%s times as many", Digits(uint64(math.Round(float64(c.Now)/float64(c.Before)))))
 	}
 	return fmt.Sprintf("%+.0f %%", 100*(float64(c.Now)/float64(c.Before)-1))
 }
@@ -99,13 +99,13 @@ func (r *Report) facts() (list [][2]string) {
 		if s.Name != "spf" && s.Now+s.Before == 0 {
 			continue
 		}
-		list = append(list, [2]string{sourceNames[s.Name], fmt.Sprintf("%s, %s (%s in the %s before)", digits(s.Now), s.change(), digits(s.Before), r.length())})
+		list = append(list, [2]string{sourceNames[s.Name], fmt.Sprintf("%s, %s (%s in the %s before)", Digits(s.Now), s.Change(), Digits(s.Before), r.length())})
 	}
 	return append(list,
-		[2]string{"clients", fmt.Sprintf("%s, %s of them new", digits(r.Clients), digits(r.NewClients))},
-		[2]string{"networks of clients", digits(r.Networks.Distinct)},
-		[2]string{"forged domains", digits(r.Domains.Distinct)},
-		[2]string{"resolvers that asked", digits(r.Receivers.Distinct)},
+		[2]string{"clients", fmt.Sprintf("%s, %s of them new", Digits(r.Clients), Digits(r.NewClients))},
+		[2]string{"networks of clients", Digits(r.Networks.Distinct)},
+		[2]string{"forged domains", Digits(r.Domains.Distinct)},
+		[2]string{"resolvers that asked", Digits(r.Receivers.Distinct)},
 	)
 }
 
@@ -181,7 +181,7 @@ func (f *Forger) domains() string {
 		names = append(names, v.Name)
 	}
 	if more := f.Domains.Distinct - uint64(len(names)); more > 0 {
-		names = append(names, fmt.Sprintf("%s more", digits(more)))
+		names = append(names, fmt.Sprintf("%s more", Digits(more)))
 	}
 	return strings.Join(names, ", ")
 }
@@ -190,7 +190,7 @@ func (f *Forger) domains() string {
 func (f *Forger) seen(zone *time.Location) string {
 	text := fmt.Sprintf("%s to %s", minute(f.First, zone), minute(f.Last, zone))
 	if f.Total != f.Attempts {
-		text += fmt.Sprintf(", %s in all", digits(f.Total))
+		text += fmt.Sprintf(", %s in all", Digits(f.Total))
 	}
 	return text
 }

@@ -409,7 +409,7 @@ func compareAnswers(t *testing.T, store, journals forgerylog.Engine, every int) 
 		{HELO: forgerylog.ParseText("=")}, {HELO: forgerylog.ParseText("7")},
 		{Client: netip.MustParsePrefix("203.0.113.7/32")}, {Client: netip.MustParsePrefix("203.0.113.0/28")}, {Client: netip.MustParsePrefix("0.0.0.0/0")},
 		{Client: netip.MustParsePrefix("2001:db8::/46")}, {Client: netip.MustParsePrefix("2001:db8:1::/64")}, {Client: netip.MustParsePrefix("2001:db8::1/128")},
-		{Kinds: []spftrack.Kind{spftrack.KindExists}}, {Kinds: []spftrack.Kind{spftrack.KindExp}}, {Kinds: []spftrack.Kind{spftrack.KindClassic, spftrack.KindExists}},
+		{Resolver: netip.MustParseAddr("198.51.100.53")}, {Kinds: []spftrack.Kind{spftrack.KindExists}}, {Kinds: []spftrack.Kind{spftrack.KindExp}}, {Kinds: []spftrack.Kind{spftrack.KindClassic, spftrack.KindExists}},
 	} {
 		packets := q
 		packets.Packets = true

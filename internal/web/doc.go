@@ -1,0 +1,15 @@
+// Package web serves pages that show the forgery log, the zones and the servers to people,
+// and the same as JSON.
+//
+// Pages are HTML made here, of one look at the log each; what they ask for is in the
+// address, so that a link shows a colleague the same. Script only adds to them: times of
+// the viewer's zone, zoom, events as they come. Nothing can be changed.
+//
+//	filter.go    the query string becomes a query, and back
+//	explore.go   the page of numbers: chart, rankings, newest events
+//	lists.go     tables of values and of events, which go on
+//	live.go      events as they come
+//	zones.go     zones and servers
+//	api.go       JSON and CSV
+//	server.go    who may ask, how often, and what a browser is told
+package web

@@ -1,0 +1,362 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"nullspf/internal/chart"
+	"nullspf/internal/eventrow"
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/report"
+	"nullspf/internal/reverse"
+)
+
+const (
+	// ranked is how many values the page of numbers lists of each kind, newest how many
+	// events.
+	ranked = 8
+	newest = 15
+	// paramNames asks for the name of the client in the DNS.
+	paramNames = "names"
+	// maxBars bounds the bars of a chart.
+	maxBars = 200
+)
+
+// explore writes the page of numbers: section by section, as the answers come.
+func (w *Server) explore(rw http.ResponseWriter, r *http.Request) error {
+	f, err := parseFilter(r, w.Now(), paramNames)
+	if err != nil {
+		return err
+	}
+	s := &sections{w: w, rw: rw, f: f, wantNames: f.get(paramNames) != ""}
+	if err := w.show(rw, "explore.html", layout{Title: titleOf(f), Version: w.Version, Path: "/", Filter: viewOf(f, "/")}); err != nil {
+		return err
+	}
+	s.flush()
+	ctx, done, err := w.turn(r.Context())
+	if err == nil {
+		defer done()
+		s.ctx = ctx
+		err = s.write()
+	}
+	if err != nil && r.Context().Err() == nil {
+		w.Logger.Warn().Err(err).Msg("a page cannot be shown as a whole")
+		s.show("failure", visible(err.Error()))
+	}
+	s.show("explore-end", struct {
+		Problems []string
+		Version  string
+	}{s.problems, w.Version})
+	return s.failed
+}
+
+// titleOf is the title of a page: what is selected most narrowly.
+func titleOf(f *filter) string {
+	for _, name := range []string{paramIP, paramDomain, paramSender, paramHELO, paramResolver} {
+		if v := f.get(name); v != "" {
+			if v[0] == '=' {
+				v = v[1:]
+			}
+			return visible(v)
+		}
+	}
+	return "Forged mail"
+}
+
+// sections are those of a page that is being written.
+type sections struct {
+	w         *Server
+	rw        http.ResponseWriter
+	f         *filter
+	ctx       context.Context
+	wantNames bool
+	// problems are what could not be read, failed the error of the connection.
+	problems []string
+	failed   error
+}
+
+func (s *sections) show(name string, data any) {
+	if s.failed == nil {
+		s.failed = s.w.templates.ExecuteTemplate(s.rw, name, data)
+	}
+	s.flush()
+}
+
+func (s *sections) flush() { _ = http.NewResponseController(s.rw).Flush() }
+
+// excuse notes what could not be read, and returns other errors.
+func (s *sections) excuse(err error) error {
+	var i *forgerylog.Incomplete
+	if !errors.As(err, &i) {
+		return err
+	}
+	for _, p := range i.Problems {
+		if text := visible(p.Error()); !slices.Contains(s.problems, text) {
+			s.problems = append(s.problems, text)
+		}
+	}
+	return nil
+}
+
+func (s *sections) write() error {
+	for _, part := range []func() error{s.chart, s.client, s.rankings, s.events, s.journals} {
+		if err := part(); err != nil {
+			return err
+		}
+		if s.failed != nil {
+			return s.failed
+		}
+	}
+	return nil
+}
+
+// chartView is the chart and the numbers above it.
+type chartView struct {
+	Counted       string
+	Total, Before uint64
+	Compared      bool
+	Change        string
+	Since, Until  time.Time
+	Unit          string
+	SVG           template.HTML
+	Empty         bool
+	// Longer is the address with all of the log.
+	Longer string
+}
+
+func (s *sections) chart() error {
+	now, err := s.timeline(s.f.Query)
+	if err != nil {
+		return err
+	}
+	first := s.f.now.Add(-24 * time.Hour)
+	if len(now.Buckets) > 0 {
+		first = time.Unix(0, now.Buckets[0].Start)
+	}
+	since, until := s.f.period(first)
+	v := chartView{Counted: s.f.Counted(), Total: now.Total, Since: since, Until: until, Empty: now.Total == 0, Longer: s.f.link("/", paramSince, all, paramUntil, "")}
+	var before *forgerylog.Series
+	if v.Compared = !s.f.Since.IsZero(); v.Compared {
+		q := s.f.Query
+		q.Since, q.Until = since.Add(-until.Sub(since)), since
+		if before, err = s.timeline(q); err != nil {
+			return err
+		}
+		v.Before = before.Total
+		v.Change = report.Counts{Now: v.Total, Before: v.Before}.Change()
+	}
+	var bars []chart.Interval
+	bars, v.Unit = s.bars(now, before, since, until)
+	if v.SVG, err = chart.Draw(v.Counted+"s by "+v.Unit, bars); err != nil {
+		return err
+	}
+	s.show("chart", v)
+	return nil
+}
+
+// unitOf is the unit in which a period is shown.
+func unitOf(length time.Duration) (forgerylog.Unit, time.Duration) {
+	switch {
+	case length <= 3*time.Hour:
+		return forgerylog.Minute, time.Minute
+	case length <= 8*24*time.Hour:
+		return forgerylog.Hour, time.Hour
+	}
+	return forgerylog.Day, 24 * time.Hour
+}
+
+func (s *sections) timeline(q forgerylog.Query) (*forgerylog.Series, error) {
+	unit := forgerylog.Day
+	if !q.Since.IsZero() {
+		until := q.Until
+		if until.IsZero() {
+			until = s.f.now
+		}
+		unit, _ = unitOf(until.Sub(q.Since))
+	}
+	series, err := s.w.Engine.Timeline(s.ctx, q, unit)
+	return series, s.excuse(err)
+}
+
+// bars makes the bars of a chart: units, or several of them together where there would be
+// too many.
+func (s *sections) bars(now, before *forgerylog.Series, since, until time.Time) (list []chart.Interval, unit string) {
+	_, length := unitOf(until.Sub(since))
+	if now.Per == forgerylog.Day {
+		length = 24 * time.Hour
+	}
+	unit = string(now.Per)
+	begin := since.UTC().Truncate(length)
+	n := int(until.Sub(begin)+length-1) / int(length)
+	together := max(1, (n+maxBars-1)/maxBars)
+	if together > 1 {
+		length *= time.Duration(together)
+		n = (n + together - 1) / together
+		unit = fmt.Sprintf("%d %ss", together, now.Per)
+	}
+	counts := make([][2]uint64, n)
+	for k, series := range []*forgerylog.Series{now, before} {
+		from := begin
+		if k == 1 {
+			from = since.Add(-until.Sub(since)).UTC().Truncate(length / time.Duration(together))
+		}
+		if series == nil {
+			continue
+		}
+		for _, b := range series.Buckets {
+			i := int(time.Unix(0, b.Start).Sub(from) / length)
+			counts[min(max(i, 0), n-1)][k] += b.Count
+		}
+	}
+	layout := map[forgerylog.Unit]string{forgerylog.Minute: "15:04", forgerylog.Hour: "Jan 2 15:04", forgerylog.Day: "Jan 2"}[now.Per]
+	for i, c := range counts {
+		from := begin.Add(time.Duration(i) * length)
+		to := from.Add(length)
+		bar := chart.Interval{
+			Label: from.Format(layout), Now: c[0], Before: c[1], From: from.Format(time.RFC3339), To: to.Format(time.RFC3339),
+			Title: fmt.Sprintf("%s UTC: %s", from.Format("2006-01-02 15:04"), report.Digits(c[0])),
+			Link:  s.f.link("/", paramSince, from.Format(time.RFC3339), paramUntil, to.Format(time.RFC3339)),
+		}
+		if before != nil {
+			bar.Title += ", before: " + report.Digits(c[1])
+		}
+		list = append(list, bar)
+	}
+	return list, unit
+}
+
+// clientView is what is known of a single client.
+type clientView struct {
+	forgerylog.Profile
+	FirstSeen, LastSeen time.Time
+	System, Country     string
+	Receivers, Domains  int
+	// Names is the address that asks for the name, "" when it was asked for.
+	Names  string
+	Answer *reverse.Answer
+	// Tier is how certain it is that the client forges, "" when that is not known.
+	Tier string
+}
+
+func (s *sections) client() error {
+	if !s.f.Client.IsValid() || !s.f.Client.IsSingleIP() {
+		return nil
+	}
+	q := s.f.Query
+	q.Clients = []netip.Addr{s.f.Client.Addr()}
+	profiles, err := s.w.Engine.Profiles(s.ctx, q)
+	if err := s.excuse(err); err != nil {
+		return err
+	}
+	p := profiles[0]
+	v := clientView{Profile: p, Receivers: len(p.Receivers), Domains: len(p.Domains)}
+	if p.Total > 0 {
+		v.FirstSeen, v.LastSeen = time.Unix(0, p.First), time.Unix(0, p.Last)
+	}
+	if s.w.Places != nil {
+		as, _ := s.w.Places.AS(p.Client)
+		country, _ := s.w.Places.Country(p.Client)
+		v.System, v.Country = visible(as), visible(country)
+	}
+	if s.w.Tiers != nil {
+		tiers, err := s.w.Tiers(s.ctx, q.Clients)
+		if err := s.excuse(err); err != nil {
+			return err
+		}
+		v.Tier = tiers[p.Client]
+	}
+	if s.w.Reverse != nil {
+		v.Names = s.f.link("/", paramNames, "1")
+		if s.wantNames {
+			answer := s.w.Reverse.Of(s.ctx, p.Client)
+			v.Names, v.Answer = "", &answer
+		}
+	}
+	s.show("client", v)
+	return nil
+}
+
+// fieldTitles are those of rankings.
+var fieldTitles = map[forgerylog.Field]string{
+	forgerylog.ByIP: "Clients", forgerylog.ByNet: "Networks of clients", forgerylog.ByDomain: "Forged domains", forgerylog.BySender: "Senders",
+	forgerylog.ByHELO: "HELO names", forgerylog.ByResolver: "Resolvers of receivers", forgerylog.ByAS: "Autonomous systems", forgerylog.ByCountry: "Countries",
+}
+
+// columnTitles are those of the columns of values.
+var columnTitles = map[forgerylog.Field]string{
+	forgerylog.ByIP: "client", forgerylog.ByNet: "network", forgerylog.ByDomain: "domain", forgerylog.BySender: "sender",
+	forgerylog.ByHELO: "HELO name", forgerylog.ByResolver: "resolver", forgerylog.ByAS: "system", forgerylog.ByCountry: "country",
+}
+
+// fields are those that pages rank, of which a filter that selects one value of a field
+// leaves it out.
+func (s *sections) fields() (list []forgerylog.Field) {
+	for _, by := range []forgerylog.Field{forgerylog.ByIP, forgerylog.ByDomain, forgerylog.ByNet, forgerylog.ByResolver, forgerylog.BySender, forgerylog.ByHELO, forgerylog.ByAS, forgerylog.ByCountry} {
+		single := s.f.Client.IsValid() && s.f.Client.IsSingleIP()
+		switch {
+		case by == forgerylog.ByAS && !s.w.System, by == forgerylog.ByCountry && !s.w.Country:
+		case single && slices.Contains([]forgerylog.Field{forgerylog.ByIP, forgerylog.ByNet, forgerylog.ByAS, forgerylog.ByCountry}, by):
+		case by == forgerylog.ByDomain && s.f.Domain.Exact, by == forgerylog.BySender && s.f.Sender.Exact, by == forgerylog.ByHELO && s.f.HELO.Exact:
+		case by == forgerylog.ByResolver && s.f.Resolver.IsValid():
+		default:
+			list = append(list, by)
+		}
+	}
+	return list
+}
+
+func (s *sections) rankings() error {
+	s.show("cards", nil)
+	for _, by := range s.fields() {
+		ranking, err := s.w.Engine.Top(s.ctx, s.f.Query, by, ranked)
+		if err := s.excuse(err); err != nil {
+			return err
+		}
+		s.show("ranking", rankingOf(s.f, ranking, "/"))
+	}
+	s.show("cards-end", nil)
+	return nil
+}
+
+func (s *sections) events() error {
+	rows, err := s.w.newestEvents(s.ctx, s.f.Query, newest)
+	if err := s.excuse(err); err != nil {
+		return err
+	}
+	s.show("events", eventTable{f: s.f, Rows: rows, All: s.f.link("/events"), Counted: s.f.Counted()})
+	return nil
+}
+
+// journalView is the state of a journal directory.
+type journalView struct {
+	forgerylog.JournalStats
+	Dir, Server   string
+	Lost, Damaged uint64
+	First, Last   time.Time
+}
+
+func (s *sections) journals() error {
+	stats, err := s.w.Engine.Stats(s.ctx)
+	if err := s.excuse(err); err != nil {
+		return err
+	}
+	var list []journalView
+	for _, j := range stats {
+		v := journalView{JournalStats: j, Dir: visible(j.Dir), Server: eventrow.Shown(j.Server), Damaged: j.Gaps["damaged"] + j.Gaps["missing"]}
+		for _, n := range j.Lost {
+			v.Lost += n
+		}
+		if j.Events > 0 {
+			v.First, v.Last = time.Unix(0, j.First), time.Unix(0, j.Last)
+		}
+		list = append(list, v)
+	}
+	s.show("journals", list)
+	return nil
+}

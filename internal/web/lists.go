@@ -1,0 +1,271 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"nullspf/internal/eventrow"
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/report"
+)
+
+const (
+	paramBy   = "by"
+	paramSize = "n"
+	// listed is how many values a list has unless asked for more, most at most.
+	listed = 100
+	most   = 10_000
+	// paged is how many events a page has.
+	paged = 100
+)
+
+// rankingView is a ranking, each value with the address of what it counts.
+type rankingView struct {
+	Heading, Column, Counted string
+	Rows                     []rankRow
+	Total, Unknown           uint64
+	Distinct                 uint64
+	// More is the address of the whole list, "" when this is it.
+	More string
+}
+
+type rankRow struct {
+	Value, Link string
+	Count       uint64
+	Share       string
+	// Width of its bar, of 100.
+	Width string
+}
+
+func rankingOf(f *filter, r *forgerylog.Ranking, path string) rankingView {
+	v := rankingView{
+		Heading: titleOfField(r.By), Column: columnOf(r.By), Counted: r.Counted, Total: r.Total, Unknown: r.Unknown, Distinct: r.Distinct,
+		More: f.link("/top", paramBy, string(r.By)),
+	}
+	for _, k := range r.Ranks {
+		shown := shownWords(k.Value)
+		v.Rows = append(v.Rows, rankRow{
+			Value: shown, Link: f.selecting(path, r.By, k.Value), Count: k.Count,
+			Share: fmt.Sprintf("%.1f%%", 100*float64(k.Count)/float64(max(r.Total, 1))),
+			Width: fmt.Sprintf("%.1f", 100*float64(k.Count)/float64(max(r.Ranks[0].Count, 1))),
+		})
+	}
+	return v
+}
+
+// titleOfField is the heading of a ranking, columnOf that of its column.
+func titleOfField(by forgerylog.Field) string {
+	if title := fieldTitles[by]; title != "" {
+		return title
+	}
+	return "By " + strings.ReplaceAll(string(by), ",", " and ")
+}
+
+func columnOf(by forgerylog.Field) string {
+	if title := columnTitles[by]; title != "" {
+		return title
+	}
+	return strings.ReplaceAll(string(by), ",", ", ")
+}
+
+// topPage is a whole ranking.
+type topPage struct {
+	layout
+	rankingView
+	// Larger is the address of a longer list, CSV and JSON those of the same for programs.
+	Larger, CSV, JSON string
+	Problems          []string
+}
+
+func (w *Server) top(rw http.ResponseWriter, r *http.Request) error {
+	f, err := parseFilter(r, w.Now(), paramBy, paramSize)
+	if err != nil {
+		return err
+	}
+	by, n, err := w.rankingAsked(f)
+	if err != nil {
+		return err
+	}
+	ctx, done, err := w.turn(r.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
+	ranking, err := w.Engine.Top(ctx, f.Query, by, n)
+	s := &sections{}
+	if err := s.excuse(err); err != nil {
+		return err
+	}
+	p := topPage{rankingView: rankingOf(f, ranking, "/"), Problems: s.problems}
+	p.layout = layout{Title: p.Heading, Version: w.Version, Path: "/top", Filter: viewOf(f, "/top")}
+	p.Filter.by = string(by)
+	for i := range p.Filter.Presets {
+		p.Filter.Presets[i].Link = f.link("/top", paramSince, p.Filter.Presets[i].Since, paramUntil, "", paramBy, string(by))
+	}
+	for i, c := range p.Filter.Chips {
+		p.Filter.Chips[i].Without = f.link("/top", c.Name, "", paramBy, string(by))
+	}
+	size := strconv.Itoa(n)
+	if uint64(n) < ranking.Distinct && n < most {
+		p.Larger = f.link("/top", paramBy, string(by), paramSize, strconv.Itoa(min(10*n, most)))
+	}
+	p.CSV = f.link("/api/v1/top", paramBy, string(by), paramSize, size, paramFormat, "csv")
+	p.JSON = f.link("/api/v1/top", paramBy, string(by), paramSize, size)
+	return w.show(rw, "top.html", p)
+}
+
+// rankingAsked reads by and n.
+func (w *Server) rankingAsked(f *filter) (forgerylog.Field, int, error) {
+	by := f.get(paramBy)
+	if by == "" {
+		by = string(forgerylog.ByIP)
+	}
+	field, err := forgerylog.ParseField(strings.ToLower(by))
+	if err != nil {
+		return "", 0, badRequest{fmt.Errorf("%s: %w", paramBy, err)}
+	}
+	for _, part := range field.Parts() {
+		if part == forgerylog.ByAS && !w.System || part == forgerylog.ByCountry && !w.Country {
+			return "", 0, badRequest{fmt.Errorf("%s: no database tells the %s of an address; name one with the key geoip.%s", paramBy, part, part)}
+		}
+	}
+	n := listed
+	if text := f.get(paramSize); text != "" {
+		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > most {
+			return "", 0, badRequest{fmt.Errorf("%s: use a number from 1 to %d", paramSize, most)}
+		}
+	}
+	return field, n, nil
+}
+
+// eventTable is a table of events.
+type eventTable struct {
+	f       *filter
+	Rows    []eventrow.Row
+	Counted string
+	// All is the address of the page of events, "" when this is it.
+	All string
+}
+
+// eventView is an event as tables show it.
+type eventView struct {
+	Time                                                         time.Time
+	Kind, Client, Domain, Sender, HELO, Resolver, Server, Detail string
+	ClientLink, DomainLink, SenderLink, HELOLink, ResolverLink   string
+}
+
+// Events are the newest first.
+func (t eventTable) Events() (list []eventView) {
+	for i := range t.Rows {
+		r := &t.Rows[len(t.Rows)-1-i]
+		list = append(list, eventOf(t.f, r))
+	}
+	return list
+}
+
+func eventOf(f *filter, r *eventrow.Row) eventView {
+	v := eventView{
+		Time: time.Unix(0, r.TS), Kind: forgerylog.Asked(r), Client: eventrow.Shown(r.ClientIP), Domain: eventrow.Shown(r.ForgedDomain),
+		HELO: eventrow.Shown(r.HELO), Resolver: eventrow.Shown(r.Resolver), Server: eventrow.Shown(r.ServerID),
+	}
+	if r.SenderLocal != "" || r.SenderDomain != "" {
+		v.Sender = eventrow.Shown(r.SenderLocal + "@" + r.SenderDomain)
+	}
+	link := func(by forgerylog.Field, value string) string {
+		if value == "" {
+			return ""
+		}
+		return f.selecting("/", by, value)
+	}
+	v.ClientLink, v.DomainLink = link(forgerylog.ByIP, r.ClientIP), link(forgerylog.ByDomain, r.ForgedDomain)
+	v.HELOLink, v.ResolverLink = link(forgerylog.ByHELO, r.HELO), link(forgerylog.ByResolver, r.Resolver)
+	if r.SenderLocal != "" {
+		v.SenderLink = link(forgerylog.BySender, r.SenderLocal+"@"+r.SenderDomain)
+	}
+	var details []string
+	for _, d := range []struct{ name, value string }{
+		{"cause", r.Cause}, {"disposition", r.Disposition}, {"reporter", r.Reporter}, {"to", r.RecipientDomain}, {"subnet", r.ClientSubnet}, {"flags", flagsOf(f, r)},
+	} {
+		if d.value != "" {
+			details = append(details, d.name+" "+eventrow.Shown(d.value))
+		}
+	}
+	if r.Messages > 0 {
+		details = append(details, report.Digits(uint64(r.Messages))+" messages")
+	}
+	v.Detail = strings.Join(details, ", ")
+	return v
+}
+
+// flagsOf are the flags of a packet; what they say of an attempt, its kind shows.
+func flagsOf(f *filter, r *eventrow.Row) string {
+	if !f.Packets {
+		return ""
+	}
+	return r.Flags
+}
+
+// newestEvents are the newest n selected events, in order of time.
+func (w *Server) newestEvents(ctx context.Context, q forgerylog.Query, n int) (rows []eventrow.Row, err error) {
+	err = w.Engine.Events(ctx, q, n, func(r *eventrow.Row) error {
+		rows = append(rows, r.Clone())
+		return nil
+	})
+	return rows, err
+}
+
+// pageOfEvents is a page of events that ends before q.Until; older is where the next one
+// ends, the zero Time when there is none. Events of one instant stay together.
+func (w *Server) pageOfEvents(ctx context.Context, q forgerylog.Query, n int) (rows []eventrow.Row, older time.Time, err error) {
+	rows, err = w.newestEvents(ctx, q, n+1)
+	if len(rows) <= n {
+		return rows, time.Time{}, err
+	}
+	cut := rows[0].TS
+	rows = slices.DeleteFunc(rows, func(r eventrow.Row) bool { return r.TS == cut })
+	if len(rows) > 0 {
+		return rows, time.Unix(0, cut+1), err
+	}
+	// More events than fit happened at one instant: all of them.
+	q.Since, q.Until = time.Unix(0, cut), time.Unix(0, cut+1)
+	rows, err = w.newestEvents(ctx, q, most)
+	return rows, time.Unix(0, cut), err
+}
+
+type eventsPage struct {
+	layout
+	eventTable
+	Older, CSV, JSON string
+	Problems         []string
+}
+
+func (w *Server) events(rw http.ResponseWriter, r *http.Request) error {
+	f, err := parseFilter(r, w.Now())
+	if err != nil {
+		return err
+	}
+	ctx, done, err := w.turn(r.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
+	rows, older, err := w.pageOfEvents(ctx, f.Query, paged)
+	s := &sections{}
+	if err := s.excuse(err); err != nil {
+		return err
+	}
+	p := eventsPage{
+		layout:     layout{Title: "Events", Version: w.Version, Path: "/events", Filter: viewOf(f, "/events")},
+		eventTable: eventTable{f: f, Rows: rows, Counted: f.Counted()}, Problems: s.problems,
+		CSV: f.link("/api/v1/events", paramFormat, "csv"), JSON: f.link("/api/v1/events"),
+	}
+	if !older.IsZero() {
+		p.Older = f.link("/events", paramUntil, older.UTC().Format(time.RFC3339Nano))
+	}
+	return w.show(rw, "events.html", p)
+}

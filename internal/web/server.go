@@ -1,0 +1,265 @@
+package web
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/reverse"
+	"nullspf/internal/value"
+)
+
+// Settings are what pages are made of.
+type Settings struct {
+	Engine forgerylog.Engine
+	// System and Country: the engine knows autonomous systems and countries.
+	System, Country bool
+	// Places tells of them for a client; nil for none.
+	Places forgerylog.Places
+	// Reverse is asked for the name of a client when a viewer wants it; nil for never.
+	Reverse *reverse.Cache
+	// Tiers tells how certain it is that clients forge; nil for nobody knows.
+	Tiers func(context.Context, []netip.Addr) (map[netip.Addr]string, error)
+	// Output is the output directory whose zones are shown, "" for none.
+	Output string
+	// Sockets are the control sockets of servers that are shown.
+	Sockets []string
+	Version string
+	Logger  zerolog.Logger
+	// Now is the clock; nil is that of the machine.
+	Now func() time.Time
+}
+
+const (
+	// running queries at once; others wait for their turn, for patience at most.
+	running  = 3
+	patience = 20 * time.Second
+	// longest is how long a query may take.
+	longest = 2 * time.Minute
+	// viewers of live events at once.
+	viewers = 40
+)
+
+//go:embed static templates
+var assets embed.FS
+
+// Server is the pages. It is an [http.Handler].
+type Server struct {
+	Settings
+	mux       *http.ServeMux
+	templates *template.Template
+	turns     chan struct{}
+	live      chan struct{}
+}
+
+// New returns the pages.
+func New(s Settings) (*Server, error) {
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	w := &Server{Settings: s, mux: http.NewServeMux(), turns: make(chan struct{}, running), live: make(chan struct{}, viewers)}
+	var err error
+	if w.templates, err = template.New("").Funcs(functions).ParseFS(assets, "templates/*.html"); err != nil {
+		return nil, err
+	}
+	static, err := fs.Sub(assets, "static")
+	if err != nil {
+		return nil, err
+	}
+	w.mux.Handle("/static/", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
+	w.mux.HandleFunc("/{$}", w.page(w.explore))
+	w.mux.HandleFunc("/top", w.page(w.top))
+	w.mux.HandleFunc("/events", w.page(w.events))
+	w.mux.HandleFunc("/live", w.page(w.livePage))
+	w.mux.HandleFunc("/live/events", w.liveEvents)
+	w.mux.HandleFunc("/zones", w.page(w.zones))
+	w.mux.HandleFunc("/servers", w.page(w.servers))
+	for _, e := range endpoints {
+		w.mux.HandleFunc(e.path, w.answer(e))
+	}
+	w.mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+		w.fail(rw, r, http.StatusNotFound, errors.New("there is no such page"))
+	})
+	return w, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (w *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	h := rw.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		h.Set("Allow", "GET, HEAD")
+		http.Error(rw, "nothing can be changed here: use GET", http.StatusMethodNotAllowed)
+	case !local(r.Host):
+		// A name of a stranger that leads to this machine would let his pages read.
+		http.Error(rw, "ask for localhost, 127.0.0.1 or [::1]", http.StatusMisdirectedRequest)
+	default:
+		w.mux.ServeHTTP(rw, r)
+	}
+}
+
+// local reports whether the header field Host names this machine.
+func local(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+func cached(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Cache-Control", "no-cache")
+		h.ServeHTTP(rw, r)
+	})
+}
+
+// turn waits until a query may run, and returns what ends it.
+func (w *Server) turn(ctx context.Context) (context.Context, func(), error) {
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	select {
+	case w.turns <- struct{}{}:
+		limited, cancel := context.WithTimeout(ctx, longest)
+		return limited, func() { cancel(); <-w.turns }, nil
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	case <-wait.C:
+		return nil, nil, errBusy
+	}
+}
+
+var errBusy = errors.New("other queries take all of the machine's time; try again in a moment, or ask about a shorter period")
+
+// page makes a handler of what writes a page.
+func (w *Server) page(write func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		err := write(rw, r)
+		switch {
+		case err == nil || r.Context().Err() != nil:
+		case errors.As(err, new(badRequest)):
+			w.fail(rw, r, http.StatusBadRequest, err)
+		case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
+			w.fail(rw, r, http.StatusServiceUnavailable, errBusy)
+		default:
+			w.Logger.Warn().Err(err).Str("path", value.Visible(r.URL.Path)).Msg("a page cannot be shown")
+			w.fail(rw, r, http.StatusInternalServerError, err)
+		}
+	}
+}
+
+// fail writes a page that says what is wrong.
+func (w *Server) fail(rw http.ResponseWriter, _ *http.Request, status int, err error) {
+	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+	rw.WriteHeader(status)
+	if err := w.templates.ExecuteTemplate(rw, "error.html", errorPage{layout: layout{Title: http.StatusText(status), Version: w.Version}, Message: visible(err.Error())}); err != nil {
+		w.Logger.Error().Err(err).Msg("a template failed")
+	}
+}
+
+type errorPage struct {
+	layout
+	Message string
+}
+
+// layout is what every page has.
+type layout struct {
+	Title   string
+	Version string
+	// Path is the page's, for the form and the menu; Filter what is asked, nil for none.
+	Path   string
+	Filter *filterView
+}
+
+// show writes a page.
+func (w *Server) show(rw http.ResponseWriter, name string, data any) error {
+	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+	return w.templates.ExecuteTemplate(rw, name, data)
+}
+
+// filterView is the filter as a page shows it.
+type filterView struct {
+	f *filter
+	// by is what a list ranks, "" for none.
+	by      string
+	Chips   []chip
+	Presets []presetView
+}
+
+type presetView struct {
+	preset
+	Link    string
+	Current bool
+}
+
+func viewOf(f *filter, path string) *filterView {
+	v := &filterView{f: f, Chips: f.chips(path)}
+	since := f.get(paramSince)
+	if since == "" {
+		since = defaultSince
+	}
+	for _, p := range presets {
+		v.Presets = append(v.Presets, presetView{p, f.link(path, paramSince, p.Since, paramUntil, ""), since == p.Since && f.get(paramUntil) == ""})
+	}
+	return v
+}
+
+// What the form shows.
+func (v *filterView) Value(name string) string { return v.f.get(name) }
+
+// Sources are the choices of the parameter source.
+func (v *filterView) Sources() []forgerylog.Source { return forgerylog.Sources }
+
+// Hidden are the parameters that have no field in the form.
+func (v *filterView) Hidden() (list [][2]string) {
+	for _, name := range []string{paramSender, paramHELO, paramResolver, paramPackets} {
+		if value := v.f.get(name); value != "" {
+			list = append(list, [2]string{name, value})
+		}
+	}
+	if v.by != "" {
+		list = append(list, [2]string{paramBy, v.by})
+	}
+	return list
+}
+
+// To is the address of another page with the filter.
+func (v *filterView) To(path string) string { return v.f.link(path) }
+
+// navLink is a link of the menu.
+type navLink struct {
+	Link, Name string
+	Current    bool
+}
+
+// navOf is the link from a page to another; the filter goes along where both have one.
+func navOf(page interface{ menu() layout }, path, name string) navLink {
+	l := page.menu()
+	n := navLink{path, name, l.Path == path}
+	if l.Filter != nil && (path == "/" || path == "/events" || path == "/live") {
+		n.Link = l.Filter.To(path)
+	}
+	return n
+}
+
+func (l layout) menu() layout { return l }

@@ -1,0 +1,33 @@
+package web
+
+import (
+	"html/template"
+	"strings"
+	"time"
+
+	"nullspf/internal/eventrow"
+	"nullspf/internal/report"
+	"nullspf/internal/value"
+)
+
+// functions are those of templates.
+var functions = template.FuncMap{
+	"digits": report.Digits,
+	"utc":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
+	"lower":  func(s string) string { return strings.ToLower(s[:1]) + s[1:] },
+	"nav":    navOf,
+	"cell":   func(text, link string) liveRef { return liveRef{text, link} },
+	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+}
+
+// shownWords is a text of the log in printable ASCII; spaces between words stay.
+func shownWords(s string) string {
+	words := strings.Split(s, " ")
+	for i := range words {
+		words[i] = eventrow.Shown(words[i])
+	}
+	return strings.Join(words, " ")
+}
+
+// visible is a text of anybody without what cannot be seen, or turns the direction.
+func visible(s string) string { return value.Visible(s) }
