@@ -141,7 +141,7 @@ func listedDomains(conf *config.Config) (func(name string) (string, bool), error
 
 // query selects what may be evidence.
 func (t *tiers) query() forgerylog.Query {
-	return forgerylog.Query{Since: tier.Since(t.at, t.expiry), Until: t.at, Kinds: tier.Kinds, Packets: true}
+	return forgerylog.Query{Since: t.at.Add(-t.expiry), Until: t.at, Kinds: tier.Kinds, Packets: true}
 }
 
 // gather gathers what counts, of all addresses, or at least of some. Beside an error that is

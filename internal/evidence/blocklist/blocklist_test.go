@@ -168,3 +168,29 @@ func TestReasons(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// FuzzReadJSON: a list that is read is in order, and is the same when it is written and
+// read again.
+func FuzzReadJSON(f *testing.F) {
+	text, _ := Formats[11].Bytes(testList())
+	f.Add(text)
+	f.Add([]byte(`{"format":"nullspf blocklist 1","tier":"none","time":"2026-11-27T12:34:56Z","entries":[{"address":"203.0.113.7"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		l, err := ReadJSON(text)
+		if err != nil {
+			return
+		}
+		NewIndex(l, l.At)
+		again, n := Formats[11].Bytes(l)
+		if n != len(l.Entries) {
+			t.Fatalf("%d of %d entries", n, len(l.Entries))
+		}
+		second, err := ReadJSON(again)
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, again)
+		}
+		if third, _ := Formats[11].Bytes(second); !bytes.Equal(again, third) {
+			t.Fatalf("written twice:\n%s\n%s", again, third)
+		}
+	})
+}

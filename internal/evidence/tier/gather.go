@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 	"unsafe"
 
 	"nullspf/internal/eventrow"
@@ -247,6 +246,3 @@ func (g *Gatherer) List(ctx context.Context, least Tier) ([]*Evidence, error) {
 	slices.SortFunc(list, func(a, b *Evidence) int { return a.Subject.Addr().Compare(b.Subject.Addr()) })
 	return list, err
 }
-
-// Since is the begin of the evidence that counts at a time.
-func Since(at time.Time, expiry time.Duration) time.Time { return at.Add(-expiry) }

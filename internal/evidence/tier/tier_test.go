@@ -119,6 +119,7 @@ func TestTiers(t *testing.T) {
 		"public is none":   {each(func(r *eventrow.Row) { r.Resolver = strings.Replace(r.Resolver, "203.0.113.53", "74.125.1.1", 1) }), Claimed, "1 more network of resolvers"},
 		"truncated":        {each(func(r *eventrow.Row) { r.Flags = "truncated" }), Claimed, "3 more networks"},
 		"ambiguous":        {each(func(r *eventrow.Row) { r.Flags = "retry,ambiguous" }), Claimed, "3 more networks"},
+		"anonymous":        {each(func(r *eventrow.Row) { r.ClientIP = "203.0.113.0/24" }), None, ""},
 		"minimised":        {each(func(r *eventrow.Row) { r.Kind = "minimised" }), None, ""},
 		"knock":            {with(session(client, "brand.example", 2*time.Hour)), Confirmed, ""},
 		"knock below":      {with(session(client, "www.brand.example", -22*time.Hour)), Confirmed, ""},
