@@ -107,11 +107,14 @@ func (c console) run(t *testing.T, p *place) console {
 	return got
 }
 
-// run runs a command by a shell. One that follows a log is interrupted.
+// endless are commands that run until they are interrupted.
+var endless = regexp.MustCompile(`^nullspf (log tail -f|web)\b`)
+
+// run runs a command by a shell. One that is endless is interrupted.
 func (p *place) run(ctx context.Context, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	follows := strings.Contains(command, "log tail -f")
+	follows := endless.MatchString(command)
 	line := p.paths.Replace(command)
 	if follows {
 		line = "exec " + line
@@ -121,6 +124,8 @@ func (p *place) run(ctx context.Context, command string) (string, error) {
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
+	// What the shell has started may hold the output open when it is killed.
+	cmd.WaitDelay = time.Second
 	err := cmd.Start()
 	if err != nil {
 		return "", err
