@@ -29,11 +29,12 @@ The kinds are
   secondary  transferred from a primary
   catalog    a catalog zone, transferred or published
   tracking   an SPF tracking zone
+  dnsbl      a DNS block list
 
 and the states
 
   serving    queries are answered
-  waiting    never transferred; queries get SERVFAIL
+  waiting    never transferred, or its file never read; queries get SERVFAIL
   expired    not confirmed by a primary in time; queries get SERVFAIL
 
 With --json, each zone is an object in a line of its own.`,
@@ -56,7 +57,7 @@ With --json, each zone is an object in a line of its own.`,
 	}
 	c.Flags().StringVar((*string)(&filter.State), "state", "", "only zones in `STATE`: serving, waiting, expired")
 	completeFlag(c, "state", zoneStateValues)
-	c.Flags().StringVar((*string)(&filter.Kind), "kind", "", "only zones of `KIND`: parked, secondary, catalog, tracking")
+	c.Flags().StringVar((*string)(&filter.Kind), "kind", "", "only zones of `KIND`: parked, secondary, catalog, tracking, dnsbl")
 	completeFlag(c, "kind", zoneKindValues)
 	c.Flags().BoolVar(&filter.Failing, "failing", false, "only zones whose last refresh failed")
 	f.addJSON(c)

@@ -16,10 +16,11 @@ const (
 	Secondary Kind = "secondary" // transferred from a primary
 	Catalog   Kind = "catalog"   // a list of zones (RFC 9432), transferred or published
 	Tracking  Kind = "tracking"  // answered by spftrack
+	DNSBL     Kind = "dnsbl"     // a DNS block list
 )
 
 // Kinds lists them in the order in which they are shown.
-var Kinds = []Kind{Parked, Secondary, Catalog, Tracking}
+var Kinds = []Kind{Parked, Secondary, Catalog, Tracking, DNSBL}
 
 // State is what becomes of queries about a zone.
 type State string
@@ -27,7 +28,7 @@ type State string
 // The states of zones.
 const (
 	Serving State = "serving" // it is answered
-	Waiting State = "waiting" // it was never transferred: SERVFAIL
+	Waiting State = "waiting" // it was never transferred, or read: SERVFAIL
 	Expired State = "expired" // no primary confirmed it in time: SERVFAIL
 )
 
@@ -55,7 +56,8 @@ type Zone struct {
 	Refreshed time.Time `json:"refreshed,omitzero"`
 	Next      time.Time `json:"next_refresh,omitzero"`
 	Expires   time.Time `json:"expires,omitzero"`
-	// Error is why the last attempt failed, "" when it did not.
+	// Error is why the last attempt failed, of a block list why its file is not read;
+	// "" when all is well.
 	Error string `json:"last_error,omitempty"`
 }
 

@@ -72,7 +72,7 @@ type controlledZone interface {
 // sources are all zones that are served.
 func (d daemon) sources() []zoneSource {
 	now := d.serving.Load()
-	list := []zoneSource{trackingZones{now.config}}
+	list := []zoneSource{trackingZones{now.config}, listZones{now.config, d.lists}}
 	if now.parked != nil {
 		list = append(list, parkedZones{now.parked})
 	}

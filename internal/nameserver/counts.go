@@ -47,7 +47,7 @@ func (s *Server) Counts() Counts {
 // zoneCounts counts the zones that are served, by kind.
 func (s *Server) zoneCounts() map[string]int {
 	now := s.serving.Load()
-	n := map[string]int{"tracking": 0, "parked": 0, "secondary": s.secondary.Table().Len()}
+	n := map[string]int{"tracking": 0, "parked": 0, "secondary": s.secondary.Table().Len(), "dnsbl": len(listZones{now.config, s.lists}.all())}
 	for _, b := range now.config.Blocks {
 		n["tracking"] += len(b.Zones)
 	}

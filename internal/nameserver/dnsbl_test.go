@@ -14,6 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/control"
 	"nullspf/internal/dnsname"
 	"nullspf/internal/evidence/blocklist"
 	"nullspf/internal/evidence/tier"
@@ -167,11 +168,23 @@ func TestDNSBLFile(t *testing.T) {
 			t.Errorf("problems %q, want %d", p, want)
 		}
 	}
+	zone := func(want control.Zone) {
+		t.Helper()
+		z, err := daemon{s.Server}.Zone(t.Context(), "bl.example.net")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if z.Error = strings.TrimSuffix(z.Error, ": no such file or directory"); z.Zone != want {
+			t.Errorf("%+v, want %+v", z.Zone, want)
+		}
+	}
 	ask("no list", "203.0.113.7", "SERVFAIL")
 	problems(1)
+	zone(control.Zone{Name: "bl.example.net", Kind: control.DNSBL, State: control.Waiting, Error: "stat " + file})
 	writeList(t, file, "203.0.113.7/32")
 	ask("a list", "203.0.113.7", "A 127.0.0.2")
 	problems(0)
+	zone(control.Zone{Name: "bl.example.net", Kind: control.DNSBL, State: control.Serving, Serial: uint32(listTime.Unix())})
 	whole, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/contain"
-	"nullspf/internal/dnsname"
 	"nullspf/internal/evidence/blocklist"
 	"nullspf/internal/files"
 )
@@ -174,13 +173,9 @@ func readList(path string) (*listFile, error) {
 
 // eachList calls yield with the block lists that are served, each zone once.
 func (s *Server) eachList(yield func(zone string, list *blocklist.Index)) {
-	told := make(map[dnsname.Name]bool)
-	for _, b := range s.serving.Load().config.Blocks {
-		for _, d := range b.DNSBL {
-			if list := s.lists.open(d.File).index.Load(); list != nil && !told[d.Zone] {
-				told[d.Zone] = true
-				yield(string(d.Zone), list)
-			}
+	for _, z := range (listZones{s.serving.Load().config, s.lists}).all() {
+		if list := z.file.index.Load(); list != nil {
+			yield(z.name.Text(), list)
 		}
 	}
 }
