@@ -113,7 +113,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %s, %v", f, got, err)
 		}
 	}
-	if _, err := ParseField("ips"); err == nil || err.Error() != `no field "ips" to count by; there are ip, net, sender, helo, domain, resolver, as, country` {
+	if _, err := ParseField("ips"); err == nil || err.Error() != `no field "ips" to count by; there are ip, net, sender, helo, domain, resolver, as, country, reporter, disposition, cause` {
 		t.Error(err)
 	}
 	if _, err := ParseUnit("year"); err == nil {
