@@ -155,13 +155,16 @@ func (g *generator) layouts() []string {
 
 func (g *generator) coreJournal(t *text) {
 	journal := "journal " + coreWord(g.path(or(g.Track.Journal, "var")))
-	if g.Nullspfd.Retain == 0 && g.Nullspfd.MaxSize == 0 {
+	if g.Nullspfd.Retain == 0 && g.Nullspfd.RetainRaw == 0 && g.Nullspfd.MaxSize == 0 {
 		t.lines("    ", journal)
 		return
 	}
 	t.lines("    ", journal+" {")
 	if d := g.Nullspfd.Retain; d > 0 {
 		t.lines("        ", "retain "+value.FormatDuration(d))
+	}
+	if d := g.Nullspfd.RetainRaw; d > 0 {
+		t.lines("        ", "retain_raw "+value.FormatDuration(d))
 	}
 	if n := g.Nullspfd.MaxSize; n > 0 {
 		t.lines("        ", "max_size "+value.FormatSize(n))

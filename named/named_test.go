@@ -143,6 +143,7 @@ func TestGolden(t *testing.T) {
 		s := testSettings()
 		s.Servers, s.Track.Layouts = []Server{Nullspfd}, nil
 		s.Nullspfd.Metrics, s.Nullspfd.Health = netip.MustParseAddrPort("127.0.0.1:9153"), netip.MustParseAddrPort("[::1]:9154")
+		s.Nullspfd.RetainRaw = 30 * 24 * time.Hour
 		s.Nullspfd.Retain, s.Nullspfd.MaxSize, s.Nullspfd.Rate = 400*24*time.Hour, 20e9, 500
 		set := testSet(t, threeZones[:1], threeZones[1:])
 		set.Groups[0].SPF, set.Groups[1].SPF = "classic", "track"

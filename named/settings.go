@@ -94,8 +94,9 @@ type NullspfdSettings struct {
 	Metrics, Health netip.AddrPort
 	// Retain is how long events of the journal are kept, MaxSize how many bytes
 	// it may have; 0 means no limit. Both are in whole seconds and bytes.
-	Retain  time.Duration
-	MaxSize int64
+	// RetainRaw is how long they keep addresses and local parts; 0 means as long.
+	Retain, RetainRaw time.Duration
+	MaxSize           int64
 	// Rate is the number of answers a second to a network; 0 means the default
 	// of nullspfd, a negative number no limit.
 	Rate int

@@ -46,7 +46,7 @@ those given with --journal. The events of several directories count together.`,
 	completeFlag(c, "store", values([]string{"clickhouse://"}))
 	c.AddCommand(
 		a.logEventsCommand(f), a.logTopCommand(f), a.logTimelineCommand(f), a.logReportCommand(f),
-		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f), a.logCompactCommand(), a.logImportCommand(f), a.logShipCommand(f), a.logRejectsCommand(),
+		a.logTailCommand(f), a.logStatsCommand(f), a.logCheckCommand(f), a.logCompactCommand(), a.logImportCommand(f), a.logShipCommand(f), a.logForgetCommand(f), a.logRejectsCommand(),
 		a.logExportCommand(f), a.logWhyCommand(f),
 	)
 	return c

@@ -8,6 +8,7 @@ import (
 
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/journal"
+	"nullspf/internal/value"
 )
 
 func (a *app) logStatsCommand(f *logFlags) *cobra.Command {
@@ -88,7 +89,8 @@ events for a known reason. The exit status is 1 when there are problems.`,
 }
 
 func (a *app) logCompactCommand() *cobra.Command {
-	return &cobra.Command{
+	raw := ""
+	c := &cobra.Command{
 		Use:   "compact DIR...",
 		Short: "Write old segments of journals anew",
 		Long: `Writes the segments of journal directories anew that an earlier version of nullspfd
@@ -99,15 +101,32 @@ The events stay the same; nothing is removed before what replaces it is on disk,
 an interrupted run is continued by the next one. It needs as much free space as
 the largest segment has.
 
+With --retain-raw, addresses and local parts are taken out of segments of which all events are
+older, as the setting retain_raw of nullspfd does: for copies, and for directories of log import.
+
 nullspfd must not have the directory open: stop it, or compact a copy. Queries go on.`,
 		Example: `  # Of a copy of another server's journal
-  $ nullspf log compact ns2/var`,
+  $ nullspf log compact ns2/var
+
+  # And take out what tells persons apart, where it is older than 30 days.
+  $ nullspf log compact --retain-raw 30d ns2/var`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: directories,
 		RunE: func(c *cobra.Command, dirs []string) error {
+			o := journal.CompactOptions{}
+			if raw != "" {
+				age, err := value.ParseDuration(raw)
+				if err == nil {
+					err = journal.CheckRetainRaw(age)
+				}
+				if err != nil {
+					return fmt.Errorf("--retain-raw: %w", err)
+				}
+				o.RawSince = clock().Add(-age)
+			}
 			var errs []error
 			for _, dir := range dirs {
-				done, err := journal.CompactDir(c.Context(), dir)
+				done, err := journal.CompactDir(c.Context(), dir, o)
 				if errs = append(errs, err); done.After.Segments > 0 || err == nil {
 					errs = append(errs, forgerylog.WriteCompaction(c.OutOrStdout(), dir, done))
 				}
@@ -115,4 +134,7 @@ nullspfd must not have the directory open: stop it, or compact a copy. Queries g
 			return errors.Join(errs...)
 		},
 	}
+	c.Flags().StringVar(&raw, "retain-raw", "", "keep addresses and local parts for `TIME`, such as 30d; default: for ever")
+	completeFlag(c, "retain-raw", values([]string{"30d", "90d"}))
+	return c
 }

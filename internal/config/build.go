@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nullspf/internal/control"
+	"nullspf/internal/journal"
 	"nullspf/internal/value"
 	"nullspf/named"
 	"nullspf/nolisting"
@@ -279,6 +280,12 @@ func (l *loader) buildNullspfd(dir string, c *Config, r rawNullspfd) {
 	if !isOff(r.Retain) {
 		if n.Retain = l.duration("nullspfd.retain", r.Retain); n.Retain == 0 && !l.told("nullspfd.retain") {
 			l.fail("nullspfd.retain", "write a duration such as 400d, or off to keep all events")
+		}
+	}
+	if r.RetainRaw != "" && !isOff(r.RetainRaw) {
+		n.RetainRaw = l.duration("nullspfd.retain_raw", r.RetainRaw)
+		if err := journal.CheckRetainRaw(n.RetainRaw); err != nil && !l.told("nullspfd.retain_raw") {
+			l.fail("nullspfd.retain_raw", "%v, or off", err)
 		}
 	}
 	if r.MaxSize != "" && !isOff(r.MaxSize) {

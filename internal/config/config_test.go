@@ -136,8 +136,8 @@ func TestDaemon(t *testing.T) {
 	if n.Retain != 400*24*time.Hour || n.MaxSize != 0 || n.Rate != 0 || n.Metrics.IsValid() || n.Health.IsValid() {
 		t.Errorf("by default %+v", n)
 	}
-	n = parse(t, small+"nullspfd: {metrics: 127.0.0.1:9153, health: '[::1]:9154', retain: off, max_size: 20GB, rrl: 500}\n").Named.Nullspfd
-	if n.Retain != 0 || n.MaxSize != 20e9 || n.Rate != 500 || n.Metrics.String() != "127.0.0.1:9153" || n.Health.String() != "[::1]:9154" {
+	n = parse(t, small+"nullspfd: {metrics: 127.0.0.1:9153, health: '[::1]:9154', retain: off, retain_raw: 30d, max_size: 20GB, rrl: 500}\n").Named.Nullspfd
+	if n.Retain != 0 || n.RetainRaw != 720*time.Hour || n.MaxSize != 20e9 || n.Rate != 500 || n.Metrics.String() != "127.0.0.1:9153" || n.Health.String() != "[::1]:9154" {
 		t.Errorf("%+v", n)
 	}
 	if n = parse(t, small+"nullspfd: {rrl: off, max_size: off, retain: 30d}\n").Named.Nullspfd; n.Rate != -1 || n.MaxSize != 0 || n.Retain != 720*time.Hour || n.SMTP != nil {

@@ -142,15 +142,16 @@ type rawServer struct {
 }
 
 type rawNullspfd struct {
-	Listen  []string `mapstructure:"listen"`
-	Control string   `mapstructure:"control"`
-	Metrics string   `mapstructure:"metrics"`
-	Health  string   `mapstructure:"health"`
-	Retain  string   `mapstructure:"retain"`
-	MaxSize string   `mapstructure:"max_size"`
-	RRL     string   `mapstructure:"rrl"`
-	Proxy   []string `mapstructure:"proxy"`
-	SMTP    rawSMTP  `mapstructure:"smtp"`
+	Listen    []string `mapstructure:"listen"`
+	Control   string   `mapstructure:"control"`
+	Metrics   string   `mapstructure:"metrics"`
+	Health    string   `mapstructure:"health"`
+	Retain    string   `mapstructure:"retain"`
+	RetainRaw string   `mapstructure:"retain_raw"`
+	MaxSize   string   `mapstructure:"max_size"`
+	RRL       string   `mapstructure:"rrl"`
+	Proxy     []string `mapstructure:"proxy"`
+	SMTP      rawSMTP  `mapstructure:"smtp"`
 }
 
 type rawSMTP struct {

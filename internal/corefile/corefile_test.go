@@ -75,6 +75,7 @@ func TestLoad(t *testing.T) {
         server ns1
         max_size 20GB
         retain 400d
+        retain_raw 30d
     }
     cookies secrets old
     metrics 127.0.0.1:9153
@@ -121,17 +122,17 @@ plain.example:5300 {
 		t.Fatal(err)
 	}
 	plainTrack := nameserver.DefaultTrack()
-	plainTrack.Position = path + ":34"
+	plainTrack.Position = path + ":35"
 	plainTrack.Nameservers = []dnsname.Name{"ns1.example.net"}
 	want := &nameserver.Config{
 		Path: path,
 		Blocks: []nameserver.Block{
 			{
-				Position: path + ":15",
+				Position: path + ":16",
 				Zones:    []dnsname.Name{"_spf.example.net", "track.example"},
 				Listen:   []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:53"), netip.MustParseAddrPort("[::1]:53")},
 				Track: nameserver.Track{
-					Position:    path + ":17",
+					Position:    path + ":18",
 					Nameservers: []dnsname.Name{"ns1.example.net", "ns2._spf.example.net"},
 					Addresses: map[dnsname.Name][]netip.Addr{
 						"ns2._spf.example.net": {netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53")},
@@ -145,17 +146,17 @@ plain.example:5300 {
 				Limit: nameserver.RateLimit{Rate: 500, Exempt: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::1/128")}},
 			},
 			{
-				Position: path + ":33",
+				Position: path + ":34",
 				Zones:    []dnsname.Name{"plain.example"},
 				Listen:   []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:5300"), netip.MustParseAddrPort("[::]:5300")},
 				Track:    plainTrack,
 			},
 		},
-		Journal: &nameserver.Journal{Dir: "var", Server: "ns1", Strict: true, MaxSize: 20e9, Retain: 400 * 24 * time.Hour},
+		Journal: &nameserver.Journal{Dir: "var", Server: "ns1", Strict: true, MaxSize: 20e9, Retain: 400 * 24 * time.Hour, RetainRaw: 720 * time.Hour},
 		Cookies: nameserver.Cookies{Secrets: []nameserver.Secret{secret(t, "secrets"), secret(t, "old")}},
 		Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/64")},
 		SMTP: &nameserver.SMTP{
-			Position: path + ":40", Listen: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.25:25"), netip.MustParseAddrPort("[2001:db8::25]:25")},
+			Position: path + ":41", Listen: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.25:25"), netip.MustParseAddrPort("[2001:db8::25]:25")},
 			Mode: nolisting.Defer, At: nolisting.AtData, Tarpit: 20 * time.Second, Cert: "mx.crt", Key: "mx.key", Connections: 500,
 		},
 		Metrics: netip.MustParseAddrPort("127.0.0.1:9153"),

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"nullspf/internal/journal"
 	"nullspf/internal/nameserver"
 	"nullspf/internal/value"
 )
@@ -34,6 +35,15 @@ var journalSettings = settings[*nameserver.Journal]{
 	{name: "server", set: one(func(j *nameserver.Journal, name string) error { j.Server = name; return nil })},
 	{name: "max_size", set: parsed(value.ParseSize, func(j *nameserver.Journal) *int64 { return &j.MaxSize })},
 	{name: "retain", set: parsed(value.ParseDuration, func(j *nameserver.Journal) *time.Duration { return &j.Retain })},
+	{name: "retain_raw", set: parsed(parseRetainRaw, func(j *nameserver.Journal) *time.Duration { return &j.RetainRaw })},
+}
+
+func parseRetainRaw(text string) (time.Duration, error) {
+	d, err := value.ParseDuration(text)
+	if err == nil {
+		err = journal.CheckRetainRaw(d)
+	}
+	return d, err
 }
 
 func setSync(j *nameserver.Journal, mode string) error {

@@ -256,7 +256,7 @@ func (l *Listener) collect(done <-chan struct{}) error {
 
 // compact joins the segments of the hours that are over.
 func (l *Listener) compact() {
-	if _, err := journal.CompactDir(context.Background(), l.Dir); err != nil {
+	if _, err := journal.CompactDir(context.Background(), l.Dir, journal.CompactOptions{}); err != nil {
 		l.Log(err.Error())
 	}
 }

@@ -43,7 +43,8 @@ func placeOf(places Places, field Field) (func() func(ip string) string, error) 
 				return place
 			}
 			place := ""
-			if addr, err := netip.ParseAddr(ip); err == nil {
+			network, _, _ := strings.Cut(ip, "/")
+			if addr, err := netip.ParseAddr(network); err == nil {
 				place, _ = of(addr)
 				place = spacedPrintable(place)
 			}

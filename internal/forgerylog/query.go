@@ -251,8 +251,11 @@ func (p *plan) addClient(client netip.Prefix) {
 		return
 	}
 	p.add(true, cols(eventrow.ClientIP), func(r *eventrow.Row) bool {
-		addr, err := netip.ParseAddr(r.ClientIP)
-		return err == nil && client.Contains(addr)
+		if addr, err := netip.ParseAddr(r.ClientIP); err == nil {
+			return client.Contains(addr)
+		}
+		network, err := netip.ParsePrefix(r.ClientIP)
+		return err == nil && client.Bits() <= network.Bits() && client.Contains(network.Addr())
 	})
 }
 

@@ -25,7 +25,7 @@ func TestVersion1(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, rewritten := range []int{3, 0} {
-		done, err := journal.CompactDir(t.Context(), compacted)
+		done, err := journal.CompactDir(t.Context(), compacted, journal.CompactOptions{})
 		if err != nil || done.Rewritten != rewritten || done.Summaries != 0 || done.After.Segments != done.Before.Segments {
 			t.Errorf("compacted: %+v, %v", done, err)
 		}

@@ -91,9 +91,13 @@ func size(n int64) string {
 
 // WriteCompaction tells what became of the segments of a directory.
 func WriteCompaction(w io.Writer, dir string, c journal.Compaction) error {
-	_, err := fmt.Fprintf(w, "%s: %s of %s, now %s of %s; %d written anew, %d given a summary\n", eventrow.Shown(dir),
-		number(uint64(c.Before.Segments), "segment"), size(c.Before.Bytes), number(uint64(c.After.Segments), "segment"), size(c.After.Bytes), c.Rewritten,
-		c.Summaries)
+	anonymised := ""
+	if c.Anonymised > 0 {
+		anonymised = fmt.Sprintf(", %d of them without addresses and local parts now", c.Anonymised)
+	}
+	_, err := fmt.Fprintf(w, "%s: %s of %s, now %s of %s%s; %d written anew, %d given a summary\n", eventrow.Shown(dir),
+		number(uint64(c.Before.Segments), "segment"), size(c.Before.Bytes), number(uint64(c.After.Segments), "segment"), size(c.After.Bytes), anonymised,
+		c.Rewritten, c.Summaries)
 	return err
 }
 

@@ -39,7 +39,7 @@ func (s *sealer) compact() error {
 			return nil
 		}
 		var bad *segmentError
-		err := s.join(run)
+		err := s.join(run, nil)
 		switch {
 		case errors.As(err, &bad):
 			// Readers will meet the same error; it must not keep other
@@ -84,7 +84,7 @@ func (s *sealer) joinable(segments []Segment, newest *Segment) int {
 	rows := uint64(0)
 	n := 0
 	for i := range segments {
-		if !over(&segments[i]) || s.unreadable.has(segments[i].First) || segments[i].Rows >= limit/2 || rows+segments[i].Rows > limit {
+		if !over(&segments[i]) || segments[i].Anonymous != first.Anonymous || s.unreadable.has(segments[i].First) || segments[i].Rows >= limit/2 || rows+segments[i].Rows > limit {
 			break
 		}
 		rows += segments[i].Rows
@@ -95,8 +95,9 @@ func (s *sealer) joinable(segments []Segment, newest *Segment) int {
 
 func hourOf(s *Segment) int64 { return s.MinTime / int64(time.Hour) }
 
-// join replaces neighbouring segments by one, or writes one anew.
-func (s *sealer) join(run []Segment) error {
+// join replaces neighbouring segments by one, or writes one anew. change, if not nil,
+// changes each row.
+func (s *sealer) join(run []Segment, change *change) error {
 	dir := s.j.settings.Dir
 	w, err := newSegmentWriter(dir)
 	if err != nil {
@@ -105,9 +106,10 @@ func (s *sealer) join(run []Segment) error {
 	if len(run) == 1 {
 		w.Edition = run[0].Edition + 1
 	}
+	w.Anonymous = run[0].Anonymous || change != nil && change.anonymous
 	age := int64(0)
 	for i := range run {
-		if err := s.copySegment(w, &run[i]); err != nil {
+		if err := s.copySegment(w, &run[i], change); err != nil {
 			w.abort()
 			return err
 		}
@@ -139,8 +141,15 @@ func (s *sealer) join(run []Segment) error {
 	return nil
 }
 
+// change is what is done to rows that are written anew.
+type change struct {
+	row func(*eventrow.Row)
+	// anonymous: afterwards the segment is.
+	anonymous bool
+}
+
 // copySegment appends the rows of a segment.
-func (s *sealer) copySegment(w *segmentWriter, from *Segment) error {
+func (s *sealer) copySegment(w *segmentWriter, from *Segment, change *change) error {
 	f, err := openSegment(s.j.settings.Dir, from)
 	if err != nil {
 		return &segmentError{from.First, err}
@@ -154,6 +163,11 @@ func (s *sealer) copySegment(w *segmentWriter, from *Segment) error {
 			return writing
 		}
 		rows += uint64(len(batch))
+		if change != nil {
+			for i := range batch {
+				change.row(&batch[i])
+			}
+		}
 		writing = w.addRows(batch)
 		return writing
 	})

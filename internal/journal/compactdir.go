@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/rs/zerolog"
@@ -17,16 +18,23 @@ type Compaction struct {
 		Segments int
 		Bytes    int64
 	}
-	// Rewritten is how many were of an earlier version, Summaries how many others
-	// got a summary, or one that is not damaged.
-	Rewritten, Summaries int
+	// Rewritten is how many were of an earlier version, Anonymised how many are
+	// anonymous now, Summaries how many others got a summary, or one that is not damaged.
+	Rewritten, Anonymised, Summaries int
+}
+
+// CompactOptions are settings that have a default.
+type CompactOptions struct {
+	// RawSince is the time since which events keep addresses and local parts: they are
+	// taken out of segments of which all are older. The zero Time is for ever.
+	RawSince time.Time
 }
 
 // CompactDir joins the segments of hours and days that are over, writes those of
 // earlier versions anew, and gives the others a summary, one after the other: when it
 // ends early, what is done is done. Segments that cannot be read are left, and the error names them. No
 // nullspfd may have the directory open; readers may.
-func CompactDir(ctx context.Context, dir string) (c Compaction, err error) {
+func CompactDir(ctx context.Context, dir string, o CompactOptions) (c Compaction, err error) {
 	if err := isJournal(dir); err != nil {
 		return c, err
 	}
@@ -55,7 +63,7 @@ func CompactDir(ctx context.Context, dir string) (c Compaction, err error) {
 	}
 	var unread []error
 	for _, segment := range s.manifest.Load().Segments {
-		err := s.renew(&segment, &c)
+		err := s.renew(&segment, &c, o)
 		switch {
 		case ctx.Err() != nil:
 			return c, ctx.Err()
@@ -78,14 +86,22 @@ func segmentsOf(m *Manifest) (n int, bytes int64) {
 
 // renew writes a segment of an earlier version anew. Another one gets a summary if it
 // has none that is whole.
-func (s *sealer) renew(segment *Segment, c *Compaction) error {
+func (s *sealer) renew(segment *Segment, c *Compaction, o CompactOptions) error {
 	dir := s.j.settings.Dir
+	if !o.RawSince.IsZero() && !segment.Anonymous && segment.MaxTime < o.RawSince.UnixNano() {
+		names, err := openPseudonyms(dir)
+		if err != nil {
+			return err
+		}
+		c.Anonymised++
+		return s.join([]Segment{*segment}, &change{names.change, true})
+	}
 	old, summarised, err := inspect(dir, segment)
 	switch {
 	case err != nil:
 		return &segmentError{segment.First, err}
 	case old:
-		if err := s.join([]Segment{*segment}); err != nil {
+		if err := s.join([]Segment{*segment}, nil); err != nil {
 			return err
 		}
 		c.Rewritten++

@@ -87,8 +87,13 @@ func sameEvent(a, b *spftrack.Event) bool {
 	if (a.Report == nil) != (b.Report == nil) || a.Report != nil && *a.Report != *b.Report {
 		return false
 	}
-	return a.Time == b.Time && a.Resolver == b.Resolver && bytes.Equal(a.Name, b.Name) &&
-		a.ClientIP == b.ClientIP && a.Cause == b.Cause
+	if a.Time != b.Time || a.Cause != b.Cause {
+		return false
+	}
+	if a.ClientIP.IsValid() != b.ClientIP.IsValid() || a.Resolver.IsValid() != b.Resolver.IsValid() {
+		return true // one of them is anonymous
+	}
+	return a.Resolver == b.Resolver && bytes.Equal(a.Name, b.Name) && a.ClientIP == b.ClientIP
 }
 
 // shares reports whether the views have a file in common.

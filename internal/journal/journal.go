@@ -15,9 +15,10 @@ import (
 // Journal is an open journal.
 type Journal struct {
 	settings Settings
-	// maxSize and keep are limits of the settings, which may change.
+	// maxSize, keep and keepRaw are limits of the settings, which may change.
 	maxSize atomic.Int64
 	keep    atomic.Int64
+	keepRaw atomic.Int64
 	log     zerolog.Logger
 	// place is replaced by the writer alone.
 	place atomic.Pointer[place]
@@ -97,7 +98,7 @@ func prepare(settings Settings, at *place) (*Journal, error) {
 		stopSyncer: make(chan struct{}),
 		stopSealer: make(chan struct{}),
 	}
-	j.SetLimits(settings.MaxSize, settings.Retain)
+	j.SetLimits(Limits{settings.MaxSize, settings.Retain, settings.RetainRaw})
 	j.place.Store(at)
 	m, wals, err := recoverDir(settings.Dir, j.log)
 	if err != nil {
@@ -182,11 +183,17 @@ func (j *Journal) SetLayouts(zone string, layouts []spftrack.Layout) {
 	j.zones.setLayouts(zone, layouts)
 }
 
-// SetLimits sets the size and the age at which events are removed, as in
-// [Settings]. It takes effect when something is sealed next.
-func (j *Journal) SetLimits(maxSize int64, retain time.Duration) {
-	j.maxSize.Store(maxSize)
-	j.keep.Store(int64(retain))
+// Limits are those of [Settings].
+type Limits struct {
+	MaxSize           int64
+	Retain, RetainRaw time.Duration
+}
+
+// SetLimits changes the limits. They take effect when something is sealed next.
+func (j *Journal) SetLimits(l Limits) {
+	j.maxSize.Store(l.MaxSize)
+	j.keep.Store(int64(l.Retain))
+	j.keepRaw.Store(int64(l.RetainRaw))
 }
 
 // elapsed is the time since Open by the monotonic clock.

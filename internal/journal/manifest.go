@@ -23,7 +23,8 @@ import (
 //	end	<CRC-32C of all before>
 //
 // Version 1 had the same lines. Later versions are refused; so did nullspfd of
-// version 1, which reads neither packed wal files nor segments with an edition.
+// version 1, which reads neither packed wal files nor segments with an edition. While a
+// segment is anonymous the version is 3, and else 2, which does not know such.
 //
 // A segment line gives path, first and last sequence number, least and
 // greatest time in nanoseconds, rows, bytes, SHA-256 of the file and the age
@@ -97,6 +98,9 @@ type Segment struct {
 	// Edition is how often the file was written anew with the same events: its name
 	// tells, so that readers never meet another content than MANIFEST says.
 	Edition int
+	// Anonymous: addresses and local parts have been taken out of the events; see
+	// pseudonyms. The name tells it, too.
+	Anonymous bool
 	// MinTime and MaxTime are nanoseconds since 1970-01-01 UTC.
 	MinTime, MaxTime int64
 	Rows             uint64

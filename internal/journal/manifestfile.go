@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,8 @@ const (
 
 	manifestMagic   = "nullspf-manifest\t"
 	manifestVersion = manifestMagic + "2"
+	// anonymousManifest is the first line while a segment is anonymous.
+	anonymousManifest = manifestMagic + "3"
 	// oldManifest is the first line of version 1.
 	oldManifest = manifestMagic + "1"
 	// maxManifest bounds what is read, in bytes: a million segments.
@@ -43,7 +46,11 @@ func (m *Manifest) encode() []byte {
 	}
 	u := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	i := func(n int64) string { return strconv.FormatInt(n, 10) }
-	line(manifestVersion)
+	version := manifestVersion
+	if slices.ContainsFunc(m.Segments, func(s Segment) bool { return s.Anonymous }) {
+		version = anonymousManifest
+	}
+	line(version)
 	line("server", m.Server)
 	line("next", u(m.Next))
 	line("clock", i(m.Age), i(m.Wall))
@@ -80,8 +87,11 @@ func parseManifest(text []byte) (*Manifest, error) {
 			if m.old = line == oldManifest; m.old {
 				continue
 			}
+			if line == anonymousManifest {
+				continue
+			}
 			if version, ok := strings.CutPrefix(line, manifestMagic); ok && line != manifestVersion {
-				return nil, fmt.Errorf("%w: %.40q; this one writes version 2. Run the nullspfd that wrote it, or give this one another directory", errVersion, version)
+				return nil, fmt.Errorf("%w: %.40q; this one writes versions 2 and 3. Run the nullspfd that wrote it, or give this one another directory", errVersion, version)
 			}
 			if line != manifestVersion {
 				return nil, fmt.Errorf("%w: its first line is %.40q, not %q", errManifest, line, manifestVersion)
@@ -137,7 +147,8 @@ func (m *Manifest) parseLine(f []string) (err error) {
 			return fmt.Errorf("no path of a segment: %.80q", path)
 		}
 		s.Date, _ = parseDateDir(parts[1])
-		_, _, s.Edition, _ = parseSegmentName(parts[2])
+		named, _ := parseSegmentName(parts[2])
+		s.Edition, s.Anonymous = named.Edition, named.Anonymous
 		if !validDate(s.Date) || s.Path() != path {
 			return fmt.Errorf("no path of segment %d to %d: %.80q", s.First, s.Last, path)
 		}

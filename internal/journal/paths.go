@@ -72,6 +72,7 @@ func listWALs(dir string) ([]walName, error) {
 const (
 	datePrefix    = "date="
 	segmentSuffix = ".parquet"
+	anonymousMark = "-anonymous"
 )
 
 // Path is relative to the directory, with slashes.
@@ -80,26 +81,32 @@ func (s *Segment) Path() string {
 	if s.Edition > 0 {
 		name += "-" + strconv.Itoa(s.Edition)
 	}
+	if s.Anonymous {
+		name += anonymousMark
+	}
 	return path.Join(segDir, datePrefix+s.Date, name+segmentSuffix)
 }
 
-// parseSegmentName reads the numbers in the name of a segment file.
-func parseSegmentName(name string) (first, last uint64, edition int, ok bool) {
+// parseSegmentName reads the name of a segment file, which has First, Last, Edition and
+// Anonymous.
+func parseSegmentName(name string) (s Segment, ok bool) {
 	base, found := strings.CutSuffix(name, segmentSuffix)
+	base, s.Anonymous = strings.CutSuffix(base, anonymousMark)
 	a, b, dash := strings.Cut(base, "-")
 	b, c, rewritten := strings.Cut(b, "-")
 	if !found || !dash || len(a) != 20 || len(b) != 20 {
-		return 0, 0, 0, false
+		return s, false
 	}
-	first, err1 := strconv.ParseUint(a, 10, 64)
-	last, err2 := strconv.ParseUint(b, 10, 64)
+	var err1, err2 error
+	s.First, err1 = strconv.ParseUint(a, 10, 64)
+	s.Last, err2 = strconv.ParseUint(b, 10, 64)
 	if rewritten {
 		var err error
-		if edition, err = strconv.Atoi(c); err != nil || edition < 1 || strconv.Itoa(edition) != c {
-			return 0, 0, 0, false
+		if s.Edition, err = strconv.Atoi(c); err != nil || s.Edition < 1 || strconv.Itoa(s.Edition) != c {
+			return s, false
 		}
 	}
-	return first, last, edition, err1 == nil && err2 == nil && first > 0 && first <= last
+	return s, err1 == nil && err2 == nil && s.First > 0 && s.First <= s.Last
 }
 
 // parseDateDir reads the day in the name of a directory of segments.
@@ -119,6 +126,7 @@ type segmentPath struct {
 	date        string
 	first, last uint64
 	edition     int
+	anonymous   bool
 	temporary   bool
 }
 
@@ -148,9 +156,9 @@ func listSegments(dir string) ([]segmentPath, error) {
 			return nil, err
 		}
 		for _, e := range day {
-			if first, last, edition, ok := parseSegmentName(e.Name()); ok {
+			if s, ok := parseSegmentName(e.Name()); ok {
 				path := filepath.Join(root, datePrefix+date, e.Name())
-				found = append(found, segmentPath{path: path, date: date, first: first, last: last, edition: edition})
+				found = append(found, segmentPath{path: path, date: date, first: s.First, last: s.Last, edition: s.Edition, anonymous: s.Anonymous})
 			}
 		}
 	}

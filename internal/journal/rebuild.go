@@ -96,7 +96,7 @@ func describeSegment(f segmentPath) (*Segment, []Gap, error) {
 		return nil, nil, fmt.Errorf("%s: %w", f.path, err)
 	}
 	s := &Segment{
-		Date: f.date, First: f.first, Last: f.last, Edition: f.edition, Bytes: size, SHA256: hex.EncodeToString(hash.Sum(nil)),
+		Date: f.date, First: f.first, Last: f.last, Edition: f.edition, Anonymous: f.anonymous, Bytes: size, SHA256: hex.EncodeToString(hash.Sum(nil)),
 	}
 	var gaps []Gap
 	next := s.First

@@ -209,7 +209,7 @@ func TestDamagedPart(t *testing.T) {
 	j := &Journal{settings: s}
 	sealer := newSealer(j, m)
 	for i := range m.Segments {
-		if err := sealer.copySegment(w, &m.Segments[i]); err != nil {
+		if err := sealer.copySegment(w, &m.Segments[i], nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -258,7 +258,7 @@ func TestQuarantinedUntilRetention(t *testing.T) {
 	}
 	ahead := false
 	j := &Journal{settings: s, log: s.Logger, opened: time.Now(), openedWall: time.Now()}
-	j.SetLimits(s.MaxSize, s.Retain)
+	j.SetLimits(Limits{s.MaxSize, s.Retain, s.RetainRaw})
 	j.settings.Clock = func() time.Time {
 		if ahead {
 			return time.Now().AddDate(1, 0, 0)

@@ -191,7 +191,7 @@ func wholeWAL(dir string, info walInfo) bool {
 // lists reports whether a file is one of the segments.
 func (m *Manifest) lists(f segmentPath) bool {
 	i, ok := slices.BinarySearchFunc(m.Segments, f.first, func(s Segment, first uint64) int { return cmp.Compare(s.First, first) })
-	return ok && m.Segments[i].Last == f.last && m.Segments[i].Date == f.date && m.Segments[i].Edition == f.edition
+	return ok && m.Segments[i].Last == f.last && m.Segments[i].Date == f.date && m.Segments[i].Edition == f.edition && m.Segments[i].Anonymous == f.anonymous
 }
 
 // inspectWALs finds out what an earlier run left. Where a file was not closed

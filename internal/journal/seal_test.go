@@ -314,7 +314,7 @@ func TestRetainByAge(t *testing.T) {
 	if expired := j.Stats().Expired; expired > 200 {
 		t.Errorf("%d events expired before the limit was set", expired)
 	}
-	j.SetLimits(0, limit)
+	j.SetLimits(Limits{Retain: limit})
 	putAll(t, j, 401, 500)
 	waitUntil(t, "old events are removed", func() bool { return j.sealer.manifest.Load().Expired == 300 })
 	mustClose(t, j)

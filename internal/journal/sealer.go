@@ -45,6 +45,9 @@ type sealer struct {
 	// manifest is what MANIFEST says. It is never changed, only replaced.
 	manifest atomic.Pointer[Manifest]
 
+	// known tells our domains from others.
+	known knownFunc
+
 	// underWay is nil at the start, and after a failure.
 	underWay *sealing
 	// held is when a file was read last, in time since Open.
@@ -72,7 +75,7 @@ type sealer struct {
 }
 
 func newSealer(j *Journal, m *Manifest) *sealer {
-	s := &sealer{j: j, wake: make(chan struct{}, 1)}
+	s := &sealer{j: j, wake: make(chan struct{}, 1), known: j.zones.known}
 	s.manifest.Store(m)
 	return s
 }
@@ -124,6 +127,9 @@ func (s *sealer) work() {
 		err = s.j.contain("compaction", s.compact)
 	}
 	if e := s.j.contain("retention", s.retain); err == nil {
+		err = e
+	}
+	if e := s.j.contain("anonymisation", s.anonymise); err == nil {
 		err = e
 	}
 	if err == nil && s.j.elapsed()-s.lossesStored > time.Minute {
@@ -212,7 +218,7 @@ func (s *sealer) discard() {
 func (s *sealer) pass(files []walInfo, flush bool) (err error) {
 	m := s.manifest.Load()
 	if s.underWay == nil {
-		if s.underWay, err = beginSealing(s.j.settings.Dir, m, s.j.zones.known, s.stop, s.segmentFails); err != nil {
+		if s.underWay, err = beginSealing(s.j.settings.Dir, m, s.known, s.stop, s.segmentFails); err != nil {
 			return err
 		}
 	}

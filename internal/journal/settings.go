@@ -55,8 +55,10 @@ type Settings struct {
 	// MaxSize bounds the bytes of all files together; the oldest events are
 	// removed first. 0 means no bound.
 	MaxSize int64
-	// Retain is the age at which events are removed. 0 keeps them.
-	Retain time.Duration
+	// Retain is the age at which events are removed, RetainRaw that at which
+	// addresses, local parts and names that hold them are taken out of events. 0 keeps
+	// them.
+	Retain, RetainRaw time.Duration
 
 	// SegmentSize is the size in bytes at which a wal file is closed and
 	// sealed, 32 MiB by default.
@@ -109,7 +111,7 @@ func (s Settings) complete() (Settings, error) {
 		return s, errServer(s.Server)
 	case s.Sync > Strict:
 		return s, fmt.Errorf("no sync mode %d", s.Sync)
-	case s.SyncEvery < 0, s.FlushTimeout < 0, s.SegmentAge < 0, s.Retain < 0, s.MaxSize < 0:
+	case s.SyncEvery < 0, s.FlushTimeout < 0, s.SegmentAge < 0, s.Retain < 0, s.RetainRaw < 0, s.MaxSize < 0:
 		return s, errors.New("times and sizes must not be negative")
 	case s.SegmentSize < minSegmentSize || s.SegmentSize > maxSegmentSize:
 		return s, fmt.Errorf("segment size %d: use %d to %d bytes", s.SegmentSize, minSegmentSize, maxSegmentSize)

@@ -83,9 +83,11 @@ type Journal struct {
 	Server string
 	// Strict: an event is on disk before its answer leaves.
 	Strict bool
-	// MaxSize is in bytes, Retain a time; 0 means no limit.
+	// MaxSize is in bytes, Retain and RetainRaw are times; 0 means no limit.
 	MaxSize int64
 	Retain  time.Duration
+	// RetainRaw is when addresses and local parts are taken out of events.
+	RetainRaw time.Duration
 }
 
 // Cookies says which DNS cookies are made and accepted.

@@ -1,8 +1,6 @@
 package nameserver
 
 import (
-	"time"
-
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/journal"
@@ -30,6 +28,7 @@ func JournalSettings(c *Journal, workers int, log zerolog.Logger) journal.Settin
 		Server:    c.Server,
 		MaxSize:   c.MaxSize,
 		Retain:    c.Retain,
+		RetainRaw: c.RetainRaw,
 		Workers:   workers,
 		RingBytes: min(maxRing, max(minRing, ringMemory/workers)),
 		Logger:    log,
@@ -61,9 +60,7 @@ func (r *journalRecorder) SetLayouts(zone string, layouts []spftrack.Layout) {
 	r.journal.SetLayouts(zone, layouts)
 }
 
-func (r *journalRecorder) SetLimits(maxSize int64, retain time.Duration) {
-	r.journal.SetLimits(maxSize, retain)
-}
+func (r *journalRecorder) SetLimits(l journal.Limits) { r.journal.SetLimits(l) }
 
 func (r *journalRecorder) Worker(i int) eventWriter {
 	if r.strict {

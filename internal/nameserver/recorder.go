@@ -2,7 +2,6 @@ package nameserver
 
 import (
 	"sync/atomic"
-	"time"
 
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
@@ -19,9 +18,9 @@ type Recorder interface {
 	Zone(name string) (uint16, error)
 	// SetLayouts says how the names of a zone that has a number are read.
 	SetLayouts(zone string, layouts []spftrack.Layout)
-	// SetLimits sets the size and the age at which events are removed; 0 is no
-	// limit.
-	SetLimits(maxSize int64, retain time.Duration)
+	// SetLimits sets the size and the ages at which events are removed or changed; 0
+	// is no limit.
+	SetLimits(journal.Limits)
 	// Worker returns the end for the packet path of worker i, from 0, which
 	// one goroutine uses at a time.
 	Worker(i int) eventWriter
@@ -64,7 +63,7 @@ type discard struct {
 
 func (d *discard) Zone(string) (uint16, error)          { return 0, nil }
 func (d *discard) SetLayouts(string, []spftrack.Layout) {}
-func (d *discard) SetLimits(int64, time.Duration)       {}
+func (d *discard) SetLimits(journal.Limits)             {}
 
 func (d *discard) Worker(int) eventWriter { return d }
 func (d *discard) Shared() eventWriter    { return d }

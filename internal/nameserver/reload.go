@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"nullspf/internal/journal"
 	"nullspf/internal/secondary"
 	"nullspf/internal/wire"
 	"nullspf/internal/zonestore"
@@ -193,7 +194,7 @@ func (s *Server) commit(p *prepared) {
 		}
 	}
 	if j := p.config.Journal; j != nil {
-		s.recorder.SetLimits(j.MaxSize, j.Retain)
+		s.recorder.SetLimits(journal.Limits{MaxSize: j.MaxSize, Retain: j.Retain, RetainRaw: j.RetainRaw})
 	}
 	s.secondary.Configure(p.groups)
 	s.serving.Store(p.serving)
@@ -236,6 +237,6 @@ func sameJournal(a, b *Journal) bool {
 		return a == b
 	}
 	x, y := *a, *b
-	x.MaxSize, x.Retain = y.MaxSize, y.Retain
+	x.MaxSize, x.Retain, x.RetainRaw = y.MaxSize, y.Retain, y.RetainRaw
 	return x == y
 }

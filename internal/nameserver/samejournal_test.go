@@ -15,6 +15,7 @@ func TestSameJournal(t *testing.T) {
 	}{
 		"size":      {func(j *Journal) { j.MaxSize = 2 }, true},
 		"age":       {func(j *Journal) { j.Retain = time.Hour }, true},
+		"raw age":   {func(j *Journal) { j.RetainRaw = time.Hour }, true},
 		"directory": {func(j *Journal) { j.Dir = "other" }, false},
 		"server":    {func(j *Journal) { j.Server = "ns2" }, false},
 		"sync":      {func(j *Journal) { j.Strict = true }, false},

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/dnsname"
+	"nullspf/internal/journal"
 	"nullspf/internal/peers"
 	"nullspf/spftrack"
 )
@@ -27,7 +28,7 @@ type memory struct {
 	layouts map[string][]spftrack.Layout
 }
 
-func (m *memory) SetLimits(int64, time.Duration) {}
+func (m *memory) SetLimits(journal.Limits) {}
 
 func (m *memory) SetLayouts(zone string, layouts []spftrack.Layout) {
 	m.mu.Lock()

@@ -68,6 +68,9 @@ func NetBits(a netip.Addr) int {
 func AppendNet(buf []byte, ip string) []byte {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
+		if p, err := netip.ParsePrefix(ip); err == nil && p.Bits() == NetBits(p.Addr()) {
+			return append(buf, ip...) // that of an event without address
+		}
 		return buf
 	}
 	prefix, err := addr.Prefix(NetBits(addr))
