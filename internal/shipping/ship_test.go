@@ -35,21 +35,56 @@ import (
 // begin is the time of the first event of tests: soon a month ends.
 var begin = time.Date(2026, 11, 30, 22, 0, 0, 0, time.UTC)
 
+// shared is the ClickHouse of the tests that need none of their own.
+var shared *peers.Server
+
+var startShared = sync.OnceValue(func() error {
+	at, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
+	if err == nil {
+		shared, err = peers.Start(context.Background(), peers.Config{Kind: peers.ClickHouse, Address: at})
+	}
+	return err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared != nil {
+		_ = shared.Stop()
+	}
+	os.Exit(code)
+}
+
+// database makes a database with the table on the server that tests share.
+func database(t *testing.T) (at netip.AddrPort, db *clickhouse.DB) {
+	t.Helper()
+	peers.Require(t, peers.ClickHouse.Programs()...)
+	if err := startShared(); err != nil {
+		t.Fatal(err)
+	}
+	return shared.Address, table(t, shared.Address, strings.ToLower(t.Name()))
+}
+
 // server starts a ClickHouse and makes a database with the table.
-func server(t *testing.T, options string) (at netip.AddrPort, db *clickhouse.DB) {
+func server(t *testing.T, options string) *clickhouse.DB {
 	t.Helper()
 	at, err := peers.FreePort(netip.MustParseAddr("127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	peers.Run(t, peers.Config{Kind: peers.ClickHouse, Address: at, Options: options})
-	db = open(t, at, "default")
-	for _, sql := range []string{"CREATE DATABASE nullspf", Schema("nullspf.events")} {
+	return table(t, at, "nullspf")
+}
+
+// table makes a database with the table.
+func table(t *testing.T, at netip.AddrPort, name string) *clickhouse.DB {
+	t.Helper()
+	db := open(t, at, "default")
+	for _, sql := range []string{"CREATE DATABASE " + name, Schema(name + ".events")} {
 		if err := db.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return at, open(t, at, "nullspf")
+	return open(t, at, name)
 }
 
 func open(t *testing.T, at netip.AddrPort, path string) *clickhouse.DB {
@@ -158,7 +193,7 @@ func same(t *testing.T, db *clickhouse.DB, dir string) {
 // TestShip sends segments of two months, again, and what came and was joined since.
 func TestShip(t *testing.T) {
 	t.Parallel()
-	_, db := server(t, "")
+	_, db := database(t)
 	dir := filepath.Join(t.TempDir(), "var")
 	r := rand.New(rand.NewPCG(1, 2))
 	const name = "ns1.example.net"
@@ -246,12 +281,7 @@ func TestShipOnce(t *testing.T) {
 	}
 	s := start()
 	t.Cleanup(func() { _ = s.Stop() })
-	root := open(t, at, "default")
-	for _, sql := range []string{"CREATE DATABASE nullspf", Schema("nullspf.events")} {
-		if err := root.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
+	table(t, at, "nullspf")
 	const seed = 7
 	r := rand.New(rand.NewPCG(seed, 2))
 	p := newBreaker(t, at, rand.New(rand.NewPCG(seed, 3)))
@@ -318,7 +348,7 @@ func TestShipOnce(t *testing.T) {
 // and has sent the segment again, adds nothing.
 func TestLateAttach(t *testing.T) {
 	t.Parallel()
-	at, db := server(t, "")
+	at, db := database(t)
 	to := &url.URL{Scheme: "http", Host: at.String()}
 	direct := httputil.NewSingleHostReverseProxy(to)
 	late := make(chan error, 1)
@@ -345,7 +375,7 @@ func TestLateAttach(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "var")
 	const name = "ns1.example.net"
 	seal(t, dir, name, events(rand.New(rand.NewPCG(8, 8)), name, 500, begin))
-	through := open(t, netip.MustParseAddrPort(strings.TrimPrefix(proxy.URL, "http://")), "nullspf")
+	through := open(t, netip.MustParseAddrPort(strings.TrimPrefix(proxy.URL, "http://")), db.Name)
 	if r, err := Ship(t.Context(), through, dir, Options{Wait: noWait}); err != nil || r.Sent != 500 || !held.Load() {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -381,7 +411,7 @@ func TestSchema(t *testing.T) {
 // TestSameAnswers asks a journal and the table with its events the same questions.
 func TestSameAnswers(t *testing.T) {
 	t.Parallel()
-	_, db := server(t, "")
+	_, db := database(t)
 	dir := filepath.Join(t.TempDir(), "var")
 	r := rand.New(rand.NewPCG(3, 4))
 	const name = "ns1.example.net"
@@ -505,7 +535,7 @@ func TestDistributed(t *testing.T) {
 	dbs := make([]*clickhouse.DB, 2)
 	for i := range 2 {
 		started.Go(func() {
-			_, dbs[i] = server(t, fmt.Sprintf("<tcp_port>%d</tcp_port><remote_servers><nullspf>%s</nullspf></remote_servers>", tcp[i].Port(), shards))
+			dbs[i] = server(t, fmt.Sprintf("<tcp_port>%d</tcp_port><remote_servers><nullspf>%s</nullspf></remote_servers>", tcp[i].Port(), shards))
 		})
 	}
 	started.Wait()
