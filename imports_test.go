@@ -27,6 +27,7 @@ workshop
     internal/bench/apply  make bench-apply
     internal/bench/attempts  go run: how well attempts count messages
     internal/bench/dns    make bench-dns
+    internal/bench/imports  go run: the import of a query log beside zcat and the sealer
     internal/bench/log    make bench-log
     internal/bench/matrix make matrix: what SPF implementations do with each layout
     internal/bench/poison go run: what it costs to have an innocent address listed
@@ -122,8 +123,9 @@ var libraries = map[string]string{
 	"github.com/parquet-go/parquet-go":              "internal/eventrow internal/forgerylog internal/journal internal/shipping internal/tally",
 	"github.com/prometheus/client_golang":           "internal/nameserver",
 	"github.com/cespare/xxhash/v2":                  "internal/tally",
+	"github.com/klauspost/compress/gzip":            "internal/evidence",
 	"github.com/klauspost/compress/zstd":            "internal/evidence internal/tally",
-	"github.com/rs/zerolog":                         "cmd/nullspf cmd/nullspfd internal/bench/dns internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/web internal/xfr nolisting",
+	"github.com/rs/zerolog":                         "cmd/nullspf cmd/nullspfd internal/bench/dns internal/bench/imports internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/web internal/xfr nolisting",
 	"github.com/rs/zerolog/log":                     "", // loggers are parameters
 	"github.com/schollz/progressbar":                "cmd/nullspf",
 	"github.com/spf13/cobra":                        "cmd/nullspf",

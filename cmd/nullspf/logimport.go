@@ -16,6 +16,7 @@ import (
 	"nullspf/internal/evidence"
 	"nullspf/internal/value"
 	"nullspf/spftrack"
+	"nullspf/zones"
 )
 
 // logImportFlags are the flags of log import.
@@ -126,7 +127,7 @@ The exit status is 1 when a file is damaged; what is whole of it has been import
 	completeFlag(c, "format", values(strings.Split(evidence.FormatNames(), ", ")))
 	c.Flags().StringVar(&o.server, "server", "", "`NAME` of the server that wrote the files, as in server of nullspfd; needed for a new directory when the files do not name it; for dmarc the default is dmarc")
 	c.Flags().StringVar(&o.timeZone, "timezone", "", "local times are those of `ZONE`, such as Europe/Berlin; default: this machine's")
-	c.Flags().StringSliceVar(&o.layouts, "layout", nil, "the tracking zone had names of `LAYOUT`; may be repeated; default: those of the groups in the configuration")
+	c.Flags().StringSliceVar(&o.layouts, "layout", nil, "the tracking zone had names of `LAYOUT`; may be repeated; default: those of the domains in the configuration")
 	completeFlag(c, "layout", values(layoutNames()))
 	c.Flags().StringVar(&o.listen, "listen", "", "import what nameservers write to a socket, `unix:PATH`, with the format dnstap")
 	c.Flags().DurationVar(&o.every, "every", 20*time.Second, "with --listen, store queries each `DURATION`")
@@ -177,10 +178,9 @@ func (a *app) newImport(f *logFlags, o *logImportFlags, files []string) (*eviden
 			return nil, err
 		}
 		i.Known = knownDomains(conf.Output)(string(i.Zone))
-		i.Layouts = configuredLayouts(conf)
-	}
-	if len(o.layouts) > 0 {
-		i.Layouts = nil
+		if len(o.layouts) == 0 {
+			i.Layouts = configuredLayouts(conf)
+		}
 	}
 	for _, name := range o.layouts {
 		layout, err := spftrack.ParseLayout(strings.ToLower(name))
@@ -204,10 +204,30 @@ func (a *app) knowDomains(i *evidence.Import) error {
 	return err
 }
 
-// configuredLayouts are those of the groups.
+// configuredLayouts are those that the configuration says the tracking zone has, or those of all
+// listed domains and of the names below them.
 func configuredLayouts(c *config.Config) (layouts []spftrack.Layout) {
+	for _, layout := range c.Named.Track.Layouts {
+		layouts = append(layouts, spftrack.Layout(layout))
+	}
+	if len(layouts) > 0 {
+		return layouts
+	}
 	for _, g := range c.Groups {
 		layouts = append(layouts, spftrack.Layout(g.SPF))
+		if g.WildcardSPF != "" && g.WildcardSPF != zones.SPFOfDomain {
+			layouts = append(layouts, spftrack.Layout(g.WildcardSPF))
+		}
+	}
+	set, _, err := zones.ReadLists(c.Groups)
+	if err != nil {
+		warn("names are read by the layouts of the groups, because the lists have faults; see nullspf check, or use --layout")
+		set = new(zones.Set)
+	}
+	for i := range set.Entries {
+		if o := set.Entries[i].Override; o != nil && o.SPF != "" {
+			layouts = append(layouts, spftrack.Layout(o.SPF))
+		}
 	}
 	slices.Sort(layouts)
 	return slices.Compact(layouts)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"nullspf/internal/ascii"
 	"nullspf/internal/journal"
 	"nullspf/internal/wire"
 	"nullspf/spftrack"
@@ -115,7 +116,7 @@ func (w *importer) record(what outcome, q *question, n int, r *FileResult) error
 		r.bad(n)
 		return nil
 	}
-	if q.qclass != dns.ClassINET || !wire.Lower(q.name).Within(w.zone) {
+	if q.qclass != dns.ClassINET || !within(q.name, w.zone) {
 		r.Others++
 		return nil
 	}
@@ -132,6 +133,14 @@ func (w *importer) record(what outcome, q *question, n int, r *FileResult) error
 	}
 	e.Parsed = w.parser.ParseIn(&w.texts, e.Name, e.QType)
 	return w.add(e)
+}
+
+// within reports whether a name in wire format, of any case, is a zone's or below.
+func within(name []byte, zone wire.Name) bool {
+	for len(name) > len(zone) {
+		name = name[min(1+int(name[0]), len(name)):]
+	}
+	return ascii.EqualFold(name, zone)
 }
 
 // event counts an event of a time.

@@ -164,7 +164,7 @@ func (l *Listener) serve(ctx context.Context, conn net.Conn) error {
 		if err != nil {
 			return err
 		}
-		if what != isQuestion || q.qclass != dns.ClassINET || !wire.Lower(q.name).Within(l.zone) {
+		if what != isQuestion || q.qclass != dns.ClassINET || !within(q.name, l.zone) {
 			continue
 		}
 		if err := l.mine(d.identity()); err != nil {

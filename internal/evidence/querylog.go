@@ -68,6 +68,10 @@ func (r *queryLog) parse(line []byte, q *question) outcome {
 // lastQuery returns what stands behind the name in the last "query: " of a line that
 // has this name.
 func lastQuery(rest, name []byte) []byte {
+	// Without a view, it is the only one.
+	if after, ok := bytes.CutPrefix(rest, queryWord); ok && len(after) > len(name) && bytes.HasPrefix(after, name) && after[len(name)] == ' ' {
+		return after[len(name)+1:]
+	}
 	for end := len(rest); ; {
 		at := bytes.LastIndex(rest[:end], queryWord)
 		if at < 0 {
