@@ -38,7 +38,7 @@ type importer struct {
 	parser *spftrack.Parser
 	zone   wire.Name
 	texts  spftrack.Memory
-	names  []byte
+	event  spftrack.Event
 }
 
 func newImporter(ctx context.Context, i *Import, zone wire.Name, out *journal.Creator, list *imports) *importer {
@@ -70,23 +70,11 @@ func (w *importer) file(s sourceFile) error {
 	}
 	records := w.newSource(c, in, r.Before == 0)
 	first := w.result.Next
-	var q question
-	for n := 1; ; n++ {
-		what, err := records.next(&q)
-		if err == nil && w.Format == Pcap && in.size <= r.Before {
-			n--
-			continue
-		}
-		if err != nil {
-			r.Cut = errors.Is(err, errCut)
-			if !r.Cut && !errors.Is(err, io.EOF) {
-				r.Err = err
-			}
-			break
-		}
-		if err := w.record(what, &q, n, &r); err != nil {
-			return err
-		}
+	old := int64(0)
+	if w.Format == Pcap {
+		old = r.Before
+	}
+	err = eachRecord(records, in, old, func(n int, what outcome, q *question) error {
 		if n%progressEvery == 0 {
 			if err := w.ctx.Err(); err != nil {
 				return err
@@ -95,6 +83,15 @@ func (w *importer) file(s sourceFile) error {
 				w.Progress(w.done+c.done.Load(), w.total)
 			}
 		}
+		return w.record(what, q, n, &r)
+	}, func(err error) {
+		r.Cut = errors.Is(err, errCut)
+		if !r.Cut && !errors.Is(err, io.EOF) {
+			r.Err = err
+		}
+	})
+	if err != nil {
+		return err
 	}
 	w.done += s.size
 	r.Odd = records.odd()
@@ -106,7 +103,7 @@ func (w *importer) file(s sourceFile) error {
 	return nil
 }
 
-// record imports record n of what is new in a file.
+// record imports record n of what is new in a file. The name of a question stays valid.
 func (w *importer) record(what outcome, q *question, n int, r *FileResult) error {
 	switch what {
 	case isOther:
@@ -121,7 +118,8 @@ func (w *importer) record(what outcome, q *question, n int, r *FileResult) error
 		return nil
 	}
 	r.event(q.time)
-	e := &spftrack.Event{
+	e := &w.event
+	*e = spftrack.Event{
 		Time:           q.time,
 		Zone:           string(w.Zone),
 		Resolver:       q.client,
@@ -129,7 +127,7 @@ func (w *importer) record(what outcome, q *question, n int, r *FileResult) error
 		QType:          q.qtype,
 		ClientSubnet:   q.subnet,
 		SourceVerified: q.verified,
-		Name:           w.keep(q.name),
+		Name:           q.name,
 	}
 	e.Parsed = w.parser.ParseIn(&w.texts, e.Name, e.QType)
 	return w.add(e)
@@ -164,16 +162,6 @@ func (w *base) add(e *spftrack.Event) error {
 	w.result.Next++
 	w.result.Events++
 	return w.out.Add(e)
-}
-
-// keep copies a name into memory that is not used again.
-func (w *importer) keep(name []byte) []byte {
-	if len(name) > cap(w.names)-len(w.names) {
-		w.names = make([]byte, 0, 64<<10)
-	}
-	at := len(w.names)
-	w.names = append(w.names, name...)
-	return w.names[at:len(w.names):len(w.names)]
 }
 
 // finish makes readers see the events.

@@ -16,10 +16,15 @@ import (
 // sealed and joined them: attempts are marked, a segment holds the events of one UTC
 // day. Until Close the directory stays as it was for readers.
 type Creator struct {
-	at       *place
-	manifest *Manifest
-	sealing  *sealing
+	at        *place
+	manifest  *Manifest
+	sealing   *sealing
+	summaries *summaryWorkers
 }
+
+// createdRows is how many rows a segment of a Creator has at most: while the next one is
+// written, the summary of one is made.
+const createdRows = 1 << 20
 
 // Create begins a journal of a server in a directory, which is made, or must be
 // empty.
@@ -39,9 +44,10 @@ func Create(dir, server string) (*Creator, error) {
 		return nil, err
 	}
 	c := &Creator{
-		at:       at,
-		manifest: &Manifest{Server: server, Next: 1, Wall: time.Now().Unix()},
-		sealing:  &sealing{dir: dir, read: 1, maxRows: segmentRows},
+		at:        at,
+		manifest:  &Manifest{Server: server, Next: 1, Wall: time.Now().Unix()},
+		sealing:   &sealing{dir: dir, read: 1, maxRows: createdRows},
+		summaries: newSummaryWorkers(dir),
 	}
 	c.sealing.fold = attempt.New(attempt.Default, c.sealing.add)
 	if err := c.manifest.store(dir); err != nil {
@@ -84,8 +90,8 @@ func Append(dir string) (c *Creator, err error) {
 	if err = errors.Join(err, unread); err != nil {
 		return nil, err
 	}
-	u.maxRows = segmentRows
-	return &Creator{at, m, u}, nil
+	u.maxRows = createdRows
+	return &Creator{at, m, u, newSummaryWorkers(dir)}, nil
 }
 
 // removeUnlisted removes what an end before Close left: segments behind all events of
@@ -119,7 +125,11 @@ func (c *Creator) Add(e *spftrack.Event) error {
 	u.gap(u.read, e.Seq-1, GapRestart)
 	u.read = e.Seq + 1
 	u.days = 0
-	return u.fold.Push(e)
+	if err := u.fold.Push(e); err != nil {
+		return err
+	}
+	c.summaries.take(u.finished)
+	return nil
 }
 
 // Close completes the directory. The function ready, unless nil, is called when all
@@ -128,6 +138,7 @@ func (c *Creator) Add(e *spftrack.Event) error {
 func (c *Creator) Close(ready func() error) (err error) {
 	defer func() { err = errors.Join(err, c.at.Close()) }()
 	if err := c.complete(ready); err != nil {
+		_ = c.summaries.wait()
 		c.sealing.abort()
 		return err
 	}
@@ -143,11 +154,9 @@ func (c *Creator) complete(ready func() error) error {
 	if err := u.complete(m); err != nil {
 		return err
 	}
-	made := m.Segments[len(c.manifest.Segments):]
-	for i := range made {
-		if err := writeSummary(u.dir, &made[i]); err != nil {
-			return err
-		}
+	c.summaries.take(m.Segments[len(c.manifest.Segments):])
+	if err := c.summaries.wait(); err != nil {
+		return err
 	}
 	if ready != nil {
 		if err := ready(); err != nil {
@@ -164,6 +173,7 @@ func (c *Creator) complete(ready func() error) error {
 
 // Abort leaves the directory as it was.
 func (c *Creator) Abort() error {
+	_ = c.summaries.wait()
 	c.sealing.abort()
 	return c.at.Close()
 }

@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"nullspf/internal/files"
 	"nullspf/internal/tally"
@@ -103,4 +105,44 @@ func summarySize(dir string, s *Segment) int64 {
 		return 0
 	}
 	return info.Size()
+}
+
+// summaryWorkers make the summaries of segments while others are written.
+type summaryWorkers struct {
+	dir string
+	// taken is how many of the segments were taken.
+	taken   int
+	slots   chan struct{}
+	running sync.WaitGroup
+	mu      sync.Mutex
+	err     error
+}
+
+func newSummaryWorkers(dir string) *summaryWorkers {
+	return &summaryWorkers{dir: dir, slots: make(chan struct{}, 2)}
+}
+
+// take takes those of all segments so far that were not taken yet. It waits when as many as
+// there are slots are being made.
+func (w *summaryWorkers) take(segments []Segment) {
+	for ; w.taken < len(segments); w.taken++ {
+		s := segments[w.taken]
+		w.slots <- struct{}{}
+		w.running.Go(func() {
+			defer func() { <-w.slots }()
+			if err := writeSummary(w.dir, &s); err != nil {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.err = errors.Join(w.err, err)
+			}
+		})
+	}
+}
+
+// wait waits for all that were taken.
+func (w *summaryWorkers) wait() error {
+	w.running.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
 }
