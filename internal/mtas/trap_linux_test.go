@@ -2,6 +2,9 @@ package mtas
 
 import (
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +93,8 @@ func TestTrap(t *testing.T) {
 		}
 	}
 
+	importVerdicts(t, log)
+
 	nft := mx.Command(t.Context(), "nft", "-f", exampleFile(t, "mail/trap/nftables.conf"))
 	if err := errors.Join(nft.Start(), nft.Wait()); err != nil {
 		t.Fatal(err)
@@ -115,5 +120,29 @@ func TestTrap(t *testing.T) {
 	t.Logf("%d of %d connections came to the trap", share, tries)
 	if share < 2 || share > 60 {
 		t.Errorf("%d of %d connections came to the trap, want about 20", share, tries)
+	}
+}
+
+// importVerdicts brings the log of the trap into a journal and looks for the verdicts.
+func importVerdicts(t *testing.T, log []byte) {
+	t.Helper()
+	dir := t.TempDir()
+	file, journal := filepath.Join(dir, "trap.log"), filepath.Join(dir, "trap")
+	if err := os.WriteFile(file, log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nullspf := func(args ...string) string {
+		out, err := exec.Command(filepath.Join(programs(t), "nullspf"), append([]string{"log"}, append(args, "--journal", journal)...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("nullspf log %s: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	nullspf("import", "--format", "maillog", "--server", "trap.example.net", "--timezone", "UTC", "--zone", "_spf.example.net", file)
+	got := nullspf("top", "--by", "cause,ip", "--format", "csv")
+	for _, want := range []string{"not-used-for-mail", "other", "relay-denied"} { // other: Gtube pattern
+		if !strings.Contains(got, "1,"+want+",198.51.100.8\n") {
+			t.Errorf("the journal lacks %s:\n%s", want, got)
+		}
 	}
 }
