@@ -57,7 +57,7 @@ func Draw(what string, list []Interval) (template.HTML, error) {
 			b.Text = i.Label
 		}
 		c.Bars = append(c.Bars, b)
-		c.Line = c.Line || i.Before > 0
+		c.Line, c.Links = c.Line || i.Before > 0, c.Links || i.Link != ""
 		before.WriteString(number(x+step/2) + "," + number(height-c.height(i.Before)) + " ")
 	}
 	c.Before = strings.TrimSpace(before.String())
@@ -79,6 +79,8 @@ type drawing struct {
 	// Before are the points of the line, and Line tells whether there is one.
 	Before string
 	Line   bool
+	// Links: bars lead somewhere.
+	Links bool
 }
 
 type bar struct {

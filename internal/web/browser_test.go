@@ -1,0 +1,47 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"nullspf/internal/peers"
+)
+
+// TestChromium looks at every page as people do: on a desktop, a phone and a large screen,
+// in light and dark, with a keyboard, without script, and as axe-core judges it. The log
+// holds what strangers send to harm.
+func TestChromium(t *testing.T) {
+	t.Parallel()
+	peers.Require(t, "chromium", "node")
+	if _, err := os.Stat(filepath.Join("testdata", "browser", "node_modules")); err != nil {
+		peers.Lack(t, "the packages of testdata/browser are not installed: run scripts/install-peers")
+	}
+	server := httptest.NewServer(pages(t, settings(log(t))))
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	args := []string{filepath.Join("testdata", "browser", "check.mjs"), server.URL}
+	if shot := os.Getenv("SCREENSHOT"); shot != "" {
+		args = append(args, shot)
+	}
+	out, err := exec.CommandContext(ctx, "node", args...).CombinedOutput()
+	done := false
+	for s := bufio.NewScanner(strings.NewReader(string(out))); s.Scan(); {
+		switch line := s.Text(); line {
+		case `"done"`:
+			done = true
+		default:
+			t.Error(line)
+		}
+	}
+	if err != nil || !done {
+		t.Errorf("%v, done: %v", err, done)
+	}
+}

@@ -1,0 +1,130 @@
+// Looks at the pages with Chromium: node check.mjs ADDRESS [SCREENSHOT]. Prints a line of
+// JSON for each fault, and "done".
+import {chromium} from 'playwright-core';
+import {readFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
+
+const base = process.argv[2];
+const shot = process.argv[3];
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const fault = (where, what) => console.log(JSON.stringify({where, what: String(what).slice(0, 2000)}));
+const check = (where, ok, what) => { if (!ok) fault(where, what); };
+
+const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking']});
+
+// opened is a page that tells of what it should not do.
+async function opened(where, options) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.on('console', m => { if (m.type() === 'error' || m.type() === 'warning') fault(where, 'console: ' + m.text()); });
+  page.on('pageerror', e => fault(where, 'script: ' + e));
+  page.on('dialog', d => { fault(where, 'dialog: ' + d.message()); d.dismiss(); });
+  page.on('request', r => { if (!r.url().startsWith(base)) fault(where, 'asks ' + r.url()); });
+  return {page, context};
+}
+
+const all = 'since=24h';
+const pages = {
+  overview: '/?' + all, client: '/?ip=192.0.2.1&' + all, domain: '/?domain=%3Dbrand-1.example&' + all, empty: '/?domain=nobody&' + all,
+  top: '/top?by=sender&n=20&' + all, events: '/events?' + all,
+  live: '/live?' + all,
+  zones: '/zones', servers: '/servers',
+};
+const screens = {
+  desktop: {viewport: {width: 1280, height: 900}, colorScheme: 'light', timezoneId: 'Asia/Tokyo', locale: 'en-GB'},
+  phone: {viewport: {width: 360, height: 740}, colorScheme: 'dark', isMobile: true, hasTouch: true},
+  large: {viewport: {width: 3840, height: 2160}, colorScheme: 'dark'},
+};
+
+// shown are the pages that each screen shows.
+const shown = {desktop: Object.keys(pages), phone: ['overview', 'client', 'events', 'live'], large: ['overview']};
+
+for (const [screen, options] of Object.entries(screens)) {
+  for (const [name, path] of Object.entries(pages)) {
+    if (!shown[screen].includes(name)) continue;
+    const where = `${name} on ${screen}`;
+    const {page, context} = await opened(where, options);
+    let bytes = 0, script = 0;
+    page.on('response', async r => {
+      const length = (await r.body().catch(() => Buffer.alloc(0))).length;
+      bytes += length;
+      if (r.url().endsWith('.js')) script += length;
+    });
+    await page.addInitScript(() => {
+      window.shift = 0;
+      new PerformanceObserver(list => { for (const e of list.getEntries()) window.shift += e.value; }).observe({type: 'layout-shift', buffered: true});
+    });
+    const answer = await page.goto(base + path, {waitUntil: 'load'});
+    check(where, answer.ok(), answer.status());
+    if (name === 'live') await page.waitForSelector('tbody.live tr');
+    check(where, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'is wider than the screen');
+    check(where, await page.evaluate(() => window.shift) <= 0.05, 'the layout shifts by ' + await page.evaluate(() => window.shift));
+    if (name === 'overview') {
+      check(where, bytes <= 150_000, `${bytes} bytes`);
+      check(where, script <= 60_000, `${script} bytes of script`);
+    }
+    if (screen !== 'large') {
+      await page.evaluate(axe);
+      const {violations} = await page.evaluate(() => axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}));
+      for (const v of violations) fault(where, `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')}`);
+    }
+    if (shot && name === 'overview' && screen === 'desktop') await page.screenshot({path: shot});
+    await context.close();
+  }
+}
+
+// What a viewer does.
+{
+  const {page, context} = await opened('use', screens.desktop);
+  await page.goto(base + pages.overview);
+  check('use', (await page.locator('h2').first().textContent()).startsWith('612 attempts'), 'not the attempts');
+  const time = page.locator('time').first();
+  check('use', (await time.getAttribute('title')).endsWith(' UTC') && !(await time.textContent()).startsWith('2026-'), 'times are not local');
+
+  await page.keyboard.press('Tab');
+  check('use', await page.evaluate(() => document.activeElement.className) === 'skip', 'the first Tab is not the way to the numbers');
+  check('use', await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle) === 'solid', 'focus cannot be seen');
+  await page.keyboard.press('/');
+  check('use', await page.evaluate(() => document.activeElement.name) === 'domain', '/ does not go to the search');
+  await page.keyboard.type('brand-2');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/domain=brand-2/);
+  check('use', (await page.locator('h2').first().textContent()).startsWith('200 attempts'), 'the search finds ' + await page.locator('h2').first().textContent());
+
+  await page.getByRole('link', {name: '203.0.113.4', exact: true}).first().click();
+  await page.waitForURL(/ip=203\.0\.113\.4/);
+  check('use', /domain=brand-2/.test(page.url()), 'the filter is gone');
+  check('use', await page.locator('.chips a').count() === 2, 'not two chips');
+  await page.locator('.chips a').first().click();
+  await page.waitForURL(url => !/domain=/.test(url));
+  check('use', /ip=203\.0\.113\.4/.test(page.url()), 'the other filter is gone');
+
+  await page.goto(base + pages.overview);
+  const box = await page.locator('.chart').boundingBox();
+  await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, {steps: 5});
+  await page.mouse.up();
+  await page.waitForURL(/since=2026-11-19T19%3A00%3A00Z&until=2026-11-20T03%3A00%3A00Z|until=2026-11-20T03/);
+  check('use', /since=2026-11-19T19/.test(decodeURIComponent(page.url())), 'zoomed to ' + page.url());
+
+  await page.goto(base + pages.overview);
+  const bar = page.locator('.chart g[data-from="2026-11-20T02:00:00Z"] .hit');
+  await bar.click();
+  await page.waitForURL(/since=2026-11-20T02/);
+  check('use', (await page.locator('h2').first().textContent()).startsWith('60 attempts'), 'a bar leads to ' + await page.locator('h2').first().textContent());
+  await context.close();
+}
+
+// Without script, all but zoom and live events works.
+{
+  const {page, context} = await opened('without script', {...screens.desktop, javaScriptEnabled: false});
+  await page.goto(base + pages.overview);
+  await page.getByRole('link', {name: 'All clients'}).click();
+  check('without script', /\/top\?by=ip/.test(page.url()) && await page.locator('td').count() > 20, page.url());
+  await page.goto(base + pages.live);
+  check('without script', (await page.content()).includes('Live events need script'), 'it does not say what to do');
+  await context.close();
+}
+await browser.close();
+console.log('"done"');
