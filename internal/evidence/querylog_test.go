@@ -402,3 +402,23 @@ func FuzzQueryLog(f *testing.F) {
 		}
 	})
 }
+
+// TestWithin: a name is within a zone by whole labels, in any case.
+func TestWithin(t *testing.T) {
+	zone, err := wire.ParseName("_spf.keeper.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{
+		"_spf.keeper.test": true, "a.b._SPF.Keeper.TEST": true, "keeper.test": false, ".": false, "x_spf.keeper.test": false,
+		`a\005_spf.keeper.test`: false, "a.keeper.test": false, "_spf.keeper.test.a": false,
+	} {
+		packed, err := wire.PackName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if within(packed, zone) != want || wire.Lower(packed).Within(zone) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}
