@@ -50,6 +50,7 @@ func (g *generator) corePrimary() {
 		g.coreKey(&t)
 		t.lines("    ", "parked "+coreWord(g.path(".")))
 		g.coreTransfer(&t)
+		g.coreDNSBL(&t)
 		g.coreControl(&t)
 		t.lines("", "}")
 	case g.Track != nil:
@@ -81,6 +82,7 @@ func (g *generator) coreSecondary() {
 	var end text
 	end.lines("        ", "primaries "+joined(g.Primary.Addresses, " ", coreEndpoint)+g.coreSigned(), "store "+coreWord(g.store()))
 	end.lines("    ", "}")
+	g.coreDNSBL(&end)
 	g.coreControl(&end)
 	end.lines("", "}")
 	if g.Catalog != "" {
@@ -133,6 +135,24 @@ func (g *generator) coreTracking(t *text, alone bool) {
 		g.coreControl(t)
 	}
 	t.lines("", "}")
+	if alone && g.Nullspfd.DNSBL != nil {
+		g.coreOpen(t, ".", g.Nullspfd.Listen)
+		g.coreDNSBL(t)
+		t.lines("", "}")
+	}
+}
+
+// coreDNSBL writes the block list, if there is one.
+func (g *generator) coreDNSBL(t *text) {
+	d := g.Nullspfd.DNSBL
+	if d == nil {
+		return
+	}
+	nameservers := "    nameservers"
+	for _, host := range d.Nameservers {
+		nameservers += " " + string(host)
+	}
+	t.lines("    ", "dnsbl "+string(d.Zone)+" {", "    file "+coreWord(g.path(d.File)), nameservers, "}")
 }
 
 // layouts are the SPF layouts that nullspfd is to recognise; none means its

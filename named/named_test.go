@@ -120,6 +120,7 @@ func TestGolden(t *testing.T) {
 	t.Run("dnssec", func(t *testing.T) {
 		s := testSettings()
 		s.DNSSEC, s.Servers = true, []Server{BIND, Knot, Nullspfd}
+		s.Nullspfd.DNSBL = &DNSBL{Zone: "bl.example.net", File: "/var/lib/nullspf/forgers.json", Nameservers: []dnsname.Name{"ns1.example.net"}}
 		compareGolden(t, "dnssec", render(t, s, set))
 	})
 	t.Run("listed", func(t *testing.T) {
@@ -144,6 +145,7 @@ func TestGolden(t *testing.T) {
 		s.Servers, s.Track.Layouts = []Server{Nullspfd}, nil
 		s.Nullspfd.Metrics, s.Nullspfd.Health = netip.MustParseAddrPort("127.0.0.1:9153"), netip.MustParseAddrPort("[::1]:9154")
 		s.Nullspfd.RetainRaw = 30 * 24 * time.Hour
+		s.Nullspfd.DNSBL = &DNSBL{Zone: "bl.example.net", File: "/var/lib/nullspf/forgers.json", Nameservers: []dnsname.Name{"ns1.example.net", "ns2.example.net"}}
 		s.Nullspfd.Retain, s.Nullspfd.MaxSize, s.Nullspfd.Rate = 400*24*time.Hour, 20e9, 500
 		set := testSet(t, threeZones[:1], threeZones[1:])
 		set.Groups[0].SPF, set.Groups[1].SPF = "classic", "track"

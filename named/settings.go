@@ -105,6 +105,17 @@ type NullspfdSettings struct {
 	Proxies []netip.Prefix
 	// SMTP is the listener that never accepts mail; nil is none.
 	SMTP *SMTP
+	// DNSBL is a DNS block list; nil is none.
+	DNSBL *DNSBL
+}
+
+// DNSBL is a DNS block list that nullspfd serves.
+type DNSBL struct {
+	Zone dnsname.Name
+	// File is the list, which "nullspf log export --format json" writes.
+	File string
+	// Nameservers are the hosts of its NS RRset, none in the zone.
+	Nameservers []dnsname.Name
 }
 
 // SMTP is nullspfd's SMTP listener. Zero values are left to it.

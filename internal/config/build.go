@@ -180,6 +180,7 @@ func (l *loader) buildNamed(dir string, c *Config, r *raw) {
 	l.buildTSIG(dir, c, r.TSIG)
 	s.Store = r.Secondary.Store
 	l.buildNullspfd(dir, c, r.Nullspfd)
+	s.Nullspfd.DNSBL = l.buildDNSBL(dir, c, r)
 	if c.Track.Zone != "" {
 		s.Track = &named.Track{
 			Zone: c.Track.Zone, Nameservers: c.Track.Nameservers, Listen: c.Track.Listen,

@@ -143,13 +143,16 @@ func TestDaemon(t *testing.T) {
 	if n = parse(t, small+"nullspfd: {rrl: off, max_size: off, retain: 30d}\n").Named.Nullspfd; n.Rate != -1 || n.MaxSize != 0 || n.Retain != 720*time.Hour || n.SMTP != nil {
 		t.Errorf("%+v", n)
 	}
-	n = parse(t, small+"nullspfd: {proxy: [192.0.2.24, 2001:db8:24::/64], smtp: {listen: ['192.0.2.26:25', '[2001:db8::26]:25'], mode: defer, at: data, tarpit: 20s, certificate: mx.crt, key: /etc/ssl/mx.key, connections: 500}}\n").Named.Nullspfd
+	n = parse(t, small+"nullspfd: {proxy: [192.0.2.24, 2001:db8:24::/64], dnsbl: {zone: bl.example.net, file: forgers.json}, smtp: {listen: ['192.0.2.26:25', '[2001:db8::26]:25'], mode: defer, at: data, tarpit: 20s, certificate: mx.crt, key: /etc/ssl/mx.key, connections: 500}}\n").Named.Nullspfd
 	want := &named.SMTP{
 		Listen: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.26:25"), netip.MustParseAddrPort("[2001:db8::26]:25")}, Mode: "defer", At: "data",
 		Tarpit: 20 * time.Second, Certificate: "/etc/nullspf/mx.crt", Key: "/etc/ssl/mx.key", Connections: 500,
 	}
 	if !reflect.DeepEqual(n.SMTP, want) {
 		t.Errorf("%+v\nwant %+v", n.SMTP, want)
+	}
+	if d := (named.DNSBL{Zone: "bl.example.net", File: "/etc/nullspf/forgers.json", Nameservers: n.DNSBL.Nameservers}); !reflect.DeepEqual(*n.DNSBL, d) || len(d.Nameservers) == 0 {
+		t.Errorf("%+v", n.DNSBL)
 	}
 	if got := fmt.Sprint(n.Proxies); got != "[192.0.2.24/32 2001:db8:24::/64]" {
 		t.Errorf("the proxies are %s", got)

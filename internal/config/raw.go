@@ -151,7 +151,13 @@ type rawNullspfd struct {
 	MaxSize   string   `mapstructure:"max_size"`
 	RRL       string   `mapstructure:"rrl"`
 	Proxy     []string `mapstructure:"proxy"`
+	DNSBL     rawDNSBL `mapstructure:"dnsbl"`
 	SMTP      rawSMTP  `mapstructure:"smtp"`
+}
+
+type rawDNSBL struct {
+	Zone string `mapstructure:"zone"`
+	File string `mapstructure:"file"`
 }
 
 type rawSMTP struct {

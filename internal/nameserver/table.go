@@ -160,6 +160,9 @@ func (c *compiler) zones() ([]servedZone, error) {
 			if err == nil {
 				z, err = newDNSBLZone(d, file)
 			}
+			if err == nil && c.parked != nil && c.parked.Version(z.apex) != nil {
+				err = fmt.Errorf("%s is a parked zone already", d.Zone)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: dnsbl: %w", d.Position, err)
 			}
