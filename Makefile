@@ -16,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo demo-web test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ check: build ## check configuration, lists and output: make check CONFIG=nullspf
 demo: build ## serve the example domains with BIND and nullspfd, record forged mail
 	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf
 	$(GO) run ./internal/demo
+
+demo-web: build ## the same, and keep the pages until Ctrl-C
+	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf
+	$(GO) run ./internal/demo -keep
 
 test: toolchain root peers lint unit ## install what the tests need, then lint and run all tests
 

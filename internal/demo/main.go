@@ -1,9 +1,10 @@
 // Command demo shows the main jobs on the examples: it publishes their domains
 // with a real BIND primary and a real BIND secondary on loopback, and with a
 // nullspfd primary and a nullspfd secondary beside them, has a real SPF
-// implementation check forged messages, and shows what nullspfd recorded.
+// implementation check forged messages, and shows what nullspfd recorded, as text and as
+// pages.
 //
-//	go run ./internal/demo [-nullspf bin/nullspf] [-nullspfd bin/nullspfd] [-examples examples] [-dir demo]
+//	go run ./internal/demo [-nullspf bin/nullspf] [-nullspfd bin/nullspfd] [-examples examples] [-dir demo] [-picture demo/page.png] [-keep]
 package main
 
 import (
@@ -33,6 +34,8 @@ func main() {
 	flag.StringVar(&d.nullspfd, "nullspfd", "bin/nullspfd", "the nameserver")
 	flag.StringVar(&d.examples, "examples", "examples", "directory of the example configuration")
 	flag.StringVar(&d.dir, "dir", "demo", "directory to work in, emptied first")
+	flag.StringVar(&d.picture, "picture", "demo/page.png", "file for the screenshot, where chromium is installed")
+	flag.BoolVar(&d.keep, "keep", false, "keep the pages and the servers until the demo is interrupted")
 	flag.Parse()
 	if err := d.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -41,7 +44,8 @@ func main() {
 }
 
 type demo struct {
-	nullspf, nullspfd, examples, dir string
+	nullspf, nullspfd, examples, dir, picture string
+	keep                                      bool
 	// primary and secondary are the BIND servers, tracker and follower the
 	// nullspfd servers.
 	primary, secondary, tracker, follower netip.AddrPort

@@ -62,7 +62,7 @@ func (d *demo) track(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return d.web(ctx)
 }
 
 // forgedDomains are some of the published domains.
