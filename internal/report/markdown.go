@@ -24,9 +24,8 @@ func (r *Report) markdown(out io.Writer, zone *time.Location) error {
 		row(f[0], f[1])
 	}
 	line("\n## Attempts by %s\n\n| begin | now | before |\n|---|--:|--:|", r.Per)
-	for _, i := range r.Timeline {
-		row(i.label(r, zone), Digits(i.Now), Digits(i.Before))
-	}
+	r.intervals(func(i *Interval) { row(i.label(r, zone), Digits(i.Now), Digits(i.Before)) },
+		func(n int) { row(count(uint64(n), string(r.Per))+" without attempts", "", "") })
 	for _, l := range r.forgerLists() {
 		line("\n## %s\n\n| attempts | client | | seen | domains | receivers | name | place |\n|--:|---|---|---|---|--:|---|---|", l.Heading)
 		for i := range l.Forgers {

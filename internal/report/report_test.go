@@ -178,6 +178,22 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestGaps: many units without attempts are one line.
+func TestGaps(t *testing.T) {
+	t.Parallel()
+	s := settings()
+	s.Since, s.Until = since.Add(-100*24*time.Hour), until
+	r := made(t, log(t, twoDays()), s)
+	var b bytes.Buffer
+	if err := r.Write(&b, Text, time.UTC); err != nil || !strings.Contains(b.String(), "\n... 99 days without attempts\n2026-11-19 UTC") {
+		t.Error(err, b.String())
+	}
+	s.Since, s.Until = until.Add(-time.Hour-time.Microsecond), until
+	if got := made(t, log(t, twoDays()), s).length(); got != "1 hour" {
+		t.Error(got)
+	}
+}
+
 // TestPeriods: short, long, empty and odd ones.
 func TestPeriods(t *testing.T) {
 	t.Parallel()

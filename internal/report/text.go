@@ -71,13 +71,13 @@ func (r *Report) textTimeline(heading func(string), line func(string, ...any), z
 	}
 	const bar = columns - 16 - 2*13 - 1
 	line("%-16s %12s %12s", "", "now", "before")
-	for _, i := range r.Timeline {
+	r.intervals(func(i *Interval) {
 		n := int(math.Round(float64(i.Now) / float64(greatest) * bar))
 		if i.Now > 0 {
 			n = max(n, 1)
 		}
 		line("%-16s %12s %12s %s", i.label(r, zone), Digits(i.Now), Digits(i.Before), strings.Repeat("#", n))
-	}
+	}, func(n int) { line("... %s without attempts", count(uint64(n), string(r.Per))) })
 }
 
 // label is the begin of a unit.

@@ -48,14 +48,14 @@ func (r *Report) title(zone *time.Location) string {
 
 // length is the period for people, such as "24 hours".
 func (r *Report) length() string {
-	d := r.Until.Sub(r.Since)
+	d := r.Until.Sub(r.Since).Round(time.Minute)
 	switch {
 	case d >= 48*time.Hour && d%(24*time.Hour) == 0:
 		return count(uint64(d/(24*time.Hour)), "day")
 	case d >= time.Hour && d%time.Hour == 0:
 		return count(uint64(d/time.Hour), "hour")
 	}
-	return d.Round(time.Minute).String()
+	return strings.TrimSuffix(d.String(), "0s")
 }
 
 func minute(t time.Time, zone *time.Location) string { return t.In(zone).Format("2006-01-02 15:04") }
@@ -107,6 +107,27 @@ func (r *Report) facts() (list [][2]string) {
 		[2]string{"forged domains", Digits(r.Domains.Distinct)},
 		[2]string{"resolvers that asked", Digits(r.Receivers.Distinct)},
 	)
+}
+
+// quiet is how many units without attempts, then or before, are written one by one.
+const quiet = 3
+
+// intervals calls unit with each unit of time, and gap with the number of those in a row that
+// had no attempts, then or before, where there are more than a few.
+func (r *Report) intervals(unit func(*Interval), gap func(n int)) {
+	for i := 0; i < len(r.Timeline); {
+		n := 0
+		for i+n < len(r.Timeline) && r.Timeline[i+n].Counts == (Counts{}) {
+			n++
+		}
+		if n > quiet {
+			gap(n)
+			i += n
+			continue
+		}
+		unit(&r.Timeline[i])
+		i++
+	}
 }
 
 // table is a ranking with its heading.
