@@ -57,14 +57,14 @@ func (s *Server) reload(load func() (*Config, error)) error {
 	return nil
 }
 
-// Check does all that [Start] does before it opens a journal or a socket. Block lists, which
-// Start takes when they come, must be there.
+// Check does all that [Start] does before it opens a journal or a socket. Block lists may
+// come later, so it does not read them.
 func Check(c *Config) error {
 	next, err := c.read()
 	if err != nil {
 		return err
 	}
-	k := compiler{serving: next, workers: 1, number: new(discard).Zone, secrets: make([]Secret, 1), list: readList}
+	k := compiler{serving: next, workers: 1, number: new(discard).Zone, secrets: make([]Secret, 1), list: unreadList}
 	_, err = k.compile()
 	return err
 }
@@ -102,8 +102,7 @@ func (s *Server) prepare(c *Config) (*prepared, error) {
 	p.succeed(s.serving.Load())
 	k := compiler{
 		serving: next, secrets: s.secrets, log: s.queryLog, workers: s.options.Workers, number: s.recorder.Zone,
-		source: s.source(), served: &s.served, secondary: s.secondary,
-		list: func(path string) (*listFile, error) { return s.lists.open(path), nil },
+		source: s.source(), served: &s.served, secondary: s.secondary, list: s.lists.open,
 	}
 	if p.tables, err = k.compile(); err != nil {
 		return nil, err

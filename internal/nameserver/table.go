@@ -74,7 +74,7 @@ type compiler struct {
 	// secondary has the secondary zones; nil for a check.
 	secondary *secondary.Engine
 	// list returns the file of a block list.
-	list func(path string) (*listFile, error)
+	list func(path string) *listFile
 	// number gives each zone the number that it has in events.
 	number func(zone string) (uint16, error)
 }
@@ -155,11 +155,7 @@ func (c *compiler) zones() ([]servedZone, error) {
 		}
 		for k := range b.DNSBL {
 			d := &b.DNSBL[k]
-			file, err := c.list(d.File)
-			var z *dnsblZone
-			if err == nil {
-				z, err = newDNSBLZone(d, file)
-			}
+			z, err := newDNSBLZone(d, c.list(d.File))
 			if err == nil && c.parked != nil && c.parked.Version(z.apex) != nil {
 				err = fmt.Errorf("%s is a parked zone already", d.Zone)
 			}
