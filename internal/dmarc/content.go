@@ -27,20 +27,25 @@ const (
 	looked = 512
 )
 
-var errTooLarge = fmt.Errorf("it comes to more than %d MiB", maxItem>>20)
+var errTooLarge = errors.New("it comes to more than 64 MiB with all that is decompressed")
 
 // Each reads all reports of a file: one in XML, compressed or not, a mail, or an mbox. It
 // calls yield with the number of the mail, from 1 on, or 1, and with a report in it or with
 // what is wrong with one; with neither for a mail that has no report. Its error is that of
 // yield, or of reading r.
 func Each(r io.Reader, yield func(n int, r *Report, err error) error) error {
+	return each(r, maxItem, yield)
+}
+
+// each is Each with another bound than maxItem.
+func each(r io.Reader, most int64, yield func(n int, r *Report, err error) error) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	begin, err := in.Peek(len(mboxLine))
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if string(begin) != mboxLine {
-		return newItem(1, yield).run(in)
+		return newItem(1, most, yield).run(in)
 	}
 	box := mbox{in: in}
 	for n := 1; ; n++ {
@@ -51,7 +56,7 @@ func Each(r io.Reader, yield func(n int, r *Report, err error) error) error {
 		if err != nil {
 			return err
 		}
-		if err := newItem(n, yield).run(message); err != nil {
+		if err := newItem(n, most, yield).run(message); err != nil {
 			return err
 		}
 	}
@@ -68,8 +73,8 @@ type item struct {
 	failed error
 }
 
-func newItem(n int, yield func(int, *Report, error) error) *item {
-	return &item{number: n, left: maxItem, yield: yield}
+func newItem(n int, most int64, yield func(int, *Report, error) error) *item {
+	return &item{number: n, left: most, yield: yield}
 }
 
 func (i *item) run(r io.Reader) error {

@@ -72,7 +72,12 @@ func readFile(t *testing.T, path string) ([]*Report, []string) {
 
 func readText(tb testing.TB, text string) (reports []*Report, problems []string) {
 	tb.Helper()
-	err := Each(strings.NewReader(text), func(n int, r *Report, err error) error {
+	return readBounded(tb, text, maxItem)
+}
+
+func readBounded(tb testing.TB, text string, most int64) (reports []*Report, problems []string) {
+	tb.Helper()
+	err := each(strings.NewReader(text), most, func(n int, r *Report, err error) error {
 		switch {
 		case err != nil:
 			problems = append(problems, fmt.Sprintf("%d: %v", n, err))
