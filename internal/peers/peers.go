@@ -247,7 +247,11 @@ func (s *Server) halt() error {
 	select {
 	case <-s.ended:
 	default:
-		if err := s.process.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		end := syscall.SIGTERM
+		if s.Kind == ClickHouse {
+			end = syscall.SIGKILL // it would wait for connections of others to close
+		}
+		if err := s.process.Process.Signal(end); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return fmt.Errorf("peers: cannot stop %s: %w", s.Kind, err)
 		}
 	}
