@@ -158,6 +158,18 @@ func (i *Import) queries(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return i.each(ctx, func(b base) fileImporter { return newImporter(b, zone) })
+}
+
+// fileImporter imports files one by one, in the order of time.
+type fileImporter interface {
+	// file imports a file. Its damage is no error.
+	file(sourceFile) error
+	finish() (*Result, error)
+}
+
+// each has all files imported, or none: after an error, the directory is as it was before.
+func (i *Import) each(ctx context.Context, importer func(base) fileImporter) (*Result, error) {
 	sources, err := i.sources()
 	if err != nil {
 		return nil, err
@@ -170,10 +182,11 @@ func (i *Import) queries(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newImporter(ctx, i, zone, out, list)
+	b := newBase(ctx, i, out, list)
 	for _, s := range sources {
-		w.total += s.size
+		b.total += s.size
 	}
+	w := importer(b)
 	for _, s := range sources {
 		if err := w.file(s); err != nil {
 			return nil, errors.Join(err, out.Abort())

@@ -41,15 +41,14 @@ type importer struct {
 	event  spftrack.Event
 }
 
-func newImporter(ctx context.Context, i *Import, zone wire.Name, out *journal.Creator, list *imports) *importer {
+func newImporter(b base, zone wire.Name) *importer {
 	return &importer{
-		base:   newBase(ctx, i, out, list),
-		parser: spftrack.NewParser(i.Zone, i.Layouts, i.Known),
+		base:   b,
+		parser: spftrack.NewParser(b.Zone, b.Layouts, b.Known),
 		zone:   zone,
 	}
 }
 
-// file imports a file. Its damage is no error.
 func (w *importer) file(s sourceFile) error {
 	r := FileResult{Path: s.path}
 	var err error

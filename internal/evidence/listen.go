@@ -274,7 +274,7 @@ func (l *Listener) store(held []heldQuery) error {
 		return out.Abort()
 	}
 	slices.SortStableFunc(held, func(a, b heldQuery) int { return int(min(max(a.time-b.time, -1), 1)) })
-	w := newImporter(context.Background(), &l.Import, l.zone, out, list)
+	w := newImporter(newBase(context.Background(), &l.Import, out, list), l.zone)
 	var r FileResult
 	for i := range held {
 		if err := w.record(isQuestion, &held[i].question, i+1, &r); err != nil {

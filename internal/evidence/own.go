@@ -15,28 +15,7 @@ import (
 // own imports events as nullspf writes them: lines of JSON, and segments. They keep what they
 // have but their numbers.
 func (i *Import) own(ctx context.Context) (*Result, error) {
-	sources, err := i.sources()
-	if err != nil {
-		return nil, err
-	}
-	server, err := i.server(sources)
-	if err != nil {
-		return nil, err
-	}
-	out, list, err := i.open(server, server)
-	if err != nil {
-		return nil, err
-	}
-	w := &ownImporter{base: newBase(ctx, i, out, list)}
-	for _, s := range sources {
-		w.total += s.size
-	}
-	for _, s := range sources {
-		if err := w.file(s); err != nil {
-			return nil, errors.Join(err, out.Abort())
-		}
-	}
-	return w.finish()
+	return i.each(ctx, func(b base) fileImporter { return &ownImporter{base: b} })
 }
 
 // ownImporter is an import of events under way.

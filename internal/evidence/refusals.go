@@ -16,28 +16,7 @@ import (
 // refusals imports refusals of mail servers. What of a file was imported before is read again,
 // because later lines may belong to it.
 func (i *Import) refusals(ctx context.Context) (*Result, error) {
-	sources, err := i.sources()
-	if err != nil {
-		return nil, err
-	}
-	server, err := i.server(sources)
-	if err != nil {
-		return nil, err
-	}
-	out, list, err := i.open(server, server)
-	if err != nil {
-		return nil, err
-	}
-	w := &refusalImporter{base: newBase(ctx, i, out, list)}
-	for _, s := range sources {
-		w.total += s.size
-	}
-	for _, s := range sources {
-		if err := w.file(s); err != nil {
-			return nil, errors.Join(err, out.Abort())
-		}
-	}
-	return w.finish()
+	return i.each(ctx, func(b base) fileImporter { return &refusalImporter{base: b} })
 }
 
 // refusalImporter is an import of refusals under way.
