@@ -207,8 +207,10 @@ func (a *app) knowDomains(i *evidence.Import) error {
 // configuredLayouts are those that the configuration says the tracking zone has, or those of all
 // listed domains and of the names below them.
 func configuredLayouts(c *config.Config) (layouts []spftrack.Layout) {
-	for _, layout := range c.Named.Track.Layouts {
-		layouts = append(layouts, spftrack.Layout(layout))
+	if track := c.Named.Track; track != nil {
+		for _, layout := range track.Layouts {
+			layouts = append(layouts, spftrack.Layout(layout))
+		}
 	}
 	if len(layouts) > 0 {
 		return layouts
