@@ -33,13 +33,13 @@ func (f *Fold) Remember(e *spftrack.Event) { f.marker.remember(e) }
 func (f *Fold) Push(e *spftrack.Event) error {
 	f.marker.see(e)
 	for _, seq := range f.marker.superseded {
-		if e := f.find(seq); e != nil {
-			e.Flags |= spftrack.FlagRetry
-			f.marker.forget(e)
+		if part := f.find(seq, e.Time); part != nil {
+			part.Flags |= spftrack.FlagRetry
+			f.marker.forget(part)
 		}
 	}
 	for _, t := range f.marker.takes {
-		taken := f.find(t.seq)
+		taken := f.find(t.seq, e.Time)
 		if taken == nil {
 			// It was emitted as an attempt before: count it, and not this one.
 			e.Flags |= spftrack.FlagRetry
@@ -50,7 +50,7 @@ func (f *Fold) Push(e *spftrack.Event) error {
 		}
 		taken.Flags = taken.Flags&^spftrack.FlagExists | t.flags
 	}
-	if counts := f.find(f.marker.countedBy); counts != nil && Is(counts) {
+	if counts := f.find(f.marker.countedBy, e.Time); counts != nil && Is(counts) {
 		counts.Flags |= spftrack.FlagExists
 	}
 	if f.n == len(f.queue) {
@@ -66,8 +66,18 @@ func (f *Fold) Push(e *spftrack.Event) error {
 	return nil
 }
 
-// find returns a waiting event, nil when it does not wait.
-func (f *Fold) find(seq uint64) *spftrack.Event {
+// find returns an event that waits at a time, nil when it does not: when it has waited
+// long enough, it counts as emitted, whether or not another event has come since, so that
+// marks do not depend on events about something else.
+func (f *Fold) find(seq uint64, now int64) *spftrack.Event {
+	if e := f.search(seq); e != nil && Within(now, e.Time, f.marker.windows.Hold) {
+		return e
+	}
+	return nil
+}
+
+// search returns an event that was not emitted.
+func (f *Fold) search(seq uint64) *spftrack.Event {
 	if f.n == 0 || seq < f.at(0).Seq {
 		return nil
 	}
