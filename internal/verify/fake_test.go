@@ -11,8 +11,6 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
-
-	"nullspf/internal/peers"
 )
 
 // fake is a server on loopback that answers as a test wants it to.
@@ -23,20 +21,34 @@ type fake struct {
 	waiting, highest atomic.Int64
 }
 
+// listen takes a port of UDP, and the same of TCP if both are wanted. Other processes take
+// ports meanwhile.
+func listen(t testing.TB, both bool) (conn *net.UDPConn, listener net.Listener) {
+	t.Helper()
+	for range 100 {
+		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !both {
+			return conn, nil
+		}
+		if listener, err := net.Listen("tcp", conn.LocalAddr().String()); err == nil {
+			return conn, listener
+		}
+		_ = conn.Close()
+	}
+	t.Fatal("no port is free for both UDP and TCP")
+	return nil, nil
+}
+
 // serveFake starts a fake. udp and tcp return the packets to send back; over
 // TCP they are sent as they are, with the length in front that the test gives
 // them. A nil tcp refuses connections.
 func serveFake(t testing.TB, udp, tcp func(query *dns.Msg) [][]byte) *fake {
 	t.Helper()
-	address, err := peers.FreePort(loopback)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fake{address: address}
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(address))
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn, listener := listen(t, tcp != nil)
+	f := &fake{address: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
 	var wg sync.WaitGroup
 	t.Cleanup(func() { _ = conn.Close(); wg.Wait() })
 	wg.Go(func() {
@@ -58,10 +70,6 @@ func serveFake(t testing.TB, udp, tcp func(query *dns.Msg) [][]byte) *fake {
 	})
 	if tcp == nil {
 		return f
-	}
-	listener, err := net.Listen("tcp", address.String())
-	if err != nil {
-		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	wg.Go(func() {

@@ -26,7 +26,7 @@ async function opened(where, options) {
 const all = 'since=24h';
 const pages = {
   overview: '/?' + all, client: '/?ip=192.0.2.1&' + all, domain: '/?domain=%3Dbrand-1.example&' + all, empty: '/?domain=nobody&' + all,
-  top: '/top?by=sender&n=20&' + all, events: '/events?' + all,
+  top: '/top?by=sender&n=20&' + all, events: '/events?since=15m',
   live: '/live?' + all,
   zones: '/zones', servers: '/servers',
 };
@@ -37,7 +37,7 @@ const screens = {
 };
 
 // shown are the pages that each screen shows.
-const shown = {desktop: Object.keys(pages), phone: ['overview', 'client', 'events', 'live'], large: ['overview']};
+const shown = {desktop: Object.keys(pages), phone: ['overview', 'events', 'live'], large: ['overview']};
 
 for (const [screen, options] of Object.entries(screens)) {
   for (const [name, path] of Object.entries(pages)) {
