@@ -3,8 +3,8 @@
 //
 //	go run ./internal/bench/imports -bytes 1000000000
 //
-// It writes a log of that size, compressed, and a journal of the same queries that are not sealed.
-// Then it measures zcat of the log, the sealer on the journal, and the import of the log: time by
+// It writes a log of that size, compressed, and journals of the same queries that are not sealed.
+// Then it measures zcat of the log, the sealer on the journals, and the import of the log: time by
 // the clock, and time of processors. The exit status is 1 when the import takes more than 1.5
 // times as long as the two others together. The machine must be quiet.
 package main
@@ -59,9 +59,13 @@ func run(size int64, dir string) error {
 	}
 	defer os.RemoveAll(dir)
 	file, wal := filepath.Join(dir, "queries.log.gz"), filepath.Join(dir, "wal")
-	events, err := generate(file, wal, size)
+	journals, err := generate(file, wal, size)
 	if err != nil {
 		return err
+	}
+	events := uint64(0)
+	for _, j := range journals {
+		events += j.events
 	}
 	info, err := os.Stat(file)
 	if err != nil {
@@ -74,7 +78,7 @@ func run(size int64, dir string) error {
 	if err != nil {
 		return err
 	}
-	seal, err := measure("sealer", events, func() error { return sealAll(wal, events) })
+	seal, err := measure("sealer", events, func() error { return sealAll(journals) })
 	if err != nil {
 		return err
 	}
@@ -115,31 +119,47 @@ func processorTime() (sum time.Duration) {
 func settings(dir string) journal.Settings {
 	return journal.Settings{
 		Dir: dir, Server: server, Zones: []journal.Zone{{Name: zone, Layouts: []spftrack.Layout{spftrack.Track}}},
-		Logger: zerolog.Nop(), SegmentSize: 1 << 30, SegmentAge: time.Hour,
+		Logger: zerolog.Nop(), SegmentSize: 1 << 30, SegmentAge: 1000 * 24 * time.Hour,
 	}
 }
 
-// generate writes queries of checks of the layout track: as lines of named, and as a journal.
-func generate(file, wal string, size int64) (events uint64, err error) {
+// unsealed is a journal whose events are not sealed.
+type unsealed struct {
+	dir    string
+	events uint64
+}
+
+// unsealedMost is how many events a journal gets: fewer than it takes before it begins to
+// seal by itself.
+const unsealedMost = 500_000
+
+// generate writes queries of checks of the layout track: as lines of named, and as journals.
+func generate(file, wal string, size int64) (list []unsealed, err error) {
 	f, err := os.Create(file)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer f.Close()
 	z, err := gzip.NewWriterLevel(f, gzip.DefaultCompression)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	j, err := journal.Open(settings(wal))
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, j.Close()) }()
+	var j *journal.Journal
+	defer func() { err = errors.Join(err, closeUnsealed(j)) }()
 	out := bufio.NewWriterSize(z, 1<<20)
 	rng := rand.New(rand.NewPCG(1, 2))
 	locals := []string{"info", "sales", "support", "admin", "noreply", "billing", "ceo"}
 	now := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
 	for written := int64(0); written < size; {
+		if n := len(list); n == 0 || list[n-1].events >= unsealedMost {
+			if err := closeUnsealed(j); err != nil {
+				return nil, err
+			}
+			list = append(list, unsealed{dir: fmt.Sprint(wal, n)})
+			if j, err = journal.Open(settings(list[n].dir)); err != nil {
+				return nil, err
+			}
+		}
 		ip := fmt.Sprintf("%d.%d.%d.%d", 1+rng.IntN(222), rng.IntN(256), rng.IntN(256), rng.IntN(256))
 		domain := fmt.Sprintf("brand-%04d.example", rng.IntN(1000))
 		helo := fmt.Sprintf("host-%d.dyn%d.isp.example.net", rng.IntN(100000), rng.IntN(50))
@@ -154,43 +174,59 @@ func generate(file, wal string, size int64) (events uint64, err error) {
 			n, err := fmt.Fprintf(out, "%s client @0x7f%010x %s#%d (%s): query: %s IN %s -E(0)D (192.0.2.31)\n",
 				now.Format("02-Jan-2006 15:04:05.000"), rng.IntN(1<<20), resolver.Addr(), resolver.Port(), name, name, kind)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
 			written += int64(n)
 			packed, err := wire.PackName(name)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
 			p := journal.Packet{Time: now.UnixNano(), Resolver: resolver, Qtype: []uint16{spftrack.TypeA, spftrack.TypeTXT}[k], Name: packed}
 			for !j.Worker(0).Put(&p) {
 				j.Worker(0).Commit()
 				time.Sleep(time.Millisecond)
 			}
-			events++
+			list[len(list)-1].events++
 		}
 	}
-	j.Worker(0).Commit()
-	if sealed := j.Stats().SegmentEvents; sealed > 0 {
-		return 0, fmt.Errorf("%d events are sealed already", sealed)
-	}
-	return events, errors.Join(out.Flush(), z.Close())
+	return list, errors.Join(out.Flush(), z.Close())
 }
 
-// sealAll seals the events of a journal, but for the last ones, which wait for others.
-func sealAll(dir string, events uint64) error {
-	s := settings(dir)
-	s.SegmentSize, s.SegmentAge = 0, 0 // those of nullspfd
-	j, err := journal.Open(s)
-	if err != nil {
-		return err
+// closeUnsealed closes a journal, nil for none, of which nothing may be sealed.
+func closeUnsealed(j *journal.Journal) error {
+	if j == nil {
+		return nil
 	}
-	for j.Stats().SegmentEvents < events-events/100 {
-		if err := j.Health(); err != nil {
-			return errors.Join(err, j.Close())
-		}
-		time.Sleep(5 * time.Millisecond)
+	j.Worker(0).Commit()
+	for j.Stats().Pending > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if sealed := j.Stats().SegmentEvents; sealed > 0 {
+		return errors.Join(fmt.Errorf("%d events are sealed already", sealed), j.Close())
 	}
 	return j.Close()
+}
+
+// sealAll seals the events of journals, but for the last ones, which wait for others.
+func sealAll(list []unsealed) error {
+	for _, u := range list {
+		s := settings(u.dir)
+		s.SegmentSize, s.SegmentAge = 0, 0 // those of nullspfd
+		j, err := journal.Open(s)
+		if err != nil {
+			return err
+		}
+		for j.Stats().SegmentEvents < u.events-u.events/100 {
+			if err := j.Health(); err != nil {
+				return errors.Join(err, j.Close())
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		if err := j.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // importAll imports the log.
