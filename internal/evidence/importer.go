@@ -32,6 +32,15 @@ func newBase(ctx context.Context, i *Import, out *journal.Creator, list *imports
 	return base{Import: i, ctx: ctx, out: out, list: list, result: Result{Server: out.Server(), Next: out.Next()}}
 }
 
+// imported notes a file that was read, whose first event got a number.
+func (w *base) imported(s sourceFile, in *reader, first uint64, r FileResult) {
+	w.done += s.size
+	w.result.Files = append(w.result.Files, r)
+	w.list.add(importedFile{
+		Name: s.path, Format: w.Format, Bytes: in.size, Head: in.head(), Sum: in.sum(), First: first, Last: w.result.Next - 1,
+	})
+}
+
 // importer is an import of queries under way.
 type importer struct {
 	base
@@ -92,13 +101,8 @@ func (w *importer) file(s sourceFile) error {
 	if err != nil {
 		return err
 	}
-	w.done += s.size
 	r.Odd = records.odd()
-	w.result.Files = append(w.result.Files, r)
-	w.list.add(importedFile{
-		Name: s.path, Format: w.Format, Bytes: in.size, Head: in.head(), Sum: in.sum(),
-		First: first, Last: w.result.Next - 1,
-	})
+	w.imported(s, in, first, r)
 	return nil
 }
 

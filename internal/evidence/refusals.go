@@ -36,11 +36,7 @@ func (w *refusalImporter) file(s sourceFile) error {
 	if err != nil {
 		return err
 	}
-	w.done += s.size
-	w.result.Files = append(w.result.Files, r)
-	w.list.add(importedFile{
-		Name: s.path, Format: w.Format, Bytes: in.size, Head: in.head(), Sum: in.sum(), First: first, Last: w.result.Next - 1,
-	})
+	w.imported(s, in, first, r)
 	return nil
 }
 
