@@ -263,7 +263,7 @@ func TestOtherPrimaries(t *testing.T) {
 }
 
 // transfer is peers.Transfer, again when the connection was reset, which is neither yes nor no:
-// YADIFA 2.6.4 does so now and then, because it counts connections that have ended.
+// YADIFA 2.6.4 does so now and then; its log says "too many active connections" meanwhile.
 func transfer(ctx context.Context, server netip.AddrPort, from netip.Addr, zone string, key *peers.Key) (rrs []dns.RR, err error) {
 	for range 50 {
 		if rrs, err = peers.Transfer(ctx, server, from, zone, key); !errors.Is(err, syscall.ECONNRESET) {
