@@ -101,6 +101,7 @@ leaves: import nothing of this module
     internal/files        files: sync, lock, replace
     internal/geoip        autonomous systems and countries of addresses
     internal/loglimit     log lines of one kind, no more than can be read
+    internal/keypair      TLS certificates in files that change
     internal/logtime      times of lines in logs
     internal/proxyheader  the PROXY protocol
     internal/reverse      names that belong to addresses

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/conns"
+	"nullspf/internal/keypair"
 )
 
 // Mode says what a listener answers.
@@ -51,7 +52,7 @@ type ListenerSettings struct {
 	// Tarpit is how long each refusal is held back; 0 is not at all.
 	Tarpit time.Duration
 	// Certificate is that of STARTTLS, nil for none.
-	Certificate *Certificate
+	Certificate *keypair.Pair
 	// Connections is the number of all.
 	Connections int
 	// Proxies are networks whose connections begin with a header of the PROXY
@@ -218,7 +219,7 @@ func (l *Listener) Problems() (list []string) {
 	}
 	slices.Sort(list)
 	if s := l.settings.Load(); s != nil && len(l.sockets) > 0 && s.Certificate != nil {
-		if err := s.Certificate.problem(); err != nil {
+		if err := s.Certificate.Problem(); err != nil {
 			list = append(list, "the certificate cannot be read again, and the one before is used: "+err.Error())
 		}
 	}

@@ -165,7 +165,7 @@ func (x *session) unwrap(in *bufio.Reader) bool {
 
 // certificate is that of the settings.
 func (x *session) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	c, err := x.settings.Certificate.get()
+	c, err := x.settings.Certificate.Get()
 	if err != nil {
 		x.listener.counters.certificate.Add(1)
 		x.listener.options.Logger.Error().Err(err).Msg("the certificate of the SMTP listener cannot be read again; the one before is used")

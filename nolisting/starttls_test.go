@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"nullspf/internal/keypair"
 	"nullspf/internal/peers"
 )
 
@@ -34,7 +35,7 @@ func startTLS(t *testing.T, conn *client, more string) *client {
 // STARTTLS is taken for something said inside.
 func TestStartTLS(t *testing.T) {
 	t.Parallel()
-	c, err := LoadCertificate(peers.Certificate(t, t.TempDir(), "mx.example.net"))
+	c, err := keypair.Load(peers.Certificate(t, t.TempDir(), "mx.example.net"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func TestCertificateChanges(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cert, key := peers.Certificate(t, dir, "first.example.net")
-	c, err := LoadCertificate(cert, key)
+	c, err := keypair.Load(cert, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func TestCertificateChanges(t *testing.T) {
 	if err := os.WriteFile(key, whole[:100], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(checkEvery)
+	time.Sleep(keypair.CheckEvery)
 	if got := name(); got != "first.example.net" {
 		t.Errorf("with a broken key, the certificate of %s", got)
 	}
@@ -105,7 +106,7 @@ func TestCertificateChanges(t *testing.T) {
 		t.Errorf("%q, %+v", p, l.Stats())
 	}
 	peers.Certificate(t, dir, "second.example.net")
-	time.Sleep(checkEvery)
+	time.Sleep(keypair.CheckEvery)
 	if got := name(); got != "second.example.net" {
 		t.Errorf("the certificate of %s", got)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/journal"
+	"nullspf/internal/keypair"
 	"nullspf/nolisting"
 	"nullspf/spftrack"
 )
@@ -54,7 +55,7 @@ func (c *Config) smtp() (*nolisting.ListenerSettings, error) {
 	}
 	if m.Cert != "" {
 		var err error
-		if s.Certificate, err = nolisting.LoadCertificate(m.Cert, m.Key); err != nil {
+		if s.Certificate, err = keypair.Load(m.Cert, m.Key); err != nil {
 			return nil, fmt.Errorf("%s: smtp: tls: %w", m.Position, err)
 		}
 	}

@@ -35,7 +35,7 @@ func (w *Server) explore(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s := &sections{w: w, rw: rw, f: f, wantNames: f.get(paramNames) != ""}
-	if err := w.show(rw, "explore.html", layout{Title: titleOf(f), Version: w.Version, Path: "/", Filter: viewOf(f, "/")}); err != nil {
+	if err := w.show(rw, "explore.html", w.layout(r, titleOf(f), "/", viewOf(f, "/"))); err != nil {
 		return err
 	}
 	s.flush()
@@ -234,6 +234,8 @@ func (s *sections) bars(now, before *forgerylog.Series, since, until time.Time) 
 // clientView is what is known of a single client.
 type clientView struct {
 	forgerylog.Profile
+	// Client is the client as it was asked for.
+	Client              string
 	FirstSeen, LastSeen time.Time
 	System, Country     string
 	Receivers, Domains  int
@@ -255,7 +257,7 @@ func (s *sections) client() error {
 		return err
 	}
 	p := profiles[0]
-	v := clientView{Profile: p, Receivers: len(p.Receivers), Domains: len(p.Domains)}
+	v := clientView{Profile: p, Client: s.f.get(paramIP), Receivers: len(p.Receivers), Domains: len(p.Domains)}
 	if p.Total > 0 {
 		v.FirstSeen, v.LastSeen = time.Unix(0, p.First), time.Unix(0, p.Last)
 	}

@@ -102,7 +102,7 @@ func (w *Server) top(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := topPage{rankingView: rankingOf(f, ranking, "/"), Problems: s.problems}
-	p.layout = layout{Title: p.Heading, Version: w.Version, Path: "/top", Filter: viewOf(f, "/top")}
+	p.layout = w.layout(r, p.Heading, "/top", viewOf(f, "/top"))
 	p.Filter.by = string(by)
 	for i := range p.Filter.Presets {
 		p.Filter.Presets[i].Link = f.link("/top", paramSince, p.Filter.Presets[i].Since, paramUntil, "", paramBy, string(by))
@@ -260,7 +260,7 @@ func (w *Server) events(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := eventsPage{
-		layout:     layout{Title: "Events", Version: w.Version, Path: "/events", Filter: viewOf(f, "/events")},
+		layout:     w.layout(r, "Events", "/events", viewOf(f, "/events")),
 		eventTable: eventTable{f: f, Rows: rows, Counted: f.Counted()}, Problems: s.problems,
 		CSV: f.link("/api/v1/events", paramFormat, "csv"), JSON: f.link("/api/v1/events"),
 	}

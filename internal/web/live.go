@@ -31,7 +31,7 @@ func (w *Server) livePage(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return w.show(rw, "live.html", livePage{
-		layout: layout{Title: "Live", Version: w.Version, Path: "/live", Filter: viewOf(f, "/live")},
+		layout: w.layout(r, "Live", "/live", viewOf(f, "/live")),
 		Stream: f.link("/live/events"), Events: f.link("/events"),
 	})
 }

@@ -87,8 +87,8 @@ func New(s Settings) (*Server, error) {
 	for _, e := range endpoints {
 		w.mux.HandleFunc(e.path, w.answer(e))
 	}
-	w.mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
-		w.fail(rw, http.StatusNotFound, errors.New("there is no such page"))
+	w.mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+		w.fail(rw, r, http.StatusNotFound, errors.New("there is no such page"))
 	})
 	return w, nil
 }
@@ -158,21 +158,21 @@ func (w *Server) page(write func(http.ResponseWriter, *http.Request) error) http
 		switch {
 		case err == nil || r.Context().Err() != nil:
 		case errors.As(err, new(badRequest)):
-			w.fail(rw, http.StatusBadRequest, err)
+			w.fail(rw, r, http.StatusBadRequest, err)
 		case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
-			w.fail(rw, http.StatusServiceUnavailable, errBusy)
+			w.fail(rw, r, http.StatusServiceUnavailable, errBusy)
 		default:
 			w.Logger.Warn().Err(err).Str("path", value.Visible(r.URL.Path)).Msg("a page cannot be shown")
-			w.fail(rw, http.StatusInternalServerError, err)
+			w.fail(rw, r, http.StatusInternalServerError, err)
 		}
 	}
 }
 
 // fail writes a page that says what is wrong.
-func (w *Server) fail(rw http.ResponseWriter, status int, err error) {
+func (w *Server) fail(rw http.ResponseWriter, r *http.Request, status int, err error) {
 	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 	rw.WriteHeader(status)
-	if err := w.templates.ExecuteTemplate(rw, "error.html", errorPage{layout: layout{Title: http.StatusText(status), Version: w.Version}, Message: visible(err.Error())}); err != nil {
+	if err := w.templates.ExecuteTemplate(rw, "error.html", errorPage{layout: w.layout(r, http.StatusText(status), "", nil), Message: visible(err.Error())}); err != nil {
 		w.Logger.Error().Err(err).Msg("a template failed")
 	}
 }
@@ -189,6 +189,11 @@ type layout struct {
 	// Path is the page's, for the form and the menu; Filter what is asked, nil for none.
 	Path   string
 	Filter *filterView
+}
+
+// layout is that of a page.
+func (w *Server) layout(_ *http.Request, title, path string, filter *filterView) layout {
+	return layout{Title: title, Version: w.Version, Path: path, Filter: filter}
 }
 
 // show writes a page.

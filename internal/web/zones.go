@@ -41,7 +41,7 @@ func (w *Server) zones(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := zonesPage{layout: layout{Title: "Zones", Version: w.Version, Path: "/zones"}, Search: strings.ToLower(f.get(paramSearch))}
+	p := zonesPage{layout: w.layout(r, "Zones", "/zones", nil), Search: strings.ToLower(f.get(paramSearch))}
 	names, serials, err := w.published(p.Search)
 	switch {
 	case w.Output == "":
@@ -87,7 +87,7 @@ type serverView struct {
 }
 
 func (w *Server) servers(rw http.ResponseWriter, r *http.Request) error {
-	p := serversPage{layout: layout{Title: "Servers", Version: w.Version, Path: "/servers"}}
+	p := serversPage{layout: w.layout(r, "Servers", "/servers", nil)}
 	for _, path := range w.Sockets {
 		v := serverView{Socket: visible(path)}
 		client := control.NewClient(path)
