@@ -57,7 +57,7 @@ func TestPanicsAreContained(t *testing.T) {
 }
 
 // TestQuietZoneIsSealed: the events of a burst are sealed when SegmentAge is over,
-// without further ones. A busy machine may take twice as long.
+// without further ones. A busy machine may take some seconds longer.
 func TestQuietZoneIsSealed(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t)
@@ -66,7 +66,7 @@ func TestQuietZoneIsSealed(t *testing.T) {
 	putAll(t, j, 1, 5000)
 	began := time.Now()
 	waitUntil(t, "all is sealed", func() bool { return j.Stats().SegmentEvents == 5000 })
-	if took := time.Since(began); took > 2*s.SegmentAge {
+	if took := time.Since(began); took > s.SegmentAge+15*time.Second {
 		t.Errorf("sealed after %s", took)
 	}
 	mustClose(t, j)

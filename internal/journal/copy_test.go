@@ -52,7 +52,7 @@ func TestCopyWhileWriting(t *testing.T) {
 	}()
 	whole := 0
 	enough := func() bool { return whole >= 10 && j.Stats().Segments > 3 }
-	for deadline := time.Now().Add(20 * time.Second); !enough() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); !enough() && time.Now().Before(deadline); {
 		before := j.Stats().Stored
 		to := t.TempDir()
 		copyPart(t, s.Dir, to, walDir)
