@@ -123,7 +123,9 @@ func prepare(settings Settings, at *place) (*Journal, error) {
 	}
 	for range settings.Workers + 1 {
 		w := &Worker{j: j}
-		w.ring.init(settings.RingBytes)
+		if err := w.ring.init(settings.RingBytes); err != nil {
+			return nil, err
+		}
 		j.all = append(j.all, w)
 	}
 	j.workers, j.shared.worker = j.all[:settings.Workers], j.all[settings.Workers]

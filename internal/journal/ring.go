@@ -2,7 +2,11 @@ package journal
 
 import (
 	"encoding/binary"
+	"fmt"
+	"runtime"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // ring carries records from one producer to one consumer. Positions count
@@ -39,13 +43,21 @@ type ring struct {
 
 const cacheLine = 64
 
-func (r *ring) init(size int) {
+// init gives a ring its memory, from the system and not from the heap: the garbage
+// collector lets garbage grow to the size of the heap, and a ring that is hardly
+// used is most of that.
+func (r *ring) init(size int) error {
 	n := uint64(minRingBytes)
 	for n < uint64(size) {
 		n *= 2
 	}
-	r.size = n
-	r.buf = make([]byte, n+maxRecord)
+	buf, err := unix.Mmap(-1, 0, int(n+maxRecord), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return fmt.Errorf("%d bytes of memory for events: %w", n+maxRecord, err)
+	}
+	r.size, r.buf = n, buf
+	runtime.AddCleanup(r, func(buf []byte) { _ = unix.Munmap(buf) }, buf)
+	return nil
 }
 
 // put writes a record at head; false when the ring is full.
