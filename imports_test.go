@@ -110,11 +110,13 @@ leaves: import nothing of this module
     internal/tsigkey      files with the secrets of TSIG keys
     internal/value        addresses, prefixes, durations, sizes as people write them
     internal/version      the version of the programs
+    internal/xdp          UDP messages beside the kernel's network stack
 `
 
 // libraries says which packages import a library or a part of it, outside of
 // tests. The longest path that fits counts.
 var libraries = map[string]string{
+	"github.com/cilium/ebpf":                        "internal/xdp",
 	"github.com/coredns/caddy":                      "internal/corefile",
 	"github.com/cpuguy83/go-md2man":                 "cmd/nullspf",
 	"github.com/go-viper/mapstructure":              "internal/config",
@@ -137,7 +139,7 @@ var libraries = map[string]string{
 	"golang.org/x/net/netutil":                      "cmd/nullspf internal/control internal/nameserver",
 	"golang.org/x/net/idna":                         "internal/dnsname",
 	"golang.org/x/net/publicsuffix":                 "zones internal/secondary",
-	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/corefile internal/files internal/journal internal/mtas internal/nameserver internal/peers",
+	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/corefile internal/files internal/journal internal/nameserver internal/peers internal/xdp",
 	"golang.org/x/term":                             "cmd/nullspf cmd/nullspfd",
 
 	"github.com/oschwald/maxminddb-golang": "internal/geoip",

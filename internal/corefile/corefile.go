@@ -34,6 +34,7 @@ const serverType = "nullspf"
 // directives, in the order in which they are read.
 var directives = []directive{
 	{"bind", readBind, nil},
+	{"xdp", readXDP, xdpSettings.names()},
 	{"spftrack", readTrack, trackSettings.names()},
 	{"tsig", readKeys, nil},
 	{"parked", readParked, nil},

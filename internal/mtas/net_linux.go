@@ -1,17 +1,14 @@
 package mtas
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"os/exec"
-	"runtime"
-	"strings"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"nullspf/internal/peers"
 )
 
 // Network is a network of machines: a bridge in a namespace of its own.
@@ -28,7 +25,7 @@ func NewNetwork() (*Network, error) {
 		return nil, err
 	}
 	w := &Network{bridge: bridge}
-	if err := bridge.ip("link add bridge0 type bridge", "link set bridge0 up"); err != nil {
+	if err := bridge.IP("link add bridge0 type bridge", "link set bridge0 up"); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -38,7 +35,7 @@ func NewNetwork() (*Network, error) {
 // Close takes the machines off; their namespaces end with their last processes.
 func (w *Network) Close() {
 	for _, m := range append(w.machines, w.bridge) {
-		close(m.calls)
+		m.Close()
 	}
 }
 
@@ -52,8 +49,8 @@ func (w *Network) Machine(addresses ...string) (*Machine, error) {
 	w.machines = append(w.machines, m)
 	port := fmt.Sprintf("port%d", len(w.machines))
 	w.mu.Unlock()
-	err = w.bridge.ip(
-		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", port, m.thread),
+	err = w.bridge.IP(
+		fmt.Sprintf("link add %s type veth peer name eth0 netns %d", port, m.Thread),
 		"link set "+port+" master bridge0 up")
 	if err != nil {
 		return nil, err
@@ -62,63 +59,21 @@ func (w *Network) Machine(addresses ...string) (*Machine, error) {
 	for _, a := range addresses {
 		commands = append(commands, "address add "+a+"/32 dev eth0")
 	}
-	if err := m.ip(append(commands, "route add default dev eth0")...); err != nil {
+	if err := m.IP(append(commands, "route add default dev eth0")...); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
 // Machine is a network namespace.
-type Machine struct {
-	// calls go to the thread that is in the namespace, which ends with the
-	// channel.
-	calls  chan func()
-	thread int
-}
+type Machine struct{ *peers.Netns }
 
 func newMachine() (*Machine, error) {
-	m := &Machine{calls: make(chan func())}
-	started := make(chan error)
-	go func() {
-		// Never unlocked: the thread ends here, and is not used for anything else.
-		runtime.LockOSThread()
-		m.thread = unix.Gettid()
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		started <- err
-		if err != nil {
-			return
-		}
-		for call := range m.calls {
-			call()
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, fmt.Errorf("mtas: cannot make a network namespace: %w", err)
-	}
-	return m, nil
-}
-
-// ip runs commands of ip(8) in the namespace.
-func (m *Machine) ip(commands ...string) error {
-	c := m.Command(context.Background(), "ip", "-batch", "-")
-	c.Stdin = strings.NewReader(strings.Join(commands, "\n") + "\n")
-	var out bytes.Buffer
-	c.Stdout, c.Stderr = &out, &out
-	err := c.Start()
-	if err == nil {
-		err = c.Wait()
-	}
+	n, err := peers.NewNetns()
 	if err != nil {
-		return fmt.Errorf("mtas: ip: %w\n%s", err, &out)
+		return nil, fmt.Errorf("mtas: %w", err)
 	}
-	return nil
-}
-
-// Do calls f in the namespace. What f starts stays in it.
-func (m *Machine) Do(f func() error) error {
-	done := make(chan error)
-	m.calls <- func() { done <- f() }
-	return <-done
+	return &Machine{n}, nil
 }
 
 // Cmd is a command that runs on a machine.

@@ -76,9 +76,9 @@ func (b *batch) prepare(n int) {
 	}
 }
 
-// receive waits for messages, unless wait is false, and takes what there is.
+// receiveFrom waits for messages, unless wait is false, and takes what there is.
 // After shutdown(2) of the socket it returns 0.
-func (b *batch) receive(fd int, wait bool) (n int, errno syscall.Errno) {
+func (b *batch) receiveFrom(fd int, wait bool) (n int, errno syscall.Errno) {
 	if wait {
 		var r uintptr
 		r, _, errno = syscall.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.in)), batchSize, unix.MSG_WAITFORONE, 0, 0)
@@ -144,9 +144,9 @@ func (p *packet) answerFromDestination(size int) int {
 	return 0
 }
 
-// send hands all queued answers to the kernel and returns how many it did not
+// sendTo hands all queued answers to the kernel and returns how many it did not
 // take.
-func (b *batch) send(fd int) (failed int) {
+func (b *batch) sendTo(fd int) (failed int) {
 	for sent := 0; sent < b.outgoing; {
 		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.out[sent])), uintptr(b.outgoing-sent), unix.MSG_DONTWAIT, 0, 0)
 		switch {
@@ -179,4 +179,40 @@ func (p *packet) client() netip.AddrPort {
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(p.address[4:8])), port)
 	}
 	return netip.AddrPortFrom(netip.AddrFrom16([16]byte(p.address[8:24])).Unmap(), port)
+}
+
+// setClient makes an address the one that a message came from, at the interface
+// with an index, and returns the size of it. It is the reverse of client.
+func (p *packet) setClient(a netip.AddrPort, index int) uint32 {
+	clear(p.address[:])
+	binary.BigEndian.PutUint16(p.address[2:], a.Port())
+	if a.Addr().Is4() {
+		binary.NativeEndian.PutUint16(p.address[:], unix.AF_INET)
+		copy(p.address[4:], a.Addr().AsSlice())
+		return unix.SizeofSockaddrInet4
+	}
+	binary.NativeEndian.PutUint16(p.address[:], unix.AF_INET6)
+	copy(p.address[8:], a.Addr().AsSlice())
+	if a.Addr().IsLinkLocalUnicast() {
+		binary.NativeEndian.PutUint32(p.address[24:], uint32(index))
+	}
+	return unix.SizeofSockaddrInet6
+}
+
+// setDestination writes the control message of a message that came to an address
+// at the interface with an index, and returns its size.
+func (p *packet) setDestination(a netip.Addr, index int) int {
+	clear(p.control[:])
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&p.control))
+	data := unsafe.Pointer(&p.control[unix.CmsgLen(0)])
+	if a.Is4() {
+		h.Level, h.Type = unix.IPPROTO_IP, unix.IP_PKTINFO
+		h.SetLen(unix.CmsgLen(unix.SizeofInet4Pktinfo))
+		*(*unix.Inet4Pktinfo)(data) = unix.Inet4Pktinfo{Ifindex: int32(index), Spec_dst: a.As4(), Addr: a.As4()}
+		return unix.CmsgSpace(unix.SizeofInet4Pktinfo)
+	}
+	h.Level, h.Type = unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
+	h.SetLen(unix.CmsgLen(unix.SizeofInet6Pktinfo))
+	*(*unix.Inet6Pktinfo)(data) = unix.Inet6Pktinfo{Ifindex: uint32(index), Addr: a.As16()}
+	return unix.CmsgSpace(unix.SizeofInet6Pktinfo)
 }

@@ -65,6 +65,19 @@ type Block struct {
 	Listen []netip.AddrPort
 	Track  Track
 	Limit  RateLimit
+	// XDP are interfaces at which queries for these addresses are answered beside
+	// the kernel.
+	XDP []XDP
+}
+
+// XDP is an interface whose queries over UDP do not pass through the kernel.
+type XDP struct {
+	// Position is FILE:LINE of the directive, for messages.
+	Position string
+	// Interface is the name of an Ethernet interface.
+	Interface string
+	// VLANs are the IDs of tagged frames that are taken beside untagged ones.
+	VLANs []uint16
 }
 
 // Parked are the zones that "nullspf zones" publishes.

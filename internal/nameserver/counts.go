@@ -4,6 +4,8 @@ package nameserver
 // soon as all that was received is answered.
 type Counts struct {
 	UDP, TCP TransportCounts
+	// Beside are the messages over UDP that came beside the kernel.
+	Beside uint64
 	// Tracked queries, and sessions of the SMTP listener, are events.
 	Tracked                 uint64
 	SendErrors, SocketDrops uint64
@@ -33,6 +35,7 @@ func (s *Server) Counts() Counts {
 	var out Counts
 	for _, sh := range s.shards {
 		out.UDP.add(&sh.counters)
+		out.Beside += sh.beside.Load()
 		out.Tracked += sh.tracked.Load()
 		out.SendErrors += sh.sendErrors.Load()
 	}

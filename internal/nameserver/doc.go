@@ -4,10 +4,12 @@
 //
 // A query over UDP stays on one processor, in memory that is there already:
 //
-//	socket -> batch -> query -> table -> responder -> batch -> socket
+//	socket -> inbox -> query -> table -> responder -> inbox -> socket
 //	             |                           |
 //	             v odd messages              v event
 //	          slow path                   recorder
+//
+// An inbox is a socket, or with package xdp a queue of an interface.
 //
 // What is rare or may take long, such as another opcode, a signature or a
 // transfer, takes the slow path, with goroutines of its own. TCP has one
@@ -19,7 +21,7 @@
 // metrics, health and the control socket go by what is in effect.
 //
 // The files: server, reload, serving, table (a configuration in effect);
-// listener, socket, batch, udp, slow, odd, tcp (messages); query, edns, cookie,
+// listener, socket, batch, socketinbox, xdp, udp, slow, odd, tcp (messages); query, edns, cookie,
 // answer, track, trackzone, dnsbl, listfile, stored, outcome (answers); ratelimit; smtp; transfer,
 // source, peers (other servers); recorder, journal, querylog, counts, metrics,
 // health, web (what is told); control* (nullspf server).

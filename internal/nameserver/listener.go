@@ -62,16 +62,19 @@ func tryListener(at netip.AddrPort, workers int) (*listener, error) {
 
 // serve starts the workers.
 func (l *listener) serve(s *Server) {
+	log := s.log.With().Stringer("listen", l.at).Logger()
 	for i, socket := range l.udp {
 		w := &udpWorker{
 			shard:  s.shards[i],
-			socket: socket,
-			table:  &l.table,
+			inbox:  &socketInbox{newBatch(socket.controls), socket, &l.table, log},
 			slow:   s.slow,
-			log:    s.log.With().Stringer("listen", l.at).Logger(),
-			batch:  newBatch(socket.controls),
+			log:    log,
+			weight: fullWeight,
 		}
-		go w.run()
+		go func() {
+			defer close(socket.done)
+			w.run()
+		}()
 	}
 	l.accepting.Go(func() { s.tcp.accept(l.tcp, &l.table) })
 	s.drops.add(l)
@@ -104,7 +107,7 @@ func (l *listener) close(drops *dropCounter) error {
 	return err
 }
 
-// drops returns how many messages the kernel has dropped so far.
+// drops implements [dropper].
 func (l *listener) drops() uint64 {
 	var n uint64
 	for _, s := range l.udp {
@@ -113,37 +116,44 @@ func (l *listener) drops() uint64 {
 	return n
 }
 
-// dropCounter counts the messages that the kernel dropped at sockets, closed
-// ones included.
+// dropper is where the kernel drops messages: the sockets of an address, or the
+// queues of an interface.
+type dropper interface {
+	// drops returns how many it has dropped so far.
+	drops() uint64
+}
+
+// dropCounter counts the messages that the kernel dropped, before what has been
+// closed too.
 type dropCounter struct {
 	mu     sync.Mutex
-	open   map[*listener]bool
+	open   map[dropper]bool
 	closed uint64
 }
 
-func (c *dropCounter) add(l *listener) {
+func (c *dropCounter) add(d dropper) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == nil {
-		c.open = make(map[*listener]bool)
+		c.open = make(map[dropper]bool)
 	}
-	c.open[l] = true
+	c.open[d] = true
 }
 
-// remove keeps the count of a listener that is about to be closed.
-func (c *dropCounter) remove(l *listener) {
+// remove keeps the count of what is about to be closed.
+func (c *dropCounter) remove(d dropper) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.open, l)
-	c.closed += l.drops()
+	delete(c.open, d)
+	c.closed += d.drops()
 }
 
 func (c *dropCounter) count() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.closed
-	for l := range c.open {
-		n += l.drops()
+	for d := range c.open {
+		n += d.drops()
 	}
 	return n
 }

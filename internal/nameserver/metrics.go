@@ -26,6 +26,8 @@ var (
 		"Messages answered, by kind of answer; limited ones were sent to TCP by the rate limit.", []string{"transport", "answer"}, nil)
 	descDropped = prometheus.NewDesc("nullspfd_queries_dropped_total",
 		"Messages not answered, by reason.", []string{"transport", "reason"}, nil)
+	descBeside = prometheus.NewDesc("nullspfd_xdp_received_total",
+		"Messages over UDP that were received by AF_XDP, beside the sockets.", nil, nil)
 	descSendErrors = prometheus.NewDesc("nullspfd_send_errors_total",
 		"Answers over UDP that the kernel did not take.", nil, nil)
 	descSocketDrops = prometheus.NewDesc("nullspfd_socket_drops_total",
@@ -112,7 +114,7 @@ type collector Server
 // Describe implements [prometheus.Collector].
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descReceived, descAnswered, descDropped, descSendErrors, descSocketDrops,
+		descReceived, descAnswered, descDropped, descBeside, descSendErrors, descSocketDrops,
 		descTracked, descStored, descLost, descJournalDamage, descJournalPanics, descConnections, descOver,
 		descSessions, descRecipients, descSMTPConnections, descSMTPOver, descSMTPErrors,
 		descReloads, descConfigGood, descZones, descListed, descListTime, descTransfersOut, descNotifies,
@@ -147,6 +149,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 			}
 		}
 	}
+	counter(descBeside, counts.Beside)
 	counter(descSendErrors, counts.SendErrors)
 	counter(descSocketDrops, counts.SocketDrops)
 	counter(descTracked, counts.Tracked)

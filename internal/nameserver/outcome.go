@@ -36,6 +36,8 @@ const (
 	dropResponse
 	// dropSource: nobody can receive an answer at port 0.
 	dropSource
+	// dropFrame: a frame is damaged, or has a wrong checksum.
+	dropFrame
 	// dropProxy: a message of a proxy has no header of the PROXY protocol.
 	dropProxy
 	// dropBusy: the slow path has no room.
@@ -55,7 +57,7 @@ const (
 // outcomeNames are the labels of metrics.
 var outcomeNames = [numOutcomes]string{
 	"zone", "limited", "cookie", "refused", "servfail", "formerr", "notimp", "badvers", "notauth", "transfer", "notify",
-	"short", "response", "source", "proxy", "busy", "limited", "panic",
+	"short", "response", "source", "frame", "proxy", "busy", "limited", "panic",
 }
 
 // tally counts the queries of one batch.
@@ -65,6 +67,8 @@ type tally [numOutcomes]uint32
 // sharing cache lines.
 type counters struct {
 	received atomic.Uint64
+	// beside counts those of them that came beside the kernel.
+	beside   atomic.Uint64
 	outcomes [numOutcomes]atomic.Uint64
 	// sendErrors counts answers that the kernel did not take.
 	sendErrors atomic.Uint64

@@ -45,10 +45,17 @@ const (
 type rateTable struct {
 	// now is the time, in ns since the process began: it does not follow the time
 	// of day, which may jump and stand still.
-	now  int64
-	seed [2]uint64
-	sets [][rateWays]rateBucket
+	now int64
+	// weight is what an answer counts, at most [fullWeight]: the limit is shared
+	// out among workers, and a worker whose queue has more than one share of the
+	// messages counts each for less.
+	weight int64
+	seed   [2]uint64
+	sets   [][rateWays]rateBucket
 }
+
+// fullWeight is the weight of an answer by a worker that has one share.
+const fullWeight = 1 << 8
 
 // rateBucket is a leaky bucket that holds a second's worth of answers.
 type rateBucket struct {
@@ -60,7 +67,7 @@ type rateBucket struct {
 }
 
 func newRateTable() *rateTable {
-	t := &rateTable{sets: make([][rateWays]rateBucket, rateSets)}
+	t := &rateTable{weight: fullWeight, sets: make([][rateWays]rateBucket, rateSets)}
 	var seed [16]byte
 	_, _ = rand.Read(seed[:]) // never fails
 	t.seed[0] = binary.LittleEndian.Uint64(seed[:])
@@ -92,7 +99,7 @@ func (t *rateTable) allow(client netip.Addr, interval time.Duration) bool {
 	if b.full-now >= int64(time.Second) {
 		return false
 	}
-	b.full += int64(interval)
+	b.full += int64(interval) * t.weight / fullWeight
 	return true
 }
 

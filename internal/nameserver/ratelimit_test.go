@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/rs/zerolog"
 )
 
 func TestRateTable(t *testing.T) {
@@ -184,7 +185,7 @@ func TestRateLimitDropsOddMessages(t *testing.T) {
 	w := testWorker(t, new(discard))
 	table := w.table.Load()
 	table.limit = compileLimit(RateLimit{Rate: 10}, 1)
-	w.slow = newSlowPath(0, new(discard), w.log)
+	w.slow = newSlowPath(0, new(discard), zerolog.Nop())
 	for i := range w.batch.packets {
 		p := &w.batch.packets[i]
 		p.address[6] = 0 // all from one /24

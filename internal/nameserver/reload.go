@@ -83,6 +83,7 @@ type prepared struct {
 	listeners map[netip.AddrPort]*listener
 	web       map[netip.AddrPort]*webServer
 	control   *controlServer // nil is none
+	xdp       map[string]*xdpPlan
 }
 
 // prepare reads, makes and opens all that a configuration needs. It may take
@@ -167,7 +168,10 @@ func (s *Server) open(p *prepared) error {
 	}
 	c, err := s.openControl(p.config)
 	p.control = c
-	return err
+	if err != nil {
+		return err
+	}
+	return s.openXDP(p)
 }
 
 // discard closes what is open and will not be served, and returns err with the
@@ -175,6 +179,9 @@ func (s *Server) open(p *prepared) error {
 func (p *prepared) discard(err error) error {
 	for _, l := range p.listeners {
 		err = errors.Join(err, l.closeUnused())
+	}
+	for _, x := range p.xdp {
+		err = errors.Join(err, x.discard())
 	}
 	for _, w := range p.web {
 		err = errors.Join(err, w.close())
@@ -206,6 +213,7 @@ func (s *Server) commit(p *prepared) {
 			s.listeners[at].table.Store(t)
 		}
 	}
+	s.switchXDP(p.xdp)
 	s.notifier.SetTargets(p.config.notifyTargets())
 	s.notifier.Notify(p.tell)
 	for at, l := range s.listeners {

@@ -72,6 +72,7 @@ type Server struct {
 	mu        sync.Mutex
 	stopped   bool
 	listeners map[netip.AddrPort]*listener
+	xdp       map[string]*xdpPort
 	web       map[netip.AddrPort]*webServer
 	control   *controlServer // nil is none
 }
@@ -113,6 +114,7 @@ func Start(c *Config, o Options) (*Server, error) {
 		recorder:  new(discard),
 		started:   time.Now(),
 		listeners: make(map[netip.AddrPort]*listener),
+		xdp:       make(map[string]*xdpPort),
 		web:       make(map[netip.AddrPort]*webServer),
 	}
 	_, _ = rand.Read(s.secrets[0][:]) // never fails
@@ -163,6 +165,9 @@ func (s *Server) Stop() error {
 
 // end stops whatever is running.
 func (s *Server) end() error {
+	for _, port := range s.xdp {
+		s.closeXDP(port)
+	}
 	for _, l := range s.listeners {
 		s.closeListener(l)
 	}

@@ -26,7 +26,7 @@ type slowPath struct {
 	running    sync.WaitGroup
 }
 
-// slowJob is a message on the slow path.
+// slowJob is a message on the slow path, which a socket answers.
 type slowJob struct {
 	socket *udpSocket
 	table  *table
@@ -57,21 +57,18 @@ func newSlowPath(workers int, events eventWriter, log zerolog.Logger) *slowPath 
 
 // take copies the message that a worker is at, and reports whether there was
 // room for it.
-func (s *slowPath) take(w *udpWorker, t *table, p *packet) bool {
+func (s *slowPath) take(w *udpWorker, t *table) bool {
 	var job *slowJob
 	select {
 	case job = <-s.free:
 	default:
 		return false
 	}
-	header := &w.batch.in[w.next].header
-	job.socket, job.table, job.client = w.socket, t, w.query.client
-	job.size = copy(job.packet.buf[:], p.buf[:w.batch.size(w.next)])
-	job.packet.address = p.address
-	job.packet.control = p.control
-	job.addressSize = header.Namelen
-	job.controlSize = int(header.Controllen)
-	w.socket.pending.Add(1)
+	q := &w.query
+	job.table, job.client = t, q.client
+	job.size = copy(job.packet.buf[:], q.buf[:q.size])
+	w.hand(w.next, job)
+	job.socket.pending.Add(1)
 	s.work <- job // has room for every job there is
 	return true
 }

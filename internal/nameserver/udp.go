@@ -4,11 +4,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sys/unix"
 
 	"nullspf/spftrack"
 )
@@ -24,18 +22,43 @@ type shard struct {
 	counters
 }
 
+// wait waits for the batch that is answered now.
+func (s *shard) wait() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+}
+
 // began is when the process began.
 var began = time.Now()
 
-// udpWorker answers what arrives at one socket.
+// inbox is where messages come from and their answers go: a socket, or a queue of
+// an interface. It is for one goroutine.
+type inbox interface {
+	// receive waits for messages, and takes a batch of them. ended is true when
+	// nothing more will come.
+	receive() (n int, ended bool)
+	// read makes q ready for message i of the batch, and returns the table of the
+	// address to which it came; nil when it is damaged, or came to none.
+	read(i int, q *query) *table
+	// queue adds the answer of size bytes, which stands in the buffer of message
+	// i, to those that are sent together.
+	queue(i, size int)
+	// hand tells a job how message i, the last that was read, is answered.
+	hand(i int, job *slowJob)
+	// send sends all queued answers and ends the batch of n messages. It returns
+	// how many answers the kernel did not take.
+	send(n int) (failed int)
+}
+
+// udpWorker answers what arrives at one inbox.
 type udpWorker struct {
 	*shard
-	socket *udpSocket
-	table  *atomic.Pointer[table]
-	slow   *slowPath
-	log    zerolog.Logger
+	inbox
+	slow *slowPath
+	log  zerolog.Logger
+	// weight is that of [rateTable].
+	weight int64
 
-	batch *batch
 	query query
 	event event
 	// next is the message of the batch that is answered.
@@ -50,21 +73,14 @@ type udpWorker struct {
 	newEvents uint64
 }
 
-// run answers until the socket is stopped, and then what has arrived.
+// run answers until the inbox has ended.
 func (w *udpWorker) run() {
-	defer close(w.socket.done)
 	for {
-		wait := !w.socket.closing.Load()
-		n, errno := w.batch.receive(w.socket.fd, wait)
-		switch {
-		case n > 0:
+		n, ended := w.receive()
+		if n > 0 {
 			w.serve(n)
 			w.yield()
-		case wait && (errno == 0 || errno == unix.EINTR):
-		case wait:
-			w.log.Error().Err(errno).Msg("cannot receive queries over UDP; trying again")
-			time.Sleep(100 * time.Millisecond)
-		case errno != unix.EINTR:
+		} else if ended {
 			return
 		}
 	}
@@ -93,10 +109,9 @@ func (w *udpWorker) serve(n int) {
 	}
 	w.events.Commit()
 	w.mu.Unlock()
-	if failed := w.batch.send(w.socket.fd); failed > 0 {
+	if failed := w.send(n); failed > 0 {
 		w.sendErrors.Add(uint64(failed))
 	}
-	w.batch.prepare(n)
 	w.counters.add(&w.tally)
 	w.tracked.Add(w.newEvents)
 	w.tally, w.newEvents = tally{}, 0
@@ -111,16 +126,17 @@ func (w *udpWorker) answer(n int) {
 			w.tally[dropPanic]++
 		}
 	}()
-	t := w.table.Load()
 	now := time.Now()
 	w.now, w.elapsed = now.UnixNano(), int64(now.Sub(began))
-	w.rates.now = w.elapsed
+	w.rates.now, w.rates.weight = w.elapsed, w.weight
 	q := &w.query
 	for ; w.next < n; w.next++ {
-		p := &w.batch.packets[w.next]
-		q.client = p.client()
-		q.reset(p.buf[:], w.batch.size(w.next))
-		o := w.answerOne(t, q, p)
+		t := w.read(w.next, q)
+		if t == nil {
+			w.tally[dropFrame]++
+			continue
+		}
+		o := w.answerOne(t, q)
 		if o == deferred {
 			continue
 		}
@@ -133,22 +149,19 @@ func (w *udpWorker) answer(n int) {
 			w.newEvents++
 		}
 		if o < firstDropped {
-			w.batch.queue(w.next, q.size)
+			w.queue(w.next, q.size)
 		}
 		w.tally[o]++
 	}
 }
 
 // answerOne answers one message in place, or hands it to the slow path.
-func (w *udpWorker) answerOne(t *table, q *query, p *packet) outcome {
+func (w *udpWorker) answerOne(t *table, q *query) outcome {
 	if q.client.Port() == 0 {
 		return dropSource
 	}
-	if len(t.proxies) > 0 && t.isProxy(q.client.Addr()) {
-		if !q.unwrap() {
-			return dropProxy
-		}
-		w.batch.in[w.next].size = uint32(q.size)
+	if len(t.proxies) > 0 && t.isProxy(q.client.Addr()) && !q.unwrap() {
+		return dropProxy
 	}
 	switch q.parse() {
 	case plain:
@@ -161,7 +174,7 @@ func (w *udpWorker) answerOne(t *table, q *query, p *packet) outcome {
 	if t.limit.exceeded(q, w.rates) {
 		return dropLimited
 	}
-	if !w.slow.take(w, t, p) {
+	if !w.slow.take(w, t) {
 		return dropBusy
 	}
 	return deferred

@@ -19,19 +19,24 @@ import (
 	"nullspf/spftrack"
 )
 
+// testedWorker is a worker whose inbox can be looked at.
+type testedWorker struct {
+	*udpWorker
+	*socketInbox
+}
+
 // testWorker is a worker without a socket, with a batch of messages as if they
 // had been received.
-func testWorker(t testing.TB, events eventWriter) *udpWorker {
+func testWorker(t testing.TB, events eventWriter) testedWorker {
 	t.Helper()
 	var p atomic.Pointer[table]
 	p.Store(testTable(t))
-	w := &udpWorker{
+	in := &socketInbox{newBatch(false), &udpSocket{fd: -1}, &p, zerolog.Nop()}
+	w := testedWorker{&udpWorker{
 		shard:  &shard{rates: newRateTable(), events: events},
-		socket: &udpSocket{fd: -1},
-		table:  &p,
-		log:    zerolog.Nop(),
-		batch:  newBatch(false),
-	}
+		inbox:  in,
+		weight: fullWeight,
+	}, in}
 	m := new(dns.Msg)
 	m.SetQuestion(exampleName, dns.TypeA)
 	m.SetEdns0(1232, false)
@@ -55,7 +60,7 @@ func testWorker(t testing.TB, events eventWriter) *udpWorker {
 }
 
 // restore makes the messages of a batch queries again.
-func restore(w *udpWorker, queries *[batchSize]packet) {
+func restore(w testedWorker, queries *[batchSize]packet) {
 	for i := range w.batch.packets {
 		size := int(w.batch.in[i].size)
 		copy(w.batch.packets[i].buf[:size], queries[i].buf[:size])
