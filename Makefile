@@ -16,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo demo-web test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo demo-web test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-web bench-xfr install deb dist image man peers clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -105,6 +105,11 @@ EVENTS  ?= 20000000
 bench-log: ## ask a forgery log and DuckDB the same questions: make bench-log EVENTS=20000000
 	test -e '$(LOG)/MANIFEST' || $(GO) run ./internal/bench/log -generate '$(LOG)' -events $(EVENTS)
 	$(GO) run ./internal/bench/log '$(LOG)'
+
+bench-web: build ## measure nullspf web with that log, in Chromium too, and nullspfd beside it
+	scripts/install-peers chromium nodejs npm dnsperf
+	test -e '$(LOG)/MANIFEST' || $(GO) run ./internal/bench/log -generate '$(LOG)' -events $(EVENTS)
+	$(GO) run ./internal/bench/web -dns '$(LOG)'
 
 bench-xfr: ## measure nullspfd as secondary of 100,000 zones beside NSD
 	scripts/install-peers nsd knot

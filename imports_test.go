@@ -33,6 +33,7 @@ workshop
     internal/bench/poison go run: what it costs to have an innocent address listed
     internal/bench/senders  make senders: how mail servers send to nolisting
     internal/bench/smtp   make bench-smtp
+    internal/bench/web    make bench-web
     internal/bench/xfr    make bench-xfr
     internal/bench/zones  make bench
     internal/demo         make demo: the main jobs on the examples
@@ -139,7 +140,7 @@ var libraries = map[string]string{
 	"golang.org/x/net/netutil":                      "cmd/nullspf internal/control internal/nameserver",
 	"golang.org/x/net/idna":                         "internal/dnsname",
 	"golang.org/x/net/publicsuffix":                 "zones internal/secondary",
-	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/corefile internal/files internal/journal internal/nameserver internal/peers internal/xdp",
+	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/bench/web internal/corefile internal/files internal/journal internal/nameserver internal/peers internal/xdp",
 	"golang.org/x/term":                             "cmd/nullspf cmd/nullspfd",
 
 	"github.com/oschwald/maxminddb-golang": "internal/geoip",

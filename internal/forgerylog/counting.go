@@ -24,9 +24,13 @@ const countBudget = 112 << 20
 type countable struct {
 	file *journal.SegmentFile
 	plan *plan
+	view *journalView
 	// whole: all attempts of the segment are selected.
 	whole bool
 }
+
+// lacks reports whether the segment certainly holds no selected event.
+func (c *countable) lacks() bool { return len(c.view.remarks) == 0 && c.plan.lacks(c.file) }
 
 // countables lists the segments that may hold selected events.
 func (r *run) countables(p *plan) (list []countable) {
@@ -38,7 +42,7 @@ func (r *run) countables(p *plan) (list []countable) {
 			}
 			if narrowed := v.without(own, file.First, file.Last); narrowed != nil {
 				whole := narrowed == p && p.allAttempts() && p.first <= file.MinTime && file.MaxTime <= p.last
-				list = append(list, countable{file, narrowed, whole})
+				list = append(list, countable{file, narrowed, v, whole})
 			}
 		}
 	}
@@ -48,18 +52,37 @@ func (r *run) countables(p *plan) (list []countable) {
 // count calls summed with the summary of each segment that is counted whole; false:
 // it is of no use. It calls work with the selected rows of the row groups of all other
 // segments, each worker from a goroutine of its own, then tail with the events that are
-// not sealed.
-func (r *run) count(p *plan, workers int, summed func(*tally.Summary) bool,
-	work func(worker int, s *segment, g parquet.RowGroup, rows []int32) error, tail func(*eventrow.Row) error) error {
+// not sealed, and their view.
+func (r *run) count(p *plan, workers int, summed func(*tally.Summary) bool, work groupWork, tail func(*journalView, *eventrow.Row) error) error {
 	var rest []countable
 	for _, c := range r.countables(p) {
-		if s := c.file.Summary(); !c.whole || s == nil || !summed(s) {
-			rest = append(rest, c)
+		if c.whole {
+			if s := c.file.Summary(); s != nil && summed(s) {
+				continue
+			}
+		}
+		rest = append(rest, c)
+	}
+	if err := r.groups(rest, workers, work); err != nil {
+		return err
+	}
+	for _, v := range r.views {
+		if err := r.tail(v, v.planOf(p), func(row *eventrow.Row) error { return tail(v, row) }); err != nil {
+			return err
 		}
 	}
-	errs := make([]error, len(rest))
-	next := make(chan int, len(rest))
-	for i := range rest {
+	return nil
+}
+
+// groupWork gets the selected rows of a row group, which are valid until it returns.
+type groupWork func(worker int, c *countable, s *segment, g parquet.RowGroup, rows []int32) error
+
+// groups calls work with the selected rows of all row groups of segments, each worker from
+// a goroutine of its own.
+func (r *run) groups(list []countable, workers int, work groupWork) error {
+	errs := make([]error, len(list))
+	next := make(chan int, len(list))
+	for i := range list {
 		next <- i
 	}
 	close(next)
@@ -68,7 +91,7 @@ func (r *run) count(p *plan, workers int, summed func(*tally.Summary) bool,
 		running.Go(func() {
 			var rows []int32
 			for i := range next {
-				if errs[i] = r.countSegment(&rest[i], w, &rows, work); errs[i] != nil && !isFileError(errs[i]) {
+				if errs[i] = r.countSegment(&list[i], w, &rows, work); errs[i] != nil && !isFileError(errs[i]) {
 					return
 				}
 			}
@@ -80,15 +103,16 @@ func (r *run) count(p *plan, workers int, summed func(*tally.Summary) bool,
 			return err
 		}
 	}
-	for _, v := range r.views {
-		if err := r.tail(v, v.planOf(p), tail); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
-func (r *run) countSegment(c *countable, worker int, rows *[]int32, work func(int, *segment, parquet.RowGroup, []int32) error) (err error) {
+// noSummary is for those whom summaries tell nothing.
+func noSummary(*tally.Summary) bool { return false }
+
+func (r *run) countSegment(c *countable, worker int, rows *[]int32, work groupWork) (err error) {
+	if c.lacks() {
+		return nil
+	}
 	s, groups, err := openSegment(c.file, c.plan)
 	if err != nil {
 		return err
@@ -97,7 +121,7 @@ func (r *run) countSegment(c *countable, worker int, rows *[]int32, work func(in
 		if *rows, err = s.selected(r.ctx, g, c.plan, *rows); err != nil {
 			return err
 		}
-		if err := work(worker, s, g, *rows); err != nil {
+		if err := work(worker, c, s, g, *rows); err != nil {
 			return err
 		}
 	}
@@ -172,10 +196,12 @@ func (c *counting) run(r *run, p *plan) error {
 		return true
 	}
 	set := cols(c.key.Columns...) | p.weights
-	work := func(worker int, s *segment, g parquet.RowGroup, rows []int32) error {
+	work := func(worker int, _ *countable, s *segment, g parquet.RowGroup, rows []int32) error {
 		return s.count(g, rows, set, c.workers[worker].key, p.weight, c.workers[worker].add)
 	}
-	tail := func(row *eventrow.Row) error { return c.workers[0].add(c.workers[0].key(row), p.weigh(row)) }
+	tail := func(_ *journalView, row *eventrow.Row) error {
+		return c.workers[0].add(c.workers[0].key(row), p.weigh(row))
+	}
 	err := r.count(p, len(c.workers), summed, work, tail)
 	for i := range c.workers {
 		c.total += c.workers[i].total

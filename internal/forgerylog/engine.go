@@ -23,8 +23,8 @@ type Engine interface {
 	// row is valid until yield returns.
 	Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error
 
-	// Scan calls yield with the selected events, of which some columns are set, one
-	// directory after the other. A row is valid until yield returns.
+	// Scan calls yield with the selected events, of which some columns are set, in no
+	// particular order, with one at a time. A row is valid until yield returns.
 	Scan(ctx context.Context, q Query, columns []*eventrow.Column, yield func(*eventrow.Row) error) error
 
 	// Follow calls yield with the newest selected events, at most last, then

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
+
+	"github.com/parquet-go/parquet-go"
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
@@ -46,7 +49,24 @@ func (f *Journals) Scan(ctx context.Context, q Query, columns []*eventrow.Column
 	if err = r.join(q); err != nil {
 		return r.end(err)
 	}
-	return r.end(r.scan(newPlan(q), cols(columns...), yield))
+	return r.end(r.scanAny(newPlan(q), cols(columns...), yield))
+}
+
+// scanAny calls yield with the selected events of all directories in no particular order:
+// segments are read by several goroutines.
+func (r *run) scanAny(p *plan, set columns, yield func(*eventrow.Row) error) error {
+	var yielding sync.Mutex
+	one := func(v *journalView, row *eventrow.Row) error {
+		yielding.Lock()
+		defer yielding.Unlock()
+		if set.has(eventrow.Seq) && set.has(eventrow.Flags) {
+			v.correct(row)
+		}
+		return yield(row)
+	}
+	return r.count(p, workerCount(), noSummary, func(_ int, c *countable, s *segment, g parquet.RowGroup, rows []int32) error {
+		return s.read(r.ctx, g, rows, set, func(row *eventrow.Row) error { return one(c.view, row) })
+	}, one)
 }
 
 func each(rows []eventrow.Row, yield func(*eventrow.Row) error) error {

@@ -6,7 +6,10 @@ import (
 	"math"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/tally"
@@ -49,24 +52,123 @@ func (f *Journals) Profiles(ctx context.Context, q Query) ([]Profile, error) {
 	if err = r.join(ever); err != nil {
 		return nil, r.end(err)
 	}
-	selected := newPlan(Query{Since: q.Since, Until: q.Until})
-	columns := cols(eventrow.ClientIP, eventrow.TS, eventrow.ForgedDomain, eventrow.Resolver)
+	return profiles, r.end(r.profiles(newPlan(q), newPlan(ever), byText))
+}
+
+// profiles fills profiles; p selects what is of the period, ever what is of any time.
+func (r *run) profiles(p, ever *plan, byText map[string]*Profile) error {
+	var noting sync.Mutex
 	var net []byte
-	plan := newPlan(ever)
-	err = r.scan(plan, columns|plan.weights, func(row *eventrow.Row) error {
-		p := byText[row.ClientIP]
-		n := plan.weigh(row)
-		p.Total += n
-		p.First, p.Last = min(p.First, row.TS), max(p.Last, row.TS)
-		if selected.overlaps(row.TS, row.TS) {
-			p.Count += n
-			note(p.Domains, row.ForgedDomain, n)
+	one := func(_ *journalView, row *eventrow.Row) error {
+		noting.Lock()
+		defer noting.Unlock()
+		of := byText[row.ClientIP]
+		if of == nil {
+			of = byText[ever.clients[0]] // of the only one, the column is not read
+		}
+		n := ever.weigh(row)
+		of.Total += n
+		of.First, of.Last = min(of.First, row.TS), max(of.Last, row.TS)
+		if p.overlaps(row.TS, row.TS) {
+			of.Count += n
+			note(of.Domains, row.ForgedDomain, n)
 			net = tally.AppendNet(net[:0], row.Resolver)
-			note(p.Receivers, string(net), n)
+			note(of.Receivers, string(net), n)
 		}
 		return nil
-	})
-	return profiles, r.end(err)
+	}
+	outside := cols(eventrow.TS) | ever.weights
+	if len(ever.clients) > 1 {
+		outside |= cols(eventrow.ClientIP)
+	}
+	within := outside | cols(eventrow.ForgedDomain, eventrow.Resolver)
+	work := func(_ int, c *countable, s *segment, g parquet.RowGroup, rows []int32) error {
+		set := within
+		if !p.overlaps(c.file.MinTime, c.file.MaxTime) {
+			set = outside
+		}
+		return s.read(r.ctx, g, rows, set, func(row *eventrow.Row) error { return one(c.view, row) })
+	}
+	var read, summed []countable
+	for _, c := range r.countables(ever) {
+		if ever.attemptsOfOne() && c.plan == ever && !p.overlaps(c.file.MinTime, c.file.MaxTime) {
+			summed = append(summed, c)
+		} else {
+			read = append(read, c)
+		}
+	}
+	seen, rest := r.seen(summed, ever.clients)
+	if len(seen) > 0 {
+		// Of those segments, the first and the last tell when.
+		first, last := 0, 0
+		for i := range seen {
+			if seen[i].file.MinTime < seen[first].file.MinTime {
+				first = i
+			}
+			if seen[i].file.MaxTime > seen[last].file.MaxTime {
+				last = i
+			}
+		}
+		for i := range seen {
+			if i == first || i == last || seen[i].file.MinTime < seen[first].file.MaxTime || seen[i].file.MaxTime > seen[last].file.MinTime {
+				rest = append(rest, seen[i].countable)
+				continue
+			}
+			byText[ever.clients[0]].Total += seen[i].n
+		}
+	}
+	if err := r.groups(append(read, rest...), workerCount(), work); err != nil {
+		return err
+	}
+	for _, v := range r.views {
+		if err := r.tail(v, v.planOf(ever), func(row *eventrow.Row) error { return one(v, row) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attemptsOfOne reports whether attempts are selected by nothing but a single client.
+func (p *plan) attemptsOfOne() bool {
+	return p.attempts && len(p.clients) == 1 && len(p.conditions) == 2
+}
+
+// seenIn is a segment that has n attempts of a client.
+type seenIn struct {
+	countable
+	n uint64
+}
+
+// seen looks into the summaries of segments for a client, and returns those that have it, and
+// those whose summary does not tell.
+func (r *run) seen(list []countable, clients []string) (seen []seenIn, rest []countable) {
+	counts := make([]uint64, len(list))
+	known := make([]bool, len(list))
+	next := make(chan int, len(list))
+	for i := range list {
+		next <- i
+	}
+	close(next)
+	var running sync.WaitGroup
+	for range workerCount() {
+		running.Go(func() {
+			for i := range next {
+				if s := list[i].file.Summary(); s != nil {
+					counts[i], known[i] = s.Count(tally.IPs, clients[0])
+				}
+			}
+		})
+	}
+	running.Wait()
+	for i, c := range list {
+		switch {
+		case !known[i]:
+			rest = append(rest, c)
+		case counts[i] > 0:
+			seen = append(seen, seenIn{c, counts[i]})
+		}
+	}
+	return seen, rest
 }
 
 // newProfiles makes the profiles of the clients of a query, in their order and by text.
@@ -82,11 +184,10 @@ func newProfiles(q Query) (profiles []Profile, byText map[string]*Profile, err e
 	return profiles, byText, nil
 }
 
-// note counts a text n times, unless it is none, or one too many.
+// note counts a text n times, unless it is none, or one too many. The text need not stay valid:
+// to assign to a key of a map makes the map refer to the new text, even if it had the key.
 func note(counts map[string]uint64, text string, n uint64) {
-	if _, known := counts[text]; known {
-		counts[text] += n
-	} else if text != "" && len(counts) < maxProfile {
-		counts[strings.Clone(text)] = n
+	if sum, known := counts[text]; known || text != "" && len(counts) < maxProfile {
+		counts[strings.Clone(text)] = sum + n
 	}
 }

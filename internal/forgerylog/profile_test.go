@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"nullspf/internal/eventrow"
 )
@@ -101,5 +102,19 @@ func TestProfiles(t *testing.T) {
 	}
 	if _, err := e.Profiles(t.Context(), Query{}); err == nil {
 		t.Error("profiles of nobody")
+	}
+}
+
+// TestNoteKeepsItsTexts: the memory of a text that was counted is used again.
+func TestNoteKeepsItsTexts(t *testing.T) {
+	t.Parallel()
+	counts := make(map[string]uint64)
+	buf := []byte("shop.example")
+	for range 2 {
+		note(counts, unsafe.String(&buf[0], len(buf)), 1)
+	}
+	copy(buf, "XXXXXXXX")
+	if len(counts) != 1 || counts["shop.example"] != 2 {
+		t.Error(counts)
 	}
 }

@@ -100,7 +100,7 @@ func (r *run) timeline(p *plan, series *Series) error {
 		}
 		return true
 	}
-	work := func(worker int, s *segment, g parquet.RowGroup, rows []int32) error {
+	work := func(worker int, _ *countable, s *segment, g parquet.RowGroup, rows []int32) error {
 		if p.weight != nil {
 			return s.read(r.ctx, g, rows, cols(eventrow.TS)|p.weights, func(row *eventrow.Row) error {
 				return workers[worker].add(row.TS, p.weight(row))
@@ -108,7 +108,7 @@ func (r *run) timeline(p *plan, series *Series) error {
 		}
 		return s.eachTime(g, rows, func(ts int64) error { return workers[worker].add(ts, 1) })
 	}
-	err := r.count(p, len(workers), summed, work, func(row *eventrow.Row) error { return all.add(row.TS, p.weigh(row)) })
+	err := r.count(p, len(workers), summed, work, func(_ *journalView, row *eventrow.Row) error { return all.add(row.TS, p.weigh(row)) })
 	if err == nil {
 		err = asked
 	}

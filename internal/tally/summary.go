@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/cespare/xxhash/v2"
@@ -471,25 +470,27 @@ func (s *Summary) checkField(f *section) error {
 
 // Lacks reports whether it is certain that a text of a field does not occur.
 func (s *Summary) Lacks(field Field, text string) bool {
+	n, ok := s.Count(field, text)
+	return ok && n == 0
+}
+
+// Count is how often a text of a field occurs; false: the counts are damaged.
+func (s *Summary) Count(field Field, text string) (n uint64, ok bool) {
 	blocks := s.fields[field].blocks
-	i, found := slices.BinarySearchFunc(blocks, text, func(b block, text string) int { return strings.Compare(b.first, text) })
-	switch {
-	case found:
-		return false
-	case i == 0:
-		return true
+	i := after(blocks, text)
+	if i == 0 {
+		return 0, true
 	}
 	r := newBlockRun(s.r, blocks[i-1:i])
 	for {
 		more, err := r.Next()
-		if err != nil {
-			return false
-		}
-		if !more || r.Text() > text {
-			return true
-		}
-		if r.Text() == text {
-			return false
+		switch {
+		case err != nil:
+			return 0, false
+		case !more || r.Text() > text:
+			return 0, true
+		case r.Text() == text:
+			return r.Count(), true
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (w *Server) answer(e *endpoint) http.HandlerFunc {
 }
 
 func (w *Server) answerTo(rw http.ResponseWriter, r *http.Request, e *endpoint) error {
-	f, err := parseFilter(r, w.Now(), e.parameters()...)
+	f, err := w.asked(r, e.parameters()...)
 	if err != nil {
 		return err
 	}
@@ -100,18 +100,13 @@ func (w *Server) answerTo(rw http.ResponseWriter, r *http.Request, e *endpoint) 
 	default:
 		return badRequest{fmt.Errorf("%s: use json or csv", paramFormat)}
 	}
-	ctx, done, err := w.turn(r.Context())
-	if err != nil {
-		return err
-	}
-	defer done()
 	rw.Header().Set("Content-Type", "application/json")
 	if format == forgerylog.CSV {
 		name := e.path[strings.LastIndexByte(e.path, '/')+1:]
 		rw.Header().Set("Content-Type", "text/csv; charset=utf-8")
 		rw.Header().Set("Content-Disposition", `attachment; filename="nullspf-`+name+`.csv"`)
 	}
-	return e.write(ctx, w, f, format, rw)
+	return e.write(r.Context(), w, f, format, rw)
 }
 
 // whole passes over what could not be read, which the header field Nullspf-Incomplete
@@ -126,7 +121,7 @@ func whole(out io.Writer, err error) error {
 	return nil
 }
 
-func apiTimeline(ctx context.Context, w *Server, f *filter, format forgerylog.Format, out io.Writer) error {
+func apiTimeline(ctx context.Context, _ *Server, f *filter, format forgerylog.Format, out io.Writer) error {
 	per := f.get(paramPer)
 	if per == "" {
 		per = string(forgerylog.Hour)
@@ -135,7 +130,7 @@ func apiTimeline(ctx context.Context, w *Server, f *filter, format forgerylog.Fo
 	if err != nil {
 		return badRequest{fmt.Errorf("%s: %w", paramPer, err)}
 	}
-	series, err := w.Engine.Timeline(ctx, f.Query, unit)
+	series, err := f.log.Timeline(ctx, f.Query, unit)
 	if err := whole(out, err); err != nil {
 		return err
 	}
@@ -147,14 +142,14 @@ func apiTop(ctx context.Context, w *Server, f *filter, format forgerylog.Format,
 	if err != nil {
 		return err
 	}
-	ranking, err := w.Engine.Top(ctx, f.Query, by, n)
+	ranking, err := f.log.Top(ctx, f.Query, by, n)
 	if err := whole(out, err); err != nil {
 		return err
 	}
 	return forgerylog.WriteRanking(out, format, ranking)
 }
 
-func apiEvents(ctx context.Context, w *Server, f *filter, format forgerylog.Format, out io.Writer) error {
+func apiEvents(ctx context.Context, _ *Server, f *filter, format forgerylog.Format, out io.Writer) error {
 	limit := paged
 	if text := f.get(paramLimit); text != "" {
 		var err error
@@ -163,7 +158,7 @@ func apiEvents(ctx context.Context, w *Server, f *filter, format forgerylog.Form
 		}
 	}
 	var rows []eventrow.Row
-	rows, err := w.newestEvents(ctx, f.Query, limit)
+	rows, err := newestEvents(ctx, f.log, f.Query, limit)
 	if err := whole(out, err); err != nil {
 		return err
 	}
@@ -176,8 +171,8 @@ func apiEvents(ctx context.Context, w *Server, f *filter, format forgerylog.Form
 	return events.Flush()
 }
 
-func apiJournals(ctx context.Context, w *Server, _ *filter, format forgerylog.Format, out io.Writer) error {
-	stats, err := w.Engine.Stats(ctx)
+func apiJournals(ctx context.Context, _ *Server, f *filter, format forgerylog.Format, out io.Writer) error {
+	stats, err := f.log.Stats(ctx)
 	if err := whole(out, err); err != nil {
 		return err
 	}

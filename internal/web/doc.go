@@ -8,6 +8,8 @@
 //	filter.go    the query string becomes a query, and back
 //	explore.go   the page of numbers: chart, rankings, newest events
 //	lists.go     tables of values and of events, which go on
+//	client.go    the page of a single client
+//	memory.go    what several viewers ask is asked once
 //	live.go      events as they come
 //	zones.go     zones and servers
 //	api.go       JSON and CSV

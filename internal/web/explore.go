@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"nullspf/internal/eventrow"
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/report"
-	"nullspf/internal/reverse"
 )
 
 const (
@@ -30,7 +28,7 @@ const (
 
 // explore writes the page of numbers: section by section, as the answers come.
 func (w *Server) explore(rw http.ResponseWriter, r *http.Request) error {
-	f, err := parseFilter(r, w.Now(), paramNames)
+	f, err := w.asked(r, paramNames)
 	if err != nil {
 		return err
 	}
@@ -39,13 +37,8 @@ func (w *Server) explore(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.flush()
-	ctx, done, err := w.turn(r.Context())
-	if err == nil {
-		defer done()
-		s.ctx = ctx
-		err = s.write()
-	}
-	if err != nil && r.Context().Err() == nil {
+	s.ctx = r.Context()
+	if err := s.write(); err != nil && r.Context().Err() == nil {
 		w.Logger.Warn().Err(err).Msg("a page cannot be shown as a whole")
 		s.show("failure", visible(err.Error()))
 	}
@@ -105,7 +98,11 @@ func (s *sections) excuse(err error) error {
 }
 
 func (s *sections) write() error {
-	for _, part := range []func() error{s.chart, s.client, s.rankings, s.events, s.journals} {
+	parts := []func() error{s.charts, s.rankings, s.events, s.journals}
+	if s.f.Client.IsValid() && s.f.Client.IsSingleIP() {
+		parts = []func() error{s.client}
+	}
+	for _, part := range parts {
 		if err := part(); err != nil {
 			return err
 		}
@@ -130,24 +127,33 @@ type chartView struct {
 	Longer string
 }
 
-func (s *sections) chart() error {
+func (s *sections) charts() error {
 	now, err := s.timeline(s.f.Query)
+	switch {
+	case err != nil:
+		return err
+	case s.f.Since.IsZero():
+		return s.chart(now, nil)
+	}
+	q := s.f.Query
+	since, until := s.f.period(time.Time{})
+	q.Since, q.Until = since.Add(-until.Sub(since)), since
+	before, err := s.timeline(q)
 	if err != nil {
 		return err
 	}
+	return s.chart(now, before)
+}
+
+// chart shows events by time; before are those of the period before, nil for none.
+func (s *sections) chart(now, before *forgerylog.Series) (err error) {
 	first := s.f.now.Add(-24 * time.Hour)
 	if len(now.Buckets) > 0 {
 		first = time.Unix(0, now.Buckets[0].Start)
 	}
 	since, until := s.f.period(first)
 	v := chartView{Counted: s.f.Counted(), Total: now.Total, Since: since, Until: until, Empty: now.Total == 0, Longer: s.f.link("/", paramSince, all, paramUntil, "")}
-	var before *forgerylog.Series
-	if v.Compared = !s.f.Since.IsZero(); v.Compared {
-		q := s.f.Query
-		q.Since, q.Until = since.Add(-until.Sub(since)), since
-		if before, err = s.timeline(q); err != nil {
-			return err
-		}
+	if v.Compared = before != nil; v.Compared {
 		v.Before = before.Total
 		v.Change = report.Counts{Now: v.Total, Before: v.Before}.Change()
 	}
@@ -172,16 +178,18 @@ func unitOf(length time.Duration) (forgerylog.Unit, time.Duration) {
 }
 
 func (s *sections) timeline(q forgerylog.Query) (*forgerylog.Series, error) {
-	unit := forgerylog.Day
-	if !q.Since.IsZero() {
-		until := q.Until
-		if until.IsZero() {
-			until = s.f.now
-		}
-		unit, _ = unitOf(until.Sub(q.Since))
-	}
-	series, err := s.w.Engine.Timeline(s.ctx, q, unit)
+	series, err := s.f.log.Timeline(s.ctx, q, s.f.unit())
 	return series, s.excuse(err)
+}
+
+// unit is that of the chart.
+func (f *filter) unit() forgerylog.Unit {
+	if f.Since.IsZero() {
+		return forgerylog.Day
+	}
+	since, until := f.period(time.Time{})
+	unit, _ := unitOf(until.Sub(since))
+	return unit
 }
 
 // bars makes the bars of a chart: units, or several of them together where there would be
@@ -231,59 +239,6 @@ func (s *sections) bars(now, before *forgerylog.Series, since, until time.Time) 
 	return list, unit
 }
 
-// clientView is what is known of a single client.
-type clientView struct {
-	forgerylog.Profile
-	// Client is the client as it was asked for.
-	Client              string
-	FirstSeen, LastSeen time.Time
-	System, Country     string
-	Receivers, Domains  int
-	// Names is the address that asks for the name, "" when it was asked for.
-	Names  string
-	Answer *reverse.Answer
-	// Tier is how certain it is that the client forges, "" when that is not known.
-	Tier string
-}
-
-func (s *sections) client() error {
-	if !s.f.Client.IsValid() || !s.f.Client.IsSingleIP() {
-		return nil
-	}
-	q := s.f.Query
-	q.Clients = []netip.Addr{s.f.Client.Addr()}
-	profiles, err := s.w.Engine.Profiles(s.ctx, q)
-	if err := s.excuse(err); err != nil {
-		return err
-	}
-	p := profiles[0]
-	v := clientView{Profile: p, Client: s.f.get(paramIP), Receivers: len(p.Receivers), Domains: len(p.Domains)}
-	if p.Total > 0 {
-		v.FirstSeen, v.LastSeen = time.Unix(0, p.First), time.Unix(0, p.Last)
-	}
-	if s.w.Places != nil {
-		as, _ := s.w.Places.AS(p.Client)
-		country, _ := s.w.Places.Country(p.Client)
-		v.System, v.Country = visible(as), visible(country)
-	}
-	if s.w.Tiers != nil {
-		tiers, err := s.w.Tiers(s.ctx, q.Clients)
-		if err := s.excuse(err); err != nil {
-			return err
-		}
-		v.Tier = tiers[p.Client]
-	}
-	if s.w.Reverse != nil {
-		v.Names = s.f.link("/", paramNames, "1")
-		if s.wantNames {
-			answer := s.w.Reverse.Of(s.ctx, p.Client)
-			v.Names, v.Answer = "", &answer
-		}
-	}
-	s.show("client", v)
-	return nil
-}
-
 // fieldTitles are those of rankings.
 var fieldTitles = map[forgerylog.Field]string{
 	forgerylog.ByIP: "Clients", forgerylog.ByNet: "Networks of clients", forgerylog.ByDomain: "Forged domains", forgerylog.BySender: "Senders",
@@ -316,7 +271,7 @@ func (s *sections) fields() (list []forgerylog.Field) {
 func (s *sections) rankings() error {
 	s.show("cards", nil)
 	for _, by := range s.fields() {
-		ranking, err := s.w.Engine.Top(s.ctx, s.f.Query, by, ranked)
+		ranking, err := s.f.log.Top(s.ctx, s.f.Query, by, ranked)
 		if err := s.excuse(err); err != nil {
 			return err
 		}
@@ -327,12 +282,17 @@ func (s *sections) rankings() error {
 }
 
 func (s *sections) events() error {
-	rows, err := s.w.newestEvents(s.ctx, s.f.Query, newest)
+	rows, err := newestEvents(s.ctx, s.f.log, s.f.Query, newest)
 	if err := s.excuse(err); err != nil {
 		return err
 	}
-	s.show("events", eventTable{f: s.f, Rows: rows, All: s.f.link("/events"), Counted: s.f.Counted()})
+	s.table(rows)
 	return nil
+}
+
+// table shows the newest events.
+func (s *sections) table(rows []eventrow.Row) {
+	s.show("events", eventTable{f: s.f, Rows: rows, All: s.f.link("/events"), Counted: s.f.Counted()})
 }
 
 // journalView is the state of a journal directory.
@@ -344,7 +304,7 @@ type journalView struct {
 }
 
 func (s *sections) journals() error {
-	stats, err := s.w.Engine.Stats(s.ctx)
+	stats, err := s.f.log.Stats(s.ctx)
 	if err := s.excuse(err); err != nil {
 		return err
 	}

@@ -43,8 +43,9 @@ var presets = []preset{{"24h", "24 hours"}, {"7d", "7 days"}, {"30d", "30 days"}
 type filter struct {
 	values url.Values
 	forgerylog.Query
-	// now is when it was asked.
+	// now is the time of which the answers are, log who gives them.
 	now time.Time
+	log *moment
 }
 
 // maxValue bounds a parameter, in bytes.
@@ -53,13 +54,29 @@ const maxValue = 1024
 // badRequest is an error of who asks.
 type badRequest struct{ error }
 
-// parseFilter reads the parameters of a request. Those in others may be there beside.
-func parseFilter(r *http.Request, now time.Time, others ...string) (*filter, error) {
+// asked reads the parameters of a request, and finds who answers. Those in others may be
+// there beside. Who wants the newest numbers sends Cache-Control: no-cache, as browsers do
+// when a page is reloaded in full.
+func (w *Server) asked(r *http.Request, others ...string) (*filter, error) {
+	f, err := parameters(r, others...)
+	if err != nil {
+		return nil, err
+	}
+	o := w.memory.at(f.link(""), r.Header.Get("Cache-Control") == "no-cache")
+	f.now, f.log = o.at, o
+	if err := f.read(); err != nil {
+		return nil, badRequest{err}
+	}
+	return f, nil
+}
+
+// parameters reads the parameters of a request, as they are written.
+func parameters(r *http.Request, others ...string) (*filter, error) {
 	given, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, badRequest{fmt.Errorf("the query string cannot be read: %w", err)}
 	}
-	f := &filter{values: make(url.Values), now: now}
+	f := &filter{values: make(url.Values)}
 	for name, list := range given {
 		if !slices.Contains(filterParams, name) && !slices.Contains(others, name) {
 			return nil, badRequest{fmt.Errorf("no parameter %q; there are %s", name, strings.Join(append(slices.Clone(filterParams), others...), ", "))}
@@ -70,9 +87,6 @@ func parseFilter(r *http.Request, now time.Time, others ...string) (*filter, err
 		if list[0] = strings.TrimSpace(list[0]); list[0] != "" {
 			f.values.Set(name, list[0])
 		}
-	}
-	if err := f.read(); err != nil {
-		return nil, badRequest{err}
 	}
 	return f, nil
 }

@@ -83,7 +83,7 @@ type topPage struct {
 }
 
 func (w *Server) top(rw http.ResponseWriter, r *http.Request) error {
-	f, err := parseFilter(r, w.Now(), paramBy, paramSize)
+	f, err := w.asked(r, paramBy, paramSize)
 	if err != nil {
 		return err
 	}
@@ -91,12 +91,7 @@ func (w *Server) top(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, done, err := w.turn(r.Context())
-	if err != nil {
-		return err
-	}
-	defer done()
-	ranking, err := w.Engine.Top(ctx, f.Query, by, n)
+	ranking, err := f.log.Top(r.Context(), f.Query, by, n)
 	s := &sections{}
 	if err := s.excuse(err); err != nil {
 		return err
@@ -211,8 +206,8 @@ func flagsOf(f *filter, r *eventrow.Row) string {
 }
 
 // newestEvents are the newest n selected events, in order of time.
-func (w *Server) newestEvents(ctx context.Context, q forgerylog.Query, n int) (rows []eventrow.Row, err error) {
-	err = w.Engine.Events(ctx, q, n, func(r *eventrow.Row) error {
+func newestEvents(ctx context.Context, log forgerylog.Engine, q forgerylog.Query, n int) (rows []eventrow.Row, err error) {
+	err = log.Events(ctx, q, n, func(r *eventrow.Row) error {
 		rows = append(rows, r.Clone())
 		return nil
 	})
@@ -221,8 +216,8 @@ func (w *Server) newestEvents(ctx context.Context, q forgerylog.Query, n int) (r
 
 // pageOfEvents is a page of events that ends before q.Until; older is where the next one
 // ends, the zero Time when there is none. Events of one instant stay together.
-func (w *Server) pageOfEvents(ctx context.Context, q forgerylog.Query, n int) (rows []eventrow.Row, older time.Time, err error) {
-	rows, err = w.newestEvents(ctx, q, n+1)
+func pageOfEvents(ctx context.Context, log forgerylog.Engine, q forgerylog.Query, n int) (rows []eventrow.Row, older time.Time, err error) {
+	rows, err = newestEvents(ctx, log, q, n+1)
 	if len(rows) <= n {
 		return rows, time.Time{}, err
 	}
@@ -233,7 +228,7 @@ func (w *Server) pageOfEvents(ctx context.Context, q forgerylog.Query, n int) (r
 	}
 	// More events than fit happened at one instant: all of them.
 	q.Since, q.Until = time.Unix(0, cut), time.Unix(0, cut+1)
-	rows, err = w.newestEvents(ctx, q, most)
+	rows, err = newestEvents(ctx, log, q, most)
 	return rows, time.Unix(0, cut), err
 }
 
@@ -245,16 +240,11 @@ type eventsPage struct {
 }
 
 func (w *Server) events(rw http.ResponseWriter, r *http.Request) error {
-	f, err := parseFilter(r, w.Now())
+	f, err := w.asked(r)
 	if err != nil {
 		return err
 	}
-	ctx, done, err := w.turn(r.Context())
-	if err != nil {
-		return err
-	}
-	defer done()
-	rows, older, err := w.pageOfEvents(ctx, f.Query, paged)
+	rows, older, err := pageOfEvents(r.Context(), f.log, f.Query, paged)
 	s := &sections{}
 	if err := s.excuse(err); err != nil {
 		return err

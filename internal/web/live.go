@@ -26,7 +26,7 @@ type livePage struct {
 }
 
 func (w *Server) livePage(rw http.ResponseWriter, r *http.Request) error {
-	f, err := parseFilter(r, w.Now())
+	f, err := w.asked(r)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ type liveRef struct {
 
 // liveEvents sends events as they come (Server-Sent Events), until the viewer leaves.
 func (w *Server) liveEvents(rw http.ResponseWriter, r *http.Request) {
-	f, err := parseFilter(r, w.Now())
+	f, err := w.asked(r)
 	if err != nil {
 		http.Error(rw, visible(err.Error()), http.StatusBadRequest)
 		return

@@ -40,15 +40,8 @@ type Settings struct {
 	Now func() time.Time
 }
 
-const (
-	// running queries at once; others wait for their turn, for patience at most.
-	running  = 3
-	patience = 20 * time.Second
-	// longest is how long a query may take.
-	longest = 2 * time.Minute
-	// viewers of live events at once.
-	viewers = 40
-)
+// viewers of live events at once.
+const viewers = 40
 
 //go:embed static templates
 var assets embed.FS
@@ -58,7 +51,7 @@ type Server struct {
 	Settings
 	mux       *http.ServeMux
 	templates *template.Template
-	turns     chan struct{}
+	memory    *memory
 	live      chan struct{}
 }
 
@@ -67,7 +60,7 @@ func New(s Settings) (*Server, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	w := &Server{Settings: s, mux: http.NewServeMux(), turns: make(chan struct{}, running), live: make(chan struct{}, viewers)}
+	w := &Server{Settings: s, mux: http.NewServeMux(), memory: newMemory(s.Engine, s.Now), live: make(chan struct{}, viewers)}
 	var err error
 	if w.templates, err = template.New("").Funcs(functions).ParseFS(assets, "templates/*.html"); err != nil {
 		return nil, err
@@ -133,23 +126,6 @@ func cached(h http.Handler) http.Handler {
 		h.ServeHTTP(rw, r)
 	})
 }
-
-// turn waits until a query may run, and returns what ends it.
-func (w *Server) turn(ctx context.Context) (context.Context, func(), error) {
-	wait := time.NewTimer(patience)
-	defer wait.Stop()
-	select {
-	case w.turns <- struct{}{}:
-		limited, cancel := context.WithTimeout(ctx, longest)
-		return limited, func() { cancel(); <-w.turns }, nil
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	case <-wait.C:
-		return nil, nil, errBusy
-	}
-}
-
-var errBusy = errors.New("other queries take all of the machine's time; try again in a moment, or ask about a shorter period")
 
 // page makes a handler of what writes a page.
 func (w *Server) page(write func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {

@@ -37,7 +37,7 @@ type zoneView struct {
 }
 
 func (w *Server) zones(rw http.ResponseWriter, r *http.Request) error {
-	f, err := parseFilter(r, w.Now(), paramSearch)
+	f, err := w.asked(r, paramSearch)
 	if err != nil {
 		return err
 	}

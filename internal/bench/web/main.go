@@ -1,0 +1,67 @@
+// Command web measures nullspf web with a large forgery log, such as internal/bench/log
+// generates:
+//
+//	go run ./internal/bench/web [-nullspf bin/nullspf] DIR
+//
+// It starts the program on two processors and asks for pages over HTTP, and with Chromium.
+// "Cold" is the first page of a new process when no file of the log is in memory; "warm" a page
+// that was asked for before; "new" a page that was not, of a process that has answered others.
+// First byte and end are times from the request on. The weight is that of everything the
+// browser loads for a page, without compression.
+//
+// Then twenty viewers look at different pages at once, which shows the memory; a viewer leaves
+// while he waits for a long answer, which shows that the work ends; and with -dns, nullspfd
+// is measured as make bench-dns does, on the first processor, first without, then with viewers of
+// a nullspf web on the second, which is that of the load, too.
+//
+// It needs Chromium, Node.js, and the packages of internal/web/testdata/browser. With -check it
+// exits with 1 when a target is missed.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"text/tabwriter"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	program := flag.String("nullspf", "bin/nullspf", "measure the program `FILE`")
+	rounds := flag.Int("rounds", 5, "ask for each page `N` times")
+	dns := flag.Bool("dns", false, "measure nullspfd beside viewers, too (needs dnsperf)")
+	check := flag.Bool("check", false, "fail when a target is missed")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		return errors.New("name the directory of a journal; see go doc ./internal/bench/web")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b := &bench{program: *program, dir: flag.Arg(0), rounds: *rounds}
+	b.out = tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
+	defer b.out.Flush()
+	for _, measure := range []func(context.Context) error{b.pages, b.browser, b.viewers, b.leaving} {
+		if err := measure(ctx); err != nil {
+			return err
+		}
+	}
+	if *dns {
+		if err := b.besideDNS(ctx); err != nil {
+			return err
+		}
+	}
+	if *check {
+		return errors.Join(b.missed...)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/reverse"
+)
+
+// clientView is what is known of a single client.
+type clientView struct {
+	forgerylog.Profile
+	// Client is the client as it was asked for.
+	Client              string
+	FirstSeen, LastSeen time.Time
+	System, Country     string
+	Receivers, Domains  int
+	// Names is the address that asks for the name, "" when it was asked for.
+	Names  string
+	Answer *reverse.Answer
+	// Tier is how certain it is that the client forges, "" when that is not known.
+	Tier string
+}
+
+// client shows all that is known of a single client: by one look at its events, or, where
+// they are too many, by one question after the other.
+func (s *sections) client() error {
+	q := s.f.Query
+	q.Client, q.Clients = netip.Prefix{}, []netip.Addr{s.f.Client.Addr()}
+	p, err := s.portrait(q)
+	if errors.Is(err, forgerylog.ErrTooMuch) {
+		return s.busyClient(q)
+	}
+	if err := s.excuse(err); err != nil {
+		return err
+	}
+	if err := s.chart(p.Series, p.Before); err != nil {
+		return err
+	}
+	if err := s.about(&p.Profile); err != nil {
+		return err
+	}
+	s.show("cards", nil)
+	for _, ranking := range p.Rankings {
+		s.show("ranking", rankingOf(s.f, ranking, "/"))
+	}
+	s.show("cards-end", nil)
+	s.table(p.Newest)
+	return nil
+}
+
+func (s *sections) portrait(q forgerylog.Query) (*forgerylog.Portrait, error) {
+	sitting := forgerylog.Sitting{Client: s.f.get(paramIP), Until: s.f.now, Per: s.f.unit(), Fields: s.fields(), Ranks: ranked, Newest: newest}
+	return remember(s.ctx, s.f.log, name("portrait", q), func(p *forgerylog.Portrait) int {
+		if p == nil {
+			return 0
+		}
+		n := sizeOfRows(p.Newest) + 64*(len(p.Profile.Domains)+len(p.Profile.Receivers)+len(p.Series.Buckets))
+		for _, r := range p.Rankings {
+			n += sizeOfRanking(r)
+		}
+		return n
+	}, func(ctx context.Context) (*forgerylog.Portrait, error) {
+		return forgerylog.Portray(ctx, s.f.log.Engine, q, sitting)
+	})
+}
+
+func (s *sections) busyClient(q forgerylog.Query) error {
+	if err := s.charts(); err != nil {
+		return err
+	}
+	profiles, err := s.f.log.Profiles(s.ctx, q)
+	if err := s.excuse(err); err != nil {
+		return err
+	}
+	for _, part := range []func() error{func() error { return s.about(&profiles[0]) }, s.rankings, s.events} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// about shows a client.
+func (s *sections) about(p *forgerylog.Profile) error {
+	v := clientView{Profile: *p, Client: s.f.get(paramIP), Receivers: len(p.Receivers), Domains: len(p.Domains)}
+	if p.Total > 0 {
+		v.FirstSeen, v.LastSeen = time.Unix(0, p.First), time.Unix(0, p.Last)
+	}
+	if s.w.Places != nil {
+		as, _ := s.w.Places.AS(p.Client)
+		country, _ := s.w.Places.Country(p.Client)
+		v.System, v.Country = visible(as), visible(country)
+	}
+	if s.w.Tiers != nil {
+		tiers, err := s.f.log.tiers(s.ctx, s.w.Tiers, []netip.Addr{p.Client})
+		if err := s.excuse(err); err != nil {
+			return err
+		}
+		v.Tier = tiers[p.Client]
+	}
+	if s.w.Reverse != nil {
+		v.Names = s.f.link("/", paramNames, "1")
+		if s.wantNames {
+			answer := s.w.Reverse.Of(s.ctx, p.Client)
+			v.Names, v.Answer = "", &answer
+		}
+	}
+	s.show("client", v)
+	return nil
+}
