@@ -138,6 +138,7 @@ var libraries = map[string]string{
 	"go.yaml.in/yaml":                               "internal/config",
 	"google.golang.org/protobuf/encoding/protowire": "internal/evidence",
 	"golang.org/x/net/netutil":                      "cmd/nullspf internal/control internal/nameserver",
+	"golang.org/x/crypto":                           "internal/web",
 	"golang.org/x/net/idna":                         "internal/dnsname",
 	"golang.org/x/net/publicsuffix":                 "zones internal/secondary",
 	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/bench/web internal/corefile internal/files internal/journal internal/nameserver internal/peers internal/xdp",

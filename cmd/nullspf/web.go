@@ -2,31 +2,34 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
+	stdlog "log"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/net/netutil"
 
+	"nullspf/internal/config"
 	"nullspf/internal/geoip"
+	"nullspf/internal/keypair"
+	"nullspf/internal/loglimit"
 	"nullspf/internal/reverse"
 	"nullspf/internal/value"
 	"nullspf/internal/version"
 	"nullspf/internal/web"
 )
 
-const (
-	// webAddress is where the pages are unless told otherwise.
-	webAddress = "127.0.0.1:8480"
-	// webConnections may be open at once.
-	webConnections = 256
-)
+// webConnections may be open at once.
+const webConnections = 256
 
 func (a *app) webCommand() *cobra.Command {
 	f := &logFlags{}
@@ -37,11 +40,15 @@ func (a *app) webCommand() *cobra.Command {
 		Short: "Show the forgery log, the zones and the servers as web pages",
 		Long: `Serves pages that show the forgery log: attempts over time, who forges which domains, the
 newest events, events as they come; the zones and the running servers. The same numbers
-are at /api/v1 as JSON and CSV; /api/v1/openapi.json describes it.
+are at /api/v1 as JSON and CSV; /api/v1/openapi.json describes it. Nothing can be changed.
 
 The pages can be read by whoever can connect, so the address is one of this machine only.
-From elsewhere, go through ssh: ssh -L 8480:127.0.0.1:8480 ns1.example.net. Nothing can be
-changed. The pages ask nothing of the Internet; a name of a client is looked up in the DNS only
+From elsewhere, go through ssh: ssh -L 8480:127.0.0.1:8480 ns1.example.net. At another
+address they are served with TLS and a login only, or behind a proxy that says who a viewer is:
+the keys web of the configuration. Some viewers may see pseudonyms in place of addresses and
+local parts. Logins, and each download with its filters, are lines on standard error.
+
+The pages ask nothing of the Internet; a name of a client is looked up in the DNS only
 when a viewer asks for it.`,
 		Example: `  # Pages about the journals of the configuration, at http://127.0.0.1:8480/
   $ nullspf web
@@ -50,67 +57,142 @@ when a viewer asks for it.`,
   $ nullspf web --listen 127.0.0.1:9000 --journal ns1/var --journal ns2/var`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			at, err := value.ParseAddrPort(listen)
-			if err != nil {
-				return fmt.Errorf("--listen: %w", err)
-			}
-			if !at.Addr().IsLoopback() {
-				return fmt.Errorf("--listen: %s can be reached from elsewhere, and the pages have no login; use an address of this machine, such as %s, and ssh -L to look from elsewhere", at, webAddress)
+			var at netip.AddrPort
+			if listen != "" {
+				var err error
+				if at, err = value.ParseAddrPort(listen); err != nil {
+					return fmt.Errorf("--listen: %w", err)
+				}
 			}
 			return a.web(c, f, at, sockets)
 		},
 	}
 	c.Flags().StringArrayVar(&f.journals, "journal", nil, "show the journal directory `DIR` instead of those of the configuration; may be repeated")
-	c.Flags().StringVar(&listen, "listen", webAddress, "serve at `ADDRESS:PORT`, an address of this machine")
+	c.Flags().StringVar(&listen, "listen", "", "serve at `ADDRESS:PORT` instead of web.listen of the configuration, by default "+web.DefaultListen.String())
 	c.Flags().StringArrayVar(&sockets, "socket", nil, "show nullspfd at the control socket `PATH`; may be repeated")
 	completeFlag(c, "journal", directories)
 	completeFlag(c, "socket", files)
+	c.AddCommand(webPasswdCommand())
 	return c
 }
 
 func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets []string) error {
-	engine, err := a.forgeryLog(c, f)
+	s := web.Settings{Version: version.String(), Sockets: sockets, Reverse: reverse.New(&net.Resolver{PreferGo: true}), Logger: webLogger(), Listen: at}
+	conf, err := a.webConfig(c)
 	if err != nil {
 		return err
 	}
-	s := web.Settings{
-		Engine: engine, Version: version.String(), Sockets: sockets, Reverse: reverse.New(&net.Resolver{PreferGo: true}),
-		Logger: zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.DateTime, NoColor: true}).With().Timestamp().Logger(),
-	}
-	if conf, err := a.load(); err == nil {
-		s.Output = conf.Output
-		s.Places, s.Tiers = geoip.New(conf.GeoIP.AS, conf.GeoIP.Country), a.tiersOf(c, f)
-		s.System, s.Country = conf.GeoIP.AS != "", conf.GeoIP.Country != ""
-		if socket := conf.Named.Nullspfd.Control; len(sockets) == 0 && socket != "" {
-			s.Sockets = []string{socket}
+	var pair *keypair.Pair
+	if conf != nil {
+		if pair, err = a.configureWeb(&s, conf); err != nil {
+			return err
 		}
+	}
+	if !s.Listen.IsValid() {
+		s.Listen = web.DefaultListen
+	}
+	if err := s.Access.Check(s.Listen, pair != nil); err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	if s.Engine, err = a.forgeryLog(c, f); err != nil {
+		return err
+	}
+	if conf != nil {
+		s.Places, s.Tiers = geoip.New(conf.GeoIP.AS, conf.GeoIP.Country), a.tiersOf(c, f)
 	}
 	pages, err := web.New(s)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", at.String())
+	listener, err := net.Listen("tcp", s.Listen.String())
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
-	if _, err := fmt.Fprintf(c.OutOrStdout(), "http://%s/\n", listener.Addr()); err != nil {
+	scheme := "http"
+	if pair != nil {
+		scheme = "https"
+	}
+	if _, err := fmt.Fprintf(c.OutOrStdout(), "%s://%s/\n", scheme, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return serve(c.Context(), listener, pages)
+	return serve(c.Context(), listener, pages, pair, s.Logger)
 }
 
-// serve answers until ctx is done.
-func serve(ctx context.Context, listener net.Listener, pages http.Handler) error {
+// webLogger writes lines on standard error; of warnings, which strangers can cause, no more
+// than can be read.
+func webLogger() zerolog.Logger {
+	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.DateTime, NoColor: true}).With().Timestamp().Logger()
+	return log.Hook(loglimit.New(log))
+}
+
+// webConfig is the configuration, nil when there is none and none was named.
+func (a *app) webConfig(c *cobra.Command) (*config.Config, error) {
+	if _, err := os.Stat(a.configPath); errors.Is(err, fs.ErrNotExist) && !c.Flags().Changed("config") {
+		return nil, nil
+	}
+	return a.load()
+}
+
+// configureWeb takes what the configuration says, and returns the certificate, nil for none.
+func (a *app) configureWeb(s *web.Settings, conf *config.Config) (pair *keypair.Pair, err error) {
+	s.Output, s.Access = conf.Output, conf.Web.Access
+	s.System, s.Country = conf.GeoIP.AS != "", conf.GeoIP.Country != ""
+	if socket := conf.Named.Nullspfd.Control; len(s.Sockets) == 0 && socket != "" {
+		s.Sockets = []string{socket}
+	}
+	if !s.Listen.IsValid() {
+		s.Listen = conf.Web.Listen
+	}
+	if conf.Web.PseudonymKey != "" {
+		if s.PseudonymKey, err = web.OpenPseudonymKey(conf.Web.PseudonymKey); err != nil {
+			return nil, fmt.Errorf("web.pseudonym_key: %w", err)
+		}
+	}
+	if conf.Web.Certificate == "" {
+		return nil, nil
+	}
+	if pair, err = keypair.Load(conf.Web.Certificate, conf.Web.Key); err != nil {
+		return nil, fmt.Errorf("web.certificate: %w", err)
+	}
+	return pair, nil
+}
+
+// serve answers until ctx is done, with TLS when there is a certificate.
+func serve(ctx context.Context, listener net.Listener, pages http.Handler, pair *keypair.Pair, log zerolog.Logger) error {
 	server := &http.Server{
 		Handler: pages, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx },
+		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: 64},
+		ErrorLog:    stdlog.New(connectionLog{log}, "", 0),
 	}
+	listener = netutil.LimitListener(listener, webConnections)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(netutil.LimitListener(listener, webConnections)) }()
+	go func() {
+		if pair == nil {
+			ended <- server.Serve(listener)
+			return
+		}
+		server.TLSConfig = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			certificate, err := pair.Get()
+			if err != nil {
+				log.Error().Err(err).Msg("the certificate cannot be read again; the one before is used")
+			}
+			return certificate, nil
+		}}
+		ended <- server.ServeTLS(listener, "", "")
+	}()
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 		return server.Close()
 	}
+}
+
+// connectionLog takes what net/http says about connections.
+type connectionLog struct{ log zerolog.Logger }
+
+func (l connectionLog) Write(line []byte) (int, error) {
+	l.log.Warn().Str("reason", value.Visible(strings.TrimSpace(string(line)))).Msg("a connection failed")
+	return len(line), nil
 }

@@ -32,6 +32,7 @@ func (l *loader) build(dir string, r *raw) *Config {
 		c.GeoIP.Country = path(dir, r.GeoIP.Country)
 	}
 	c.Evidence = l.buildEvidence(dir, &r.Evidence)
+	c.Web = l.buildWeb(dir, &r.Web)
 	l.buildTrack(c, r.Track, r.Nameservers)
 	if len(l.groups) == 0 {
 		l.fail("groups", "at least one group with a list is needed")

@@ -61,6 +61,8 @@ type Config struct {
 	GeoIP struct{ AS, Country string }
 	// Evidence says what counts as evidence that an address forges.
 	Evidence tier.Settings
+	// Web says where the pages are, and who may see them.
+	Web Web
 	// Infrastructure are the names on which the published zones depend.
 	Infrastructure []zones.Infrastructure
 	// Warnings are settings that are allowed, but hardly wise.

@@ -29,6 +29,29 @@ type raw struct {
 	Journals     []string            `mapstructure:"journals"`
 	GeoIP        rawGeoIP            `mapstructure:"geoip"`
 	Evidence     rawEvidence         `mapstructure:"evidence"`
+	Web          rawWeb              `mapstructure:"web"`
+}
+
+type rawWeb struct {
+	Listen       string       `mapstructure:"listen"`
+	Certificate  string       `mapstructure:"certificate"`
+	Key          string       `mapstructure:"key"`
+	Hosts        []string     `mapstructure:"hosts"`
+	Users        []rawWebUser `mapstructure:"users"`
+	Proxy        rawWebProxy  `mapstructure:"proxy"`
+	PseudonymKey string       `mapstructure:"pseudonym_key"`
+}
+
+type rawWebUser struct {
+	Name string `mapstructure:"name"`
+	Hash string `mapstructure:"hash"`
+	Role string `mapstructure:"role"`
+}
+
+type rawWebProxy struct {
+	From   []string `mapstructure:"from"`
+	Header string   `mapstructure:"header"`
+	Role   string   `mapstructure:"role"`
 }
 
 type rawEvidence struct {

@@ -73,11 +73,16 @@ func (w *Server) answer(e *endpoint) http.HandlerFunc {
 		default:
 			w.Logger.Warn().Err(err).Str("path", e.path).Msg("a request failed")
 		}
-		rw.Header().Del("Content-Disposition")
-		rw.Header().Set("Content-Type", "application/json")
-		rw.WriteHeader(status)
-		_ = json.NewEncoder(rw).Encode(map[string]string{"error": visible(err.Error())})
+		failAPI(rw, status, err)
 	}
+}
+
+// failAPI writes what is wrong.
+func failAPI(rw http.ResponseWriter, status int, err error) {
+	rw.Header().Del("Content-Disposition")
+	rw.Header().Set("Content-Type", "application/json")
+	rw.WriteHeader(status)
+	_ = json.NewEncoder(rw).Encode(map[string]string{"error": visible(err.Error())})
 }
 
 func (w *Server) answerTo(rw http.ResponseWriter, r *http.Request, e *endpoint) error {

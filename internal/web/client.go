@@ -13,7 +13,7 @@ import (
 // clientView is what is known of a single client.
 type clientView struct {
 	forgerylog.Profile
-	// Client is the client as it was asked for.
+	// Client is the client as the viewer may see it.
 	Client              string
 	FirstSeen, LastSeen time.Time
 	System, Country     string
@@ -53,7 +53,7 @@ func (s *sections) client() error {
 }
 
 func (s *sections) portrait(q forgerylog.Query) (*forgerylog.Portrait, error) {
-	sitting := forgerylog.Sitting{Client: s.f.get(paramIP), Until: s.f.now, Per: s.f.unit(), Fields: s.fields(), Ranks: ranked, Newest: newest}
+	sitting := forgerylog.Sitting{Client: q.Clients[0].String(), Until: s.f.now, Per: s.f.unit(), Fields: s.fields(), Ranks: ranked, Newest: newest}
 	return remember(s.ctx, s.f.log, name("portrait", q), func(p *forgerylog.Portrait) int {
 		if p == nil {
 			return 0
@@ -64,7 +64,7 @@ func (s *sections) portrait(q forgerylog.Query) (*forgerylog.Portrait, error) {
 		}
 		return n
 	}, func(ctx context.Context) (*forgerylog.Portrait, error) {
-		return forgerylog.Portray(ctx, s.f.log.Engine, q, sitting)
+		return portray(ctx, s.f.log.Engine, q, sitting)
 	})
 }
 
@@ -86,7 +86,7 @@ func (s *sections) busyClient(q forgerylog.Query) error {
 
 // about shows a client.
 func (s *sections) about(p *forgerylog.Profile) error {
-	v := clientView{Profile: *p, Client: s.f.get(paramIP), Receivers: len(p.Receivers), Domains: len(p.Domains)}
+	v := clientView{Profile: *p, Client: s.w.who(p.Client.String()), Receivers: len(p.Receivers), Domains: len(p.Domains)}
 	if p.Total > 0 {
 		v.FirstSeen, v.LastSeen = time.Unix(0, p.First), time.Unix(0, p.Last)
 	}

@@ -64,7 +64,13 @@ func (w *Server) asked(r *http.Request, others ...string) (*filter, error) {
 	}
 	o := w.memory.at(f.link(""), r.Header.Get("Cache-Control") == "no-cache")
 	f.now, f.log = o.at, o
-	if err := f.read(); err != nil {
+	values := f.values
+	if w.names != nil {
+		if values, err = w.names.asked(values); err != nil {
+			return nil, badRequest{err}
+		}
+	}
+	if err := f.read(values); err != nil {
 		return nil, badRequest{err}
 	}
 	return f, nil
@@ -91,8 +97,9 @@ func parameters(r *http.Request, others ...string) (*filter, error) {
 	return f, nil
 }
 
-func (f *filter) read() (err error) {
-	since := f.values.Get(paramSince)
+// read makes the query of the parameters, of which none is a pseudonym.
+func (f *filter) read(values url.Values) (err error) {
+	since := values.Get(paramSince)
 	if since == "" {
 		since = defaultSince
 	}
@@ -101,7 +108,7 @@ func (f *filter) read() (err error) {
 			return fmt.Errorf("%s: %w", paramSince, err)
 		}
 	}
-	if until := f.values.Get(paramUntil); until != "" {
+	if until := values.Get(paramUntil); until != "" {
 		if f.Until, err = forgerylog.ParseTime(until, f.now); err != nil {
 			return fmt.Errorf("%s: %w", paramUntil, err)
 		}
@@ -109,24 +116,24 @@ func (f *filter) read() (err error) {
 			return fmt.Errorf("%s %s is not before %s %s", paramSince, since, paramUntil, until)
 		}
 	}
-	f.Domain = forgerylog.ParseDomain(f.values.Get(paramDomain))
-	f.Sender, f.HELO = forgerylog.ParseText(f.values.Get(paramSender)), forgerylog.ParseText(f.values.Get(paramHELO))
-	if text := f.values.Get(paramIP); text != "" {
+	f.Domain = forgerylog.ParseDomain(values.Get(paramDomain))
+	f.Sender, f.HELO = forgerylog.ParseText(values.Get(paramSender)), forgerylog.ParseText(values.Get(paramHELO))
+	if text := values.Get(paramIP); text != "" {
 		if f.Client, err = value.ParsePrefix(text); err != nil {
 			return fmt.Errorf("%s: %w", paramIP, err)
 		}
 	}
-	if text := f.values.Get(paramResolver); text != "" {
+	if text := values.Get(paramResolver); text != "" {
 		if f.Resolver, err = value.ParseAddr(text); err != nil {
 			return fmt.Errorf("%s: %w", paramResolver, err)
 		}
 	}
-	if source := f.values.Get(paramSource); source != "" {
+	if source := values.Get(paramSource); source != "" {
 		if f.Source, err = forgerylog.ParseSource(strings.ToLower(source)); err != nil {
 			return fmt.Errorf("%s: %w", paramSource, err)
 		}
 	}
-	switch packets := f.values.Get(paramPackets); packets {
+	switch packets := values.Get(paramPackets); packets {
 	case "", "0":
 		f.values.Del(paramPackets)
 	case "1":

@@ -2,11 +2,11 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"errors"
 	"html/template"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -38,6 +38,11 @@ type Settings struct {
 	Logger  zerolog.Logger
 	// Now is the clock; nil is that of the machine.
 	Now func() time.Time
+	// Access says who may see the pages, Listen where they are.
+	Access Access
+	Listen netip.AddrPort
+	// PseudonymKey makes the pseudonyms of viewers who may not see more; nil is a new one.
+	PseudonymKey []byte
 }
 
 // viewers of live events at once.
@@ -53,6 +58,11 @@ type Server struct {
 	templates *template.Template
 	memory    *memory
 	live      chan struct{}
+	logins    *logins
+	// names are the pseudonyms that these pages show, nil for none; pseudonymised are those
+	// that do.
+	names         *pseudonyms
+	pseudonymised *Server
 }
 
 // New returns the pages.
@@ -60,14 +70,44 @@ func New(s Settings) (*Server, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	w := &Server{Settings: s, mux: http.NewServeMux(), memory: newMemory(s.Engine, s.Now), live: make(chan struct{}, viewers)}
+	w := &Server{Settings: s, mux: http.NewServeMux(), memory: newMemory(s.Engine, s.Now), live: make(chan struct{}, viewers), logins: newLogins(s.Now)}
 	var err error
 	if w.templates, err = template.New("").Funcs(functions).ParseFS(assets, "templates/*.html"); err != nil {
 		return nil, err
 	}
+	if w.PseudonymKey == nil {
+		w.PseudonymKey = make([]byte, keySize)
+		_, _ = rand.Read(w.PseudonymKey)
+	}
+	w.route()
+	w.pseudonymised = w.withPseudonyms()
+	return w, nil
+}
+
+// withPseudonyms are the pages for viewers who see pseudonyms.
+func (w *Server) withPseudonyms() *Server {
+	other := *w
+	other.mux, other.names = http.NewServeMux(), newPseudonyms(w.PseudonymKey)
+	other.Engine, other.Reverse = pseudonymous{w.Engine, other.names}, nil
+	other.memory = newMemory(other.Engine, w.Now)
+	other.memory.turns = w.memory.turns
+	other.route()
+	return &other
+}
+
+// who is an address or a network as the viewer may see it.
+func (w *Server) who(text string) string {
+	if w.names == nil {
+		return text
+	}
+	return w.names.address(text)
+}
+
+// route makes the pages known.
+func (w *Server) route() {
 	static, err := fs.Sub(assets, "static")
 	if err != nil {
-		return nil, err
+		panic(err) // it is embedded
 	}
 	w.mux.Handle("/static/", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
 	w.mux.HandleFunc("/{$}", w.page(w.explore))
@@ -83,7 +123,6 @@ func New(s Settings) (*Server, error) {
 	w.mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
 		w.fail(rw, r, http.StatusNotFound, errors.New("there is no such page"))
 	})
-	return w, nil
 }
 
 // ServeHTTP implements [http.Handler].
@@ -95,29 +134,56 @@ func (w *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	switch {
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		h.Set("Allow", "GET, HEAD")
-		http.Error(rw, "nothing can be changed here: use GET", http.StatusMethodNotAllowed)
-	case !local(r.Host):
-		// A name of a stranger that leads to this machine would let his pages read.
-		http.Error(rw, "ask for localhost, 127.0.0.1 or [::1]", http.StatusMisdirectedRequest)
-	default:
-		w.mux.ServeHTTP(rw, r)
-	}
+	out := newBounded(rw)
+	defer out.end()
+	w.serve(out, r)
 }
 
-// local reports whether the header field Host names this machine.
-func local(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+// serve answers who may see a page.
+func (w *Server) serve(rw http.ResponseWriter, r *http.Request) {
+	login := w.Access.Login()
+	switch {
+	case !w.isHost(r.Host):
+		http.Error(rw, "ask for localhost, 127.0.0.1 or [::1], or add this name to web.hosts", http.StatusMisdirectedRequest)
+		return
+	case login && r.Method == http.MethodPost && r.URL.Path == pathLogin:
+		w.logIn(rw, r)
+		return
+	case login && r.Method == http.MethodPost && r.URL.Path == pathLogout:
+		w.logOut(rw, r)
+		return
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		rw.Header().Set("Allow", "GET, HEAD")
+		rw.Header().Set("Connection", "close")
+		http.Error(rw, "nothing can be changed here: use GET", http.StatusMethodNotAllowed)
+		return
+	case r.ContentLength != 0:
+		rw.Header().Set("Connection", "close")
+		http.Error(rw, "a question has no body: use the parameters of the address", http.StatusBadRequest)
+		return
+	case strings.HasPrefix(r.URL.Path, pathStatic):
+		w.mux.ServeHTTP(rw, r)
+		return
+	case login && r.URL.Path == pathLogin:
+		w.showLogin(rw, r)
+		return
 	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if strings.EqualFold(host, "localhost") {
-		return true
+	v, err := w.admit(r)
+	if err != nil {
+		w.refuse(rw, r, err)
+		return
 	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
+	if v == nil {
+		w.askLogin(rw, r)
+		return
+	}
+	r, done := by(r, v)
+	defer done()
+	pages := w
+	if v.role != All {
+		pages = w.pseudonymised
+	}
+	pages.mux.ServeHTTP(rw, r)
 }
 
 func cached(h http.Handler) http.Handler {
@@ -165,11 +231,16 @@ type layout struct {
 	// Path is the page's, for the form and the menu; Filter what is asked, nil for none.
 	Path   string
 	Filter *filterView
+	// Viewer is who looks, "" for whoever can connect; Role is what he sees. LogOut: he can.
+	Viewer string
+	Role   Role
+	LogOut bool
 }
 
 // layout is that of a page.
-func (w *Server) layout(_ *http.Request, title, path string, filter *filterView) layout {
-	return layout{Title: title, Version: w.Version, Path: path, Filter: filter}
+func (w *Server) layout(r *http.Request, title, path string, filter *filterView) layout {
+	v := viewerOf(r)
+	return layout{Title: title, Version: w.Version, Path: path, Filter: filter, Viewer: v.name, Role: v.role, LogOut: v.session != nil}
 }
 
 // show writes a page.
