@@ -16,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo demo-web test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-web bench-xfr install deb dist image man peers clean
+.PHONY: help toolchain build zones check demo demo-web test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-web bench-xfr install deb dist image man peers peers-packages peers-programs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -55,13 +55,20 @@ unit:
 race: peers ## run the tests with the race detector
 	NULLSPF_REQUIRE_PEERS=1 $(GO) test -race -timeout 40m ./...
 
+# Packages wait for the network, programs for the processor.
 peers:
+	$(MAKE) --no-print-directory -j2 peers-packages peers-programs
+
+peers-packages:
 	scripts/install-peers
 	packaging/debian-root
-	$(GO) build -modfile=packaging/tools.mod -o dist/tools/ tool
-	$(GO) build -C internal/peers/coredns -o '$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nullspf/bin/coredns'
-	$(GO) build -C internal/forgerylog/testdata/readers/arrow -gcflags='github.com/apache/arrow-go/v18/...=-N -l' -o '$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nullspf/bin/readarrow'
 	internal/mtas/unpack
+
+PEERS = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nullspf/bin
+peers-programs:
+	$(GO) build -modfile=packaging/tools.mod -o dist/tools/ tool
+	$(GO) build -C internal/peers/coredns -o '$(PEERS)/coredns'
+	$(GO) build -C internal/forgerylog/testdata/readers/arrow -gcflags='github.com/apache/arrow-go/v18/...=-N -l' -o '$(PEERS)/readarrow'
 
 lint: ## vet, staticcheck, formatting, tidiness
 	@test -z "$$(gofmt -l $(SOURCES))" || { gofmt -l $(SOURCES); echo 'not formatted: run make fmt'; exit 1; }
