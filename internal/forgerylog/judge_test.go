@@ -19,7 +19,6 @@ import (
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
-	"nullspf/internal/tally"
 	"nullspf/spftrack"
 )
 
@@ -367,23 +366,4 @@ func TestDamagedSegmentWithSummary(t *testing.T) {
 	if lacking == 0 {
 		t.Error("no bit mattered")
 	}
-}
-
-// FuzzSummary opens summaries that nobody wrote.
-func FuzzSummary(f *testing.F) {
-	f.Fuzz(func(t *testing.T, data []byte) {
-		id := tally.Identity{SHA256: "x", Bytes: 100_000, Rows: 3}
-		s, err := tally.Open(strings.NewReader(string(data)), int64(len(data)), id)
-		if err != nil {
-			return
-		}
-		_ = s.Check(strings.NewReader(strings.Repeat("x", 100_000)))
-		for field := tally.IPs; field <= tally.Resolvers; field++ {
-			s.Lacks(field, "192.0.2.1")
-			if run, _, err := s.Run(field); err == nil {
-				for more, err := run.Next(); more && err == nil; more, err = run.Next() {
-				}
-			}
-		}
-	})
 }
