@@ -104,6 +104,22 @@ func (a *app) logExport(c *cobra.Command, f *logFlags, o *exportFlags) error {
 	return incomplete
 }
 
+// blockListOf is what makes block lists of now for pages. It is nil without a configuration,
+// or before zones were written.
+func (a *app) blockListOf(c *cobra.Command, f *logFlags) func(context.Context, tier.Tier) (*blocklist.List, error) {
+	defer func(quiet bool) { a.quiet = quiet }(a.quiet)
+	a.quiet = true
+	t, err := a.newTiers(c, f, "")
+	if err != nil {
+		return nil
+	}
+	return func(ctx context.Context, least tier.Tier) (*blocklist.List, error) {
+		now := *t
+		now.at = clock().UTC()
+		return now.list(ctx, least)
+	}
+}
+
 // list weighs the evidence of all addresses. Beside an error that is a
 // forgerylog.Incomplete, it has those of which enough could be read.
 func (t *tiers) list(ctx context.Context, least tier.Tier) (*blocklist.List, error) {

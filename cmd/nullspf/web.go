@@ -40,7 +40,8 @@ func (a *app) webCommand() *cobra.Command {
 		Short: "Show the forgery log, the zones and the servers as web pages",
 		Long: `Serves pages that show the forgery log: attempts over time, who forges which domains, the
 newest events, events as they come; the zones and the running servers. The same numbers
-are at /api/v1 as JSON and CSV; /api/v1/openapi.json describes it. Nothing can be changed.
+are at /api/v1 as JSON and CSV, events and block lists as downloads; /api/v1/openapi.json describes
+it. Nothing can be changed.
 
 The pages can be read by whoever can connect, so the address is one of this machine only.
 From elsewhere, go through ssh: ssh -L 8480:127.0.0.1:8480 ns1.example.net. At another
@@ -99,6 +100,7 @@ func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets []st
 	}
 	if conf != nil {
 		s.Places, s.Tiers = geoip.New(conf.GeoIP.AS, conf.GeoIP.Country), a.tiersOf(c, f)
+		s.BlockList = a.blockListOf(c, f)
 	}
 	pages, err := web.New(s)
 	if err != nil {

@@ -21,7 +21,10 @@ const (
 	CSV   Format = "csv"
 )
 
-// Formats lists the formats.
+// Parquet is a format of events only: a file with the columns of segments.
+const Parquet Format = "parquet"
+
+// Formats lists the formats of all output.
 var Formats = []Format{Table, JSON, CSV}
 
 // ParseFormat returns the format called s.

@@ -11,13 +11,15 @@ import (
 	"time"
 
 	"nullspf/internal/eventrow"
+	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
 
 // EventWriter writes events in a format.
 type EventWriter interface {
 	Write(*eventrow.Row) error
-	// Flush writes what is held back. It is called at the end at least.
+	// Flush writes what is held back. It is called at the end at least; of Parquet, only
+	// then.
 	Flush() error
 }
 
@@ -30,6 +32,8 @@ func NewEventWriter(w io.Writer, f Format, q Query, zone *time.Location) EventWr
 		return newEventJSON(w)
 	case CSV:
 		return newEventCSV(w)
+	case Parquet:
+		return journal.NewParquetWriter(w)
 	}
 	return newEventTable(w, q, zone)
 }

@@ -31,6 +31,8 @@ type rowWriter struct {
 	meta   format.FileMetaData
 	// columns are in the order of the schema, which is not that of the list.
 	columns []columnWriter
+	// mixed: the numbers of events do not rise.
+	mixed bool
 	// rows and bytes are those of the row group so far.
 	rows, bytes int
 	// bounds and pages are the indexes of all chunks.
@@ -111,7 +113,7 @@ func (w *rowWriter) finishGroup() error {
 		}
 		k := c.chunk()
 		chunk, pages, bounds := k.finish(w.offset)
-		if w.meta.Schema[1+i].Name == eventrow.Seq.Name {
+		if w.meta.Schema[1+i].Name == eventrow.Seq.Name && !w.mixed {
 			g.SortingColumns = append(g.SortingColumns, format.SortingColumn{ColumnIdx: int32(i)})
 			bounds.BoundaryOrder = format.Ascending
 		}

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
-	"nullspf/internal/eventrow"
+	"nullspf/internal/evidence/blocklist"
 	"nullspf/internal/forgerylog"
 )
 
@@ -18,6 +18,7 @@ const (
 	paramFormat = "format"
 	paramPer    = "per"
 	paramLimit  = "limit"
+	paramTier   = "tier"
 )
 
 // endpoint is a path of the API. Its answers are those of the commands nullspf log.
@@ -26,9 +27,12 @@ type endpoint struct {
 	// filtered: it takes the filters. others are its own parameters.
 	filtered bool
 	others   []string
-	// csv: it writes CSV, too.
-	csv   bool
-	write func(ctx context.Context, w *Server, f *filter, format forgerylog.Format, out io.Writer) error
+	// formats are what it writes, the first unless asked for another; nil is JSON only, of
+	// which no line is logged.
+	formats []string
+	// download: it can take long, and is sent as it is read.
+	download bool
+	write    func(*call) error
 }
 
 // parameters are those that an endpoint takes.
@@ -37,35 +41,108 @@ func (e *endpoint) parameters() (list []string) {
 		list = append(list, filterParams...)
 	}
 	list = append(list, e.others...)
-	if e.csv {
+	if len(e.formats) > 0 {
 		list = append(list, paramFormat)
 	}
 	return list
 }
 
-// apiDescription is where the description of the API is.
-const apiDescription = "/api/v1/openapi.json"
+// name is the last part of the path.
+func (e *endpoint) name() string { return e.path[strings.LastIndexByte(e.path, '/')+1:] }
+
+// mediaType is that of a format.
+func (e *endpoint) mediaType(format string) string {
+	switch format {
+	case "csv":
+		return "text/csv; charset=utf-8"
+	case "parquet":
+		return "application/vnd.apache.parquet"
+	case "json", "stix", "":
+		if e.path == apiExport {
+			return "application/jsonl"
+		}
+		return "application/json"
+	}
+	return "text/plain; charset=utf-8"
+}
+
+// ending is that of the name of a file in a format.
+func (e *endpoint) ending(format string) string {
+	switch {
+	case format == "json" && e.path == apiExport:
+		return "jsonl"
+	case format == "stix":
+		return "stix.json"
+	case slices.Contains([]string{"csv", "json", "parquet"}, format):
+		return format
+	}
+	return format + ".txt"
+}
+
+// call is a request to an endpoint.
+type call struct {
+	*Server
+	ctx    context.Context
+	f      *filter
+	format string
+	out    http.ResponseWriter
+	// begun: the answer has begun, so that it is logged; rows are the values or events that
+	// were written.
+	begun bool
+	rows  int
+}
+
+const (
+	apiEventsPath = "/api/v1/events"
+	apiTopPath    = "/api/v1/top"
+	apiExport     = "/api/v1/export"
+	apiBlockList  = "/api/v1/blocklist"
+	// apiDescription is where the description of the API is.
+	apiDescription = "/api/v1/openapi.json"
+)
+
+var jsonOrCSV = []string{"json", "csv"}
 
 var endpoints = []*endpoint{
-	{path: "/api/v1/timeline", summary: "Events by minute, hour or day.", filtered: true, others: []string{paramPer}, csv: true, write: apiTimeline},
-	{path: "/api/v1/top", summary: "The most frequent values of a field, or of two together.", filtered: true, others: []string{paramBy, paramSize}, csv: true, write: apiTop},
-	{path: "/api/v1/events", summary: "The newest events, in order of time; as JSON an object a line.", filtered: true, others: []string{paramLimit}, csv: true, write: apiEvents},
-	{path: "/api/v1/journals", summary: "What each journal directory holds.", csv: true, write: apiJournals},
+	{path: "/api/v1/timeline", summary: "Events by minute, hour or day.", filtered: true, others: []string{paramPer}, formats: jsonOrCSV, write: (*call).timeline},
+	{path: apiTopPath, summary: "The most frequent values of a field, or of two together.", filtered: true, others: []string{paramBy, paramSize}, formats: jsonOrCSV, write: (*call).top},
+	{path: apiEventsPath, summary: "The newest events, in order of time; as JSON an object a line.", filtered: true, others: []string{paramLimit}, formats: jsonOrCSV, write: (*call).events},
+	{path: apiExport, summary: "All events, in order of time, as they are read; as JSON an object a line. When events could not be read, the trailer Nullspf-Incomplete says so; an answer that is cut is not whole.", filtered: true, formats: []string{"csv", "json", "parquet"}, download: true, write: (*call).export},
+	{path: apiBlockList, summary: "A block list of addresses that forge mail, for another program; of whoever may see addresses.", others: []string{paramTier}, formats: strings.Split(blocklist.FormatNames(), ", "), download: true, write: (*call).blockList},
+	{path: "/api/v1/journals", summary: "What each journal directory holds.", formats: jsonOrCSV, write: (*call).journals},
 }
 
 // The description holds the list of endpoints, so it joins them late.
 func init() {
-	endpoints = append(endpoints, &endpoint{path: apiDescription, summary: "This description, as OpenAPI 3.1.", write: apiOpen})
+	endpoints = append(endpoints, &endpoint{path: apiDescription, summary: "This description, as OpenAPI 3.1.", write: (*call).describe})
+}
+
+// endpoints are those of these pages.
+func (w *Server) endpoints() (list []*endpoint) {
+	for _, e := range endpoints {
+		if e.path != apiBlockList || w.BlockList != nil {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // answer makes the handler of an endpoint.
 func (w *Server) answer(e *endpoint) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
-		err := w.answerTo(rw, r, e)
+		sent := newBounded(rw)
+		c := &call{Server: w, ctx: r.Context(), out: sent}
+		err := c.answer(r, e)
+		if c.begun {
+			w.audit(r, e, c, sent.bytes, err == nil && r.Context().Err() == nil)
+		}
 		status := http.StatusInternalServerError
 		switch {
 		case err == nil || r.Context().Err() != nil:
 			return
+		case sent.bytes > 0:
+			w.Logger.Warn().Err(err).Str("path", e.path).Msg("an answer was cut")
+			panic(http.ErrAbortHandler) // so that nobody takes what was sent for the whole
 		case errors.As(err, new(badRequest)):
 			status = http.StatusBadRequest
 		case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
@@ -80,54 +157,63 @@ func (w *Server) answer(e *endpoint) http.HandlerFunc {
 // failAPI writes what is wrong.
 func failAPI(rw http.ResponseWriter, status int, err error) {
 	rw.Header().Del("Content-Disposition")
+	rw.Header().Del("Trailer")
 	rw.Header().Set("Content-Type", "application/json")
 	rw.WriteHeader(status)
 	_ = json.NewEncoder(rw).Encode(map[string]string{"error": visible(err.Error())})
 }
 
-func (w *Server) answerTo(rw http.ResponseWriter, r *http.Request, e *endpoint) error {
-	f, err := w.asked(r, e.parameters()...)
-	if err != nil {
+func (c *call) answer(r *http.Request, e *endpoint) (err error) {
+	if c.f, err = c.asked(r, e.parameters()...); err != nil {
 		return err
 	}
 	if !e.filtered {
 		for _, name := range filterParams {
-			if f.get(name) != "" {
+			if c.f.get(name) != "" {
 				return badRequest{fmt.Errorf("%s takes no parameter %s", e.path, name)}
 			}
 		}
 	}
-	format := forgerylog.JSON
-	switch text := f.get(paramFormat); text {
-	case "", "json":
-	case "csv":
-		format = forgerylog.CSV
-	default:
-		return badRequest{fmt.Errorf("%s: use json or csv", paramFormat)}
+	if c.format = c.f.get(paramFormat); len(e.formats) > 0 && c.format == "" {
+		c.format = e.formats[0]
 	}
-	rw.Header().Set("Content-Type", "application/json")
-	if format == forgerylog.CSV {
-		name := e.path[strings.LastIndexByte(e.path, '/')+1:]
-		rw.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		rw.Header().Set("Content-Disposition", `attachment; filename="nullspf-`+name+`.csv"`)
+	if len(e.formats) > 0 && !slices.Contains(e.formats, c.format) {
+		return badRequest{fmt.Errorf("%s: use one of %s", paramFormat, strings.Join(e.formats, ", "))}
 	}
-	return e.write(r.Context(), w, f, format, rw)
+	h := c.out.Header()
+	h.Set("Content-Type", e.mediaType(c.format))
+	if e.download || c.format == "csv" {
+		h.Set("Content-Disposition", `attachment; filename="nullspf-`+e.name()+"."+e.ending(c.format)+`"`)
+	}
+	if e.download {
+		if r.Method == http.MethodHead {
+			return nil
+		}
+		done, err := c.wait()
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
+	c.begun = len(e.formats) > 0
+	return e.write(c)
 }
 
 // whole passes over what could not be read, which the header field Nullspf-Incomplete
-// tells.
-func whole(out io.Writer, err error) error {
+// tells; behind an answer that has begun, if it is announced as a trailer.
+func (c *call) whole(err error) error {
 	if !errors.As(err, new(*forgerylog.Incomplete)) {
 		return err
 	}
-	if rw, ok := out.(http.ResponseWriter); ok {
-		rw.Header().Set("Nullspf-Incomplete", "some events could not be read; see nullspf log check")
-	}
+	c.out.Header().Set(incomplete, "some events could not be read; see nullspf log check")
 	return nil
 }
 
-func apiTimeline(ctx context.Context, _ *Server, f *filter, format forgerylog.Format, out io.Writer) error {
-	per := f.get(paramPer)
+// incomplete is the header field that tells of events that could not be read.
+const incomplete = "Nullspf-Incomplete"
+
+func (c *call) timeline() error {
+	per := c.f.get(paramPer)
 	if per == "" {
 		per = string(forgerylog.Hour)
 	}
@@ -135,53 +221,56 @@ func apiTimeline(ctx context.Context, _ *Server, f *filter, format forgerylog.Fo
 	if err != nil {
 		return badRequest{fmt.Errorf("%s: %w", paramPer, err)}
 	}
-	series, err := f.log.Timeline(ctx, f.Query, unit)
-	if err := whole(out, err); err != nil {
+	series, err := c.f.log.Timeline(c.ctx, c.f.Query, unit)
+	if err := c.whole(err); err != nil {
 		return err
 	}
-	return forgerylog.WriteSeries(out, format, series, 0)
+	c.rows = len(series.Buckets)
+	return forgerylog.WriteSeries(c.out, forgerylog.Format(c.format), series, 0)
 }
 
-func apiTop(ctx context.Context, w *Server, f *filter, format forgerylog.Format, out io.Writer) error {
-	by, n, err := w.rankingAsked(f)
+func (c *call) top() error {
+	by, n, err := c.rankingAsked(c.f)
 	if err != nil {
 		return err
 	}
-	ranking, err := f.log.Top(ctx, f.Query, by, n)
-	if err := whole(out, err); err != nil {
+	ranking, err := c.f.log.Top(c.ctx, c.f.Query, by, n)
+	if err := c.whole(err); err != nil {
 		return err
 	}
-	return forgerylog.WriteRanking(out, format, ranking)
+	c.rows = len(ranking.Ranks)
+	return forgerylog.WriteRanking(c.out, forgerylog.Format(c.format), ranking)
 }
 
-func apiEvents(ctx context.Context, _ *Server, f *filter, format forgerylog.Format, out io.Writer) error {
+func (c *call) events() error {
 	limit := paged
-	if text := f.get(paramLimit); text != "" {
+	if text := c.f.get(paramLimit); text != "" {
 		var err error
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > most {
 			return badRequest{fmt.Errorf("%s: use a number from 1 to %d", paramLimit, most)}
 		}
 	}
-	var rows []eventrow.Row
-	rows, err := newestEvents(ctx, f.log, f.Query, limit)
-	if err := whole(out, err); err != nil {
+	rows, err := newestEvents(c.ctx, c.f.log, c.f.Query, limit)
+	if err := c.whole(err); err != nil {
 		return err
 	}
-	events := forgerylog.NewEventWriter(out, format, f.Query, nil)
+	events := forgerylog.NewEventWriter(c.out, forgerylog.Format(c.format), c.f.Query, nil)
 	for i := range rows {
 		if err := events.Write(&rows[i]); err != nil {
 			return err
 		}
 	}
+	c.rows = len(rows)
 	return events.Flush()
 }
 
-func apiJournals(ctx context.Context, _ *Server, f *filter, format forgerylog.Format, out io.Writer) error {
-	stats, err := f.log.Stats(ctx)
-	if err := whole(out, err); err != nil {
+func (c *call) journals() error {
+	stats, err := c.f.log.Stats(c.ctx)
+	if err := c.whole(err); err != nil {
 		return err
 	}
-	return forgerylog.WriteStats(out, format, stats)
+	c.rows = len(stats)
+	return forgerylog.WriteStats(c.out, forgerylog.Format(c.format), stats)
 }
 
 // described says what a parameter is.
@@ -199,35 +288,49 @@ var described = map[string]string{
 	paramSize:     "How many values at most.",
 	paramPer:      "The unit: minute, hour or day. Default hour.",
 	paramLimit:    "How many events at most.",
-	paramFormat:   "json or csv.",
+	paramFormat:   "The format.",
+	paramTier:     "Addresses of this tier or a higher one: confirmed, corroborated. Default confirmed.",
 }
 
-// apiOpen writes the description of the API.
-func apiOpen(_ context.Context, w *Server, _ *filter, _ forgerylog.Format, out io.Writer) error {
+// describe writes the description of the API.
+func (c *call) describe() error {
 	type object = map[string]any
 	failure := object{"description": "What is wrong.", "content": object{"application/json": object{"schema": object{
 		"type": "object", "properties": object{"error": object{"type": "string"}}, "required": []string{"error"},
 	}}}}
 	paths := object{}
-	for _, e := range endpoints {
+	for _, e := range c.endpoints() {
 		parameters := []object{}
 		for _, name := range e.parameters() {
-			parameters = append(parameters, object{"name": name, "in": "query", "required": false, "description": described[name], "schema": object{"type": "string"}})
+			schema := object{"type": "string"}
+			if name == paramFormat {
+				schema["enum"] = e.formats
+			}
+			parameters = append(parameters, object{"name": name, "in": "query", "required": false, "description": described[name], "schema": schema})
 		}
-		content := object{"application/json": object{}}
-		if e.csv {
-			content["text/csv"] = object{}
+		content := object{}
+		for _, format := range append(e.formats, "")[:max(len(e.formats), 1)] {
+			mediaType, _, _ := strings.Cut(e.mediaType(format), ";")
+			content[mediaType] = object{}
 		}
 		paths[e.path] = object{"get": object{
 			"summary": e.summary, "parameters": parameters,
-			"responses": object{"200": object{"description": "The answer.", "content": content}, "400": failure, "503": failure},
+			"responses": object{
+				"200": object{"description": "The answer.", "content": content},
+				"400": failure, "401": failure, "403": failure, "429": failure, "503": failure,
+			},
 		}}
 	}
-	encoder := json.NewEncoder(out)
+	encoder := json.NewEncoder(c.out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(object{
 		"openapi": "3.1.0",
-		"info":    object{"title": "nullspf", "version": w.Version, "description": "Questions about the forgery log. Nothing can be changed."},
+		"info":    object{"title": "nullspf", "version": c.Version, "description": "Questions about the forgery log. Nothing can be changed."},
 		"paths":   paths,
+		"components": object{"securitySchemes": object{
+			"basic":  object{"type": "http", "scheme": "basic", "description": "Name and password of a user, when there is a login."},
+			"cookie": object{"type": "apiKey", "in": "cookie", "name": cookieName, "description": "The session of a browser that has logged in."},
+		}},
+		"security": []object{{}, {"basic": []string{}}, {"cookie": []string{}}},
 	})
 }

@@ -19,7 +19,11 @@ type bounded struct {
 	bytes int64
 }
 
+// newBounded bounds a response, once.
 func newBounded(rw http.ResponseWriter) *bounded {
+	if b, ok := rw.(*bounded); ok {
+		return b
+	}
 	return &bounded{ResponseWriter: rw, control: http.NewResponseController(rw)}
 }
 

@@ -109,8 +109,8 @@ func (w *Server) top(rw http.ResponseWriter, r *http.Request) error {
 	if uint64(n) < ranking.Distinct && n < most {
 		p.Larger = f.link("/top", paramBy, string(by), paramSize, strconv.Itoa(min(10*n, most)))
 	}
-	p.CSV = f.link("/api/v1/top", paramBy, string(by), paramSize, size, paramFormat, "csv")
-	p.JSON = f.link("/api/v1/top", paramBy, string(by), paramSize, size)
+	p.CSV = f.link(apiTopPath, paramBy, string(by), paramSize, size, paramFormat, "csv")
+	p.JSON = f.link(apiTopPath, paramBy, string(by), paramSize, size)
 	return w.show(rw, "top.html", p)
 }
 
@@ -235,7 +235,7 @@ func pageOfEvents(ctx context.Context, log forgerylog.Engine, q forgerylog.Query
 type eventsPage struct {
 	layout
 	eventTable
-	Older, CSV, JSON string
+	Older, Downloads string
 	Problems         []string
 }
 
@@ -252,7 +252,7 @@ func (w *Server) events(rw http.ResponseWriter, r *http.Request) error {
 	p := eventsPage{
 		layout:     w.layout(r, "Events", "/events", viewOf(f, "/events")),
 		eventTable: eventTable{f: f, Rows: rows, Counted: f.Counted()}, Problems: s.problems,
-		CSV: f.link("/api/v1/events", paramFormat, "csv"), JSON: f.link("/api/v1/events"),
+		Downloads: f.link("/downloads"),
 	}
 	if !older.IsZero() {
 		p.Older = f.link("/events", paramUntil, older.UTC().Format(time.RFC3339Nano))

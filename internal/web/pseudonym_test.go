@@ -65,7 +65,7 @@ func TestPseudonymised(t *testing.T) {
 	w := pages(t, s)
 	known, shapes := make(map[string]bool), make(map[string]int)
 	level := []string{"/?since=24h", "/events?since=24h&packets=1", "/top?by=ip,sender&since=24h&n=20", "/top?by=resolver,helo&since=24h&n=20", "/top?by=net&since=24h&n=5"}
-	for _, e := range endpoints {
+	for _, e := range w.pseudonymised.endpoints() {
 		level = append(level, e.path, e.path+"?format=csv")
 	}
 	pseudonyms, empty := 0, 0

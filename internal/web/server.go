@@ -14,6 +14,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"nullspf/internal/evidence/blocklist"
+	"nullspf/internal/evidence/tier"
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/reverse"
 	"nullspf/internal/value"
@@ -38,6 +40,8 @@ type Settings struct {
 	Logger  zerolog.Logger
 	// Now is the clock; nil is that of the machine.
 	Now func() time.Time
+	// BlockList makes a block list, of addresses of a tier or a higher one; nil for none.
+	BlockList func(context.Context, tier.Tier) (*blocklist.List, error)
 	// Access says who may see the pages, Listen where they are.
 	Access Access
 	Listen netip.AddrPort
@@ -58,6 +62,7 @@ type Server struct {
 	templates *template.Template
 	memory    *memory
 	live      chan struct{}
+	downloads chan struct{}
 	logins    *logins
 	// names are the pseudonyms that these pages show, nil for none; pseudonymised are those
 	// that do.
@@ -70,7 +75,7 @@ func New(s Settings) (*Server, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	w := &Server{Settings: s, mux: http.NewServeMux(), memory: newMemory(s.Engine, s.Now), live: make(chan struct{}, viewers), logins: newLogins(s.Now)}
+	w := &Server{Settings: s, mux: http.NewServeMux(), memory: newMemory(s.Engine, s.Now), live: make(chan struct{}, viewers), downloads: make(chan struct{}, downloads), logins: newLogins(s.Now)}
 	var err error
 	if w.templates, err = template.New("").Funcs(functions).ParseFS(assets, "templates/*.html"); err != nil {
 		return nil, err
@@ -88,7 +93,7 @@ func New(s Settings) (*Server, error) {
 func (w *Server) withPseudonyms() *Server {
 	other := *w
 	other.mux, other.names = http.NewServeMux(), newPseudonyms(w.PseudonymKey)
-	other.Engine, other.Reverse = pseudonymous{w.Engine, other.names}, nil
+	other.Engine, other.Reverse, other.BlockList = pseudonymous{w.Engine, other.names}, nil, nil
 	other.memory = newMemory(other.Engine, w.Now)
 	other.memory.turns = w.memory.turns
 	other.route()
@@ -115,13 +120,14 @@ func (w *Server) route() {
 	w.mux.HandleFunc("/events", w.page(w.events))
 	w.mux.HandleFunc("/live", w.page(w.livePage))
 	w.mux.HandleFunc("/live/events", w.liveEvents)
+	w.mux.HandleFunc("/downloads", w.page(w.downloadsPage))
 	w.mux.HandleFunc("/zones", w.page(w.zones))
 	w.mux.HandleFunc("/servers", w.page(w.servers))
-	for _, e := range endpoints {
+	for _, e := range w.endpoints() {
 		w.mux.HandleFunc(e.path, w.answer(e))
 	}
 	w.mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
-		w.fail(rw, r, http.StatusNotFound, errors.New("there is no such page"))
+		w.refuse(rw, r, refusal{http.StatusNotFound, errors.New("there is no such page")})
 	})
 }
 
@@ -308,7 +314,7 @@ type navLink struct {
 func navOf(page interface{ menu() layout }, path, name string) navLink {
 	l := page.menu()
 	n := navLink{path, name, l.Path == path}
-	if l.Filter != nil && (path == "/" || path == "/events" || path == "/live") {
+	if l.Filter != nil && (path == "/" || path == "/events" || path == "/live" || path == "/downloads") {
 		n.Link = l.Filter.To(path)
 	}
 	return n

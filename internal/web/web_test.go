@@ -38,8 +38,14 @@ var hostile = []string{
 // log makes a journal: an attempt each minute before now, and one with each hostile text.
 func log(t testing.TB) string {
 	t.Helper()
+	return logOf(t, "ns1.example.net")
+}
+
+// logOf makes the journal of a server.
+func logOf(t testing.TB, server string) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "var")
-	c, err := journal.Create(dir, "ns1.example.net")
+	c, err := journal.Create(dir, server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +53,7 @@ func log(t testing.TB) string {
 	add := func(at time.Time, client, domain, local, helo string) {
 		seq++
 		e := spftrack.Event{
-			Seq: seq, Time: at.UnixNano(), Server: "ns1.example.net", Zone: "_spf.example.net", QType: spftrack.TypeTXT,
+			Seq: seq, Time: at.UnixNano(), Server: server, Zone: "_spf.example.net", QType: spftrack.TypeTXT,
 			Resolver: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(seq % 5)}), 5353), Name: []byte("\x01x\x00"),
 			Parsed: spftrack.Parsed{
 				Kind: spftrack.KindExp, ClientIP: netip.MustParseAddr(client), Forged: domain, SenderDomain: domain, SenderLocal: local, HELO: helo,
@@ -225,7 +231,7 @@ func TestMistakes(t *testing.T) {
 		"/api/v1/top?n=x":                       "use a number",
 		"/api/v1/timeline?per=year":             "no unit",
 		"/api/v1/events?limit=-1":               "use a number",
-		"/api/v1/events?format=xml":             "use json or csv",
+		"/api/v1/events?format=xml":             "use one of json, csv",
 		"/api/v1/journals?since=1d":             "takes no parameter",
 	} {
 		answer := get(w, target)
@@ -276,7 +282,9 @@ func TestHeaders(t *testing.T) {
 // taken, and no other.
 func TestAPI(t *testing.T) {
 	t.Parallel()
-	w := pages(t, settings(log(t)))
+	s := settings(log(t))
+	s.BlockList = blockList
+	w := pages(t, s)
 	var doc struct {
 		OpenAPI string
 		Paths   map[string]struct {
@@ -286,12 +294,12 @@ func TestAPI(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(get(w, apiDescription).Body.Bytes(), &doc); err != nil || doc.OpenAPI != "3.1.0" || len(doc.Paths) != len(endpoints) {
+	if err := json.Unmarshal(get(w, apiDescription).Body.Bytes(), &doc); err != nil || doc.OpenAPI != "3.1.0" || len(doc.Paths) != len(w.endpoints()) {
 		t.Fatalf("%v: %+v", err, doc)
 	}
 	values := map[string]string{
 		paramSince: "1d", paramUntil: "2026-11-20T11:00:00Z", paramDomain: "x", paramSender: "x", paramHELO: "x", paramIP: "192.0.2.1", paramResolver: "192.0.2.53",
-		paramSource: "spf", paramPackets: "1", paramBy: "net", paramSize: "3", paramPer: "day", paramLimit: "3", paramFormat: "csv",
+		paramSource: "spf", paramPackets: "1", paramBy: "net", paramSize: "3", paramPer: "day", paramLimit: "3", paramFormat: "csv", paramTier: "corroborated",
 	}
 	for path, operation := range doc.Paths {
 		var names []string
@@ -320,7 +328,7 @@ func TestAPI(t *testing.T) {
 func TestCSV(t *testing.T) {
 	t.Parallel()
 	w := pages(t, settings(log(t)))
-	for _, path := range []string{"/api/v1/events?since=all&limit=10000&", "/api/v1/top?by=sender&since=all&n=10000&", "/api/v1/top?by=domain&", "/api/v1/timeline?", "/api/v1/journals?"} {
+	for _, path := range []string{"/api/v1/events?since=all&limit=10000&", "/api/v1/top?by=sender&since=all&n=10000&", "/api/v1/top?by=domain&", "/api/v1/timeline?", "/api/v1/journals?", "/api/v1/export?since=all&packets=1&"} {
 		answer := get(w, path+"format=csv")
 		if d := answer.Header().Get("Content-Disposition"); !strings.HasPrefix(d, `attachment; filename="nullspf-`) {
 			t.Error(path, d)
