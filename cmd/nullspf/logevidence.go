@@ -16,6 +16,7 @@ import (
 	"nullspf/internal/evidence/tier"
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/value"
+	"nullspf/internal/web"
 	"nullspf/spftrack"
 	"nullspf/zones"
 )
@@ -207,6 +208,30 @@ func (a *app) tiersOf(c *cobra.Command, f *logFlags) func(context.Context, []net
 			texts[client] = tier.String()
 		}
 		return texts, err
+	}
+}
+
+// whyOf is what tells pages the evidence about a client, as tiersOf does.
+func (a *app) whyOf(c *cobra.Command, f *logFlags) func(context.Context, netip.Addr) (web.Why, error) {
+	defer func(quiet bool) { a.quiet = quiet }(a.quiet)
+	a.quiet = true
+	t, err := a.newTiers(c, f, "")
+	if err != nil {
+		return nil
+	}
+	return func(ctx context.Context, client netip.Addr) (web.Why, error) {
+		now := *t
+		now.at = clock().UTC()
+		e, err := now.why(ctx, tier.Subject(client))
+		if !answered(err) {
+			return web.Why{}, err
+		}
+		var text strings.Builder
+		if e := e.Write(&text, now.expiry); e != nil {
+			return web.Why{}, e
+		}
+		_, lines, _ := strings.Cut(strings.TrimSuffix(text.String(), "\n"), "\n")
+		return web.Why{Tier: e.Tier.String(), Lines: strings.Split(lines, "\n")}, err
 	}
 }
 

@@ -101,6 +101,7 @@ func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets []st
 	if conf != nil {
 		s.Places, s.Tiers = geoip.New(conf.GeoIP.AS, conf.GeoIP.Country), a.tiersOf(c, f)
 		s.BlockList = a.blockListOf(c, f)
+		s.Why = a.whyOf(c, f)
 	}
 	pages, err := web.New(s)
 	if err != nil {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/reverse"
+	"nullspf/internal/tally"
+	"nullspf/internal/value"
 )
 
 // clientView is what is known of a single client.
@@ -21,8 +24,24 @@ type clientView struct {
 	// Names is the address that asks for the name, "" when it was asked for.
 	Names  string
 	Answer *reverse.Answer
-	// Tier is how certain it is that the client forges, "" when that is not known.
+	// Tier is how certain it is that the client forges, "" when that is not known; Why says
+	// why, nil when that is not known.
 	Tier string
+	Why  *whyView
+	// DomainsLink, ReceiversLink and NetLink lead to what they count; Net is the client's
+	// network.
+	DomainsLink, ReceiversLink, Net, NetLink string
+}
+
+// whyView is why a client has a tier.
+type whyView struct{ Tier, Text string }
+
+// Why is what is known of a client beside the log.
+type Why struct {
+	// Tier is how certain it is that the client forges, Lines say why, as nullspf log why
+	// does.
+	Tier  string
+	Lines []string
 }
 
 // client shows all that is known of a single client: by one look at its events, or, where
@@ -95,12 +114,14 @@ func (s *sections) about(p *forgerylog.Profile) error {
 		country, _ := s.w.Places.Country(p.Client)
 		v.System, v.Country = visible(as), visible(country)
 	}
-	if s.w.Tiers != nil {
-		tiers, err := s.f.log.tiers(s.ctx, s.w.Tiers, []netip.Addr{p.Client})
-		if err := s.excuse(err); err != nil {
-			return err
-		}
-		v.Tier = tiers[p.Client]
+	if asked, err := value.ParsePrefix(v.Client); err == nil {
+		net, _ := asked.Addr().Prefix(tally.NetBits(asked.Addr()))
+		v.Net, v.NetLink = net.String(), s.f.link("/", paramIP, net.String())
+	}
+	v.DomainsLink = s.f.link("/top", paramBy, string(forgerylog.ByDomain))
+	v.ReceiversLink = s.f.link("/top", paramBy, string(forgerylog.ByResolver))
+	if err := s.why(p.Client, &v); err != nil {
+		return err
 	}
 	if s.w.Reverse != nil {
 		v.Names = s.f.link("/", paramNames, "1")
@@ -110,5 +131,28 @@ func (s *sections) about(p *forgerylog.Profile) error {
 		}
 	}
 	s.show("client", v)
+	return nil
+}
+
+// why asks for the evidence about a client.
+func (s *sections) why(client netip.Addr, v *clientView) error {
+	switch {
+	case s.w.Why != nil:
+		why, err := remember(s.ctx, s.f.log, "why "+client.String(), func(Why) int { return 2048 }, func(ctx context.Context) (Why, error) { return s.w.Why(ctx, client) })
+		if err := s.excuse(err); err != nil {
+			return err
+		}
+		lines := make([]string, len(why.Lines))
+		for i, line := range why.Lines {
+			lines[i] = visible(line)
+		}
+		v.Why = &whyView{why.Tier, strings.Join(lines, "\n")}
+	case s.w.Tiers != nil:
+		tiers, err := s.f.log.tiers(s.ctx, s.w.Tiers, []netip.Addr{client})
+		if err := s.excuse(err); err != nil {
+			return err
+		}
+		v.Tier = tiers[client]
+	}
 	return nil
 }

@@ -98,7 +98,10 @@ func (s *sections) excuse(err error) error {
 }
 
 func (s *sections) write() error {
-	parts := []func() error{s.charts, s.rankings, s.events, s.journals}
+	parts := []func() error{s.charts, s.rankings, s.events}
+	if len(s.f.chips("/")) == 0 {
+		parts = []func() error{s.charts, s.sources, s.rankings, s.newcomers, s.events, s.health}
+	}
 	if s.f.Client.IsValid() && s.f.Client.IsSingleIP() {
 		parts = []func() error{s.client}
 	}
@@ -293,32 +296,4 @@ func (s *sections) events() error {
 // table shows the newest events.
 func (s *sections) table(rows []eventrow.Row) {
 	s.show("events", eventTable{f: s.f, Rows: rows, All: s.f.link("/events"), Counted: s.f.Counted()})
-}
-
-// journalView is the state of a journal directory.
-type journalView struct {
-	forgerylog.JournalStats
-	Dir, Server   string
-	Lost, Damaged uint64
-	First, Last   time.Time
-}
-
-func (s *sections) journals() error {
-	stats, err := s.f.log.Stats(s.ctx)
-	if err := s.excuse(err); err != nil {
-		return err
-	}
-	var list []journalView
-	for _, j := range stats {
-		v := journalView{JournalStats: j, Dir: visible(j.Dir), Server: eventrow.Shown(j.Server), Damaged: j.Gaps["damaged"] + j.Gaps["missing"]}
-		for _, n := range j.Lost {
-			v.Lost += n
-		}
-		if j.Events > 0 {
-			v.First, v.Last = time.Unix(0, j.First), time.Unix(0, j.Last)
-		}
-		list = append(list, v)
-	}
-	s.show("journals", list)
-	return nil
 }

@@ -200,16 +200,28 @@ func paramOf(by forgerylog.Field) string {
 }
 
 // selecting is the address of a page with the filter and a value of a field, in the form in
-// which it is shown; "" when no filter can select it.
+// which it is shown, or of two with a tab between; "" when no filter can select it.
 func (f *filter) selecting(path string, by forgerylog.Field, shown string) string {
-	param := paramOf(by)
-	switch param {
-	case "":
-		return ""
-	case paramDomain, paramSender, paramHELO:
-		shown = "=" + shown
+	var changes []string
+	values := []string{shown}
+	parts := by.Parts()
+	if len(parts) > 1 {
+		values = strings.Split(shown, "\t")
 	}
-	return f.link(path, param, shown)
+	if len(values) != len(parts) {
+		return ""
+	}
+	for i, part := range parts {
+		param := paramOf(part)
+		switch param {
+		case "":
+			return ""
+		case paramDomain, paramSender, paramHELO:
+			values[i] = "=" + values[i]
+		}
+		changes = append(changes, param, values[i])
+	}
+	return f.link(path, changes...)
 }
 
 // period is the time that is looked at: the beginning is that of the log where there is

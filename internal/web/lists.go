@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,6 +18,11 @@ import (
 const (
 	paramBy   = "by"
 	paramSize = "n"
+	// paramFrom is how many values come before those that are shown, paramSort their order,
+	// paramNew leaves out values that the log has seen before the period.
+	paramFrom = "from"
+	paramSort = "sort"
+	paramNew  = "new"
 	// listed is how many values a list has unless asked for more, most at most.
 	listed = 100
 	most   = 10_000
@@ -32,6 +38,8 @@ type rankingView struct {
 	Distinct                 uint64
 	// More is the address of the whole list, "" when this is it.
 	More string
+	// ByCount and ByValue lead to other orders, where there are some.
+	ByCount, ByValue sorting
 }
 
 type rankRow struct {
@@ -47,12 +55,16 @@ func rankingOf(f *filter, r *forgerylog.Ranking, path string) rankingView {
 		Heading: titleOfField(r.By), Column: columnOf(r.By), Counted: r.Counted, Total: r.Total, Unknown: r.Unknown, Distinct: r.Distinct,
 		More: f.link("/top", paramBy, string(r.By)),
 	}
+	greatest := uint64(0)
+	for _, k := range r.Ranks {
+		greatest = max(greatest, k.Count)
+	}
 	for _, k := range r.Ranks {
 		shown := shownWords(k.Value)
 		v.Rows = append(v.Rows, rankRow{
 			Value: shown, Link: f.selecting(path, r.By, k.Value), Count: k.Count,
 			Share: fmt.Sprintf("%.1f%%", 100*float64(k.Count)/float64(max(r.Total, 1))),
-			Width: fmt.Sprintf("%.1f", 100*float64(k.Count)/float64(max(r.Ranks[0].Count, 1))),
+			Width: fmt.Sprintf("%.1f", 100*float64(k.Count)/float64(max(greatest, 1))),
 		})
 	}
 	return v
@@ -73,17 +85,23 @@ func columnOf(by forgerylog.Field) string {
 	return strings.ReplaceAll(string(by), ",", ", ")
 }
 
-// topPage is a whole ranking.
+// topPage is a part of a ranking.
 type topPage struct {
 	layout
 	rankingView
-	// Larger is the address of a longer list, CSV and JSON those of the same for programs.
-	Larger, CSV, JSON string
-	Problems          []string
+	// First and Last are the places of those that are shown.
+	First, Last int
+	// Earlier and Later are the addresses of the parts beside it, Larger that of a longer one, CSV and
+	// JSON those of the same for programs; "" for none.
+	Earlier, Later, Larger, CSV, JSON string
+	Problems                          []string
 }
 
+// topOrders are the orders of a ranking.
+var topOrders = []string{"count", "value"}
+
 func (w *Server) top(rw http.ResponseWriter, r *http.Request) error {
-	f, err := w.asked(r, paramBy, paramSize)
+	f, err := w.asked(r, paramBy, paramSize, paramFrom, paramSort, paramNew)
 	if err != nil {
 		return err
 	}
@@ -91,27 +109,74 @@ func (w *Server) top(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ranking, err := f.log.Top(r.Context(), f.Query, by, n)
+	from := 0
+	if text := f.get(paramFrom); text != "" {
+		if from, err = strconv.Atoi(text); err != nil || from < 0 || from > most-n {
+			return badRequest{fmt.Errorf("%s: use a number from 0 to %d", paramFrom, most-n)}
+		}
+	}
+	order := cmp.Or(f.get(paramSort), topOrders[0])
+	if !slices.Contains(topOrders, order) {
+		return badRequest{fmt.Errorf("%s: use %s", paramSort, strings.Join(topOrders, " or "))}
+	}
+	ask, heading := f.log.Top, titleOfField(by)
+	if f.get(paramNew) != "" {
+		if f.Since.IsZero() {
+			return badRequest{fmt.Errorf("%s: new since when? %s must be a time", paramNew, paramSince)}
+		}
+		ask, heading = f.log.Newcomers, "New: "+heading
+	}
+	ranking, err := ask(r.Context(), f.Query, by, from+n)
 	s := &sections{}
 	if err := s.excuse(err); err != nil {
 		return err
 	}
-	p := topPage{rankingView: rankingOf(f, ranking, "/"), Problems: s.problems}
-	p.layout = w.layout(r, p.Heading, "/top", viewOf(f, "/top"))
+	part := *ranking
+	part.Ranks = slices.Clone(ranking.Ranks[min(from, len(ranking.Ranks)):])
+	if order == "value" {
+		slices.SortFunc(part.Ranks, func(a, b forgerylog.Rank) int { return cmp.Compare(a.Value, b.Value) })
+	}
+	p := topPage{rankingView: rankingOf(f, &part, "/"), Problems: s.problems, First: from + 1, Last: from + len(part.Ranks)}
+	p.Heading = heading
+	p.layout = w.layout(r, heading, "/top", viewOf(f, "/top"))
 	p.Filter.by = string(by)
+	// same is the address of this list with something changed.
+	own := []string{paramBy, string(by), paramSize, f.get(paramSize), paramNew, f.get(paramNew)}
+	same := func(changes ...string) string { return f.link("/top", slices.Concat(own, changes)...) }
 	for i := range p.Filter.Presets {
-		p.Filter.Presets[i].Link = f.link("/top", paramSince, p.Filter.Presets[i].Since, paramUntil, "", paramBy, string(by))
+		p.Filter.Presets[i].Link = same(paramSince, p.Filter.Presets[i].Since, paramUntil, "")
 	}
 	for i, c := range p.Filter.Chips {
-		p.Filter.Chips[i].Without = f.link("/top", c.Name, "", paramBy, string(by))
+		p.Filter.Chips[i].Without = same(c.Name, "")
 	}
-	size := strconv.Itoa(n)
+	number := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.Itoa(n)
+	}
+	if from > 0 {
+		p.Earlier = same(paramFrom, number(max(from-n, 0)), paramSort, f.get(paramSort))
+	}
+	if uint64(p.Last) < ranking.Distinct && from+2*n <= most {
+		p.Later = same(paramFrom, number(from+n), paramSort, f.get(paramSort))
+	}
 	if uint64(n) < ranking.Distinct && n < most {
-		p.Larger = f.link("/top", paramBy, string(by), paramSize, strconv.Itoa(min(10*n, most)))
+		p.Larger = same(paramSize, strconv.Itoa(min(10*n, most)), paramSort, f.get(paramSort))
 	}
-	p.CSV = f.link(apiTopPath, paramBy, string(by), paramSize, size, paramFormat, "csv")
-	p.JSON = f.link(apiTopPath, paramBy, string(by), paramSize, size)
+	p.ByCount, p.ByValue = sorting{same(paramFrom, number(from)), order == "count"}, sorting{same(paramFrom, number(from), paramSort, "value"), order == "value"}
+	if f.get(paramNew) == "" {
+		size := strconv.Itoa(from + n)
+		p.CSV = f.link(apiTopPath, paramBy, string(by), paramSize, size, paramFormat, "csv")
+		p.JSON = f.link(apiTopPath, paramBy, string(by), paramSize, size)
+	}
 	return w.show(rw, "top.html", p)
+}
+
+// sorting is the address of a table in an order, which may be the present one.
+type sorting struct {
+	Link    string
+	Current bool
 }
 
 // rankingAsked reads by and n.

@@ -47,6 +47,8 @@ type Settings struct {
 	Listen netip.AddrPort
 	// PseudonymKey makes the pseudonyms of viewers who may not see more; nil is a new one.
 	PseudonymKey []byte
+	// Why tells the evidence about a client; nil for nobody knows.
+	Why func(context.Context, netip.Addr) (Why, error)
 }
 
 // viewers of live events at once.
@@ -93,7 +95,7 @@ func New(s Settings) (*Server, error) {
 func (w *Server) withPseudonyms() *Server {
 	other := *w
 	other.mux, other.names = http.NewServeMux(), newPseudonyms(w.PseudonymKey)
-	other.Engine, other.Reverse, other.BlockList = pseudonymous{w.Engine, other.names}, nil, nil
+	other.Engine, other.Reverse, other.BlockList, other.Why = pseudonymous{w.Engine, other.names}, nil, nil, nil
 	other.memory = newMemory(other.Engine, w.Now)
 	other.memory.turns = w.memory.turns
 	other.route()
@@ -116,6 +118,7 @@ func (w *Server) route() {
 	}
 	w.mux.Handle("/static/", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
 	w.mux.HandleFunc("/{$}", w.page(w.explore))
+	w.mux.HandleFunc("/find", w.page(w.find))
 	w.mux.HandleFunc("/top", w.page(w.top))
 	w.mux.HandleFunc("/events", w.page(w.events))
 	w.mux.HandleFunc("/live", w.page(w.livePage))
@@ -297,6 +300,21 @@ func (v *filterView) Hidden() (list [][2]string) {
 	}
 	if v.by != "" {
 		list = append(list, [2]string{paramBy, v.by})
+		for _, name := range []string{paramSize, paramNew, paramSort} {
+			if value := v.f.get(name); value != "" {
+				list = append(list, [2]string{name, value})
+			}
+		}
+	}
+	return list
+}
+
+// Period are the parameters of the time.
+func (v *filterView) Period() (list [][2]string) {
+	for _, name := range []string{paramSince, paramUntil} {
+		if value := v.f.get(name); value != "" {
+			list = append(list, [2]string{name, value})
+		}
 	}
 	return list
 }

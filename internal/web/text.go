@@ -16,6 +16,7 @@ var functions = template.FuncMap{
 	"utc":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 	"lower":  func(s string) string { return strings.ToLower(s[:1]) + s[1:] },
 	"nav":    navOf,
+	"sorted": func(s sorting, name, order, class string) sortedHead { return sortedHead{s, name, order, class} },
 	"cell":   func(text, link string) liveRef { return liveRef{text, link} },
 	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 }
@@ -31,3 +32,9 @@ func shownWords(s string) string {
 
 // visible is a text of anybody without what cannot be seen, or turns the direction.
 func visible(s string) string { return value.Visible(s) }
+
+// sortedHead is the head of a column by which a table can be sorted.
+type sortedHead struct {
+	sorting
+	Name, Order, Class string
+}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -80,7 +79,7 @@ type serversPage struct {
 }
 
 type serverView struct {
-	Socket string
+	Socket, Name string
 	*control.Status
 	// Error says why it could not be asked.
 	Error string
@@ -88,23 +87,7 @@ type serverView struct {
 
 func (w *Server) servers(rw http.ResponseWriter, r *http.Request) error {
 	p := serversPage{layout: w.layout(r, "Servers", "/servers", nil)}
-	for _, path := range w.Sockets {
-		v := serverView{Socket: visible(path)}
-		client := control.NewClient(path)
-		ctx, cancel := context.WithTimeout(r.Context(), statusPatience)
-		status, err := client.Status(ctx)
-		cancel()
-		client.Close()
-		if err != nil {
-			v.Error = visible(err.Error())
-		} else {
-			v.Status = status
-			for i := range status.Problems {
-				status.Problems[i] = visible(status.Problems[i])
-			}
-		}
-		p.Servers = append(p.Servers, v)
-	}
+	p.Servers = w.status(r.Context(), statusPatience)
 	return w.show(rw, "servers.html", p)
 }
 

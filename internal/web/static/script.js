@@ -24,6 +24,18 @@ document.addEventListener('keydown', event => {
   }
 });
 
+// Tables are copied as text with tabs, in which no cell is a formula.
+for (const button of document.querySelectorAll('.copy')) {
+  if (!navigator.clipboard) break;
+  button.hidden = false;
+  button.addEventListener('click', async () => {
+    const rows = [...document.querySelectorAll('main table tr')];
+    const text = rows.map(row => [...row.cells].filter(cell => !cell.matches('.share')).map(cell => (cell.querySelector('time')?.dateTime ?? cell.textContent).trim().replace(/^[=+@-]/, "'$&")).join('\t')).join('\n');
+    await navigator.clipboard.writeText(text);
+    button.textContent = `${rows.length - 1} rows copied`;
+  });
+}
+
 // Dragging over the chart zooms into what was dragged over.
 const chart = document.querySelector('.zoom .chart');
 if (chart) {

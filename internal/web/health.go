@@ -1,0 +1,161 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"nullspf/internal/control"
+	"nullspf/internal/eventrow"
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/journal"
+	"nullspf/internal/report"
+)
+
+// trouble is something that is wrong, and what to do.
+type trouble struct{ What, Do string }
+
+// remedies say what to do when events are lost for a reason.
+var remedies = map[journal.Reason]string{
+	journal.LostRingFull: "Events came faster than the disk took them: put the journal on a faster disk.",
+	journal.LostDiskFull: "Make room on the disk, or set max_size of the journal in the Corefile.",
+	journal.LostReadOnly: "Make the directory writable for nullspfd; a file system that became read-only has met an error, which the kernel's log tells.",
+	journal.LostIOError:  "The disk fails: look at the kernel's log, and replace it.",
+	journal.LostStalled:  "The disk did not answer: look at the kernel's log, and at what else uses the disk.",
+	journal.LostInvalid:  "Names longer than 255 bytes are no names: nothing is to be done.",
+	journal.LostShutdown: "nullspfd was ended before it had written everything: let it end by itself, with SIGTERM.",
+}
+
+// journalView is the state of a journal directory.
+type journalView struct {
+	forgerylog.JournalStats
+	Dir, Server   string
+	Lost, Damaged uint64
+	First, Last   time.Time
+}
+
+// healthView is what is wrong, and the journals.
+type healthView struct {
+	Troubles []trouble
+	Journals []journalView
+	// Servers is how many servers were asked.
+	Servers int
+}
+
+// overviewPatience is how long the overview waits for a server.
+const overviewPatience = time.Second
+
+func (s *sections) health() error {
+	stats, err := s.f.log.Stats(s.ctx)
+	if err := s.excuse(err); err != nil {
+		return err
+	}
+	var v healthView
+	for _, j := range stats {
+		dir := visible(j.Dir)
+		view := journalView{JournalStats: j, Dir: dir, Server: eventrow.Shown(j.Server), Damaged: j.Gaps[journal.GapDamaged] + j.Gaps[journal.GapMissing]}
+		for reason, n := range j.Lost {
+			if n > 0 {
+				view.Lost += n
+				v.Troubles = append(v.Troubles, trouble{fmt.Sprintf("%s: %s were answered but not stored (%s).", dir, report.Digits(n)+" events", journal.Reason(reason)), remedies[journal.Reason(reason)]})
+			}
+		}
+		if n := view.Damaged; n > 0 {
+			v.Troubles = append(v.Troubles, trouble{fmt.Sprintf("%s: %s events cannot be read.", dir, report.Digits(n)), "nullspf log check --journal " + dir + " names the files; restore them from a copy of the directory if there is one."})
+		}
+		if j.Events > 0 {
+			view.First, view.Last = time.Unix(0, j.First), time.Unix(0, j.Last)
+		}
+		v.Journals = append(v.Journals, view)
+	}
+	for _, server := range s.w.status(s.ctx, overviewPatience) {
+		v.Servers++
+		switch {
+		case server.Error != "":
+			v.Troubles = append(v.Troubles, trouble{"The server at " + server.Socket + " cannot be asked: " + server.Error + ".", "See whether nullspfd runs: systemctl status nullspfd."})
+		case len(server.Problems) > 0:
+			v.Troubles = append(v.Troubles, trouble{"The server at " + server.Socket + ": " + strings.Join(server.Problems, "; ") + ".", "nullspf server status tells more; the log of nullspfd says why."})
+		}
+	}
+	s.show("health", v)
+	return nil
+}
+
+// status asks the servers.
+func (w *Server) status(ctx context.Context, patience time.Duration) (list []serverView) {
+	for _, path := range w.Sockets {
+		v := serverView{Socket: visible(path), Name: visible(filepath.Base(path))}
+		client := control.NewClient(path)
+		asking, cancel := context.WithTimeout(ctx, patience)
+		status, err := client.Status(asking)
+		cancel()
+		client.Close()
+		if err != nil {
+			v.Error = visible(err.Error())
+		} else {
+			v.Status = status
+			for i := range status.Problems {
+				status.Problems[i] = visible(status.Problems[i])
+			}
+			v.Reloads.Error = visible(v.Reloads.Error)
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// sourceView is how much came from a source.
+type sourceView struct {
+	Source, Counted, Link string
+	Total, Before         uint64
+	Change                string
+}
+
+// sources shows how much came from each source; spf and before are what the chart shows.
+func (s *sections) sources() error {
+	if s.f.Source != "" || s.f.Packets {
+		return nil
+	}
+	var list []sourceView
+	for _, source := range forgerylog.Sources {
+		q := s.f.Query
+		q.Source = source
+		v := sourceView{Source: string(source), Counted: q.Counted(), Link: s.f.link("/", paramSource, string(source))}
+		if source == forgerylog.FromSPF {
+			q.Source = "" // the same, which is known already
+		}
+		now, err := s.timeline(q)
+		if err != nil {
+			return err
+		}
+		v.Total = now.Total
+		list = append(list, v)
+	}
+	s.show("sources", list)
+	return nil
+}
+
+// newcomers shows the clients that the log has not seen before the last day of the period.
+func (s *sections) newcomers() error {
+	_, until := s.f.period(time.Time{})
+	q := s.f.Query
+	if day := until.Add(-24 * time.Hour); q.Since.Before(day) {
+		q.Since = day
+	}
+	ranking, err := s.f.log.Newcomers(s.ctx, q, forgerylog.ByIP, ranked)
+	if err := s.excuse(err); err != nil {
+		return err
+	}
+	v := rankingOf(s.f, ranking, "/")
+	v.Heading, v.Total = "New clients", 0
+	v.More = s.f.link("/top", paramBy, string(forgerylog.ByIP), paramNew, "1", paramSince, q.Since.UTC().Format(time.RFC3339))
+	s.show("newcomers", newcomersView{v, q.Since, until})
+	return nil
+}
+
+type newcomersView struct {
+	rankingView
+	Since, Until time.Time
+}
