@@ -23,13 +23,13 @@ func TestChromium(t *testing.T) {
 	if _, err := os.Stat(filepath.Join("testdata", "browser", "node_modules")); err != nil {
 		peers.Lack(t, "the packages of testdata/browser are not installed: run scripts/install-peers")
 	}
-	server := httptest.NewServer(pages(t, settings(log(t))))
+	server := httptest.NewServer(pages(t, everything(t)))
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	args := []string{filepath.Join("testdata", "browser", "check.mjs"), server.URL}
-	if shot := os.Getenv("SCREENSHOT"); shot != "" {
-		args = append(args, shot)
+	if shots := os.Getenv("SCREENSHOTS"); shots != "" {
+		args = append(args, shots)
 	}
 	out, err := exec.CommandContext(ctx, "node", args...).CombinedOutput()
 	done := false

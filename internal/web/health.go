@@ -74,7 +74,7 @@ func (s *sections) health() error {
 		v.Servers++
 		switch {
 		case server.Error != "":
-			v.Troubles = append(v.Troubles, trouble{"The server at " + server.Socket + " cannot be asked: " + server.Error + ".", "See whether nullspfd runs: systemctl status nullspfd."})
+			v.Troubles = append(v.Troubles, trouble{"A server cannot be asked: " + server.Error + ".", "See whether nullspfd runs: systemctl status nullspfd."})
 		case len(server.Problems) > 0:
 			v.Troubles = append(v.Troubles, trouble{"The server at " + server.Socket + ": " + strings.Join(server.Problems, "; ") + ".", "nullspf server status tells more; the log of nullspfd says why."})
 		}

@@ -73,7 +73,7 @@ func TestPseudonymised(t *testing.T) {
 		var next []string
 		for _, link := range level {
 			path, _, _ := strings.Cut(link, "?")
-			if known[link] || path == "/live/events" || link == "#main" || strings.HasPrefix(path, pathStatic) {
+			if known[link] || path == "/live/events" || path == "/find" || link == "#main" || strings.HasPrefix(path, pathStatic) {
 				continue
 			}
 			known[link] = true

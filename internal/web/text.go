@@ -14,7 +14,7 @@ import (
 var functions = template.FuncMap{
 	"digits": report.Digits,
 	"utc":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
-	"lower":  func(s string) string { return strings.ToLower(s[:1]) + s[1:] },
+	"lower":  lower,
 	"nav":    navOf,
 	"sorted": func(s sorting, name, order, class string) sortedHead { return sortedHead{s, name, order, class} },
 	"cell":   func(text, link string) liveRef { return liveRef{text, link} },
@@ -37,4 +37,12 @@ func visible(s string) string { return value.Visible(s) }
 type sortedHead struct {
 	sorting
 	Name, Order, Class string
+}
+
+// lower begins a text in lower case, unless it begins with an abbreviation.
+func lower(s string) string {
+	if len(s) > 1 && s[1] >= 'A' && s[1] <= 'Z' {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
 }

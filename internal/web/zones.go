@@ -1,14 +1,18 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"nullspf/internal/control"
+	"nullspf/internal/verify"
 	"nullspf/zones"
 )
 
@@ -27,16 +31,29 @@ type zonesPage struct {
 	// More: others match too. None: nothing was written, and why.
 	More bool
 	None string
+	// ByName and BySerial lead to other orders.
+	ByName, BySerial sorting
+	// Verified is the last result of nullspf verify, nil for none; Unverified says why. Other
+	// is the number of deviations that are not shown.
+	Verified   *verify.Last
+	Unverified string
+	Deviations []deviationView
+	Other      int
 }
+
+// deviationView is a deviation that nullspf verify found.
+type deviationView struct{ Zone, Link, Server, Check, Name, Want, Have, Reason string }
 
 type zoneView struct {
 	Name   string
 	Serial uint32
 	Link   string
+	// Deviations is how many of those that are kept are about the zone.
+	Deviations int
 }
 
 func (w *Server) zones(rw http.ResponseWriter, r *http.Request) error {
-	f, err := w.asked(r, paramSearch)
+	f, err := w.asked(r, paramSearch, paramSort)
 	if err != nil {
 		return err
 	}
@@ -53,11 +70,67 @@ func (w *Server) zones(rw http.ResponseWriter, r *http.Request) error {
 	if p.More = len(names) > zonesShown; p.More {
 		names = names[:zonesShown]
 	}
+	order := cmp.Or(f.get(paramSort), zoneOrders[0])
+	if !slices.Contains(zoneOrders, order) {
+		return badRequest{fmt.Errorf("%s: use %s", paramSort, strings.Join(zoneOrders, " or "))}
+	}
+	of := p.verified(w.Output)
 	for _, name := range names {
 		serial, _ := serials(name)
-		p.Zones = append(p.Zones, zoneView{name, serial, "/?domain=%3D" + name})
+		p.Zones = append(p.Zones, zoneView{name, serial, "/?domain=%3D" + name, of[name]})
 	}
+	if order == "serial" {
+		slices.SortStableFunc(p.Zones, func(a, b zoneView) int { return cmp.Compare(b.Serial, a.Serial) })
+	}
+	link := func(order string) string {
+		v := make(url.Values)
+		for name, value := range map[string]string{paramSearch: p.Search, paramSort: order} {
+			if value != "" {
+				v.Set(name, value)
+			}
+		}
+		return "/zones?" + v.Encode()
+	}
+	p.ByName, p.BySerial = sorting{link("name"), order == "name"}, sorting{link("serial"), order == "serial"}
 	return w.show(rw, "zones.html", p)
+}
+
+// zoneOrders are the orders of zones.
+var zoneOrders = []string{"name", "serial"}
+
+// deviationsShown is how many deviations a page shows.
+const deviationsShown = 100
+
+// verified reads the last result of nullspf verify, and returns the number of deviations of
+// each zone.
+func (p *zonesPage) verified(output string) map[string]int {
+	of := make(map[string]int)
+	if output == "" {
+		return of
+	}
+	last, err := verify.ReadLast(output)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		p.Unverified = "nobody has asked the nameservers yet; run nullspf verify"
+		return of
+	case err != nil:
+		p.Unverified = visible(err.Error())
+		return of
+	}
+	p.Verified = last
+	for _, f := range last.Findings {
+		of[f.Zone]++
+		if len(p.Deviations) == deviationsShown || p.Search != "" && !strings.HasPrefix(f.Zone, p.Search) {
+			continue
+		}
+		d := deviationView{visible(f.Zone), "", visible(f.Server), visible(f.Check), visible(f.Name), visible(f.Want), visible(f.Have), visible(f.Reason)}
+		if f.Zone != "" {
+			d.Link = "/zones?" + url.Values{paramSearch: {f.Zone}}.Encode()
+		}
+		p.Deviations = append(p.Deviations, d)
+	}
+	p.Other = last.Deviations - len(p.Deviations)
+	return of
 }
 
 // published are the zones of the manifest that begin with a text, and their serial numbers.

@@ -1,11 +1,11 @@
-// Looks at the pages with Chromium: node check.mjs ADDRESS [SCREENSHOT]. Prints a line of
+// Looks at the pages with Chromium: node check.mjs ADDRESS [DIRECTORY OF SCREENSHOTS]. Prints a line of
 // JSON for each fault, and "done".
 import {chromium} from 'playwright-core';
 import {readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 
 const base = process.argv[2];
-const shot = process.argv[3];
+const shots = process.argv[3];
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const fault = (where, what) => console.log(JSON.stringify({where, what: String(what).slice(0, 2000)}));
 const check = (where, ok, what) => { if (!ok) fault(where, what); };
@@ -26,9 +26,9 @@ async function opened(where, options) {
 const all = 'since=24h';
 const pages = {
   overview: '/?' + all, client: '/?ip=192.0.2.1&' + all, domain: '/?domain=%3Dbrand-1.example&' + all, empty: '/?domain=nobody&' + all,
-  top: '/top?by=sender&n=20&' + all, events: '/events?since=15m',
-  live: '/live?' + all,
-  zones: '/zones', servers: '/servers',
+  network: '/?ip=203.0.113.0/24&' + all, receiver: '/?resolver=198.51.100.1&' + all,
+  top: '/top?by=sender&n=20&from=20&sort=value&' + all, events: '/events?since=15m',
+  live: '/live?' + all, zones: '/zones', servers: '/servers',
 };
 const screens = {
   desktop: {viewport: {width: 1280, height: 900}, colorScheme: 'light', timezoneId: 'Asia/Tokyo', locale: 'en-GB'},
@@ -37,41 +37,45 @@ const screens = {
 };
 
 // shown are the pages that each screen shows.
-const shown = {desktop: Object.keys(pages), phone: ['overview', 'events', 'live'], large: ['overview']};
+const shown = {desktop: Object.keys(pages), phone: ['overview', 'client', 'events', 'live', 'zones'], large: ['overview']};
 
-for (const [screen, options] of Object.entries(screens)) {
-  for (const [name, path] of Object.entries(pages)) {
-    if (!shown[screen].includes(name)) continue;
-    const where = `${name} on ${screen}`;
-    const {page, context} = await opened(where, options);
-    let bytes = 0, script = 0;
-    page.on('response', async r => {
-      const length = (await r.body().catch(() => Buffer.alloc(0))).length;
-      bytes += length;
-      if (r.url().endsWith('.js')) script += length;
-    });
-    await page.addInitScript(() => {
-      window.shift = 0;
-      new PerformanceObserver(list => { for (const e of list.getEntries()) window.shift += e.value; }).observe({type: 'layout-shift', buffered: true});
-    });
-    const answer = await page.goto(base + path, {waitUntil: 'load'});
-    check(where, answer.ok(), answer.status());
-    if (name === 'live') await page.waitForSelector('tbody.live tr');
-    check(where, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'is wider than the screen');
-    check(where, await page.evaluate(() => window.shift) <= 0.05, 'the layout shifts by ' + await page.evaluate(() => window.shift));
-    if (name === 'overview') {
-      check(where, bytes <= 150_000, `${bytes} bytes`);
-      check(where, script <= 60_000, `${script} bytes of script`);
-    }
-    if (screen !== 'large') {
-      await page.evaluate(axe);
-      const {violations} = await page.evaluate(() => axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}));
-      for (const v of violations) fault(where, `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')}`);
-    }
-    if (shot && name === 'overview' && screen === 'desktop') await page.screenshot({path: shot});
-    await context.close();
+async function look(screen, name) {
+  const where = `${name} on ${screen}`;
+  const {page, context} = await opened(where, screens[screen]);
+  let bytes = 0, script = 0;
+  page.on('response', async r => {
+    const length = (await r.body().catch(() => Buffer.alloc(0))).length;
+    bytes += length;
+    if (r.url().endsWith('.js')) script += length;
+  });
+  await page.addInitScript(() => {
+    window.shift = 0;
+    new PerformanceObserver(list => { for (const e of list.getEntries()) window.shift += e.value; }).observe({type: 'layout-shift', buffered: true});
+  });
+  const answer = await page.goto(base + pages[name], {waitUntil: 'load'});
+  check(where, answer.ok(), answer.status());
+  if (name === 'live') await page.waitForSelector('tbody.live tr');
+  check(where, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'is wider than the screen');
+  check(where, await page.evaluate(() => window.shift) <= 0.05, 'the layout shifts by ' + await page.evaluate(() => window.shift));
+  check(where, !await page.locator('.loading').isVisible(), 'it still counts');
+  if (name === 'overview') {
+    check(where, bytes <= 150_000, `${bytes} bytes`);
+    check(where, script <= 60_000, `${script} bytes of script`);
   }
+  if (screen !== 'large') {
+    await page.evaluate(axe);
+    const {violations} = await page.evaluate(() => axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}));
+    for (const v of violations) fault(where, `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')}`);
+  }
+  if (shots) await page.screenshot({path: `${shots}/${name}-${screen}.png`, fullPage: name !== 'live' && screen !== 'large'});
+  await context.close();
 }
+
+// Several pages at once, each in a context of its own.
+const left = Object.keys(screens).flatMap(screen => shown[screen].map(name => [screen, name]));
+await Promise.all(Array.from({length: 4}, async () => {
+  for (let next; (next = left.shift());) await look(...next);
+}));
 
 // What a viewer does.
 {
@@ -85,10 +89,10 @@ for (const [screen, options] of Object.entries(screens)) {
   check('use', await page.evaluate(() => document.activeElement.className) === 'skip', 'the first Tab is not the way to the numbers');
   check('use', await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle) === 'solid', 'focus cannot be seen');
   await page.keyboard.press('/');
-  check('use', await page.evaluate(() => document.activeElement.name) === 'domain', '/ does not go to the search');
+  check('use', await page.evaluate(() => document.activeElement.name) === 'q', '/ does not go to the search');
   await page.keyboard.type('brand-2');
   await page.keyboard.press('Enter');
-  await page.waitForURL(/domain=brand-2/);
+  await page.waitForURL(/domain=brand-2.*since=24h/);
   check('use', (await page.locator('h2').first().textContent()).startsWith('200 attempts'), 'the search finds ' + await page.locator('h2').first().textContent());
 
   await page.getByRole('link', {name: '203.0.113.4', exact: true}).first().click();
@@ -98,6 +102,17 @@ for (const [screen, options] of Object.entries(screens)) {
   await page.locator('.chips a').first().click();
   await page.waitForURL(url => !/domain=/.test(url));
   check('use', /ip=203\.0\.113\.4/.test(page.url()), 'the other filter is gone');
+
+  await page.goto(base + pages.top);
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.getByRole('button', {name: 'Copy the table'}).click();
+  await page.getByRole('button', {name: '20 rows copied'}).waitFor();
+  const copied = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
+  check('use', copied.length === 21 && copied[1].split('\t').length === 3, 'copied ' + copied.slice(0, 3));
+  check('use', !copied.some(line => line.split('\t').some(cell => /^[=+@-]/.test(cell))), 'a formula is copied');
+  await page.getByRole('link', {name: 'attempts'}).click();
+  await page.waitForURL(url => !/sort=/.test(url));
+  check('use', await page.locator('th[aria-sort=descending]').count() === 1, 'it is not sorted');
 
   await page.goto(base + pages.overview);
   const box = await page.locator('.chart').boundingBox();

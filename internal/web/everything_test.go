@@ -1,0 +1,82 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nullspf/internal/testsite"
+	"nullspf/internal/verify"
+	"nullspf/zones"
+)
+
+// everything is settings with everything that pages can show: a log, zones, what verify has
+// found, evidence, and a server that is away.
+func everything(t testing.TB) Settings {
+	t.Helper()
+	dir := t.TempDir()
+	site := testsite.Site{Dir: dir, Lists: map[*zones.Group]string{testsite.Plain("parked"): "domain\nbrand-1.example\nbrand-2.example\nother.example\n"}, Now: now}
+	if err := site.Build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sum := verify.Summary{Zones: 3, Checked: 2, Findings: 2, Servers: []verify.ServerSummary{{Address: "192.0.2.53:53"}, {Address: "198.51.100.53:53"}}}
+	findings := []verify.Finding{
+		{Zone: "brand-1.example", Server: "192.0.2.53:53", Check: "serial", Name: "brand-1.example", Want: "2026112002", Have: "2026112001", Reason: "the server has an older version"},
+		{Zone: "other.example", Server: "192.0.2.53:53", Check: "txt", Name: "_dmarc.other.example", Want: `"v=DMARC1; p=reject"`, Have: `"<script>alert(1)</script>"`, Reason: "not as planned"},
+	}
+	if err := verify.WriteLast(site.Output(), now, sum, findings); err != nil {
+		t.Fatal(err)
+	}
+	s := settings(log(t))
+	s.Output = site.Output()
+	s.Sockets = []string{filepath.Join(dir, "control.sock")}
+	s.Why = func(context.Context, netip.Addr) (Why, error) {
+		return Why{"claimed", []string{"queries    12 that count, 0 that do not", "missing    for corroborated: 2 more networks of resolvers <b>\u202e"}}, nil
+	}
+	return s
+}
+
+// TestPagesTellWhatToDo: what each page shows, and what is to be done where something is wrong.
+func TestPagesTellWhatToDo(t *testing.T) {
+	t.Parallel()
+	w := pages(t, everything(t))
+	for target, wanted := range map[string][]string{
+		"/?since=24h": {
+			"Sources", "New clients", "Losses and health", "cannot be asked", "systemctl status nullspfd", `href="/top?by=ip&amp;new=1&amp;since=2026-11-19T12%3A00%3A00Z"`,
+		},
+		"/?ip=203.0.113.4&since=24h": {
+			"Evidence: claimed", "2 more networks of resolvers &lt;b&gt;", `<a href="/?ip=203.0.113.0%2F24&amp;since=24h">203.0.113.0/24</a>`, "by=domain",
+		},
+		"/zones": {
+			"found 2 deviations", "2 of 3 zones were checked at 2 servers", "2026112001", "the server has an older version", "&lt;script&gt;", "nullspf verify", "nullspf apply",
+			`aria-sort="ascending"`, "who forges brand-1.example", `href="/zones?sort=serial"`,
+		},
+		"/zones?q=other&sort=serial":                 {"other.example", `aria-sort="descending"`, "And 1 more"},
+		"/top?by=ip&since=24h&n=3&from=3&sort=value": {"Shown: 4 to 6", `rel="prev"`, `rel="next"`, `aria-sort="ascending"`},
+		"/top?by=ip&since=24h&new=1":                 {"New: Clients"},
+		"/top?by=ip,domain&since=24h&n=3":            {"domain=%3Dbrand-"},
+	} {
+		body := get(w, target).Body.String()
+		for _, text := range wanted {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s lacks %q:\n%s", target, text, body)
+			}
+		}
+	}
+	for target, want := range map[string]string{
+		"/find?q=192.0.2.1&since=24h": "/?ip=192.0.2.1&since=24h", "/find?q=2001:db8::/32": "/?ip=2001%3Adb8%3A%3A%2F32",
+		"/find?q=info@shop.example": "/?sender=info%40shop.example", "/find?q=shop": "/?domain=shop", "/find?q=//evil.example": "/?domain=%2F%2Fevil.example",
+	} {
+		if answer := get(w, target); answer.Code != http.StatusSeeOther || answer.Header().Get("Location") != want {
+			t.Errorf("%s: %d %q", target, answer.Code, answer.Header().Get("Location"))
+		}
+	}
+	for _, target := range []string{"/top?from=-1", "/top?from=9999", "/top?sort=x", "/zones?sort=x", "/top?new=1&since=all"} {
+		if answer := get(w, target); answer.Code != http.StatusBadRequest {
+			t.Errorf("%s: %d", target, answer.Code)
+		}
+	}
+}
