@@ -25,9 +25,11 @@ func TestChromium(t *testing.T) {
 	}
 	server := httptest.NewServer(pages(t, everything(t)))
 	defer server.Close()
+	hostile := httptest.NewServer(pages(t, attacked(t)))
+	defer hostile.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	args := []string{filepath.Join("testdata", "browser", "check.mjs"), server.URL}
+	args := []string{filepath.Join("testdata", "browser", "check.mjs"), server.URL, hostile.URL}
 	if shots := os.Getenv("SCREENSHOTS"); shots != "" {
 		args = append(args, shots)
 	}

@@ -1,11 +1,13 @@
-// Looks at the pages with Chromium: node check.mjs ADDRESS [DIRECTORY OF SCREENSHOTS]. Prints a line of
+// Looks at the pages with Chromium: node check.mjs ADDRESS ATTACKED [DIRECTORY OF SCREENSHOTS],
+// where the log at ATTACKED holds what strangers sent to a nameserver. Prints a line of
 // JSON for each fault, and "done".
 import {chromium} from 'playwright-core';
 import {readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 
 const base = process.argv[2];
-const shots = process.argv[3];
+const attacked = process.argv[3];
+const shots = process.argv[4];
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const fault = (where, what) => console.log(JSON.stringify({where, what: String(what).slice(0, 2000)}));
 const check = (where, ok, what) => { if (!ok) fault(where, what); };
@@ -19,7 +21,7 @@ async function opened(where, options) {
   page.on('console', m => { if (m.type() === 'error' || m.type() === 'warning') fault(where, 'console: ' + m.text()); });
   page.on('pageerror', e => fault(where, 'script: ' + e));
   page.on('dialog', d => { fault(where, 'dialog: ' + d.message()); d.dismiss(); });
-  page.on('request', r => { if (!r.url().startsWith(base)) fault(where, 'asks ' + r.url()); });
+  page.on('request', r => { if (!r.url().startsWith(base) && !r.url().startsWith(attacked)) fault(where, 'asks ' + r.url()); });
   return {page, context};
 }
 
@@ -76,6 +78,29 @@ const left = Object.keys(screens).flatMap(screen => shown[screen].map(name => [s
 await Promise.all(Array.from({length: 4}, async () => {
   for (let next; (next = left.shift());) await look(...next);
 }));
+
+// What strangers sent executes nothing and breaks no layout, wherever it leads.
+async function attack(path, screen) {
+  const where = `attacked ${path} on ${screen}`;
+  const {page, context} = await opened(where, screens[screen]);
+  await page.goto(attacked + path, {waitUntil: 'load'});
+  const whole = async () => {
+    check(where, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), page.url() + ' is wider than the screen');
+    check(where, await page.evaluate(() => [...document.querySelectorAll('main *')].every(e => ![...e.attributes].some(a => a.name.startsWith('on')) && !['IMG', 'SCRIPT', 'IFRAME', 'B'].includes(e.tagName) || e.closest('.chips, .failure'))), page.url() + ' has markup of a stranger');
+    check(where, await page.evaluate(() => document.title.endsWith(' - nullspf') && window.pwned === undefined), 'something executed');
+  };
+  await whole();
+  const links = await page.locator('main table a').evaluateAll(list => list.filter(a => /[<>"'\\\\=]/.test(a.textContent)).map(a => a.href));
+  check(where, path.includes('smtp') || links.length > 0, 'no hostile link');
+  for (const link of links.slice(-3)) {
+    await page.goto(link, {waitUntil: 'load'});
+    await whole();
+    check(where, await page.locator('.chart, h1').count() > 0, link + ' shows nothing');
+  }
+  if (shots) await page.screenshot({path: `${shots}/attacked-${screen}-${path.replace(/\W/g, '')}.png`});
+  await context.close();
+}
+await Promise.all([attack('/', 'desktop'), attack('/top?by=helo&n=400', 'phone'), attack('/events?source=smtp', 'desktop'), attack('/events', 'phone')]);
 
 // What a viewer does.
 {
