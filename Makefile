@@ -16,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo demo-web test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-web bench-xfr install deb dist image man peers peers-packages peers-programs clean
+.PHONY: help toolchain build zones check demo demo-web screenshots test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-web bench-xfr install deb dist image man peers peers-packages peers-programs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ check: build ## check configuration, lists and output: make check CONFIG=nullspf
 demo: build ## serve the example domains with BIND and nullspfd, record forged mail
 	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf
 	$(GO) run ./internal/demo
+
+screenshots: build ## the same, and the screenshots of the documents
+	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf chromium
+	$(GO) run ./internal/demo -picture docs/images/page.png
 
 demo-web: build ## the same, and keep the pages until Ctrl-C
 	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf
@@ -115,6 +119,7 @@ bench-log: ## ask a forgery log and DuckDB the same questions: make bench-log EV
 
 bench-web: build ## measure nullspf web with that log, in Chromium too, and nullspfd beside it
 	scripts/install-peers chromium nodejs npm dnsperf
+	npm ci --silent --no-fund --no-audit --ignore-scripts --prefix internal/web/testdata/browser
 	test -e '$(LOG)/MANIFEST' || $(GO) run ./internal/bench/log -generate '$(LOG)' -events $(EVENTS)
 	$(GO) run ./internal/bench/web -dns '$(LOG)'
 

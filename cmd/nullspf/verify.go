@@ -54,8 +54,8 @@ about these domains and the domains of these groups only.
 
 The servers are the primary and the secondaries of the configuration, or those
 given with --server. The exit status is 1 when there are deviations or a server
-did not answer. What was asked about all zones, at the servers of the configuration, is kept in the
-file verified.json of the output directory, where nullspf web finds it.
+did not answer. The result of a run about all zones is kept in the file verified.json of the
+output directory, where nullspf web finds it.
 
 With --delegation, goes down from the root servers and asks the servers of the
 parents: is the domain delegated, to the planned nameservers, with the addresses
@@ -137,8 +137,8 @@ func (a *app) verify(ctx context.Context, w io.Writer, f *verifyFlags, args []st
 	if err != nil {
 		return err
 	}
-	// What was asked of all zones at all servers is kept for nullspf web.
-	if len(args) == 0 && len(f.servers) == 0 {
+	// What was asked about all zones is kept for nullspf web.
+	if len(args) == 0 {
 		if err := verify.WriteLast(j.Output, clock(), summary, findings); err != nil {
 			warn("the result cannot be kept: %v", err)
 		}

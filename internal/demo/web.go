@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -37,13 +39,14 @@ func (d *demo) web(ctx context.Context) error {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	}()
-	page := "http://" + at.String() + "/?since=1h"
+	base := "http://" + at.String()
+	page := base + "/?since=1h"
 	if err := answers(ctx, page); err != nil {
 		return err
 	}
 	fmt.Println(page)
 	if path, err := exec.LookPath(browser); err == nil {
-		if err := d.screenshot(ctx, path, page); err != nil {
+		if err := d.screenshots(ctx, path, base, page); err != nil {
 			return err
 		}
 	}
@@ -79,8 +82,51 @@ func answers(ctx context.Context, page string) error {
 	}
 }
 
-func (d *demo) screenshot(ctx context.Context, program, page string) error {
-	file, err := filepath.Abs(d.picture)
+// screenshots takes those of the overview, and beside it of the most active client and of the
+// zones.
+func (d *demo) screenshots(ctx context.Context, program, base, overview string) error {
+	client, err := mostActive(ctx, base)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(d.picture)
+	for _, s := range [][2]string{
+		{d.picture, overview}, {filepath.Join(dir, "client.png"), base + "/?since=1h&ip=" + client}, {filepath.Join(dir, "zones.png"), base + "/zones"},
+	} {
+		if err := screenshot(ctx, program, s[1], s[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mostActive is the client with the most attempts.
+func mostActive(ctx context.Context, base string) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/v1/top?since=1h&by=ip&n=1", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	var top struct {
+		Values []struct {
+			Value string `json:"value"`
+		} `json:"values"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&top); err != nil {
+		return "", err
+	}
+	if len(top.Values) == 0 {
+		return "", errors.New("the pages know no client")
+	}
+	return top.Values[0].Value, nil
+}
+
+func screenshot(ctx context.Context, program, page, picture string) error {
+	file, err := filepath.Abs(picture)
 	if err != nil {
 		return err
 	}
@@ -104,6 +150,6 @@ func (d *demo) screenshot(ctx context.Context, program, page string) error {
 	if _, err := os.Stat(file); err != nil {
 		return fmt.Errorf("%s has written no screenshot: %w", program, err)
 	}
-	fmt.Println("screenshot:", d.picture)
+	fmt.Println("screenshot:", picture)
 	return nil
 }

@@ -2,6 +2,7 @@ package forgerylog
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -163,6 +164,9 @@ type plan struct {
 	// time is the place of the condition on time, -1 for none; kinds that of the
 	// condition on kinds of attempts, 0 for none.
 	time, kinds int
+	// only are the kinds of all events that are selected, none for any kind; each is a
+	// selection of its own.
+	only [][]string
 }
 
 func newPlan(q Query) *plan {
@@ -223,6 +227,9 @@ func (p *plan) addKinds(kinds []spftrack.Kind) {
 			return names[r.Kind] || exists && hasFlagExists(r.Flags)
 		})
 		return
+	}
+	if len(kinds) > 0 {
+		p.only = append(p.only, slices.Collect(maps.Keys(names)))
 	}
 	p.add(len(kinds) > 0, cols(eventrow.Kind), func(r *eventrow.Row) bool { return names[r.Kind] })
 }

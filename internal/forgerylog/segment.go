@@ -90,9 +90,24 @@ func (s *segment) times(g parquet.RowGroup) (first, last int64, ok bool) {
 	return a.Int64(), b.Int64(), ok
 }
 
-// promising asks the statistics of times and the Bloom filter of addresses.
+// kinds reports whether the statistics leave room for one of some kinds.
+func (s *segment) kinds(g parquet.RowGroup, names []string) bool {
+	chunk, isFile := g.ColumnChunks()[s.at[eventrow.Kind.Index]].(*parquet.FileColumnChunk)
+	if !isFile {
+		return true
+	}
+	first, last, ok := chunk.Bounds()
+	return !ok || slices.ContainsFunc(names, func(name string) bool {
+		return string(first.ByteArray()) <= name && name <= string(last.ByteArray())
+	})
+}
+
+// promising asks the statistics of times and kinds, and the Bloom filter of addresses.
 func (s *segment) promising(g parquet.RowGroup, p *plan) bool {
 	if first, last, ok := s.times(g); ok && !p.overlaps(first, last) {
+		return false
+	}
+	if slices.ContainsFunc(p.only, func(names []string) bool { return !s.kinds(g, names) }) {
 		return false
 	}
 	if len(p.clients) == 0 {

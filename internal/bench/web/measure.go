@@ -27,6 +27,8 @@ type bench struct {
 // period is 90 of the 92 days that internal/bench/log generates.
 const period = "since=2026-08-03&until=2026-11-01"
 
+const lastWeek = "since=2026-10-25&until=2026-11-01"
+
 const overview = "/?" + period
 
 // rareAddr has one attempt, in the middle of the log.
@@ -122,12 +124,17 @@ func (b *bench) forgers(ctx context.Context, s *server) error {
 		{"page of the 1,000th client", b.clients[999], 0.1},
 		{"page of the first client", b.clients[0], 0.1},
 	} {
+		week, err := s.get(ctx, "/?ip="+url.QueryEscape(f.client)+"&"+lastWeek)
+		if err != nil {
+			return err
+		}
+		b.row(f.what+", seven days, end, new", week.end.Seconds(), f.target, "s")
 		target := "/?ip=" + url.QueryEscape(f.client) + "&" + period
 		p, err := s.get(ctx, target)
 		if err != nil {
 			return err
 		}
-		b.row(f.what+", end, new", p.end.Seconds(), f.target, "s")
+		b.row("the same, 90 days, end, new", p.end.Seconds(), f.target, "s")
 		_, end, err := b.repeat(ctx, s, target)
 		if err != nil {
 			return err
