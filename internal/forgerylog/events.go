@@ -16,6 +16,10 @@ import (
 
 // Events implements [Engine].
 func (f *Journals) Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error {
+	q, err := f.placed(q)
+	if err != nil {
+		return err
+	}
 	if limit > maxLimit {
 		return errLimit
 	}
@@ -42,6 +46,10 @@ var errLimit = fmt.Errorf("at most the newest %d events can be asked for by numb
 
 // Scan implements [Engine].
 func (f *Journals) Scan(ctx context.Context, q Query, columns []*eventrow.Column, yield func(*eventrow.Row) error) error {
+	q, err := f.placed(q)
+	if err != nil {
+		return err
+	}
 	r, err := f.begin(ctx)
 	if err != nil {
 		return err

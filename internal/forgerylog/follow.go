@@ -29,6 +29,10 @@ const (
 // journals, one that a query to another nameserver may yet take over, ten seconds later. What
 // cannot be read at the beginning is told, as an [Incomplete], at the end.
 func (f *Journals) Follow(ctx context.Context, q Query, last int, yield func([]eventrow.Row) error) error {
+	q, err := f.placed(q)
+	if err != nil {
+		return err
+	}
 	if last < 0 || last > maxLimit {
 		return fmt.Errorf("use a number of newest events from 0 to %d", maxLimit)
 	}

@@ -11,6 +11,10 @@ import (
 
 // Newcomers implements [Engine].
 func (f *Journals) Newcomers(ctx context.Context, q Query, by Field, n int) (*Ranking, error) {
+	q, err := f.placed(q)
+	if err != nil {
+		return nil, err
+	}
 	if n < 1 {
 		return nil, errors.New("ask for at least one value")
 	}

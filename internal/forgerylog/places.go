@@ -20,6 +20,28 @@ type Places interface {
 // WithPlaces makes [ByAS] and [ByCountry] fields to count by.
 func WithPlaces(p Places) Option { return func(j *Journals) { j.places = p } }
 
+// placed is a query that can tell where clients are, if it has to.
+func (f *Journals) placed(q Query) (Query, error) {
+	q.places = f.places
+	for _, field := range q.needsPlaces() {
+		if _, err := placeOf(f.places, field); err != nil {
+			return q, err
+		}
+	}
+	return q, nil
+}
+
+// needsPlaces are the fields of places by which a query selects.
+func (q *Query) needsPlaces() (list []Field) {
+	if q.AS != "" {
+		list = append(list, ByAS)
+	}
+	if q.Country != "" {
+		list = append(list, ByCountry)
+	}
+	return list
+}
+
 // maxPlaces bounds how many addresses are remembered.
 const maxPlaces = 1 << 16
 

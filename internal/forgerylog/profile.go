@@ -39,6 +39,10 @@ const (
 // Profiles implements [Engine]. Of more than 100,000 domains or receivers of a client,
 // those that come last are left out.
 func (f *Journals) Profiles(ctx context.Context, q Query) ([]Profile, error) {
+	q, err := f.placed(q)
+	if err != nil {
+		return nil, err
+	}
 	profiles, byText, err := newProfiles(q)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,9 @@ type Query struct {
 	Client netip.Prefix
 	// Clients are addresses of the SMTP client; none means all.
 	Clients []netip.Addr
+	// AS and Country are those of the client, in the form of [Places], "" for all; of an
+	// autonomous system, the number is enough. They need [WithPlaces].
+	AS, Country string
 	// Resolver is the address from which queries came; the zero Addr is any.
 	Resolver netip.Addr
 	// Kinds are those to select; none means all. An attempt is selected by every
@@ -44,6 +47,9 @@ type Query struct {
 	Packets bool
 	// Verified selects events from sources that are not spoofed.
 	Verified bool
+
+	// places tells AS and Country.
+	places Places
 }
 
 // Source is where events come from.
@@ -201,6 +207,7 @@ func newPlan(q Query) *plan {
 	if !single {
 		p.addClient(q.Client)
 	}
+	p.addPlaces(&q)
 	resolver := q.Resolver.String()
 	p.add(q.Resolver.IsValid(), cols(eventrow.Resolver), func(r *eventrow.Row) bool { return r.Resolver == resolver })
 	p.add(q.Domain != Text{} && !q.Domain.Exact, cols(eventrow.ForgedDomain), domain)
@@ -265,6 +272,29 @@ func (p *plan) addClient(client netip.Prefix) {
 		return err == nil && client.Bits() <= network.Bits() && client.Contains(network.Addr())
 	})
 }
+
+// addPlaces adds conditions about where the client is. Several goroutines ask at once, each
+// value of a dictionary once.
+func (p *plan) addPlaces(q *Query) {
+	for _, c := range []struct {
+		wanted string
+		of     func(netip.Addr) (string, error)
+	}{{q.AS, q.as}, {q.Country, q.country}} {
+		p.add(c.wanted != "", cols(eventrow.ClientIP), func(r *eventrow.Row) bool {
+			network, _, _ := strings.Cut(r.ClientIP, "/")
+			addr, err := netip.ParseAddr(network)
+			if err != nil {
+				return false
+			}
+			place, _ := c.of(addr)
+			place = spacedPrintable(place)
+			return place == c.wanted || strings.HasPrefix(place, c.wanted+" ")
+		})
+	}
+}
+
+func (q *Query) as(a netip.Addr) (string, error)      { return q.places.AS(a) }
+func (q *Query) country(a netip.Addr) (string, error) { return q.places.Country(a) }
 
 // allAttempts reports whether attempts are selected by nothing but their time.
 func (p *plan) allAttempts() bool {

@@ -42,6 +42,14 @@ func (s *Store) Stats(context.Context) ([]JournalStats, error) { return nil, err
 // Check implements [Engine]; it always fails.
 func (s *Store) Check(context.Context) ([]JournalReport, error) { return nil, errJournalsOnly }
 
+// refusePlaces refuses queries that select by places, which the server does not know.
+func refusePlaces(q Query) error {
+	if fields := q.needsPlaces(); len(fields) > 0 {
+		return fmt.Errorf("a ClickHouse server cannot select by %s; name the journal directories instead", fields[0])
+	}
+	return nil
+}
+
 // from is the part of a statement that selects events.
 func (s *Store) from(q Query) string { return " FROM " + s.db.Table + " WHERE " + where(q) }
 
@@ -55,6 +63,9 @@ func count(q Query) string {
 
 // Top implements [Engine].
 func (s *Store) Top(ctx context.Context, q Query, by Field, n int) (*Ranking, error) {
+	if err := refusePlaces(q); err != nil {
+		return nil, err
+	}
 	if n < 1 {
 		return nil, errors.New("ask for at least one value")
 	}
@@ -85,6 +96,9 @@ func (s *Store) Top(ctx context.Context, q Query, by Field, n int) (*Ranking, er
 
 // Newcomers implements [Engine]; it does not know places.
 func (s *Store) Newcomers(ctx context.Context, q Query, by Field, n int) (*Ranking, error) {
+	if err := refusePlaces(q); err != nil {
+		return nil, err
+	}
 	switch {
 	case n < 1:
 		return nil, errors.New("ask for at least one value")
@@ -120,6 +134,9 @@ func (s *Store) Newcomers(ctx context.Context, q Query, by Field, n int) (*Ranki
 
 // Profiles implements [Engine].
 func (s *Store) Profiles(ctx context.Context, q Query) ([]Profile, error) {
+	if err := refusePlaces(q); err != nil {
+		return nil, err
+	}
 	profiles, byText, err := newProfiles(q)
 	if err != nil {
 		return nil, err
@@ -202,6 +219,9 @@ func keyExpression(by Field) (string, error) {
 
 // Timeline implements [Engine].
 func (s *Store) Timeline(ctx context.Context, q Query, per Unit) (*Series, error) {
+	if err := refusePlaces(q); err != nil {
+		return nil, err
+	}
 	series := &Series{Per: per}
 	unit := int64(per.duration())
 	// intDiv cuts towards zero.
@@ -221,6 +241,9 @@ func (s *Store) Timeline(ctx context.Context, q Query, per Unit) (*Series, error
 
 // Events implements [Engine]. The servers stand for the directories.
 func (s *Store) Events(ctx context.Context, q Query, limit int, yield func(*eventrow.Row) error) error {
+	if err := refusePlaces(q); err != nil {
+		return err
+	}
 	if limit > maxLimit {
 		return errLimit
 	}
@@ -275,6 +298,9 @@ func (s *Store) rows(ctx context.Context, q Query, server, order string, yield f
 
 // Scan implements [Engine].
 func (s *Store) Scan(ctx context.Context, q Query, columns []*eventrow.Column, yield func(*eventrow.Row) error) error {
+	if err := refusePlaces(q); err != nil {
+		return err
+	}
 	return s.read(ctx, columns, s.from(q), yield)
 }
 

@@ -34,6 +34,10 @@ const maxBuckets = 1_000_000
 
 // Timeline implements [Engine].
 func (f *Journals) Timeline(ctx context.Context, q Query, per Unit) (*Series, error) {
+	q, err := f.placed(q)
+	if err != nil {
+		return nil, err
+	}
 	r, err := f.begin(ctx)
 	if err != nil {
 		return nil, err

@@ -50,6 +50,10 @@ func (k Rank) Compare(other Rank) int {
 
 // Top implements [Engine].
 func (f *Journals) Top(ctx context.Context, q Query, by Field, n int) (*Ranking, error) {
+	q, err := f.placed(q)
+	if err != nil {
+		return nil, err
+	}
 	if n < 1 {
 		return nil, errors.New("ask for at least one value")
 	}

@@ -74,6 +74,32 @@ func TestTop(t *testing.T) {
 	})
 }
 
+// TestSelectByPlace: systems and countries select, too; a number stands for a system.
+func TestSelectByPlace(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, tenChecks(), func(t *testing.T, e *Journals) {
+		if _, err := e.Top(t.Context(), Query{AS: "AS64500"}, ByIP, 1); err == nil || !strings.Contains(err.Error(), "geoip.as") {
+			t.Error(err)
+		}
+		e.places = testPlaces{}
+		for _, c := range []struct {
+			q    Query
+			want uint64
+		}{
+			{Query{AS: "AS64500"}, 4}, {Query{AS: `AS64500 Tele\195\161 \\ Net`}, 4}, {Query{AS: "AS6450"}, 0}, {Query{AS: "AS64501"}, 2},
+			{Query{Country: "DE"}, 4}, {Query{Country: "DE", AS: "AS64501"}, 0}, {Query{Country: "FR"}, 0}, {Query{AS: "AS64500", Clients: []netip.Addr{netip.MustParseAddr("192.0.2.7")}}, 3},
+		} {
+			s, err := e.Timeline(t.Context(), c.q, Hour)
+			if err != nil || s.Total != c.want {
+				t.Errorf("%+v: %+v, %v, want %d", c.q, s, err, c.want)
+			}
+		}
+	})
+	if err := refusePlaces(Query{Country: "DE"}); err == nil {
+		t.Error("a store knows places")
+	}
+}
+
 func TestTimeline(t *testing.T) {
 	t.Parallel()
 	checks := tenChecks()

@@ -281,6 +281,8 @@ var described = map[string]string{
 	paramSender:   "Only senders, local@domain, that contain this text, or are it, with = before it.",
 	paramHELO:     "Only HELO names that contain this text, or are it, with = before it.",
 	paramIP:       "Only clients with this address, or in this prefix.",
+	paramAS:       "Only clients in this autonomous system: its number, such as AS64500, or with the name behind it.",
+	paramCountry:  "Only clients in this country, such as DE.",
 	paramResolver: "Only queries from this address.",
 	paramSource:   "Only events from this source: spf, smtp, dmarc or maillog.",
 	paramPackets:  "1 for every event instead of one for each attempt.",

@@ -20,7 +20,9 @@ type clientView struct {
 	Client              string
 	FirstSeen, LastSeen time.Time
 	System, Country     string
-	Receivers, Domains  int
+	// SystemLink and CountryLink lead to all clients there.
+	SystemLink, CountryLink string
+	Receivers, Domains      int
 	// Names is the address that asks for the name, "" when it was asked for.
 	Names  string
 	Answer *reverse.Answer
@@ -113,6 +115,7 @@ func (s *sections) about(p *forgerylog.Profile) error {
 		as, _ := s.w.Places.AS(p.Client)
 		country, _ := s.w.Places.Country(p.Client)
 		v.System, v.Country = visible(as), visible(country)
+		v.SystemLink, v.CountryLink = s.f.link("/", paramIP, "", paramAS, number(as)), s.f.link("/", paramIP, "", paramCountry, country)
 	}
 	if asked, err := value.ParsePrefix(v.Client); err == nil {
 		net, _ := asked.Addr().Prefix(tally.NetBits(asked.Addr()))
@@ -155,4 +158,10 @@ func (s *sections) why(client netip.Addr, v *clientView) error {
 		v.Tier = tiers[client]
 	}
 	return nil
+}
+
+// number is that of an autonomous system, such as AS64500, without its name.
+func number(as string) string {
+	number, _, _ := strings.Cut(as, " ")
+	return number
 }

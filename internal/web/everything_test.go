@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/journal"
 	"nullspf/internal/testsite"
 	"nullspf/internal/verify"
 	"nullspf/zones"
@@ -30,7 +32,9 @@ func everything(t testing.TB) Settings {
 	if err := verify.WriteLast(site.Output(), now, sum, findings); err != nil {
 		t.Fatal(err)
 	}
-	s := settings(log(t))
+	dirs := []string{log(t)}
+	s := settings(dirs[0])
+	s.Engine, s.Places, s.System, s.Country = forgerylog.Open(dirs, journal.ReadOptions{}, forgerylog.WithPlaces(places{})), places{}, true, true
 	s.Output = site.Output()
 	s.Sockets = []string{filepath.Join(dir, "control.sock")}
 	s.Why = func(context.Context, netip.Addr) (Why, error) {
@@ -39,17 +43,24 @@ func everything(t testing.TB) Settings {
 	return s
 }
 
+// places has all clients in one system and country.
+type places struct{}
+
+func (places) AS(netip.Addr) (string, error)      { return "AS64500 <b>Example Net", nil }
+func (places) Country(netip.Addr) (string, error) { return "DE", nil }
+
 // TestPagesTellWhatToDo: what each page shows, and what is to be done where something is wrong.
 func TestPagesTellWhatToDo(t *testing.T) {
 	t.Parallel()
 	w := pages(t, everything(t))
 	for target, wanted := range map[string][]string{
 		"/?since=24h": {
-			"Sources", "New clients", "Losses and health", "cannot be asked", "systemctl status nullspfd", `href="/top?by=ip&amp;new=1&amp;since=2026-11-19T12%3A00%3A00Z"`,
+			`href="/?as=AS64500&#43;`, "Sources", "New clients", "Losses and health", "cannot be asked", "systemctl status nullspfd", `href="/top?by=ip&amp;new=1&amp;since=2026-11-19T12%3A00%3A00Z"`,
 		},
 		"/?ip=203.0.113.4&since=24h": {
-			"Evidence: claimed", "2 more networks of resolvers &lt;b&gt;", `<a href="/?ip=203.0.113.0%2F24&amp;since=24h">203.0.113.0/24</a>`, "by=domain",
+			"Evidence: claimed", "2 more networks of resolvers &lt;b&gt;", `<a href="/?ip=203.0.113.0%2F24&amp;since=24h">203.0.113.0/24</a>`, "by=domain", `href="/?as=AS64500&amp;since=24h"`, `href="/?country=DE&amp;since=24h"`,
 		},
+		"/?as=AS64500&since=24h": {"<h1>AS64500</h1>", ">612 attempts", "Countries", `href="/?since=24h" title="without this filter"`},
 		"/zones": {
 			"found 2 deviations", "2 of 3 zones were checked at 2 servers", "2026112001", "the server has an older version", "&lt;script&gt;", "nullspf verify", "nullspf apply",
 			`aria-sort="ascending"`, "who forges brand-1.example", `href="/zones?sort=serial"`,

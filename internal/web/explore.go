@@ -51,7 +51,7 @@ func (w *Server) explore(rw http.ResponseWriter, r *http.Request) error {
 
 // titleOf is the title of a page: what is selected most narrowly.
 func titleOf(f *filter) string {
-	for _, name := range []string{paramIP, paramDomain, paramSender, paramHELO, paramResolver} {
+	for _, name := range []string{paramIP, paramDomain, paramSender, paramHELO, paramResolver, paramAS, paramCountry} {
 		if v := f.get(name); v != "" {
 			if v[0] == '=' {
 				v = v[1:]
@@ -260,7 +260,7 @@ func (s *sections) fields() (list []forgerylog.Field) {
 	for _, by := range []forgerylog.Field{forgerylog.ByIP, forgerylog.ByDomain, forgerylog.ByNet, forgerylog.ByResolver, forgerylog.BySender, forgerylog.ByHELO, forgerylog.ByAS, forgerylog.ByCountry} {
 		single := s.f.Client.IsValid() && s.f.Client.IsSingleIP()
 		switch {
-		case by == forgerylog.ByAS && !s.w.System, by == forgerylog.ByCountry && !s.w.Country:
+		case by == forgerylog.ByAS && (!s.w.System || s.f.AS != ""), by == forgerylog.ByCountry && (!s.w.Country || s.f.Country != ""):
 		case single && slices.Contains([]forgerylog.Field{forgerylog.ByIP, forgerylog.ByNet, forgerylog.ByAS, forgerylog.ByCountry}, by):
 		case by == forgerylog.ByDomain && s.f.Domain.Exact, by == forgerylog.BySender && s.f.Sender.Exact, by == forgerylog.ByHELO && s.f.HELO.Exact:
 		case by == forgerylog.ByResolver && s.f.Resolver.IsValid():

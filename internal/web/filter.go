@@ -21,12 +21,14 @@ const (
 	paramHELO     = "helo"
 	paramIP       = "ip"
 	paramResolver = "resolver"
+	paramAS       = "as"
+	paramCountry  = "country"
 	paramSource   = "source"
 	paramPackets  = "packets"
 )
 
 // filterParams are their names, in the order in which pages show them.
-var filterParams = []string{paramSince, paramUntil, paramDomain, paramIP, paramSender, paramHELO, paramResolver, paramSource, paramPackets}
+var filterParams = []string{paramSince, paramUntil, paramDomain, paramIP, paramSender, paramHELO, paramResolver, paramAS, paramCountry, paramSource, paramPackets}
 
 // defaultSince is the beginning where none is asked for; all is that of the log.
 const (
@@ -72,6 +74,14 @@ func (w *Server) asked(r *http.Request, others ...string) (*filter, error) {
 	}
 	if err := f.read(values); err != nil {
 		return nil, badRequest{err}
+	}
+	for _, place := range []struct {
+		param string
+		wants bool
+	}{{paramAS, f.AS != "" && !w.System}, {paramCountry, f.Country != "" && !w.Country}} {
+		if place.wants {
+			return nil, badRequest{fmt.Errorf("%s: no database tells the %s of an address; name one with the key geoip.%s", place.param, place.param, place.param)}
+		}
 	}
 	return f, nil
 }
@@ -128,6 +138,7 @@ func (f *filter) read(values url.Values) (err error) {
 			return fmt.Errorf("%s: %w", paramResolver, err)
 		}
 	}
+	f.AS, f.Country = values.Get(paramAS), values.Get(paramCountry)
 	if source := values.Get(paramSource); source != "" {
 		if f.Source, err = forgerylog.ParseSource(strings.ToLower(source)); err != nil {
 			return fmt.Errorf("%s: %w", paramSource, err)
@@ -195,6 +206,10 @@ func paramOf(by forgerylog.Field) string {
 		return paramHELO
 	case forgerylog.ByResolver:
 		return paramResolver
+	case forgerylog.ByAS:
+		return paramAS
+	case forgerylog.ByCountry:
+		return paramCountry
 	}
 	return ""
 }

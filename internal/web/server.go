@@ -293,7 +293,7 @@ func (v *filterView) Sources() []forgerylog.Source { return forgerylog.Sources }
 
 // Hidden are the parameters that have no field in the form.
 func (v *filterView) Hidden() (list [][2]string) {
-	for _, name := range []string{paramSender, paramHELO, paramResolver, paramPackets} {
+	for _, name := range []string{paramSender, paramHELO, paramResolver, paramAS, paramCountry, paramPackets} {
 		if value := v.f.get(name); value != "" {
 			list = append(list, [2]string{name, value})
 		}

@@ -234,7 +234,8 @@ func (b *bench) leaving(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	time.Sleep(200 * time.Millisecond)
+	// What was begun ends with the block that is being read.
+	time.Sleep(500 * time.Millisecond)
 	before, err := s.processorTime()
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ async function opened(where, options) {
 const all = 'since=24h';
 const pages = {
   overview: '/?' + all, client: '/?ip=192.0.2.1&' + all, domain: '/?domain=%3Dbrand-1.example&' + all, empty: '/?domain=nobody&' + all,
-  network: '/?ip=203.0.113.0/24&' + all, receiver: '/?resolver=198.51.100.1&' + all,
+  network: '/?ip=203.0.113.0/24&' + all, system: '/?as=AS64500&' + all, receiver: '/?resolver=198.51.100.1&' + all,
   top: '/top?by=sender&n=20&from=20&sort=value&' + all, events: '/events?since=15m',
   live: '/live?' + all, zones: '/zones', servers: '/servers',
 };
