@@ -51,6 +51,32 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// The drop-in for xdp adds to the unit what it says, and no more.
+func TestXDPDropIn(t *testing.T) {
+	peers.Require(t, "systemd-analyze")
+	dir := t.TempDir()
+	unit := filepath.Join(dir, "nullspfd.service")
+	text := strings.ReplaceAll(readFile(t, "..", "examples/systemd/nullspfd.service"), "/usr/local/sbin/nullspfd", "/bin/true")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(unit, text)
+	write(unit+".d/xdp.conf", readFile(t, "..", "examples/systemd/xdp.conf"))
+	run(t, "systemd-analyze", "verify", "--man=no", unit)
+	out := run(t, "systemd-analyze", "security", "--offline=true", "--threshold=22", "--no-pager", unit)
+	for _, want := range []string{"✗ CapabilityBoundingSet=~CAP_NET_(BIND_SERVICE|BROADCAST|RAW)", "✗ CapabilityBoundingSet=~CAP_NET_ADMIN", "✗ RestrictAddressFamilies=~AF_NETLINK", "✓ CapabilityBoundingSet=~CAP_SYS_ADMIN"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no line %q in\n%s", want, out)
+		}
+	}
+}
+
 // TestInstallKeepsTheSite checks that an installation over another one changes no
 // file of the site.
 func TestInstallKeepsTheSite(t *testing.T) {

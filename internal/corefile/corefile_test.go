@@ -107,6 +107,10 @@ plain.example:5300 {
     }
     rrl off
     import common
+    xdp eth0 eth1.1 {
+        vlan 5 4094
+    }
+    xdp wan0
     proxy 192.0.2.7 2001:db8::/64
     smtp 192.0.2.25:25 [2001:db8::25]:25 {
         mode defer
@@ -148,15 +152,20 @@ plain.example:5300 {
 			{
 				Position: path + ":34",
 				Zones:    []dnsname.Name{"plain.example"},
-				Listen:   []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:5300"), netip.MustParseAddrPort("[::]:5300")},
-				Track:    plainTrack,
+				XDP: []nameserver.XDP{
+					{Position: path + ":40", Interface: "eth0", VLANs: []uint16{5, 4094}},
+					{Position: path + ":40", Interface: "eth1.1", VLANs: []uint16{5, 4094}},
+					{Position: path + ":43", Interface: "wan0"},
+				},
+				Listen: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:5300"), netip.MustParseAddrPort("[::]:5300")},
+				Track:  plainTrack,
 			},
 		},
 		Journal: &nameserver.Journal{Dir: "var", Server: "ns1", Strict: true, MaxSize: 20e9, Retain: 400 * 24 * time.Hour, RetainRaw: 720 * time.Hour},
 		Cookies: nameserver.Cookies{Secrets: []nameserver.Secret{secret(t, "secrets"), secret(t, "old")}},
 		Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/64")},
 		SMTP: &nameserver.SMTP{
-			Position: path + ":41", Listen: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.25:25"), netip.MustParseAddrPort("[2001:db8::25]:25")},
+			Position: path + ":45", Listen: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.25:25"), netip.MustParseAddrPort("[2001:db8::25]:25")},
 			Mode: nolisting.Defer, At: nolisting.AtData, Tarpit: 20 * time.Second, Cert: "mx.crt", Key: "mx.key", Connections: 500,
 		},
 		Metrics: netip.MustParseAddrPort("127.0.0.1:9153"),

@@ -16,6 +16,7 @@ var Scenarios = []Scenario{
 	{"tsig", "internal/loadtest", []string{"TestDamagedSignatures"}, 2},
 	{"connections", "internal/loadtest", []string{"TestConnections"}, 3},
 	{"smtp", "internal/loadtest", []string{"TestSMTPSessions"}, 3},
+	{"xdp", "internal/nameserver", []string{"TestXDPLikeSockets"}, 2},
 	{"kill", "internal/loadtest", []string{"TestKill"}, 3},
 	{"kill-clients", "cmd/nullspfd", []string{"TestKill"}, 1},
 	{"stop", "internal/loadtest", []string{"TestStopUnderLoad", "TestReloadUnderLoad"}, 2},

@@ -16,7 +16,7 @@ import (
 const minMTU = 1280
 
 // errBusy is the error of an interface that others use in the same way.
-var errBusy = errors.New("another program is attached to it, maybe that of another nullspfd; find it with \"ip -d link\"")
+var errBusy = errors.New("another program is attached to it, maybe that of another nullspfd; find it with \"ip -d link\", and take off what is left of one that has ended with \"ip link set dev INTERFACE xdp off\"")
 
 // Device is an Ethernet interface with the program and the sockets of all its
 // queues.

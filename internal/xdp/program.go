@@ -81,9 +81,9 @@ func (f *Filter) program(mac [6]byte, sockets *ebpf.Map) (*ebpf.Program, error) 
 		asm.Mov.Reg(context, asm.R1),
 		asm.LoadMem(begin, context, metaData, asm.Word),
 		asm.LoadMem(end, context, metaEnd, asm.Word),
-		asm.Mov.Reg(asm.R2, end),
-		asm.Sub.Reg(asm.R2, begin),
-		asm.JGT.Imm(asm.R2, maxFrame, pass),
+		asm.Mov.Reg(asm.R2, begin),
+		asm.Add.Imm(asm.R2, maxFrame),
+		asm.JLT.Reg(asm.R2, end, pass),
 	}
 	p = append(p, bounds(begin, ethernetSize+ipv4Size+udpSize)...)
 	p = append(p,
