@@ -35,18 +35,56 @@ func (c *countable) lacks() bool { return len(c.view.remarks) == 0 && c.plan.lac
 // countables lists the segments that may hold selected events.
 func (r *run) countables(p *plan) (list []countable) {
 	for _, v := range r.views {
-		own := v.planOf(p)
-		for _, file := range v.Segments() {
-			if !p.overlaps(file.MinTime, file.MaxTime) {
-				continue
-			}
-			if narrowed := v.without(own, file.First, file.Last); narrowed != nil {
-				whole := narrowed == p && p.allAttempts() && p.first <= file.MinTime && file.MaxTime <= p.last
-				list = append(list, countable{file, narrowed, v, whole})
-			}
+		list = append(list, v.countables(p)...)
+	}
+	return list
+}
+
+// countables lists those of a view, in order.
+func (v *journalView) countables(p *plan) (list []countable) {
+	own := v.planOf(p)
+	for _, file := range v.Segments() {
+		if !p.overlaps(file.MinTime, file.MaxTime) {
+			continue
+		}
+		if narrowed := v.without(own, file.First, file.Last); narrowed != nil {
+			whole := narrowed == p && p.allAttempts() && p.first <= file.MinTime && file.MaxTime <= p.last
+			list = append(list, countable{file, narrowed, v, whole})
 		}
 	}
 	return list
+}
+
+// holding is countables without those that certainly hold nothing. Their summaries are asked
+// by several goroutines.
+func (v *journalView) holding(p *plan) (list []countable) {
+	all := v.countables(p)
+	lacks := make([]bool, len(all))
+	inParallel(len(all), func(i int) { lacks[i] = all[i].lacks() })
+	for i, c := range all {
+		if !lacks[i] {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// inParallel calls work with each number below n, from several goroutines.
+func inParallel(n int, work func(i int)) {
+	next := make(chan int, n)
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	var running sync.WaitGroup
+	for range min(workerCount(), n) {
+		running.Go(func() {
+			for i := range next {
+				work(i)
+			}
+		})
+	}
+	running.Wait()
 }
 
 // count calls summed with the summary of each segment that is counted whole; false:

@@ -159,9 +159,8 @@ func merge(a, b []eventrow.Row) []eventrow.Row {
 
 // newestOf returns the last n selected events of a directory in order.
 func (r *run) newestOf(v *journalView, p *plan, n int) ([]eventrow.Row, error) {
-	p = v.planOf(p)
 	last := ring{size: n}
-	err := r.tail(v, p, func(row *eventrow.Row) error {
+	err := r.tail(v, v.planOf(p), func(row *eventrow.Row) error {
 		v.correct(row)
 		last.add(row.Clone())
 		return nil
@@ -172,18 +171,14 @@ func (r *run) newestOf(v *journalView, p *plan, n int) ([]eventrow.Row, error) {
 	// Pieces come from the newest to the oldest.
 	pieces := [][]eventrow.Row{last.inOrder()}
 	missing := n - len(pieces[0])
-	for _, file := range slices.Backward(v.Segments()) {
+	for _, c := range slices.Backward(v.countables(p)) {
 		if missing == 0 {
 			break
 		}
-		if !p.overlaps(file.MinTime, file.MaxTime) {
+		if c.lacks() {
 			continue
 		}
-		narrowed := v.without(p, file.First, file.Last)
-		if narrowed == nil || len(v.remarks) == 0 && narrowed.lacks(file) {
-			continue
-		}
-		err := r.lastOfSegment(file, narrowed, missing, func(piece []eventrow.Row) {
+		err := r.lastOfSegment(c.file, c.plan, missing, func(piece []eventrow.Row) {
 			for i := range piece {
 				v.correct(&piece[i])
 			}

@@ -151,7 +151,6 @@ func (r *run) scan(p *plan, set columns, yield func(*eventrow.Row) error) error 
 
 // journal calls yield with the selected events of a directory in order.
 func (r *run) journal(v *journalView, p *plan, set columns, yield func(*eventrow.Row) error) error {
-	p = v.planOf(p)
 	if len(v.remarks) > 0 && set == allColumns {
 		as := yield
 		yield = func(row *eventrow.Row) error {
@@ -159,19 +158,12 @@ func (r *run) journal(v *journalView, p *plan, set columns, yield func(*eventrow
 			return as(row)
 		}
 	}
-	for _, file := range v.Segments() {
-		if !p.overlaps(file.MinTime, file.MaxTime) {
-			continue
-		}
-		narrowed := v.without(p, file.First, file.Last)
-		if narrowed == nil || len(v.remarks) == 0 && narrowed.lacks(file) {
-			continue
-		}
-		if err := r.excuse(r.segment(file, narrowed, set, yield)); err != nil {
+	for _, c := range v.holding(p) {
+		if err := r.excuse(r.segment(c.file, c.plan, set, yield)); err != nil {
 			return err
 		}
 	}
-	return r.tail(v, p, yield)
+	return r.tail(v, v.planOf(p), yield)
 }
 
 func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield func(*eventrow.Row) error) error {

@@ -148,22 +148,11 @@ type seenIn struct {
 func (r *run) seen(list []countable, clients []string) (seen []seenIn, rest []countable) {
 	counts := make([]uint64, len(list))
 	known := make([]bool, len(list))
-	next := make(chan int, len(list))
-	for i := range list {
-		next <- i
-	}
-	close(next)
-	var running sync.WaitGroup
-	for range workerCount() {
-		running.Go(func() {
-			for i := range next {
-				if s := list[i].file.Summary(); s != nil {
-					counts[i], known[i] = s.Count(tally.IPs, clients[0])
-				}
-			}
-		})
-	}
-	running.Wait()
+	inParallel(len(list), func(i int) {
+		if s := list[i].file.Summary(); s != nil {
+			counts[i], known[i] = s.Count(tally.IPs, clients[0])
+		}
+	})
 	for i, c := range list {
 		switch {
 		case !known[i]:
