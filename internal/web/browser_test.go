@@ -3,6 +3,8 @@ package web
 import (
 	"bufio"
 	"context"
+	"io"
+	stdlog "log"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -23,17 +25,24 @@ func TestChromium(t *testing.T) {
 	if _, err := os.Stat(filepath.Join("testdata", "browser", "node_modules")); err != nil {
 		peers.Lack(t, "the packages of testdata/browser are not installed: run scripts/install-peers")
 	}
-	server := httptest.NewServer(pages(t, everything(t)))
+	s := everything(t)
+	server := httptest.NewServer(pages(t, s))
 	defer server.Close()
 	hostile := httptest.NewServer(pages(t, attacked(t)))
 	defer hostile.Close()
+	secure := httptest.NewUnstartedServer(pages(t, withLogin(t, s)))
+	secure.Config.ErrorLog = stdlog.New(io.Discard, "", 0) // its certificate is unknown
+	secure.StartTLS()
+	defer secure.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	args := []string{filepath.Join("testdata", "browser", "check.mjs"), server.URL, hostile.URL}
 	if shots := os.Getenv("SCREENSHOTS"); shots != "" {
 		args = append(args, shots)
 	}
-	out, err := exec.CommandContext(ctx, "node", args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "node", args...)
+	cmd.Env = append(os.Environ(), "ACCESS="+secure.URL, "PASSWORD="+password)
+	out, err := cmd.CombinedOutput()
 	done := false
 	for s := bufio.NewScanner(strings.NewReader(string(out))); s.Scan(); {
 		switch line := s.Text(); line {

@@ -20,6 +20,15 @@ func (w *Server) find(rw http.ResponseWriter, r *http.Request) error {
 	param := paramDomain
 	if _, err := value.ParsePrefix(text); err == nil {
 		param = paramIP
+	} else if strings.HasPrefix(text, pseudonymMark) && w.names != nil {
+		switch _, err := w.names.behind(anAddress, text); {
+		case err == nil:
+			param = paramIP
+		case strings.Contains(text, "@"):
+			param, text = paramSender, "="+text
+		default:
+			param, text = paramHELO, "="+text
+		}
 	} else if strings.Contains(text, "@") {
 		param = paramSender
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 
 	"nullspf/internal/eventrow"
 	"nullspf/internal/forgerylog"
+	"nullspf/internal/reverse"
 	"nullspf/spftrack"
 )
 
@@ -62,6 +64,10 @@ func getAs(w *Server, user, target string) *httptest.ResponseRecorder {
 func TestPseudonymised(t *testing.T) {
 	t.Parallel()
 	s := behindProxy(settings(log(t)))
+	s.BlockList, s.Reverse = blockList, reverse.New(nil)
+	s.Why = func(_ context.Context, client netip.Addr) (Why, error) {
+		return Why{"claimed", []string{client.String()}}, nil
+	}
 	w := pages(t, s)
 	known, shapes := make(map[string]bool), make(map[string]int)
 	level := []string{"/?since=24h", "/events?since=24h&packets=1", "/top?by=ip,sender&since=24h&n=20", "/top?by=resolver,helo&since=24h&n=20", "/top?by=net&since=24h&n=5"}
@@ -218,8 +224,16 @@ func TestGuesses(t *testing.T) {
 			t.Errorf("%s: %d %s", query, answer.Code, answer.Body)
 		}
 	}
+	names := w.pseudonymised.names
+	sender, address, helo := names.sender("user1@brand-1.example"), names.address("203.0.113.1"), names.helo("pc-1")
+	for text, want := range map[string]string{
+		sender: "/?sender=" + url.QueryEscape("="+sender), address: "/?ip=" + url.QueryEscape(address), helo: "/?helo=" + url.QueryEscape("="+helo), "shop": "/?domain=shop",
+	} {
+		if got := getAs(w, "bob", "/find?q="+url.QueryEscape(text)).Header().Get("Location"); got != want {
+			t.Errorf("%s is looked for at %s", text, got)
+		}
+	}
 	// That a pseudonym is one of a HELO name does not make it one of an address.
-	names := newPseudonyms(make([]byte, keySize))
 	if _, err := names.addressBehind(names.of(aHELO, "1234")); err == nil {
 		t.Error("a HELO name is an address")
 	}

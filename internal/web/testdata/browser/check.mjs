@@ -1,9 +1,10 @@
 // Looks at the pages with Chromium: node check.mjs ADDRESS ATTACKED [DIRECTORY OF SCREENSHOTS],
-// where the log at ATTACKED holds what strangers sent to a nameserver. Prints a line of
-// JSON for each fault, and "done".
+// where the log at ATTACKED holds what strangers sent to a nameserver. With ACCESS and PASSWORD in
+// the environment, it logs in there. Prints a line of JSON for each fault, and "done".
 import {chromium} from 'playwright-core';
 import {readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
+import {access} from './access.mjs';
 
 const base = process.argv[2];
 const attacked = process.argv[3];
@@ -14,15 +15,23 @@ const check = (where, ok, what) => { if (!ok) fault(where, what); };
 
 const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking']});
 
-// opened is a page that tells of what it should not do.
-async function opened(where, options) {
+// opened is a page that tells of what it should not do, such as to ask other sites. allow is a
+// message of the console that is no fault.
+async function opened(where, options, {sites = [base, attacked], allow} = {}) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  page.on('console', m => { if (m.type() === 'error' || m.type() === 'warning') fault(where, 'console: ' + m.text()); });
+  page.on('console', m => { if ((m.type() === 'error' || m.type() === 'warning') && !(allow && m.text().startsWith(allow))) fault(where, 'console: ' + m.text()); });
   page.on('pageerror', e => fault(where, 'script: ' + e));
   page.on('dialog', d => { fault(where, 'dialog: ' + d.message()); d.dismiss(); });
-  page.on('request', r => { if (!r.url().startsWith(base) && !r.url().startsWith(attacked)) fault(where, 'asks ' + r.url()); });
+  page.on('request', r => { if (!sites.some(site => r.url().startsWith(site))) fault(where, 'asks ' + r.url()); });
   return {page, context};
+}
+
+// judge has axe look at a page.
+async function judge(page, where) {
+  await page.evaluate(axe);
+  const {violations} = await page.evaluate(() => axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}));
+  for (const v of violations) fault(where, `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')}`);
 }
 
 const all = 'since=24h';
@@ -64,11 +73,7 @@ async function look(screen, name) {
     check(where, bytes <= 150_000, `${bytes} bytes`);
     check(where, script <= 60_000, `${script} bytes of script`);
   }
-  if (screen !== 'large') {
-    await page.evaluate(axe);
-    const {violations} = await page.evaluate(() => axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}));
-    for (const v of violations) fault(where, `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')}`);
-  }
+  if (screen !== 'large') await judge(page, where);
   if (shots) await page.screenshot({path: `${shots}/${name}-${screen}.png`, fullPage: name !== 'live' && screen !== 'large'});
   await context.close();
 }
@@ -77,7 +82,7 @@ async function look(screen, name) {
 const left = Object.keys(screens).flatMap(screen => shown[screen].map(name => [screen, name]));
 await Promise.all(Array.from({length: 4}, async () => {
   for (let next; (next = left.shift());) await look(...next);
-}));
+}).concat(process.env.ACCESS ? access({opened, check, judge, screens, base: process.env.ACCESS, elsewhere: base.replace('127.0.0.1', 'localhost'), password: process.env.PASSWORD}) : []));
 
 // What strangers sent executes nothing and breaks no layout, wherever it leads.
 async function attack(path, screen) {
