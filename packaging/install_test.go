@@ -49,6 +49,14 @@ func TestUnit(t *testing.T) {
 	if start := "\nExecStart=" + dir + "/sbin/nullspfd -conf " + dir + "/etc/nullspf/Corefile\n"; !strings.Contains(readFile(t, unit), start) {
 		t.Errorf("the unit has no line %s", start)
 	}
+	// That of the pages is an example, for which the program stands elsewhere.
+	pages := filepath.Join(t.TempDir(), "nullspf-web.service")
+	text := strings.ReplaceAll(readFile(t, "../examples/systemd/nullspf-web.service"), "/usr/local/bin", dir+"/bin")
+	if err := os.WriteFile(pages, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "systemd-analyze", "verify", "--man=no", pages)
+	run(t, "systemd-analyze", "security", "--offline=true", "--threshold=12", pages)
 }
 
 // The drop-in for xdp adds to the unit what it says, and no more.

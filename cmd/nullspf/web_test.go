@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"nullspf/internal/journal"
+	"nullspf/internal/keypair"
+	"nullspf/internal/peers"
+	"nullspf/internal/web"
+)
+
+// TestWebServes: with a certificate and a user, the pages are served by TLS to who has logged
+// in, and with the next certificate when the files change.
+func TestWebServes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c, err := journal.Create(filepath.Join(dir, "var"), "ns1.example.net")
+	if err == nil {
+		err = c.Close(nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const password = "correct horse battery"
+	hash, err := web.NewHash([]byte(password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	peers.Certificate(t, dir, "first.example.net")
+	file := filepath.Join(dir, "nullspf.yaml")
+	writeText(t, filepath.Join(dir, "list.txt"), "example.com\n", 0o644)
+	writeText(t, file, "nameservers: [ns1.example.net]\nsoa: {rname: hostmaster.example.net}\ngroups: {generic: {list: list.txt}}\n"+
+		"web: {listen: '127.0.0.1:0', certificate: mx.crt, key: mx.key, pseudonym_key: KEY, users: [{name: alice, role: pseudonymised, hash: "+string(hash)+"}]}\n", 0o600)
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	out, in := io.Pipe()
+	root := rootCommand()
+	root.SetArgs([]string{"web", "-c", file})
+	root.SetOut(in)
+	ended := make(chan error, 1)
+	go func() {
+		err := root.ExecuteContext(ctx)
+		_ = in.CloseWithError(fmt.Errorf("ended: %w", err))
+		ended <- err
+	}()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	base := strings.TrimSuffix(strings.TrimSpace(line), "/")
+	if err != nil || !strings.HasPrefix(base, "https://127.0.0.1:") {
+		t.Fatal(line, err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true, DisableKeepAlives: true}}
+	get := func(path string) (*http.Response, string) {
+		t.Helper()
+		response, err := client.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response, string(body)
+	}
+	if r, body := get("/servers"); r.Request.URL.Path != "/login" || !strings.Contains(body, `autocomplete="current-password"`) {
+		t.Errorf("%s: %s", r.Request.URL, body)
+	}
+	r, err := client.PostForm(base+"/login", url.Values{"name": {"alice"}, "password": {password}, "next": {"/servers"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	if r, body := get("/servers"); r.Request.URL.Path != "/servers" || !strings.Contains(body, "alice, pseudonymised") || r.TLS.PeerCertificates[0].DNSNames[0] != "first.example.net" {
+		t.Errorf("%s: %s", r.Request.URL, body)
+	}
+	peers.Certificate(t, dir, "second.example.net")
+	time.Sleep(keypair.CheckEvery)
+	if r, _ := get("/servers"); r.TLS.PeerCertificates[0].DNSNames[0] != "second.example.net" {
+		t.Errorf("the certificate of %s", r.TLS.PeerCertificates[0].DNSNames)
+	}
+	end()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it goes on")
+	}
+}
