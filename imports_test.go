@@ -137,7 +137,7 @@ var libraries = map[string]string{
 	"github.com/spf13/viper":                        "internal/config",
 	"go.yaml.in/yaml":                               "internal/config",
 	"google.golang.org/protobuf/encoding/protowire": "internal/evidence",
-	"golang.org/x/net/netutil":                      "cmd/nullspf internal/control internal/nameserver",
+	"golang.org/x/net/netutil":                      "internal/control internal/nameserver",
 	"golang.org/x/crypto":                           "internal/web",
 	"golang.org/x/net/idna":                         "internal/dnsname",
 	"golang.org/x/net/publicsuffix":                 "zones internal/secondary",

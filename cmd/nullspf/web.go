@@ -16,7 +16,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-	"golang.org/x/net/netutil"
 
 	"nullspf/internal/config"
 	"nullspf/internal/geoip"
@@ -28,7 +27,7 @@ import (
 	"nullspf/internal/web"
 )
 
-// webConnections may be open at once.
+// webConnections may be open at once; a further one takes the place of another.
 const webConnections = 256
 
 func (a *app) webCommand() *cobra.Command {
@@ -118,7 +117,7 @@ func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets []st
 	if _, err := fmt.Fprintf(c.OutOrStdout(), "%s://%s/\n", scheme, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return serve(c.Context(), listener, pages, pair, s.Logger)
+	return serve(c.Context(), newFairListener(listener, webConnections, s.Access.Proxy.Has), pages, pair, s.Logger)
 }
 
 // webLogger writes lines on standard error; of warnings, which strangers can cause, no more
@@ -168,7 +167,6 @@ func serve(ctx context.Context, listener net.Listener, pages http.Handler, pair 
 		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: 64},
 		ErrorLog:    stdlog.New(connectionLog{log}, "", 0),
 	}
-	listener = netutil.LimitListener(listener, webConnections)
 	ended := make(chan error, 1)
 	go func() {
 		if pair == nil {

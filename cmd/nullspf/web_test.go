@@ -6,13 +6,17 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"nullspf/internal/journal"
 	"nullspf/internal/keypair"
@@ -101,5 +105,44 @@ func TestWebServes(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("it goes on")
+	}
+}
+
+// TestFairListener: who holds all connections loses some to others.
+func TestFairListener(t *testing.T) {
+	t.Parallel()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 20
+	listener := newFairListener(inner, most, func(netip.Addr) bool { return false })
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	go func() { _ = serve(ctx, listener, http.NotFoundHandler(), nil, zerolog.Nop()) }()
+	dial := func(from string) net.Conn {
+		t.Helper()
+		conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	for range 3 * most {
+		dial("127.0.0.1")
+	}
+	for range most / 2 {
+		conn := dial("127.0.9.1")
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+	}
+	if n := listener.open.Counts(); n.Open != most || n.Evicted == 0 {
+		t.Errorf("%+v", n)
 	}
 }

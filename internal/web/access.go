@@ -60,6 +60,11 @@ type Proxy struct {
 	Role Role
 }
 
+// Has reports whether an address is one of the proxy's.
+func (p *Proxy) Has(addr netip.Addr) bool {
+	return slices.ContainsFunc(p.From, func(from netip.Prefix) bool { return from.Contains(addr) })
+}
+
 // maxName bounds the name of a user, in bytes.
 const maxName = 64
 
@@ -122,7 +127,7 @@ func (w *Server) admit(r *http.Request) (*viewer, error) {
 	v := &viewer{role: All, from: addressOf(r)}
 	claimed, claims := r.Header[w.Access.Proxy.Header]
 	switch {
-	case w.fromProxy(v.from):
+	case w.Access.Proxy.Has(v.from):
 		return w.throughProxy(r, v)
 	case w.Access.Proxy.Header != "" && claims:
 		return nil, refusal{http.StatusForbidden, fmt.Errorf("the header field %s is taken from the proxy only, and %s is none of web.proxy.from; it says %s", w.Access.Proxy.Header, v.from, quoted(claimed))}
@@ -138,10 +143,6 @@ func (w *Server) admit(r *http.Request) (*viewer, error) {
 func addressOf(r *http.Request) netip.Addr {
 	at, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return at.Addr().Unmap().WithZone("")
-}
-
-func (w *Server) fromProxy(from netip.Addr) bool {
-	return slices.ContainsFunc(w.Access.Proxy.From, func(p netip.Prefix) bool { return p.Contains(from) })
 }
 
 // throughProxy is who the proxy says, and from where.

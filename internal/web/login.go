@@ -108,7 +108,7 @@ var errPassword = refusal{http.StatusUnauthorized, errors.New("name or password 
 func (w *Server) try(ctx context.Context, from netip.Addr, name, password string) (*User, error) {
 	won, wait := w.logins.tries.begin(from, name)
 	if wait > 0 {
-		w.Logger.Warn().Str("user", shortened(name)).Stringer("address", from).Msg("too many wrong passwords; this one was not tried")
+		w.Logger.Warn().Str("user", w.known(name)).Stringer("address", from).Msg("too many wrong passwords; this one was not tried")
 		return nil, tooOften(wait)
 	}
 	patient, cancel := context.WithTimeout(ctx, hashPatience)
@@ -124,7 +124,7 @@ func (w *Server) try(ctx context.Context, from netip.Addr, name, password string
 		hash = u.Hash
 	}
 	if !hash.fits(password) || u == nil || u.Hash == "" {
-		w.Logger.Warn().Str("user", shortened(name)).Stringer("address", from).Msg("a wrong name or password")
+		w.Logger.Warn().Str("user", w.known(name)).Stringer("address", from).Msg("a wrong name or password")
 		return nil, errPassword
 	}
 	won()
@@ -142,7 +142,16 @@ func (w *Server) someHash() Hash {
 	return ""
 }
 
-// shortened is a name that somebody wrote, for the log.
+// known is the name of a user, for the log; of nobody else, because people write passwords
+// there.
+func (w *Server) known(name string) string {
+	if w.user(name) == nil {
+		return "nobody"
+	}
+	return name
+}
+
+// shortened is a name that somebody wrote, for the form.
 func shortened(name string) string { return value.Visible(name[:min(len(name), maxName)]) }
 
 // wait is a refusal with the time after which to try again.

@@ -233,7 +233,7 @@ func TestLogin(t *testing.T) {
 			t.Errorf("logged: %s", secret)
 		}
 	}
-	for _, line := range []string{"logged in", "a wrong name or password", `"user":"eve"`} {
+	for _, line := range []string{"logged in", "a wrong name or password", `"user":"nobody"`} {
 		if !strings.Contains(logged.String(), line) {
 			t.Errorf("not logged: %s in\n%s", line, logged)
 		}
