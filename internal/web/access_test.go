@@ -2,9 +2,11 @@ package web
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -201,4 +203,36 @@ func TestPaths(t *testing.T) {
 			t.Errorf("%s leads to %s", path, to)
 		}
 	}
+}
+
+// FuzzAccess: whatever somebody sends who has not logged in, he sees nothing of the log.
+func FuzzAccess(f *testing.F) {
+	f.Add("GET", "/top?by=ip", "localhost", "Cookie", cookieName+"=x", "")
+	f.Add("POST", "/login", "localhost:8480", "Content-Type", "application/x-www-form-urlencoded", "name=alice&password=x&next=//evil.example")
+	f.Add("GET", "/api/v1/top", "127.0.0.1", "Authorization", "Basic YWxpY2U6eA==", "")
+	f.Add("GET", "//static/../top", "[::1]", "X-Remote-User", "alice", "")
+	f.Add("POST", "/logout", "evil.example", "Sec-Fetch-Site", "cross-site", "")
+	w := pages(f, withLogin(f, settings(log(f))))
+	f.Fuzz(func(t *testing.T, method, target, host, field, value, body string) {
+		r := &http.Request{Method: method, Host: host, RequestURI: target, RemoteAddr: "192.0.2.7:1", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header), Body: http.NoBody}
+		var err error
+		if r.URL, err = url.ParseRequestURI(target); err != nil {
+			return
+		}
+		if body != "" {
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		}
+		r.Header.Set(field, value)
+		answer := httptest.NewRecorder()
+		w.ServeHTTP(answer, r)
+		if text := answer.Body.String(); answer.Code >= 500 || strings.Contains(text, "203.0.113.") || strings.Contains(text, "openapi") || len(answer.Result().Cookies()) > 0 && answer.Result().Cookies()[0].Value != "" {
+			t.Errorf("%d %v %s", answer.Code, answer.Header(), text)
+		}
+		if to := answer.Header().Get("Location"); to != "" {
+			u, err := (&url.URL{Scheme: "https", Host: "pages.example.net"}).Parse(to)
+			if err != nil || u.Host != "pages.example.net" {
+				t.Errorf("it leads to %q", to)
+			}
+		}
+	})
 }
