@@ -39,7 +39,7 @@ Nothing else is written or stored.`,
 			if role != string(web.All) && role != string(web.Pseudonymised) {
 				return fmt.Errorf("--role: use %s or %s", web.All, web.Pseudonymised)
 			}
-			password, err := askPassword(c.InOrStdin())
+			password, err := askPassword(c.InOrStdin(), c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -61,7 +61,7 @@ Nothing else is written or stored.`,
 }
 
 // askPassword reads a password: twice from a terminal, which does not show it, else a line.
-func askPassword(in io.Reader) ([]byte, error) {
+func askPassword(in io.Reader, prompts io.Writer) ([]byte, error) {
 	f, ok := in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadBytes('\n')
@@ -72,10 +72,10 @@ func askPassword(in io.Reader) ([]byte, error) {
 	}
 	var passwords [2][]byte
 	for i, prompt := range []string{"Password: ", "Once more: "} {
-		fmt.Fprint(os.Stderr, prompt)
+		fmt.Fprint(prompts, prompt)
 		var err error
 		passwords[i], err = term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(os.Stderr)
+		fmt.Fprintln(prompts)
 		if err != nil {
 			return nil, err
 		}

@@ -13,5 +13,9 @@
 //	live.go      events as they come
 //	zones.go     zones and servers
 //	api.go       JSON and CSV
+//	export.go    downloads, and the line of the log about each
+//	access.go    who asks: whoever can connect, who has logged in, whom a proxy names
+//	login.go     names and passwords; session.go, tries.go, password.go
+//	pseudonym.go what those see who may not see addresses and local parts
 //	server.go    who may ask, how often, and what a browser is told
 package web
