@@ -185,10 +185,10 @@ func (c *call) answer(r *http.Request, e *endpoint) (err error) {
 	if e.download || c.format == "csv" {
 		h.Set("Content-Disposition", `attachment; filename="nullspf-`+e.name()+"."+e.ending(c.format)+`"`)
 	}
+	if len(e.formats) > 0 && r.Method == http.MethodHead {
+		return nil
+	}
 	if e.download {
-		if r.Method == http.MethodHead {
-			return nil
-		}
 		done, err := c.wait()
 		if err != nil {
 			return err

@@ -103,12 +103,14 @@ func TestExport(t *testing.T) {
 	if n := len(audited(t, logged)); n != 6 {
 		t.Errorf("%d lines for 6 exports", n)
 	}
-	r := httptest.NewRequest(http.MethodHead, "/api/v1/export", nil)
-	r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1"
-	r.Header.Set("X-Remote-User", "alice")
-	answer := httptest.NewRecorder()
-	if w.ServeHTTP(answer, r); answer.Code != http.StatusOK || answer.Body.Len() > 0 || len(audited(t, logged)) != 6 {
-		t.Error(answer.Code, answer.Body.Len())
+	for _, path := range []string{"/api/v1/export", "/api/v1/top"} {
+		r := httptest.NewRequest(http.MethodHead, path, nil)
+		r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1"
+		r.Header.Set("X-Remote-User", "alice")
+		answer := httptest.NewRecorder()
+		if w.ServeHTTP(answer, r); answer.Code != http.StatusOK || answer.Body.Len() > 0 || len(audited(t, logged)) != 6 {
+			t.Error(path, answer.Code, answer.Body.Len())
+		}
 	}
 }
 

@@ -42,9 +42,10 @@ const (
 type logins struct {
 	sessions *sessions
 	tries    *tries
-	// hashing lets one password be tried at a time, so that the rest of the machine has no
-	// less than the other processors.
-	hashing chan struct{}
+	// hashing lets one password of strangers be tried at a time, so that the rest of the
+	// machine has the other processors; knownHashing, one from where its user has logged in
+	// before, so that strangers do not keep users waiting.
+	hashing, knownHashing chan struct{}
 	// key makes keys of sessions from passwords of programs.
 	key [32]byte
 	// patience is the time that a form may take.
@@ -54,7 +55,7 @@ type logins struct {
 }
 
 func newLogins(now func() time.Time) *logins {
-	l := &logins{sessions: newSessions(now), tries: newTries(now), hashing: make(chan struct{}, 1), patience: formPatience, crossOrigin: http.NewCrossOriginProtection()}
+	l := &logins{sessions: newSessions(now), tries: newTries(now), hashing: make(chan struct{}, 1), knownHashing: make(chan struct{}, 1), patience: formPatience, crossOrigin: http.NewCrossOriginProtection()}
 	_, _ = rand.Read(l.key[:])
 	return l
 }
@@ -106,16 +107,20 @@ var errPassword = refusal{http.StatusUnauthorized, errors.New("name or password 
 
 // try is the user with a name and a password. It takes as long for a name that no user has.
 func (w *Server) try(ctx context.Context, from netip.Addr, name, password string) (*User, error) {
-	won, wait := w.logins.tries.begin(from, name)
+	won, known, wait := w.logins.tries.begin(from, name)
 	if wait > 0 {
 		w.Logger.Warn().Str("user", w.known(name)).Stringer("address", from).Msg("too many wrong passwords; this one was not tried")
 		return nil, tooOften(wait)
 	}
+	hashing := w.logins.hashing
+	if known {
+		hashing = w.logins.knownHashing
+	}
 	patient, cancel := context.WithTimeout(ctx, hashPatience)
 	defer cancel()
 	select {
-	case w.logins.hashing <- struct{}{}:
-		defer func() { <-w.logins.hashing }()
+	case hashing <- struct{}{}:
+		defer func() { <-hashing }()
 	case <-patient.Done():
 		return nil, tooOften(hashPatience)
 	}

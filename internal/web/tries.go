@@ -51,14 +51,14 @@ func newTries(now func() time.Time) *tries {
 }
 
 // begin asks whether a password may be tried, which counts as wrong until won is called.
-// Otherwise it says how long to wait.
-func (t *tries) begin(from netip.Addr, name string) (won func(), wait time.Duration) {
+// Otherwise it says how long to wait. known: the user has logged in from there before.
+func (t *tries) begin(from netip.Addr, name string) (won func(), known bool, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at, now := place{netOf(from), name}, t.now()
 	var counted []*level
-	if known := t.known[at]; known != nil {
-		counted = append(counted, known)
+	if ofPlace := t.known[at]; ofPlace != nil {
+		known, counted = true, append(counted, ofPlace)
 	} else {
 		ofName := &t.names[maphash.String(t.seed, name)%uint64(len(t.names))]
 		counted = append(counted, ofName, levelOf(t.nets, at.net, now))
@@ -67,7 +67,7 @@ func (t *tries) begin(from netip.Addr, name string) (won func(), wait time.Durat
 		wait = max(wait, l.fall(now))
 	}
 	if wait > 0 {
-		return nil, wait
+		return nil, known, wait
 	}
 	for _, l := range counted {
 		l.height++
@@ -79,7 +79,7 @@ func (t *tries) begin(from netip.Addr, name string) (won func(), wait time.Durat
 			l.height--
 		}
 		levelOf(t.known, at, now)
-	}, 0
+	}, known, 0
 }
 
 // fall lets a level fall, and says how long it takes until there is room for one more.
