@@ -230,8 +230,12 @@ func (a *app) whyOf(c *cobra.Command, f *logFlags) func(context.Context, netip.A
 		if e := e.Write(&text, now.expiry); e != nil {
 			return web.Why{}, e
 		}
-		_, lines, _ := strings.Cut(strings.TrimSuffix(text.String(), "\n"), "\n")
-		return web.Why{Tier: e.Tier.String(), Lines: strings.Split(lines, "\n")}, err
+		why := web.Why{Tier: e.Tier.String()}
+		// The first line names the client.
+		for _, line := range strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")[1:] {
+			why.Lines = append(why.Lines, strings.TrimPrefix(line, "  "))
+		}
+		return why, err
 	}
 }
 

@@ -117,6 +117,7 @@ func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets []st
 	if _, err := fmt.Fprintf(c.OutOrStdout(), "%s://%s/\n", scheme, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	yieldToServers()
 	return serve(c.Context(), newFairListener(listener, webConnections, s.Access.Proxy.Has), pages, pair, s.Logger)
 }
 

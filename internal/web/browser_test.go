@@ -28,13 +28,15 @@ func TestChromium(t *testing.T) {
 	s := everything(t)
 	server := httptest.NewServer(pages(t, s))
 	defer server.Close()
-	hostile := httptest.NewServer(pages(t, attacked(t)))
+	w := pages(t, attacked(t))
+	checkAttacked(t, w)
+	hostile := httptest.NewServer(w)
 	defer hostile.Close()
 	secure := httptest.NewUnstartedServer(pages(t, withLogin(t, s)))
 	secure.Config.ErrorLog = stdlog.New(io.Discard, "", 0) // its certificate is unknown
 	secure.StartTLS()
 	defer secure.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	args := []string{filepath.Join("testdata", "browser", "check.mjs"), server.URL, hostile.URL}
 	if shots := os.Getenv("SCREENSHOTS"); shots != "" {
