@@ -16,7 +16,7 @@ BUILDFLAGS := -trimpath -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --ve
 SOURCES = $(shell git ls-files '*.go')
 
 .DEFAULT_GOAL := help
-.PHONY: help toolchain build zones check demo demo-web screenshots test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-web bench-xfr install deb dist image man peers peers-packages peers-programs clean
+.PHONY: help toolchain build zones check demo demo-web screenshots test root unit race lint fmt fuzz torture matrix senders bench bench-apply bench-dns bench-log bench-smtp bench-web bench-xdp bench-xfr install deb dist image man peers peers-packages peers-programs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -122,6 +122,10 @@ bench-web: build ## measure nullspf web with that log, in Chromium too, and null
 	npm ci --silent --no-fund --no-audit --ignore-scripts --prefix internal/web/testdata/browser
 	test -e '$(LOG)/MANIFEST' || $(GO) run ./internal/bench/log -generate '$(LOG)' -events $(EVENTS)
 	$(GO) run ./internal/bench/web -dns '$(LOG)'
+
+bench-xdp: ## measure nullspfd beside the kernel and over sockets, and Knot DNS with both (root, two processors)
+	scripts/install-peers knot knot-dnsutils iproute2
+	$(GO) run ./internal/bench/xdp
 
 bench-xfr: ## measure nullspfd as secondary of 100,000 zones beside NSD
 	scripts/install-peers nsd knot

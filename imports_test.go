@@ -34,6 +34,7 @@ workshop
     internal/bench/senders  make senders: how mail servers send to nolisting
     internal/bench/smtp   make bench-smtp
     internal/bench/web    make bench-web
+    internal/bench/xdp    make bench-xdp
     internal/bench/xfr    make bench-xfr
     internal/bench/zones  make bench
     internal/demo         make demo: the main jobs on the examples
@@ -129,7 +130,7 @@ var libraries = map[string]string{
 	"github.com/cespare/xxhash/v2":                  "internal/tally",
 	"github.com/klauspost/compress/gzip":            "internal/evidence",
 	"github.com/klauspost/compress/zstd":            "internal/evidence internal/tally",
-	"github.com/rs/zerolog":                         "cmd/nullspf cmd/nullspfd internal/bench/dns internal/bench/imports internal/bench/log internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/web internal/xfr nolisting",
+	"github.com/rs/zerolog":                         "cmd/nullspf cmd/nullspfd internal/bench/dns internal/bench/imports internal/bench/log internal/bench/xdp internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/web internal/xfr nolisting",
 	"github.com/rs/zerolog/log":                     "", // loggers are parameters
 	"github.com/schollz/progressbar":                "cmd/nullspf",
 	"github.com/spf13/cobra":                        "cmd/nullspf",
@@ -141,7 +142,7 @@ var libraries = map[string]string{
 	"golang.org/x/crypto":                           "internal/web",
 	"golang.org/x/net/idna":                         "internal/dnsname",
 	"golang.org/x/net/publicsuffix":                 "zones internal/secondary",
-	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/bench/web internal/corefile internal/files internal/journal internal/nameserver internal/peers internal/xdp",
+	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/bench/xdp internal/bench/web internal/corefile internal/files internal/journal internal/nameserver internal/peers internal/xdp",
 	"golang.org/x/term":                             "cmd/nullspf cmd/nullspfd",
 
 	"github.com/oschwald/maxminddb-golang": "internal/geoip",

@@ -113,7 +113,7 @@ func (w *Wire) Connect() error {
 		err = up(w.Client, "2")
 	}
 	if err == nil {
-		err = w.Client.Do(func() error { return completeChecksums("eth0") })
+		err = w.Client.Do(func() error { return Ethtool("eth0", unix.ETHTOOL_STXCSUM, 0) })
 	}
 	return err
 }
@@ -124,25 +124,25 @@ func (w *Wire) Close() {
 	w.Client.Close()
 }
 
-// completeChecksums is "ethtool -K NAME tx off": the kernel leaves no checksum to
-// the interface.
-func completeChecksums(name string) error {
+// Ethtool sets a value of an interface, by a command of linux/ethtool.h, as
+// ethtool(8) does.
+func Ethtool(name string, command, value uint32) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	value := struct{ command, data uint32 }{unix.ETHTOOL_STXCSUM, 0}
+	argument := struct{ command, data uint32 }{command, value}
 	var request struct {
 		name [unix.IFNAMSIZ]byte
 		data unsafe.Pointer
 		_    [16]byte
 	}
 	copy(request.name[:], name)
-	request.data = unsafe.Pointer(&value)
+	request.data = unsafe.Pointer(&argument)
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request)))
 	if errno != 0 {
-		return fmt.Errorf("ethtool -K %s tx off: %w", name, errno)
+		return fmt.Errorf("ethtool of %s, command %#x: %w", name, command, errno)
 	}
 	return nil
 }
