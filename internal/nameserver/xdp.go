@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -192,7 +193,12 @@ func (x *xdpPort) serve(s *Server) {
 			log:    x.log,
 			weight: weight,
 		}
-		x.running.Go(w.run)
+		x.running.Go(func() {
+			// Never unlocked: the thread ends with the worker.
+			runtime.LockOSThread()
+			_ = xdp.Pin(i)
+			w.run()
+		})
 	}
 	s.drops.add(x)
 	mode := "native"
@@ -218,9 +224,11 @@ func (x *xdpPort) drops() (n uint64) {
 	return n
 }
 
-// lost says once that the interface is gone.
+// lost says once that the interface is gone, or fails, and has all messages go to
+// the sockets.
 func (x *xdpPort) lost(err error) {
 	if !x.gone.Swap(true) {
+		x.device.End()
 		x.log.Error().Err(err).Msg("xdp: sockets answer from now on; a reload tries the interface again")
 	}
 }

@@ -214,6 +214,28 @@ func (q *Queue) Receive() int {
 	return q.size
 }
 
+// Pin binds the calling thread to the processor of a queue: there are as many
+// interrupts as queues, which the kernel spreads over the processors in this order.
+// It is faster, and nothing depends on it.
+func Pin(queue int) error {
+	var allowed, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return os.NewSyscallError("sched_getaffinity", err)
+	}
+	skip := queue % max(1, allowed.Count())
+	for cpu := range len(allowed) * 64 {
+		if !allowed.IsSet(cpu) {
+			continue
+		}
+		if skip == 0 {
+			one.Set(cpu)
+			break
+		}
+		skip--
+	}
+	return os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &one))
+}
+
 // Message is a message that was received.
 type Message struct {
 	// Buffer begins with the message, of Size bytes, and has room for an answer of
