@@ -439,3 +439,50 @@ func TestRefusals(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Where the driver does not run programs, the kernel does.
+func TestGenericMode(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	if err := w.Server.IP("link add eth1 link eth0 type macvlan mode bridge", "link set eth1 address 02:00:00:00:00:05", "link set eth1 up"); err != nil {
+		t.Fatal(err)
+	}
+	p := goodPackets["ipv6"]
+	var d *Device
+	err := w.Server.Do(func() (err error) {
+		d, err = Open("eth1", &Filter{Local: []netip.AddrPort{netip.MustParseAddrPort(p.to)}})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if !d.Generic || d.ZeroCopy {
+		t.Errorf("%+v", d)
+	}
+	if err := d.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	frame := p.frame(t)
+	frame[5] = 5
+	w.send(t, frame)
+	var m Message
+	if !next(t, d.Queues[0], &m, 5*time.Second) || string(m.Buffer[:m.Size]) != p.message || m.Source.String() != p.from {
+		t.Fatalf("%q from %v", m.Buffer, m.Source)
+	}
+	copy(m.Buffer, "answer")
+	d.Queues[0].Reply(0, len("answer"))
+	if err := d.Queues[0].Flush(); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 2000)
+	for {
+		n, err := unix.Read(w.socket, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Equal(b[:6], stationB) && b[11] == 5 && bytes.HasSuffix(b[:n], []byte("answer")) {
+			return
+		}
+	}
+}
