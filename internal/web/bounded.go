@@ -13,6 +13,8 @@ const writePatience = 30 * time.Second
 type bounded struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	// patience is that for what is sent at once.
+	patience time.Duration
 	// until is when what is being sent has to have been read.
 	until time.Time
 	// bytes is how many were sent.
@@ -24,13 +26,13 @@ func newBounded(rw http.ResponseWriter) *bounded {
 	if b, ok := rw.(*bounded); ok {
 		return b
 	}
-	return &bounded{ResponseWriter: rw, control: http.NewResponseController(rw)}
+	return &bounded{ResponseWriter: rw, control: http.NewResponseController(rw), patience: writePatience}
 }
 
 // extend gives the viewer time for what follows.
 func (b *bounded) extend() {
-	if now := time.Now(); b.until.Sub(now) < writePatience-time.Second {
-		b.until = now.Add(writePatience)
+	if now := time.Now(); b.until.Sub(now) < b.patience-b.patience/30 {
+		b.until = now.Add(b.patience)
 		_ = b.control.SetWriteDeadline(b.until)
 	}
 }
