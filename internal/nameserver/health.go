@@ -42,6 +42,7 @@ func (s *Server) Health() Health {
 	if reason := s.lastFailure.Load(); reason != nil {
 		h.Problems = append(h.Problems, "reload: "+*reason)
 	}
+	h.Problems = append(h.Problems, s.xdpProblems()...)
 	h.Problems = append(h.Problems, s.smtp.Problems()...)
 	h.Problems = append(h.Problems, s.lists.problems()...)
 	h.Problems = append(h.Problems, secondaryProblems(s.secondary.Status())...)

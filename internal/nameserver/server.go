@@ -60,6 +60,8 @@ type Server struct {
 	reloads, failedReloads atomic.Uint64
 	// lastFailure is why the last reload failed, "" when it did not.
 	lastFailure atomic.Pointer[string]
+	// ports are the open interfaces of xdp, for those who do not wait for mu.
+	ports atomic.Pointer[[]*xdpPort]
 	// serving serves nothing until the start is complete.
 	serving atomic.Pointer[serving]
 

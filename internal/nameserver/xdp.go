@@ -3,6 +3,7 @@ package nameserver
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
 	"runtime"
@@ -140,6 +141,7 @@ func (p *xdpPlan) discard() error {
 func (s *Server) switchXDP(plans map[string]*xdpPlan) {
 	for name, port := range s.xdp {
 		if plan := plans[name]; plan == nil || plan.port != nil {
+			delete(s.xdp, name)
 			s.closeXDP(port)
 		}
 	}
@@ -161,6 +163,8 @@ func (s *Server) switchXDP(plans map[string]*xdpPlan) {
 			port.serve(s)
 		}
 	}
+	ports := slices.Collect(maps.Values(s.xdp))
+	s.ports.Store(&ports)
 	// Whoever answers by earlier routes holds its shard.
 	for _, sh := range s.shards {
 		sh.wait()
@@ -170,7 +174,6 @@ func (s *Server) switchXDP(plans map[string]*xdpPlan) {
 // closeXDP has an interface's messages go to the sockets, answers those that it
 // has, and closes it.
 func (s *Server) closeXDP(port *xdpPort) {
-	delete(s.xdp, port.name)
 	port.device.End()
 	port.running.Wait()
 	s.drops.remove(port)
@@ -231,6 +234,20 @@ func (x *xdpPort) lost(err error) {
 		x.device.End()
 		x.log.Error().Err(err).Msg("xdp: sockets answer from now on; a reload tries the interface again")
 	}
+}
+
+// xdpProblems says which interfaces are not served as they should be.
+func (s *Server) xdpProblems() (problems []string) {
+	ports := s.ports.Load()
+	if ports == nil {
+		return nil
+	}
+	for _, x := range *ports {
+		if x.gone.Load() {
+			problems = append(problems, fmt.Sprintf("xdp: %s is gone or has failed; sockets answer, see the log. A reload tries it again", x.name))
+		}
+	}
+	return problems
 }
 
 // xdpInbox is a queue of an interface as an inbox.

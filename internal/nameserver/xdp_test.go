@@ -117,11 +117,12 @@ func TestXDPReload(t *testing.T) {
 	check("new address", "192.0.2.1:5300", true)
 	reload(atWire, func(c *Config) { c.Blocks[0].XDP = nil })
 	check("without", "192.0.2.1:53", false)
-	reload(atWire, func(c *Config) {
+	everywhere := func(c *Config) {
 		c.Blocks[0].Listen = []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:5353")}
-	})
+	}
+	reload(atWire, everywhere)
 	check("all addresses", "192.0.2.1:5353", true)
-	bad := testConfig(atWire, func(c *Config) { c.Blocks[0].XDP[0].Interface = "eth9" })
+	bad := testConfig(atWire, everywhere, func(c *Config) { c.Blocks[0].XDP[0].Interface = "eth9" })
 	err := x.Wire.Server.Do(func() error { return x.reload(t, bad) })
 	if err == nil || !strings.Contains(err.Error(), "Corefile:3: xdp: eth9: there is no such interface") {
 		t.Error(err)
@@ -143,6 +144,14 @@ func TestXDPInterfaceGoes(t *testing.T) {
 			t.Fatal("not noticed")
 		}
 	}
+	problems := func(want int) {
+		t.Helper()
+		p := x.Health().Problems
+		if len(p) != want || want > 0 && !strings.HasPrefix(p[0], "xdp: eth0 is gone") {
+			t.Errorf("problems %q", p)
+		}
+	}
+	problems(1)
 	reload := func() {
 		t.Helper()
 		err := x.Wire.Server.Do(func() error { return x.reload(t, testConfig(atWire, listening("0.0.0.0"), atPort53)) })
@@ -154,10 +163,12 @@ func TestXDPInterfaceGoes(t *testing.T) {
 	if !strings.Contains(x.log.String(), "is not back") {
 		t.Error("nothing is said of the missing interface")
 	}
+	problems(1)
 	if err := x.Connect(); err != nil {
 		t.Fatal(err)
 	}
 	reload()
+	problems(0)
 	m := new(dns.Msg)
 	m.SetQuestion(exampleName, dns.TypeA)
 	x.ask(t, netip.MustParseAddrPort("192.0.2.1:53"), m)
