@@ -81,9 +81,10 @@ func (s *Server) planXDP(p *prepared) (map[string]*xdpPlan, error) {
 	return plans, nil
 }
 
-// expand puts the addresses of an interface in the place of all addresses.
+// expand puts the addresses of an interface in the place of all addresses. Who
+// listens at one of them by name has it, as with sockets.
 func (p *xdpPlan) expand(addresses []netip.Addr) {
-	var routes []xdpRoute
+	var routes, everywhere []xdpRoute
 	for _, r := range p.routes {
 		if !r.at.Addr().IsUnspecified() {
 			routes = append(routes, r)
@@ -91,11 +92,12 @@ func (p *xdpPlan) expand(addresses []netip.Addr) {
 		}
 		for _, a := range addresses {
 			if a.Is4() == r.at.Addr().Is4() {
-				routes = append(routes, xdpRoute{netip.AddrPortFrom(a.WithZone(""), r.at.Port()), r.l})
+				everywhere = append(everywhere, xdpRoute{netip.AddrPortFrom(a.WithZone(""), r.at.Port()), r.l})
 			}
 		}
 	}
-	slices.SortFunc(routes, func(a, b xdpRoute) int { return a.at.Compare(b.at) })
+	routes = append(routes, everywhere...)
+	slices.SortStableFunc(routes, func(a, b xdpRoute) int { return a.at.Compare(b.at) })
 	p.routes = slices.CompactFunc(routes, func(a, b xdpRoute) bool { return a.at == b.at })
 }
 

@@ -2,6 +2,7 @@ package nameserver
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,5 +201,22 @@ func TestXDPTwice(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "Corefile:3: xdp: eth0: another program is attached") {
 		t.Error(err)
+	}
+}
+
+// An address that is given by name goes before one that is meant by all addresses.
+func TestXDPRoutes(t *testing.T) {
+	one, all, six := new(listener), new(listener), new(listener)
+	p := &xdpPlan{routes: []xdpRoute{
+		{netip.MustParseAddrPort("0.0.0.0:53"), all}, {netip.MustParseAddrPort("[::]:53"), six},
+		{netip.MustParseAddrPort("192.0.2.1:53"), one}, {netip.MustParseAddrPort("203.0.113.1:53"), one},
+	}}
+	p.expand([]netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("fe80::1%eth0")})
+	want := []xdpRoute{
+		{netip.MustParseAddrPort("192.0.2.1:53"), one}, {netip.MustParseAddrPort("192.0.2.9:53"), all},
+		{netip.MustParseAddrPort("203.0.113.1:53"), one}, {netip.MustParseAddrPort("[fe80::1]:53"), six},
+	}
+	if !slices.Equal(p.routes, want) {
+		t.Errorf("%v", p.routes)
 	}
 }
