@@ -37,8 +37,11 @@ type site struct {
 	procs int
 	// memory is what it may have for its data, in bytes, 0 for any.
 	memory int
-	// bind are further addresses.
+	// bind are further addresses, v6 that of IPv6 if it is not loopback.
 	bind string
+	v6   netip.Addr
+	// clients is the network namespace in which load is made, nil for that of the test.
+	clients *peers.Netns
 	// explain is the text at exp= names.
 	explain string
 }
@@ -62,13 +65,16 @@ func (s *site) at6() netip.AddrPort {
 	if _, err := os.Stat("/proc/net/if_inet6"); err != nil {
 		return netip.AddrPort{}
 	}
+	if s.v6.IsValid() {
+		return netip.AddrPortFrom(s.v6, s.at.Port())
+	}
 	return netip.AddrPortFrom(netip.IPv6Loopback(), s.at.Port())
 }
 
 func (s *site) corefile() string {
 	bind := s.at.Addr().String() + " " + s.bind
 	if s.at6().IsValid() {
-		bind += " ::1"
+		bind += " " + s.at6().Addr().String()
 	}
 	return fmt.Sprintf(`%s:%d {
 	bind %s

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 
+	"nullspf/internal/peers"
 	"nullspf/spftrack"
 )
 
@@ -25,9 +26,11 @@ type load struct {
 	t *testing.T
 	// tolerant: the daemon will go away, so errors of sockets are not failures.
 	tolerant bool
-	stop     chan struct{}
-	sending  sync.WaitGroup
-	reading  sync.WaitGroup
+	// from is the network namespace of the clients, nil for that of the test.
+	from    *peers.Netns
+	stop    chan struct{}
+	sending sync.WaitGroup
+	reading sync.WaitGroup
 	// closing tells readers to end when nothing comes any more.
 	closing atomic.Bool
 	// failures bounds what is told.
@@ -43,6 +46,38 @@ func newLoad(t *testing.T) *load {
 		}
 	})
 	return l
+}
+
+// there does something where the clients are.
+func (l *load) there(do func() error) error {
+	if l.from != nil {
+		return l.from.Do(do)
+	}
+	return do()
+}
+
+// dial connects a client.
+func (l *load) dial(network string, local net.Addr, to netip.AddrPort) (conn net.Conn, err error) {
+	err = l.there(func() error {
+		conn, err = (&net.Dialer{LocalAddr: local}).Dial(network, to.String())
+		return err
+	})
+	return conn, err
+}
+
+// dialUDP connects a client whose socket loses nothing.
+func (l *load) dialUDP(local net.Addr, to netip.AddrPort) *net.UDPConn {
+	l.t.Helper()
+	conn, err := l.dial("udp", local, to)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	udp := conn.(*net.UDPConn)
+	if err := udp.SetReadBuffer(4 << 20); err != nil {
+		l.t.Fatal(err)
+	}
+	l.sockets = append(l.sockets, udp)
+	return udp
 }
 
 func (l *load) fail(err error) {
@@ -93,18 +128,11 @@ func (l *load) udp(to netip.AddrPort, rate int, s *stream) {
 // udpFrom is udp from an address, the zero Addr for any.
 func (l *load) udpFrom(from netip.Addr, to netip.AddrPort, rate int, s *stream) {
 	l.t.Helper()
-	var local *net.UDPAddr
+	var local net.Addr
 	if from.IsValid() {
 		local = net.UDPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
 	}
-	conn, err := net.DialUDP("udp", local, net.UDPAddrFromAddrPort(to))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	if err := conn.SetReadBuffer(4 << 20); err != nil {
-		l.t.Fatal(err)
-	}
-	l.sockets = append(l.sockets, conn)
+	conn := l.dialUDP(local, to)
 	s.transport, s.local = spftrack.TransportUDP, localAddress(conn)
 	var batch batchConn = ipv4.NewPacketConn(conn)
 	if to.Addr().Is6() {
@@ -204,7 +232,7 @@ const tcpWindow = 16
 // tcp asks the queries of a stream over one connection, several at a time.
 func (l *load) tcp(to netip.AddrPort, rate int, s *stream) {
 	l.t.Helper()
-	conn, err := net.Dial("tcp", to.String())
+	conn, err := l.dial("tcp", nil, to)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -297,21 +325,25 @@ func (l *load) end() (drops uint64) {
 	l.closing.Store(true)
 	l.reading.Wait()
 	for _, conn := range l.sockets {
-		drops += socketDrops(l.t, localAddress(conn))
+		drops += l.socketDrops(localAddress(conn))
 		_ = conn.Close()
 	}
 	return drops
 }
 
-// socketDrops is what /proc/net/udp tells of the socket at an address.
-func socketDrops(t *testing.T, at netip.AddrPort) uint64 {
-	path := "/proc/net/udp"
+// socketDrops is what the kernel tells of the socket at an address.
+func (l *load) socketDrops(at netip.AddrPort) uint64 {
+	path := "/proc/thread-self/net/udp"
 	if at.Addr().Is6() {
 		path += "6"
 	}
-	table, err := os.ReadFile(path)
+	var table []byte
+	err := l.there(func() (err error) {
+		table, err = os.ReadFile(path)
+		return err
+	})
 	if err != nil {
-		t.Error(err)
+		l.t.Error(err)
 		return 0
 	}
 	port := strings.ToUpper(strconv.FormatUint(uint64(at.Port())+1<<16, 16)[1:])
@@ -320,11 +352,11 @@ func socketDrops(t *testing.T, at netip.AddrPort) uint64 {
 		if _, p, ok := strings.Cut(fields[1], ":"); ok && p == port {
 			n, err := strconv.ParseUint(fields[len(fields)-1], 10, 64)
 			if err != nil {
-				t.Errorf("%s: %s", path, line)
+				l.t.Errorf("%s: %s", path, line)
 			}
 			return n
 		}
 	}
-	t.Errorf("%s does not list port %d", path, at.Port())
+	l.t.Errorf("%s does not list port %d", path, at.Port())
 	return 0
 }

@@ -122,14 +122,7 @@ func (o *oddCounts) count(outcome string) (sent, answered uint64) {
 // oddUDP sends odd messages over UDP.
 func (l *load) oddUDP(to netip.AddrPort, rate int, o *oddCounts) {
 	l.t.Helper()
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	if err := conn.SetReadBuffer(4 << 20); err != nil {
-		l.t.Fatal(err)
-	}
-	l.sockets = append(l.sockets, conn)
+	conn := l.dialUDP(nil, to)
 	batch := ipv4.NewPacketConn(conn)
 	l.reading.Go(func() { l.receive(conn, batch, o.take) })
 	l.sending.Go(func() {

@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -10,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"nullspf/internal/peers"
 	"nullspf/internal/torture"
 )
 
@@ -58,22 +62,63 @@ func (s *samples) slope() float64 {
 	return 0
 }
 
-// TestSoak keeps a daemon under mixed load, with odd messages and reloads, and looks
-// at the slopes of memory, goroutines and descriptors. Two hours tell something.
+// TestSoak keeps a daemon under mixed load. Two hours tell something.
 func TestSoak(t *testing.T) {
-	r := torture.Start(t, 3*time.Second)
-	long := r.Left() > time.Hour
 	s := newSite(t)
-	s.journalOptions = "max_size 1GB"
+	s.soak(t, s.start(t), torture.Start(t, 3*time.Second), slower(6000), func(int) {})
+}
+
+// TestXDPSoak does so with a daemon that answers beside the kernel, most of the time.
+func TestXDPSoak(t *testing.T) {
+	r := torture.Start(t, 3*time.Second)
+	clients, err := peers.NewNetns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(clients.Close)
+	run(t, "ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", strconv.Itoa(clients.Thread))
+	up := func(host string) []string {
+		return []string{"link set lo up", "address add 192.0.2." + host + "/24 dev wire", "address add 2001:db8::" + host + "/64 dev wire nodad", "link set wire up"}
+	}
+	for _, command := range up("1") {
+		run(t, append([]string{"ip"}, strings.Fields(command)...)...)
+	}
+	if err := clients.IP(up("2")...); err != nil {
+		t.Fatal(err)
+	}
+	// Checksums as those of other machines.
+	if err := clients.Do(func() error { return peers.Ethtool("wire", unix.ETHTOOL_STXCSUM, 0) }); err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t)
+	s.at = netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), s.at.Port())
+	s.v6, s.clients, s.options = netip.MustParseAddr("2001:db8::1"), clients, "xdp wire"
 	d := s.start(t)
+	s.soak(t, d, r, slower(1500), func(round int) {
+		s.options = "xdp wire"
+		if round%3 == 0 {
+			s.options = ""
+		}
+		s.configure(t, s.corefile())
+	})
+	out, err := peers.Command("ip", "link", "show", "wire").CombinedOutput()
+	if err != nil || strings.Contains(string(out), "xdp") {
+		t.Errorf("after the end the interface is\n%s%v", out, err)
+	}
+}
+
+// soak keeps a daemon under mixed load, with odd messages and reloads, and looks at the
+// slopes of memory, goroutines and descriptors. change comes before each reload.
+func (s *site) soak(t *testing.T, d *daemon, r *torture.Run, rate int, change func(round int)) {
+	long := r.Left() > time.Hour
 	began := time.Now()
 	var memory, goroutines, descriptors samples
-	for r.More(1) {
+	for round := 0; r.More(1); round++ {
 		// A client remembers all that it has asked, so it is replaced.
 		span := min(max(r.Left(), time.Second), 2*time.Minute)
 		book := new(ledger)
 		l := newLoad(t)
-		rate := slower(6000)
+		l.from = s.clients
 		l.mixedLoad(t, s, book, rate, rate*int(span.Seconds()+10)/4)
 		l.oddUDP(s.at, rate/8, newOddCounts(t))
 		for end := time.Now().Add(span); time.Now().Before(end); {
@@ -83,11 +128,20 @@ func TestSoak(t *testing.T) {
 			descriptors.add(time.Since(began), float64(d.descriptors(t)))
 		}
 		l.end()
+		change(round)
 		d.signal(t, syscall.SIGHUP)
 		r.Count("reloads", 1)
 	}
 	m := d.settled(t)
+	beside := uint64(m["nullspfd_xdp_received_total"])
+	if s.clients != nil && beside < m.received()/3 {
+		t.Errorf("%d of %d queries were received beside the kernel", beside, m.received())
+	}
+	if m.received() != m.answered()+m.dropped() {
+		t.Errorf("%d queries received, %d answered, %d dropped", m.received(), m.answered(), m.dropped())
+	}
 	r.Count("queries received", int(m.received()))
+	r.Count("beside the kernel", int(beside))
 	r.Count("answered", int(m.answered()))
 	r.Count("dropped", int(m.dropped()))
 	r.Count("events stored", int(m.stored()))

@@ -31,4 +31,5 @@ var Scenarios = []Scenario{
 	{"bits", "internal/forgerylog", []string{"TestEveryBit"}, 4},
 	// TORTURE=2h SCENARIO=soak
 	{"soak", "internal/loadtest", []string{"TestSoak"}, 0},
+	{"soak-xdp", "internal/loadtest", []string{"TestXDPSoak"}, 0},
 }
