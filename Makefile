@@ -121,7 +121,7 @@ bench-web: build ## measure nullspf web with that log, in Chromium too, and null
 	scripts/install-peers chromium nodejs npm dnsperf
 	npm ci --silent --no-fund --no-audit --ignore-scripts --prefix internal/web/testdata/browser
 	test -e '$(LOG)/MANIFEST' || $(GO) run ./internal/bench/log -generate '$(LOG)' -events $(EVENTS)
-	$(GO) run ./internal/bench/web -dns '$(LOG)'
+	$(GO) run ./internal/bench/web -only pages,browser,viewers,leaving,dns '$(LOG)'
 
 bench-xdp: ## measure nullspfd beside the kernel and over sockets, and Knot DNS with both (root, two processors)
 	scripts/install-peers knot knot-dnsutils iproute2

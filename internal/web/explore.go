@@ -126,8 +126,8 @@ type chartView struct {
 	Unit          string
 	SVG           template.HTML
 	Empty         bool
-	// Longer is the address with all of the log.
-	Longer string
+	// Longer is the address with all of the log, Events that of what is counted.
+	Longer, Events string
 }
 
 func (s *sections) charts() error {
@@ -155,7 +155,7 @@ func (s *sections) chart(now, before *forgerylog.Series) (err error) {
 		first = time.Unix(0, now.Buckets[0].Start)
 	}
 	since, until := s.f.period(first)
-	v := chartView{Counted: s.f.Counted(), Total: now.Total, Since: since, Until: until, Empty: now.Total == 0, Longer: s.f.link("/", paramSince, all, paramUntil, "")}
+	v := chartView{Counted: s.f.Counted(), Total: now.Total, Since: since, Until: until, Empty: now.Total == 0, Longer: s.f.link("/", paramSince, all, paramUntil, ""), Events: s.f.link("/events")}
 	if v.Compared = before != nil; v.Compared {
 		v.Before = before.Total
 		v.Change = report.Counts{Now: v.Total, Before: v.Before}.Change()

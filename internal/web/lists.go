@@ -44,8 +44,10 @@ type rankingView struct {
 
 type rankRow struct {
 	Value, Link string
-	Count       uint64
-	Share       string
+	// Events leads to the events that are counted.
+	Events string
+	Count  uint64
+	Share  string
 	// Width of its bar, of 100.
 	Width string
 }
@@ -62,7 +64,7 @@ func rankingOf(f *filter, r *forgerylog.Ranking, path string) rankingView {
 	for _, k := range r.Ranks {
 		shown := shownWords(k.Value)
 		v.Rows = append(v.Rows, rankRow{
-			Value: shown, Link: f.selecting(path, r.By, k.Value), Count: k.Count,
+			Value: shown, Link: f.selecting(path, r.By, k.Value), Events: f.selecting("/events", r.By, k.Value), Count: k.Count,
 			Share: fmt.Sprintf("%.1f%%", 100*float64(k.Count)/float64(max(r.Total, 1))),
 			Width: fmt.Sprintf("%.1f", 100*float64(k.Count)/float64(max(greatest, 1))),
 		})

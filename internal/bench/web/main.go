@@ -10,7 +10,7 @@
 // browser loads for a page, without compression.
 //
 // Then twenty viewers look at different pages at once, which shows the memory; a viewer leaves
-// while he waits for a long answer, which shows that the work ends; and with -dns, nullspfd
+// while he waits for a long answer, which shows that the work ends; and with -only dns, nullspfd
 // is measured as make bench-dns does, on the first processor, first without, then with viewers of
 // a nullspf web on the second, which is that of the load, too.
 //
@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 )
@@ -39,7 +40,7 @@ func main() {
 func run() error {
 	program := flag.String("nullspf", "bin/nullspf", "measure the program `FILE`")
 	rounds := flag.Int("rounds", 5, "ask for each page `N` times")
-	dns := flag.Bool("dns", false, "measure nullspfd beside viewers, too (needs dnsperf)")
+	only := flag.String("only", "pages,browser,viewers,leaving", "measure these; dns is nullspfd beside viewers, which needs dnsperf")
 	check := flag.Bool("check", false, "fail when a target is missed")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -50,13 +51,16 @@ func run() error {
 	b := &bench{program: *program, dir: flag.Arg(0), rounds: *rounds}
 	b.out = tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
 	defer b.out.Flush()
-	for _, measure := range []func(context.Context) error{b.pages, b.browser, b.viewers, b.leaving} {
-		if err := measure(ctx); err != nil {
-			return err
-		}
+	if err := b.findClients(ctx); err != nil {
+		return err
 	}
-	if *dns {
-		if err := b.besideDNS(ctx); err != nil {
+	measures := map[string]func(context.Context) error{"pages": b.pages, "browser": b.browser, "viewers": b.viewers, "leaving": b.leaving, "dns": b.besideDNS}
+	for _, name := range strings.Split(*only, ",") {
+		measure := measures[name]
+		if measure == nil {
+			return fmt.Errorf("-only: nothing is called %q", name)
+		}
+		if err := measure(ctx); err != nil {
 			return err
 		}
 	}

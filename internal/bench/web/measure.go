@@ -95,8 +95,13 @@ func (b *bench) pages(ctx context.Context) error {
 	return b.forgers(ctx, s)
 }
 
-// forgers measures pages of one client.
-func (b *bench) forgers(ctx context.Context, s *server) error {
+// findClients asks who the most frequent clients are.
+func (b *bench) findClients(ctx context.Context) error {
+	s, err := b.start(ctx, processors)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
 	p, err := s.get(ctx, "/api/v1/top?by=ip&n=10000&"+period)
 	if err != nil {
 		return err
@@ -115,6 +120,11 @@ func (b *bench) forgers(ctx context.Context, s *server) error {
 	if len(b.clients) < 10_000 {
 		return fmt.Errorf("the log has only %d clients", len(b.clients))
 	}
+	return nil
+}
+
+// forgers measures pages of one client.
+func (b *bench) forgers(ctx context.Context, s *server) error {
 	for _, f := range []struct {
 		what, client string
 		target       float64
