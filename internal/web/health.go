@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -86,7 +85,7 @@ func (s *sections) health() error {
 // status asks the servers.
 func (w *Server) status(ctx context.Context, patience time.Duration) (list []serverView) {
 	for _, path := range w.Sockets {
-		v := serverView{Socket: visible(path), Name: visible(filepath.Base(path))}
+		v := serverView{Socket: visible(path)}
 		client := control.NewClient(path)
 		asking, cancel := context.WithTimeout(ctx, patience)
 		status, err := client.Status(asking)
@@ -109,11 +108,10 @@ func (w *Server) status(ctx context.Context, patience time.Duration) (list []ser
 // sourceView is how much came from a source.
 type sourceView struct {
 	Source, Counted, Link string
-	Total, Before         uint64
-	Change                string
+	Total                 uint64
 }
 
-// sources shows how much came from each source; spf and before are what the chart shows.
+// sources shows how much came from each source.
 func (s *sections) sources() error {
 	if s.f.Source != "" || s.f.Packets {
 		return nil
@@ -124,7 +122,7 @@ func (s *sections) sources() error {
 		q.Source = source
 		v := sourceView{Source: string(source), Counted: q.Counted(), Link: s.f.link("/", paramSource, string(source))}
 		if source == forgerylog.FromSPF {
-			q.Source = "" // the same, which is known already
+			q.Source = "" // the same, which the chart has asked for already
 		}
 		now, err := s.timeline(q)
 		if err != nil {

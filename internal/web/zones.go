@@ -152,7 +152,7 @@ type serversPage struct {
 }
 
 type serverView struct {
-	Socket, Name string
+	Socket string
 	*control.Status
 	// Error says why it could not be asked.
 	Error string
