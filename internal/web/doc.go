@@ -9,6 +9,8 @@
 //	explore.go   the page of numbers: chart, rankings, newest events
 //	lists.go     tables of values and of events, which go on
 //	client.go    the page of a single client
+//	health.go    what is wrong, sources, new clients
+//	find.go      what was typed becomes a filter
 //	memory.go    what several viewers ask is asked once
 //	live.go      events as they come
 //	zones.go     zones and servers
