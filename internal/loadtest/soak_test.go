@@ -2,7 +2,6 @@ package loadtest
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -10,8 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"nullspf/internal/peers"
 	"nullspf/internal/torture"
@@ -71,31 +68,10 @@ func TestSoak(t *testing.T) {
 // TestXDPSoak does so with a daemon that answers beside the kernel, most of the time.
 func TestXDPSoak(t *testing.T) {
 	r := torture.Start(t, 3*time.Second)
-	clients, err := peers.NewNetns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(clients.Close)
-	run(t, "ip", "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", strconv.Itoa(clients.Thread))
-	up := func(host string) []string {
-		return []string{"link set lo up", "address add 192.0.2." + host + "/24 dev wire", "address add 2001:db8::" + host + "/64 dev wire nodad", "link set wire up"}
-	}
-	for _, command := range up("1") {
-		run(t, append([]string{"ip"}, strings.Fields(command)...)...)
-	}
-	if err := clients.IP(up("2")...); err != nil {
-		t.Fatal(err)
-	}
-	// Checksums as those of other machines.
-	if err := clients.Do(func() error { return peers.Ethtool("wire", unix.ETHTOOL_STXCSUM, 0) }); err != nil {
-		t.Fatal(err)
-	}
-	s := newSite(t)
-	s.at = netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), s.at.Port())
-	s.v6, s.clients, s.options = netip.MustParseAddr("2001:db8::1"), clients, "xdp wire"
+	s := newXDPSite(t)
 	d := s.start(t)
 	s.soak(t, d, r, slower(1500), func(round int) {
-		s.options = "xdp wire"
+		s.options = withXDP
 		if round%3 == 0 {
 			s.options = ""
 		}

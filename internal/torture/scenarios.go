@@ -19,7 +19,7 @@ var Scenarios = []Scenario{
 	{"xdp", "internal/nameserver", []string{"TestXDPLikeSockets"}, 2},
 	{"kill", "internal/loadtest", []string{"TestKill"}, 3},
 	{"kill-clients", "cmd/nullspfd", []string{"TestKill"}, 1},
-	{"stop", "internal/loadtest", []string{"TestStopUnderLoad", "TestReloadUnderLoad"}, 2},
+	{"stop", "internal/loadtest", []string{"TestStopUnderLoad", "TestReloadUnderLoad", "TestXDPReload"}, 3},
 	{"account", "internal/loadtest", []string{"TestAccounting"}, 2},
 	{"flood", "internal/loadtest", []string{"TestMemoryUnderFlood"}, 3},
 	{"power", "internal/loadtest", []string{"TestPowerLoss"}, 3},
