@@ -93,8 +93,9 @@ func TestFrozenDisk(t *testing.T) {
 	if err := j.Health(); err == nil || !strings.Contains(err.Error(), "stalled") {
 		t.Errorf("while frozen, health is %v", err)
 	}
-	// A waiting system call takes a second and more; a busy machine less.
-	if slowest > 500*time.Millisecond {
+	// Who waits for the disk waits until the thaw, or for the second after which that is
+	// given up; a busy machine takes less.
+	if slowest > 900*time.Millisecond {
 		t.Errorf("while frozen, 1000 events took %s", slowest)
 	}
 	thaw()

@@ -31,7 +31,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // hostile are texts that a stranger sends as sender, HELO and domain.
 var hostile = []string{
-	"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "' onmouseover='alert(1)", "{{.Version}}", "javascript:alert(1)",
+	"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "' onmouseover='alert(1)", "{{print 1}}", "javascript:alert(1)",
 	"=cmd|' /c calc'!a0", "&lt;b&gt;", "\xe2\x80\xae\xe2\x80\xab", "\x00\x01\x1b[31m\x7f\xff\xfe", strings.Repeat("w", 240), "a%00b%2f..%2f", "x,y;z\t\n",
 }
 
