@@ -53,7 +53,7 @@ root:
 # The longest packages go first, so that none is left alone at the end. The load
 # tests run by themselves: they measure.
 unit:
-	NULLSPF_REQUIRE_PEERS=1 $(GO) test -timeout 20m $$($(GO) list ./named ./cmd/nullspf ./internal/web ./... | grep -v /loadtest)
+	NULLSPF_REQUIRE_PEERS=1 $(GO) test -timeout 20m $$($(GO) list ./named ./packaging ./cmd/nullspf ./internal/web ./... | grep -v /loadtest)
 	NULLSPF_REQUIRE_PEERS=1 $(GO) test -timeout 20m ./internal/loadtest
 
 race: peers ## run the tests with the race detector

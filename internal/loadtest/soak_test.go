@@ -62,12 +62,12 @@ func (s *samples) slope() float64 {
 // TestSoak keeps a daemon under mixed load. Two hours tell something.
 func TestSoak(t *testing.T) {
 	s := newSite(t)
-	s.soak(t, s.start(t), torture.Start(t, 3*time.Second), slower(6000), func(int) {})
+	s.soak(t, s.start(t), torture.Start(t, time.Second), slower(6000), func(int) {})
 }
 
 // TestXDPSoak does so with a daemon that answers beside the kernel, most of the time.
 func TestXDPSoak(t *testing.T) {
-	r := torture.Start(t, 3*time.Second)
+	r := torture.Start(t, time.Second)
 	s := newXDPSite(t)
 	d := s.start(t)
 	s.soak(t, d, r, slower(1500), func(round int) {

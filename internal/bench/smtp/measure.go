@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/textproto"
 	"os"
 	"os/exec"
 	"os/user"
@@ -240,6 +241,39 @@ func (s *server) measure(ctx context.Context, sessions int) (r result, err error
 	r.rate = float64(sessions) / took.Seconds()
 	r.cpu = (after - cpu) / time.Duration(sessions)
 	return r, errors.Join(append(errs, err)...)
+}
+
+// hold returns the memory with as many sessions open as smtp-source holds, all of which
+// have had their recipient refused.
+func (s *server) hold() (memory uint64, err error) {
+	var sessions []*textproto.Conn
+	defer func() {
+		for _, c := range sessions {
+			_ = c.Close()
+		}
+	}()
+	for i := range clients * perClient {
+		c, err := textproto.Dial("tcp", fmt.Sprintf("10.1.%d.1:%d", i%clients, s.port))
+		if err != nil {
+			return 0, err
+		}
+		sessions = append(sessions, c)
+		if _, _, err := c.ReadResponse(220); err != nil {
+			return 0, err
+		}
+		for _, step := range []struct {
+			command string
+			want    int
+		}{{"EHLO shop.example", 250}, {"MAIL FROM:<info@shop.example>", 250}, {"RCPT TO:<user@brand.example>", 0}} {
+			if err := c.PrintfLine("%s", step.command); err != nil {
+				return 0, err
+			}
+			if code, text, err := c.ReadResponse(step.want); err != nil || step.want == 0 && code < 400 {
+				return 0, fmt.Errorf("%s: %d %s, %w", step.command, code, text, err)
+			}
+		}
+	}
+	return peers.GroupMemory(s.group)
 }
 
 // stored fails unless the journal has each session, and the one of the start.
