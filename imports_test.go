@@ -45,6 +45,7 @@ workshop
 tools: for tests and the workshop
     internal/mtas         mail servers of others
     internal/testsite     published zones to serve
+    internal/bench/unsealed  nullspfd as benchmarks measure it
     internal/torture      long tests: time, seed, counts, figures
 peers
     internal/peers        nameservers of others, and what tests need of a machine
@@ -130,7 +131,7 @@ var libraries = map[string]string{
 	"github.com/cespare/xxhash/v2":                  "internal/tally",
 	"github.com/klauspost/compress/gzip":            "internal/evidence",
 	"github.com/klauspost/compress/zstd":            "internal/evidence internal/tally",
-	"github.com/rs/zerolog":                         "cmd/nullspf cmd/nullspfd internal/bench/dns internal/bench/imports internal/bench/log internal/bench/xdp internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/web internal/xfr nolisting",
+	"github.com/rs/zerolog":                         "cmd/nullspf cmd/nullspfd internal/bench/imports internal/bench/log internal/bench/unsealed internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/web internal/xfr nolisting",
 	"github.com/rs/zerolog/log":                     "", // loggers are parameters
 	"github.com/schollz/progressbar":                "cmd/nullspf",
 	"github.com/spf13/cobra":                        "cmd/nullspf",

@@ -41,6 +41,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"nullspf/internal/bench/unsealed"
 )
 
 func main() {
@@ -61,7 +63,7 @@ func run() error {
 	serve := flag.String("serve", "", "be nullspfd with the configuration `FILE` and seal nothing")
 	flag.Parse()
 	if *serve != "" {
-		return serveWithoutSealing(*serve)
+		return unsealed.Serve(*serve)
 	}
 	if runtime.NumCPU() < 2 {
 		return fmt.Errorf("two processors are needed, one for the server and one for the load")

@@ -2,23 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/rs/zerolog"
-
-	"nullspf/internal/corefile"
-	"nullspf/internal/nameserver"
+	"nullspf/internal/bench/unsealed"
 	"nullspf/internal/peers"
 )
 
@@ -86,62 +80,11 @@ func (b *bench) startNullspfd(ctx context.Context, name, dir string, at netip.Ad
 	if err != nil {
 		return nil, err
 	}
-	s.stored = func() (uint64, error) { return stored(health) }
+	s.stored = func() (uint64, error) { return unsealed.Stored(http.DefaultClient, health) }
 	if name != "nullspfd" {
 		s.journal = filepath.Join(dir, "var")
 	}
 	return s, nil
-}
-
-// stored asks nullspfd for the events that it stored, and fails when some were
-// lost.
-func stored(health netip.AddrPort) (uint64, error) {
-	r, err := http.Get("http://" + health.String() + "/health")
-	if err != nil {
-		return 0, err
-	}
-	defer r.Body.Close()
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return 0, err
-	}
-	var h nameserver.Health
-	if err := json.Unmarshal(body, &h); err != nil {
-		return 0, fmt.Errorf("health: %w", err)
-	}
-	lost := uint64(0)
-	for _, n := range h.Lost {
-		lost += n
-	}
-	if lost > 0 || h.Status != "ok" {
-		return 0, fmt.Errorf("events were lost: %s", body)
-	}
-	return h.Stored, nil
-}
-
-// serveWithoutSealing is nullspfd, but for a journal whose files grow so large
-// that none is sealed while it is measured.
-func serveWithoutSealing(conf string) error {
-	c, err := corefile.Load(conf)
-	if err != nil {
-		return err
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM)
-	s, err := nameserver.Start(c, nameserver.Options{
-		Workers: nameserver.ClaimProcessors(),
-		Logger:  zerolog.New(os.Stderr),
-		OpenJournal: func(j *nameserver.Journal, workers int, log zerolog.Logger) (nameserver.Recorder, error) {
-			settings := nameserver.JournalSettings(j, workers, log)
-			settings.SegmentSize, settings.SegmentAge = 1<<30, time.Hour
-			return nameserver.OpenJournalWith(settings)
-		},
-	})
-	if err != nil {
-		return err
-	}
-	<-signals
-	return s.Stop()
 }
 
 // zoneFile holds a wildcard of another type, so that every query gets

@@ -57,6 +57,8 @@ type server struct {
 	// group is its process group, before its memory while nothing happens.
 	group  int
 	before uint64
+	// held is the memory with sessions that wait, in bytes.
+	held uint64
 }
 
 // start starts a server on the first processor, and waits until it greets.

@@ -35,6 +35,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"nullspf/internal/bench/unsealed"
 )
 
 func main() {
@@ -57,7 +59,7 @@ func run() error {
 	serve := flag.String("serve", "", "be nullspfd with the configuration `FILE` and seal nothing")
 	flag.Parse()
 	if *serve != "" {
-		return serveWithoutSealing(*serve)
+		return unsealed.Serve(*serve)
 	}
 	if runtime.NumCPU() < 2 {
 		return errors.New("two processors are needed, one for the server and one for the load")

@@ -2,22 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
 
-	"github.com/rs/zerolog"
-
-	"nullspf/internal/corefile"
-	"nullspf/internal/nameserver"
+	"nullspf/internal/bench/unsealed"
 	"nullspf/internal/peers"
 )
 
@@ -126,52 +121,7 @@ func stored(w *peers.Wire) (uint64, error) {
 		})
 		return c, err
 	}, DisableKeepAlives: true}}
-	r, err := client.Get("http://192.0.2.1:8053/health")
-	if err != nil {
-		return 0, err
-	}
-	defer r.Body.Close()
-	out, err := io.ReadAll(r.Body)
-	if err != nil {
-		return 0, err
-	}
-	var h nameserver.Health
-	if err := json.Unmarshal(out, &h); err != nil {
-		return 0, fmt.Errorf("health: %w", err)
-	}
-	lost := uint64(0)
-	for _, n := range h.Lost {
-		lost += n
-	}
-	if lost > 0 || h.Status != "ok" {
-		return 0, fmt.Errorf("events were lost: %s", out)
-	}
-	return h.Stored, nil
-}
-
-// serveWithoutSealing is nullspfd, but for a journal whose files grow so large that
-// none is sealed while it is measured.
-func serveWithoutSealing(conf string) error {
-	c, err := corefile.Load(conf)
-	if err != nil {
-		return err
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM)
-	s, err := nameserver.Start(c, nameserver.Options{
-		Workers: nameserver.ClaimProcessors(),
-		Logger:  zerolog.New(os.Stderr),
-		OpenJournal: func(j *nameserver.Journal, workers int, log zerolog.Logger) (nameserver.Recorder, error) {
-			settings := nameserver.JournalSettings(j, workers, log)
-			settings.SegmentSize, settings.SegmentAge = 1<<30, time.Hour
-			return nameserver.OpenJournalWith(settings)
-		},
-	})
-	if err != nil {
-		return err
-	}
-	<-signals
-	return s.Stop()
+	return unsealed.Stored(&client, netip.MustParseAddrPort("192.0.2.1:8053"))
 }
 
 // launch starts a program and waits until it answers.
