@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"nullspf/internal/peers"
 	"nullspf/internal/torture"
@@ -46,6 +49,26 @@ func fill(t *testing.T, path string) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// uncache has the system forget what it keeps in memory of a directory's files, so
+// that they are read as the disk has them.
+func uncache(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return errors.Join(f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED))
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

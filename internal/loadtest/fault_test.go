@@ -72,6 +72,7 @@ func bearFaults(t *testing.T, s *site, rate int, faults ...fault) {
 	for _, f := range faults {
 		t.Logf("%s", f.name)
 		if f.damages {
+			book.torn = true
 			kept = now() - int64(2*time.Second)
 		}
 		worst := d.bear(t, f, book, &before)
@@ -101,6 +102,9 @@ func bearFaults(t *testing.T, s *site, rate int, faults ...fault) {
 		t.Errorf("%d events are lost, %d of them for the reasons of the faults", m.lost(""), explained)
 	}
 	d.stop(t)
+	if kept != 0 {
+		uncache(t, s.journal)
+	}
 	has := book.read(t, s.journal)
 	damaged := has.holes()
 	if damaged > 0 && kept == 0 {

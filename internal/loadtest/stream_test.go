@@ -70,8 +70,9 @@ type shape struct {
 // ledger knows all that was asked.
 type ledger struct {
 	streams []*stream
-	// torn: power was lost, so a range of a file may be missing that was written
-	// before another which is there. It is named; what it held counts as lost.
+	// torn: power was lost, or a disk did not keep what it took, so a range of a file
+	// may be missing that was written before another which is there. It is named; what
+	// it held counts as lost.
 	torn bool
 }
 
