@@ -96,7 +96,7 @@ func (a *app) logCompactCommand() *cobra.Command {
 		Long: `Writes the segments of journal directories anew that an earlier version of nullspfd
 wrote, so that they are smaller, queries are faster, and other programs read their
 times as such. Segments of an hour or a day that is over are joined, as nullspfd does,
-and segments without summary, or with a damaged one, get one.
+and segments without summary, or with one that is damaged or of an earlier version, get one.
 The events stay the same; nothing is removed before what replaces it is on disk, and
 an interrupted run is continued by the next one. It needs as much free space as
 the largest segment has.

@@ -54,6 +54,11 @@ func (c *Column) Set(r *Row, v parquet.Value) { c.set(r, v) }
 // Text is the value of a column of kind [parquet.ByteArray].
 func (c *Column) Text(r *Row) string { return *(*string)(unsafe.Add(unsafe.Pointer(r), c.offset)) }
 
+// SetText puts a text into a column of kind [parquet.ByteArray].
+func (c *Column) SetText(r *Row, text string) {
+	*(*string)(unsafe.Add(unsafe.Pointer(r), c.offset)) = text
+}
+
 // Int64 is the value of a column of kind [parquet.Int64].
 func (c *Column) Int64(r *Row) int64 { return *(*int64)(unsafe.Add(unsafe.Pointer(r), c.offset)) }
 

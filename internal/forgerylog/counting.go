@@ -88,10 +88,9 @@ func inParallel(n int, work func(i int)) {
 }
 
 // count calls summed with the summary of each segment that is counted whole; false:
-// it is of no use. It calls work with the selected rows of the row groups of all other
-// segments, each worker from a goroutine of its own, then tail with the events that are
-// not sealed, and their view.
-func (r *run) count(p *plan, workers int, summed func(*tally.Summary) bool, work groupWork, tail func(*journalView, *eventrow.Row) error) error {
+// it is of no use. It has the selected rows of all other segments read, and calls read.row
+// with the events that are not sealed.
+func (r *run) count(p *plan, workers int, summed func(*tally.Summary) bool, read reading) error {
 	var rest []countable
 	for _, c := range r.countables(p) {
 		if c.whole {
@@ -101,23 +100,29 @@ func (r *run) count(p *plan, workers int, summed func(*tally.Summary) bool, work
 		}
 		rest = append(rest, c)
 	}
-	if err := r.groups(rest, workers, work); err != nil {
+	if err := r.groups(rest, workers, read); err != nil {
 		return err
 	}
 	for _, v := range r.views {
-		if err := r.tail(v, v.planOf(p), func(row *eventrow.Row) error { return tail(v, row) }); err != nil {
+		if err := r.tail(v, v.planOf(p), func(row *eventrow.Row) error { return read.row(0, v, row) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// groupWork gets the selected rows of a row group, which are valid until it returns.
-type groupWork func(worker int, c *countable, s *segment, g parquet.RowGroup, rows []int32) error
+// reading is what is done with selected events, by workers, each in a goroutine of its own.
+type reading struct {
+	// group gets the selected rows of a row group, which are valid until it returns.
+	group func(worker int, c *countable, s *segment, g parquet.RowGroup, rows []int32) error
+	// row gets a single event, of which columns are set, and its view. It is valid until row
+	// returns.
+	row     func(worker int, v *journalView, row *eventrow.Row) error
+	columns columns
+}
 
-// groups calls work with the selected rows of all row groups of segments, each worker from
-// a goroutine of its own.
-func (r *run) groups(list []countable, workers int, work groupWork) error {
+// groups has the selected events of segments read.
+func (r *run) groups(list []countable, workers int, read reading) error {
 	errs := make([]error, len(list))
 	next := make(chan int, len(list))
 	for i := range list {
@@ -129,7 +134,7 @@ func (r *run) groups(list []countable, workers int, work groupWork) error {
 		running.Go(func() {
 			var rows []int32
 			for i := range next {
-				if errs[i] = r.countSegment(&list[i], w, &rows, work); errs[i] != nil && !isFileError(errs[i]) {
+				if errs[i] = r.countSegment(&list[i], w, &rows, read); errs[i] != nil && !isFileError(errs[i]) {
 					return
 				}
 			}
@@ -147,9 +152,12 @@ func (r *run) groups(list []countable, workers int, work groupWork) error {
 // noSummary is for those whom summaries tell nothing.
 func noSummary(*tally.Summary) bool { return false }
 
-func (r *run) countSegment(c *countable, worker int, rows *[]int32, work groupWork) (err error) {
+func (r *run) countSegment(c *countable, worker int, rows *[]int32, read reading) (err error) {
 	if c.lacks() {
 		return nil
+	}
+	if found, err := r.ofClient(c.file, c.plan, read.columns, func(row *eventrow.Row) error { return read.row(worker, c.view, row) }); found {
+		return err
 	}
 	s, groups, err := openSegment(c.file, c.plan)
 	if err != nil {
@@ -159,7 +167,7 @@ func (r *run) countSegment(c *countable, worker int, rows *[]int32, work groupWo
 		if *rows, err = s.selected(r.ctx, g, c.plan, *rows); err != nil {
 			return err
 		}
-		if err := work(worker, c, s, g, *rows); err != nil {
+		if err := read.group(worker, c, s, g, *rows); err != nil {
 			return err
 		}
 	}
@@ -234,13 +242,15 @@ func (c *counting) run(r *run, p *plan) error {
 		return true
 	}
 	set := cols(c.key.Columns...) | p.weights
-	work := func(worker int, _ *countable, s *segment, g parquet.RowGroup, rows []int32) error {
-		return s.count(g, rows, set, c.workers[worker].key, p.weight, c.workers[worker].add)
-	}
-	tail := func(_ *journalView, row *eventrow.Row) error {
-		return c.workers[0].add(c.workers[0].key(row), p.weigh(row))
-	}
-	err := r.count(p, len(c.workers), summed, work, tail)
+	err := r.count(p, len(c.workers), summed, reading{
+		group: func(worker int, _ *countable, s *segment, g parquet.RowGroup, rows []int32) error {
+			return s.count(g, rows, set, c.workers[worker].key, p.weight, c.workers[worker].add)
+		},
+		row: func(worker int, _ *journalView, row *eventrow.Row) error {
+			return c.workers[worker].add(c.workers[worker].key(row), p.weigh(row))
+		},
+		columns: set,
+	})
 	for i := range c.workers {
 		c.total += c.workers[i].total
 		c.unknown += c.workers[i].unknown

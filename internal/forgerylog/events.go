@@ -64,7 +64,7 @@ func (f *Journals) Scan(ctx context.Context, q Query, columns []*eventrow.Column
 // segments are read by several goroutines.
 func (r *run) scanAny(p *plan, set columns, yield func(*eventrow.Row) error) error {
 	var yielding sync.Mutex
-	one := func(v *journalView, row *eventrow.Row) error {
+	one := func(_ int, v *journalView, row *eventrow.Row) error {
 		yielding.Lock()
 		defer yielding.Unlock()
 		if set.has(eventrow.Seq) && set.has(eventrow.Flags) {
@@ -72,9 +72,12 @@ func (r *run) scanAny(p *plan, set columns, yield func(*eventrow.Row) error) err
 		}
 		return yield(row)
 	}
-	return r.count(p, workerCount(), noSummary, func(_ int, c *countable, s *segment, g parquet.RowGroup, rows []int32) error {
-		return s.read(r.ctx, g, rows, set, func(row *eventrow.Row) error { return one(c.view, row) })
-	}, one)
+	return r.count(p, workerCount(), noSummary, reading{
+		group: func(worker int, c *countable, s *segment, g parquet.RowGroup, rows []int32) error {
+			return s.read(r.ctx, g, rows, set, func(row *eventrow.Row) error { return one(worker, c.view, row) })
+		},
+		row: one, columns: set,
+	})
 }
 
 func each(rows []eventrow.Row, yield func(*eventrow.Row) error) error {
@@ -196,6 +199,15 @@ func (r *run) newestOf(v *journalView, p *plan, n int) ([]eventrow.Row, error) {
 // lastOfSegment calls yield with the last n selected events of a segment, the
 // newest row group first, and each in order.
 func (r *run) lastOfSegment(file *journal.SegmentFile, p *plan, n int, yield func([]eventrow.Row)) error {
+	last := ring{size: n}
+	found, err := r.ofClient(file, p, allColumns, func(row *eventrow.Row) error {
+		last.add(row.Clone())
+		return nil
+	})
+	if found {
+		yield(last.inOrder())
+		return err
+	}
 	s, groups, err := openSegment(file, p)
 	if err != nil {
 		return err

@@ -116,6 +116,7 @@ func (v *journalView) planOf(p *plan) *plan {
 		return p
 	}
 	own := *p
+	own.remarked = true
 	own.conditions = slices.Clone(p.conditions)
 	own.conditions[p.attempt] = condition{cols(eventrow.Attempt, eventrow.Seq), v.attempt}
 	if p.kinds > 0 {

@@ -167,6 +167,9 @@ func (r *run) journal(v *journalView, p *plan, set columns, yield func(*eventrow
 }
 
 func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield func(*eventrow.Row) error) error {
+	if found, err := r.ofClient(file, p, set, yield); found {
+		return err
+	}
 	s, groups, err := openSegment(file, p)
 	if err != nil {
 		return err

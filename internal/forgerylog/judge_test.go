@@ -145,7 +145,6 @@ func judged(t *testing.T, rng *rand.Rand, n, days int) string {
 			Seq: uint64(seq + 1), Time: at, Server: "ns1.example.net", Zone: testZone,
 			QType: spftrack.TypeA, Resolver: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(rng.IntN(200))}), uint16(rng.IntN(1<<16))),
 			Parsed: spftrack.Parsed{Kind: spftrack.Kind(rng.IntN(6)), Forged: fmt.Sprintf("brand-%d.example", rng.IntN(30))},
-			Name:   []byte("\x01x\x00"),
 		}
 		e.SenderDomain = e.Forged
 		switch rng.IntN(8) {
@@ -160,6 +159,7 @@ func judged(t *testing.T, rng *rand.Rand, n, days int) string {
 			e.SenderLocal = fmt.Sprint("user", rng.IntN(500))
 			e.HELO = hostileTexts[rng.IntN(len(hostileTexts))]
 		}
+		e.Name = nameOf(e.HELO, "HE", e.SenderLocal, "LP", e.ClientIP.String(), e.Forged)
 		if err := c.Add(&e); err != nil {
 			t.Fatal(err)
 		}
@@ -174,6 +174,48 @@ func judged(t *testing.T, rng *rand.Rand, n, days int) string {
 	}
 	write(t, s, late...)
 	return dir
+}
+
+// nameOf is a name of labels that may hold any bytes; those that are no labels are left out.
+func nameOf(labels ...string) (name []byte) {
+	for _, label := range labels {
+		if label != "" && len(label) < 64 && len(name)+len(label) < 250 {
+			name = append(append(name, byte(len(label))), label...)
+		}
+	}
+	return append(name, 0)
+}
+
+// busyQueries ask in several ways for the clients that have most attempts.
+func (j *judge) busyQueries(t *testing.T) (list []Query) {
+	t.Helper()
+	day := testTime.Truncate(24 * time.Hour).Add(24 * time.Hour)
+	for _, rank := range j.top(Query{}, ByIP, 3).Ranks {
+		client := netip.MustParseAddr(rank.Value)
+		prefix := netip.PrefixFrom(client, client.BitLen())
+		list = append(list, Query{Client: prefix}, Query{Clients: []netip.Addr{client}, Since: day.Add(5 * time.Hour), Until: day.Add(40 * time.Hour)},
+			Query{Client: prefix, Domain: ParseDomain("brand-1"), HELO: ParseText("b")}, Query{Client: prefix, Packets: true}, Query{Client: prefix, Kinds: []spftrack.Kind{spftrack.KindExp}},
+			Query{Client: prefix, Source: FromSMTP})
+	}
+	return list
+}
+
+// wholeClients counts the clients of which summaries of a directory have the rows.
+func (j *judge) wholeClients(t *testing.T, dir string) (n int) {
+	t.Helper()
+	v, err := journal.Snapshot(dir, journal.ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	for _, rank := range j.top(Query{}, ByIP, 1000).Ranks {
+		if slices.ContainsFunc(v.Segments(), func(s *journal.SegmentFile) bool {
+			return s.Summary() != nil && s.Summary().Client(rank.Value, allColumns.has) != nil
+		}) {
+			n++
+		}
+	}
+	return n
 }
 
 // judgedQueries are queries of each kind.
@@ -237,7 +279,10 @@ func TestJudge(t *testing.T) {
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	dir := judged(t, rng, 1200, 4)
 	j := judgeOf(t, dir)
-	queries := judgedQueries(rng)
+	queries := append(judgedQueries(rng), j.busyQueries(t)...)
+	if n := j.wholeClients(t, dir); n < 5 {
+		t.Errorf("summaries have the rows of %d clients", n)
+	}
 	e := open(dir)
 	summaries, err := filepath.Glob(filepath.Join(dir, "seg", "*", "*.summary"))
 	if err != nil || len(summaries) < 3 {
@@ -290,8 +335,7 @@ func TestDamagedSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rare := Query{Client: netip.MustParsePrefix("203.0.7.3/32")}
-	want := len(j.selected(rare))
+	clients := []Query{{Client: netip.MustParsePrefix("203.0.7.3/32")}, j.busyQueries(t)[0], j.busyQueries(t)[1]}
 	tried := 0
 	for bit := rng.IntN(401); bit < 8*len(data); bit += 401 {
 		damaged := slices.Clone(data)
@@ -310,8 +354,13 @@ func TestDamagedSummary(t *testing.T) {
 		if got, err := e.Timeline(t.Context(), Query{}, Hour); err != nil || !reflect.DeepEqual(got, j.timeline(Query{}, Hour)) {
 			t.Fatalf("bit %d: timeline: %v", bit, err)
 		}
-		if got := eventsOf(t, e, rare, 0); len(got) != want {
-			t.Fatalf("bit %d: %d events, want %d", bit, len(got), want)
+		client := clients[tried%len(clients)]
+		var want []eventrow.Row
+		for _, row := range j.selected(client) {
+			want = append(want, *row)
+		}
+		if got := eventsOf(t, e, client, 0); !slices.Equal(got, want) {
+			t.Fatalf("bit %d: %d events of %+v, want %d", bit, len(got), client, len(want))
 		}
 		tried++
 	}

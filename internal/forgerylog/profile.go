@@ -63,7 +63,7 @@ func (f *Journals) Profiles(ctx context.Context, q Query) ([]Profile, error) {
 func (r *run) profiles(p, ever *plan, byText map[string]*Profile) error {
 	var noting sync.Mutex
 	var net []byte
-	one := func(_ *journalView, row *eventrow.Row) error {
+	one := func(_ int, _ *journalView, row *eventrow.Row) error {
 		noting.Lock()
 		defer noting.Unlock()
 		of := byText[row.ClientIP]
@@ -86,12 +86,12 @@ func (r *run) profiles(p, ever *plan, byText map[string]*Profile) error {
 		outside |= cols(eventrow.ClientIP)
 	}
 	within := outside | cols(eventrow.ForgedDomain, eventrow.Resolver)
-	work := func(_ int, c *countable, s *segment, g parquet.RowGroup, rows []int32) error {
+	work := func(worker int, c *countable, s *segment, g parquet.RowGroup, rows []int32) error {
 		set := within
 		if !p.overlaps(c.file.MinTime, c.file.MaxTime) {
 			set = outside
 		}
-		return s.read(r.ctx, g, rows, set, func(row *eventrow.Row) error { return one(c.view, row) })
+		return s.read(r.ctx, g, rows, set, func(row *eventrow.Row) error { return one(worker, c.view, row) })
 	}
 	var read, summed []countable
 	for _, c := range r.countables(ever) {
@@ -121,11 +121,11 @@ func (r *run) profiles(p, ever *plan, byText map[string]*Profile) error {
 			byText[ever.clients[0]].Total += seen[i].n
 		}
 	}
-	if err := r.groups(append(read, rest...), workerCount(), work); err != nil {
+	if err := r.groups(append(read, rest...), workerCount(), reading{work, one, within}); err != nil {
 		return err
 	}
 	for _, v := range r.views {
-		if err := r.tail(v, v.planOf(ever), func(row *eventrow.Row) error { return one(v, row) }); err != nil {
+		if err := r.tail(v, v.planOf(ever), func(row *eventrow.Row) error { return one(0, v, row) }); err != nil {
 			return err
 		}
 	}

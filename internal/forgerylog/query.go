@@ -167,6 +167,8 @@ type plan struct {
 	// attempts: attempts are selected, by the condition at the place attempt.
 	attempts bool
 	attempt  int
+	// remarked: the marks are not those of the segments.
+	remarked bool
 	// time is the place of the condition on time, -1 for none; kinds that of the
 	// condition on kinds of attempts, 0 for none.
 	time, kinds int

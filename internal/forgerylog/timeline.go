@@ -104,15 +104,20 @@ func (r *run) timeline(p *plan, series *Series) error {
 		}
 		return true
 	}
-	work := func(worker int, _ *countable, s *segment, g parquet.RowGroup, rows []int32) error {
-		if p.weight != nil {
-			return s.read(r.ctx, g, rows, cols(eventrow.TS)|p.weights, func(row *eventrow.Row) error {
-				return workers[worker].add(row.TS, p.weight(row))
-			})
-		}
-		return s.eachTime(g, rows, func(ts int64) error { return workers[worker].add(ts, 1) })
-	}
-	err := r.count(p, len(workers), summed, work, func(_ *journalView, row *eventrow.Row) error { return all.add(row.TS, p.weigh(row)) })
+	err := r.count(p, len(workers), summed, reading{
+		group: func(worker int, _ *countable, s *segment, g parquet.RowGroup, rows []int32) error {
+			if p.weight != nil {
+				return s.read(r.ctx, g, rows, cols(eventrow.TS)|p.weights, func(row *eventrow.Row) error {
+					return workers[worker].add(row.TS, p.weight(row))
+				})
+			}
+			return s.eachTime(g, rows, func(ts int64) error { return workers[worker].add(ts, 1) })
+		},
+		row: func(worker int, _ *journalView, row *eventrow.Row) error {
+			return workers[worker].add(row.TS, p.weigh(row))
+		},
+		columns: cols(eventrow.TS) | p.weights,
+	})
 	if err == nil {
 		err = asked
 	}

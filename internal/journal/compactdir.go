@@ -85,7 +85,7 @@ func segmentsOf(m *Manifest) (n int, bytes int64) {
 }
 
 // renew writes a segment of an earlier version anew. Another one gets a summary if it
-// has none that is whole.
+// has none of this version that is whole.
 func (s *sealer) renew(segment *Segment, c *Compaction, o CompactOptions) error {
 	dir := s.j.settings.Dir
 	if !o.RawSince.IsZero() && !segment.Anonymous && segment.MaxTime < o.RawSince.UnixNano() {
@@ -115,7 +115,7 @@ func (s *sealer) renew(segment *Segment, c *Compaction, o CompactOptions) error 
 }
 
 // inspect reports whether a segment is not as this version writes it, and whether its
-// summary is whole.
+// summary is, and whole.
 func inspect(dir string, s *Segment) (old, summarised bool, err error) {
 	f, err := openSegment(dir, s)
 	if err != nil {
@@ -136,5 +136,5 @@ func inspect(dir string, s *Segment) (old, summarised bool, err error) {
 	}
 	_, are := times.Value.(*format.TimestampType)
 	summary := f.Summary()
-	return !are, summary != nil && summary.Check(f.f) == nil, nil
+	return !are, summary != nil && !summary.Old && summary.Check(f.f) == nil, nil
 }

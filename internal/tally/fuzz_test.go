@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
+
+	"nullspf/internal/eventrow"
 )
 
 // summaryOf makes the parts of a summary whose fields have some texts, with a segment
@@ -32,12 +34,20 @@ func summaryOf(tb testing.TB, texts int) (blocks, contents []byte) {
 		f.blocks, f.length = w.blocks, w.offset-f.offset
 		s.fields[i] = f
 	}
+	s.clients = section{offset: int64(out.Len())}
+	w := &clientsWriter{w: &out, out: &s.clients}
+	for n := range texts {
+		w.add(fmt.Sprintf("192.0.0.%08d", n), min(n+1, 700))
+	}
+	if err := w.write(); err != nil {
+		tb.Fatal(err)
+	}
 	s.Attempts = s.fields[0].total
 	s.Minutes = []Minute{{-5, 0}, {27_000_000, s.Attempts}}
 	return out.Bytes(), s.appendContents(nil)
 }
 
-// assemble makes the file, with the right sum of the contents.
+// assemble makes the file of the present version, with the right sum of the contents.
 func assemble(blocks, contents []byte) []byte {
 	b := slices.Concat(blocks, contents)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(contents)))
@@ -68,8 +78,15 @@ func readAll(s *Summary) error {
 			return err
 		}
 	}
-	return nil
+	if rows := s.Client("192.0.0.00000007", everyColumn); rows != nil {
+		if err := rows.Each(func(*eventrow.Row) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return s.checkClients()
 }
+
+func everyColumn(*eventrow.Column) bool { return true }
 
 // TestSummaryRoundTrip: what summaryOf makes is whole, and the sums matter.
 func TestSummaryRoundTrip(t *testing.T) {
@@ -85,6 +102,10 @@ func TestSummaryRoundTrip(t *testing.T) {
 	}
 	if n, ok := s.Count(Senders, "192.0.2.00000007"); n != 8 || !ok {
 		t.Errorf("a text occurs %d times, want 8 (%v)", n, ok)
+	}
+	rows := s.Client("192.0.0.00000690", everyColumn)
+	if rows == nil || rows.Len() != 691 || len(rows.parts) < 2 {
+		t.Errorf("a client has the rows %v", rows)
 	}
 	file[10]++
 	if s, err = Open(bytes.NewReader(file), int64(len(file)), id); err != nil {
@@ -110,9 +131,9 @@ func FuzzSummary(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for i := range s.fields {
-			for j := range s.fields[i].blocks {
-				k := &s.fields[i].blocks[j]
+		for _, section := range s.sections() {
+			for j := range section.blocks {
+				k := &section.blocks[j]
 				k.sum = xxhash.Sum64(file[k.offset : k.offset+int64(k.size)])
 			}
 		}

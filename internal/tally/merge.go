@@ -23,6 +23,15 @@ type Run interface {
 	sample(n int) ([]string, error)
 }
 
+// again are runs from their begin on.
+func again(runs []Run) []Run {
+	list := make([]Run, len(runs))
+	for i, r := range runs {
+		list[i] = r.From("")
+	}
+	return list
+}
+
 // head is a run and its present text.
 type head struct {
 	prefix uint64

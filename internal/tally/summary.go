@@ -45,6 +45,7 @@ var keys = [fields]*Key{IPs: &ClientIP, Nets: &ClientNet, Senders: &Sender, HELO
 // length (LEB128), sums XXH64:
 //
 //	blocks of counts of each field
+//	blocks of rows of clients
 //	contents:
 //	  segment     length and text of the SHA-256 sum, bytes, rows
 //	  sums        for each 64 KiB of the segment, uint64
@@ -52,7 +53,10 @@ var keys = [fields]*Key{IPs: &ClientIP, Nets: &ClientNet, Senders: &Sender, HELO
 //	  minutes     number; of each: distance to the one before (zigzag), attempts
 //	  fields      of each: counted attempts, offset, length, number of blocks; of each
 //	              block: length, length without compression, sum uint64, first text
-//	length of contents uint32, sum of contents uint64, "nullsum1"
+//	  clients     the same for the rows of clients
+//	length of contents uint32, sum of contents uint64, "nullsum2"
+//
+// "nullsum1", of earlier versions, has no rows of clients.
 type Summary struct {
 	r io.ReaderAt
 	Identity
@@ -62,10 +66,16 @@ type Summary struct {
 	Minutes []Minute
 	sums    []uint64
 	fields  [fields]section
+	// clients are the rows of the busiest clients, total their number.
+	clients section
+	// Old: it was written by an earlier version.
+	Old bool
 
 	mu sync.Mutex
 	// verified are the blocks of the segment that were found good.
 	verified []bool
+	// last is what Count was asked last: who asks for a client does so twice.
+	last counted
 }
 
 // Minute is how many attempts a minute has.
@@ -84,7 +94,8 @@ type section struct {
 }
 
 const (
-	summaryMagic = "nullsum1"
+	summaryMagic = "nullsum2"
+	oldMagic     = "nullsum1"
 	trailerSize  = 4 + 8 + len(summaryMagic)
 	// maxContents bounds the contents, in bytes.
 	maxContents = 64 << 20
@@ -110,13 +121,22 @@ func Build(w io.Writer, id Identity, data io.ReaderAt, f *parquet.File) (err err
 		return err
 	}
 	offset := int64(0)
+	clients := &clientsWriter{w: buf, f: f, groups: f.RowGroups(), attempts: attempts, out: &s.clients}
 	for i, key := range keys {
-		section, err := countField(buf, f, key, attempts, offset)
+		counted := func([]Run) error { return nil }
+		if Field(i) == IPs {
+			counted = func(runs []Run) error { return clients.choose(runs, s.Attempts) }
+		}
+		section, err := countField(buf, f, key, attempts, offset, counted)
 		if err != nil {
 			return err
 		}
 		s.fields[i] = *section
 		offset += section.length
+	}
+	s.clients.offset = offset
+	if err := clients.write(); err != nil {
+		return err
 	}
 	contents := s.appendContents(nil)
 	if len(contents) > maxContents {
@@ -205,8 +225,8 @@ func floorDiv(t, unit int64) int64 {
 	return q
 }
 
-// countField writes the counts of a field.
-func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, offset int64) (*section, error) {
+// countField writes the counts of a field, then calls counted with them.
+func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, offset int64, counted func([]Run) error) (*section, error) {
 	c := NewCounter(buildBudget)
 	defer c.Close()
 	s := &section{offset: offset}
@@ -233,14 +253,15 @@ func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, offs
 		}
 	}
 	out := &blockWriter{w: w, offset: offset}
-	if err := Merge(c.Runs(), out.add); err != nil {
+	runs := c.Runs()
+	if err := Merge(again(runs), out.add); err != nil {
 		return nil, err
 	}
 	if err := out.flush(); err != nil {
 		return nil, err
 	}
 	s.blocks, s.length = out.blocks, out.offset-offset
-	return s, nil
+	return s, counted(runs)
 }
 
 func (s *Summary) appendContents(b []byte) []byte {
@@ -263,8 +284,7 @@ func (s *Summary) appendContents(b []byte) []byte {
 		number(m.N)
 		before = m.Start
 	}
-	for i := range s.fields {
-		f := &s.fields[i]
+	for _, f := range s.sections() {
 		number(f.total)
 		number(uint64(f.offset))
 		number(uint64(f.length))
@@ -279,6 +299,17 @@ func (s *Summary) appendContents(b []byte) []byte {
 	return b
 }
 
+// sections are those of the fields and the clients, of which an old summary has none.
+func (s *Summary) sections() (list []*section) {
+	for i := range s.fields {
+		list = append(list, &s.fields[i])
+	}
+	if !s.Old {
+		list = append(list, &s.clients)
+	}
+	return list
+}
+
 // Open reads the contents of a summary. It fails when the file is damaged, or is
 // the summary of another segment.
 func Open(r io.ReaderAt, size int64, id Identity) (*Summary, error) {
@@ -291,7 +322,8 @@ func Open(r io.ReaderAt, size int64, id Identity) (*Summary, error) {
 	}
 	length := int64(binary.LittleEndian.Uint32(trailer))
 	end := size - int64(trailerSize) - length
-	if string(trailer[12:]) != summaryMagic || length > maxContents || end < 0 {
+	magic := string(trailer[12:])
+	if magic != summaryMagic && magic != oldMagic || length > maxContents || end < 0 {
 		return nil, errSummary
 	}
 	contents := make([]byte, length)
@@ -301,7 +333,7 @@ func Open(r io.ReaderAt, size int64, id Identity) (*Summary, error) {
 	if xxhash.Sum64(contents) != binary.LittleEndian.Uint64(trailer[4:]) {
 		return nil, errSummary
 	}
-	s := &Summary{r: r}
+	s := &Summary{r: r, Old: magic == oldMagic}
 	p := parser{b: contents}
 	s.parse(&p, end)
 	if p.bad || len(p.b) > 0 || s.Identity != id {
@@ -385,13 +417,18 @@ func (s *Summary) parse(p *parser, end int64) {
 		s.Minutes = append(s.Minutes, Minute{start, n})
 	}
 	p.bad = p.bad || counted != s.Attempts || s.Attempts > s.Rows
-	for i := range s.fields {
-		s.fields[i].parse(p, end)
-		p.bad = p.bad || s.fields[i].total > s.Attempts
+	for _, f := range s.sections() {
+		largest := maxBlock
+		if f == &s.clients {
+			largest = maxClientBlock
+		}
+		f.parse(p, end, uint64(largest))
+		p.bad = p.bad || f.total > s.Attempts
 	}
 }
 
-func (f *section) parse(p *parser, end int64) {
+// parse reads where the blocks of a section are, which lie before end.
+func (f *section) parse(p *parser, end int64, largest uint64) {
 	f.total = p.number()
 	offset, length := p.number(), p.number()
 	if offset > uint64(end) || length > uint64(end)-offset {
@@ -404,7 +441,7 @@ func (f *section) parse(p *parser, end int64) {
 	f.blocks = make([]block, 0, min(blocks, 1<<12))
 	for range blocks {
 		size, raw := p.number(), p.number()
-		if size > uint64(f.offset+f.length-at) || raw > maxBlock {
+		if size > uint64(f.offset+f.length-at) || raw > largest {
 			p.bad = true
 			return
 		}
@@ -438,6 +475,9 @@ func (s *Summary) Check(data io.ReaderAt) error {
 		if err := s.checkField(&s.fields[i]); err != nil {
 			return err
 		}
+	}
+	if err := s.checkClients(); err != nil {
+		return err
 	}
 	_, err := io.Copy(io.Discard, io.NewSectionReader(s.Reader(data), 0, s.Bytes))
 	return err
@@ -476,6 +516,29 @@ func (s *Summary) Lacks(field Field, text string) bool {
 
 // Count is how often a text of a field occurs; false: the counts are damaged.
 func (s *Summary) Count(field Field, text string) (n uint64, ok bool) {
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
+	if last.field == field && last.text == text && last.ok {
+		return last.n, true
+	}
+	n, ok = s.find(field, text)
+	s.mu.Lock()
+	s.last = counted{field, text, n, ok}
+	s.mu.Unlock()
+	return n, ok
+}
+
+// counted is an answer to Count.
+type counted struct {
+	field Field
+	text  string
+	n     uint64
+	ok    bool
+}
+
+// find looks into the counts of a field.
+func (s *Summary) find(field Field, text string) (n uint64, ok bool) {
 	blocks := s.fields[field].blocks
 	i := after(blocks, text)
 	if i == 0 {
