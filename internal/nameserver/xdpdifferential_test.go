@@ -19,33 +19,70 @@ import (
 	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
+	"nullspf/internal/testsite"
 	"nullspf/internal/torture"
+	"nullspf/zones"
 )
 
-// TestXDPLikeSockets asks a server with XDP and one without the same queries, over
-// IPv4 and IPv6: answers and events are the same.
-func TestXDPLikeSockets(t *testing.T) {
-	t.Parallel()
-	r := torture.Start(t, 0)
-	same := func(c *Config) {
+// everythingAt serves whatever there is at the addresses of a wire and a port: a
+// tracking zone, parked zones, and secondary zones, of which one was never
+// transferred; at the next port a tracking zone with a rate limit.
+func everythingAt(port uint16, parkedDir, store string, primary netip.AddrPort) *Config {
+	return testConfig(atWire, parked(parkedDir), secondaryOf(store, []string{primary.String()}, "second.example", "missing.example"), unlimited, func(c *Config) {
 		c.Cookies.Secrets = []Secret{{1, 2, 3}}
-		c.Blocks[0].Limit.Rate = 0
 		// The apex has more than an answer over UDP holds.
 		for range 8 {
 			c.Blocks[0].Track.TXT = append(c.Blocks[0].Track.TXT, string(bytes.Repeat([]byte("long "), 25)))
 		}
+		c.Blocks[1].Secondary = true
+		few := trackBlock("few.example")
+		few.Limit.Rate, few.XDP = 1, c.Blocks[0].XDP
+		c.Blocks = append(c.Blocks, few)
+		for i, at := range []uint16{port, port, port + 1} {
+			c.Blocks[i].Listen = []netip.AddrPort{
+				netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), at), netip.AddrPortFrom(netip.MustParseAddr("2001:db8::1"), at),
+			}
+		}
+	})
+}
+
+// TestXDPLikeSockets asks a server with XDP and one without the same queries, over
+// IPv4 and IPv6: answers, events and counts are the same.
+func TestXDPLikeSockets(t *testing.T) {
+	t.Parallel()
+	r := torture.Start(t, 0)
+	site, g, _ := parkedSite(t)
+	second := &testsite.Site{Dir: t.TempDir(), Now: site.Now, Lists: map[*zones.Group]string{g: "domain\nsecond.example\n"}}
+	if err := second.Build(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	beside := startXDP(t, testConfig(atWire, same))
+	primary := startServer(t, parkedConfig(second, func(c *Config) {
+		c.Transfer = &Transfer{To: []TransferRule{{Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}}}
+	}), Options{}).address(t, false)
+	beside := startXDP(t, everythingAt(53, site.Output(), t.TempDir(), primary))
 	var sockets *testServer
 	_ = beside.Wire.Server.Do(func() error {
-		sockets = startServer(t, testConfig(atWire, same, func(c *Config) {
-			c.Blocks[0].XDP = nil
-			for i, at := range c.Blocks[0].Listen {
-				c.Blocks[0].Listen[i] = netip.AddrPortFrom(at.Addr(), 5300)
-			}
-		}), Options{})
+		c := everythingAt(5300, site.Output(), t.TempDir(), primary)
+		for i := range c.Blocks {
+			c.Blocks[i].XDP = nil
+		}
+		sockets = startServer(t, c, Options{})
 		return nil
 	})
+	both := []*testServer{beside.testServer, sockets}
+	ask := func(network string, at netip.AddrPort, m *dns.Msg) (answer *dns.Msg) {
+		t.Helper()
+		_ = beside.Client.Do(func() error {
+			answer = exchange(t, network, at, m)
+			return nil
+		})
+		return answer
+	}
+	for _, s := range both {
+		await(t, "the zone is transferred", func() bool {
+			return ask("tcp", s.address(t, false), new(dns.Msg).SetQuestion("second.example.", dns.TypeSOA)).Rcode == dns.RcodeSuccess
+		})
+	}
 	for received := uint64(0); r.More(1); {
 		const queries = 1500
 		for _, v6 := range []bool{false, true} {
@@ -54,7 +91,7 @@ func TestXDPLikeSockets(t *testing.T) {
 				messages[i] = anyMessage(t, r.Rand, uint16(i))
 			}
 			var answers [2][][]byte
-			for i, s := range []*testServer{beside.testServer, sockets} {
+			for i, s := range both {
 				err := beside.Client.Do(func() (err error) {
 					answers[i], err = collect(s.address(t, v6), messages)
 					return err
@@ -82,6 +119,38 @@ func TestXDPLikeSockets(t *testing.T) {
 		}
 		r.Count("queries over sockets and beside the kernel", 2*queries)
 	}
+	// What exceeds the rate limit gets TC, except with a cookie.
+	for i, s := range both {
+		for _, v6 := range []bool{false, true} {
+			at := s.address(t, v6)
+			at = netip.AddrPortFrom(at.Addr(), at.Port()+1)
+			before := s.settled(t)
+			m := new(dns.Msg).SetQuestion("x.FD.1.few.example.", dns.TypeA)
+			m.SetEdns0(1232, false)
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"}}
+			first := ask("udp", at, m)
+			if first.Truncated || !first.Authoritative {
+				t.Errorf("server %d, first answer: %v", i, first)
+			}
+			await(t, "an answer exceeds the limit", func() bool {
+				answer := ask("udp", at, m)
+				return answer.Truncated && len(answer.Ns) == 0
+			})
+			m.IsEdns0().Option = first.IsEdns0().Option
+			for range 3 {
+				if answer := ask("udp", at, m); answer.Truncated {
+					t.Errorf("server %d, with a cookie: %v", i, answer)
+				}
+			}
+			after := s.settled(t)
+			if got := after.UDP.outcomes[limited] - before.UDP.outcomes[limited]; got != 1 {
+				t.Errorf("server %d: %d limited", i, got)
+			}
+			if got, want := after.Beside-before.Beside, after.UDP.Received-before.UDP.Received; i == 0 && got != want {
+				t.Errorf("%d of %d beside the kernel", got, want)
+			}
+		}
+	}
 }
 
 // anyMessage makes a query of any kind, or something like one.
@@ -92,7 +161,13 @@ func anyMessage(t testing.TB, random *rand.Rand, id uint16) []byte {
 		fmt.Sprintf("l%d.SL.example.com.2._spf.example.net.", random.IntN(1e6)),
 		"_spf.example.net.", "ns2._spf.example.net.", "example.org.", ".",
 	}
-	m.SetQuestion(names[random.IntN(len(names))], []uint16{dns.TypeA, dns.TypeTXT, dns.TypeAAAA, dns.TypeNS, dns.TypeANY, dns.TypeSOA, dns.TypeAXFR}[random.IntN(7)])
+	if random.IntN(4) == 0 {
+		names = []string{
+			"Brand.example.", "www.brand.example.", "x._dmarc.other.example.", "second.example.", fmt.Sprintf("l%d.Second.example.", random.IntN(1e6)),
+			"_dmarc.second.example.", "a.b._domainkey.second.example.", "missing.example.", "x.missing.example.",
+		}
+	}
+	m.SetQuestion(names[random.IntN(len(names))], []uint16{dns.TypeA, dns.TypeTXT, dns.TypeAAAA, dns.TypeNS, dns.TypeMX, dns.TypeANY, dns.TypeSOA, dns.TypeAXFR}[random.IntN(8)])
 	m.Id, m.RecursionDesired, m.CheckingDisabled = id, random.IntN(2) == 0, random.IntN(2) == 0
 	if random.IntN(20) == 0 {
 		m.Opcode = random.IntN(16)
