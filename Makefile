@@ -45,7 +45,10 @@ demo-web: build ## the same, and keep the pages until Ctrl-C
 	scripts/install-peers bind9 bind9-utils bind9-dnsutils unbound python3-spf
 	$(GO) run ./internal/demo -keep
 
-test: toolchain root peers lint unit ## install what the tests need, then lint and run all tests
+# Packages wait for the network, lint and programs for the processor.
+test: toolchain root ## install what the tests need, lint, and run all tests
+	$(MAKE) --no-print-directory --output-sync=target -j3 peers-packages peers-programs lint
+	$(MAKE) --no-print-directory unit
 
 root:
 	@test "$$(id -u)" -eq 0 || { echo 'this needs root: tests mount file systems and start mail servers. Without those: go test ./...'; exit 1; }
@@ -59,7 +62,6 @@ unit:
 race: peers ## run the tests with the race detector
 	NULLSPF_REQUIRE_PEERS=1 $(GO) test -race -timeout 40m ./...
 
-# Packages wait for the network, programs for the processor.
 peers:
 	$(MAKE) --no-print-directory -j2 peers-packages peers-programs
 
