@@ -243,17 +243,15 @@ func (d *demo) waitTransfers(ctx context.Context, primary, secondary netip.AddrP
 	defer cancel()
 	start := time.Now()
 	for _, name := range d.names {
-		want, ok := peers.Serial(ctx, primary, name)
-		if !ok {
-			return fmt.Errorf("the primary does not serve %s", name)
-		}
 		for {
-			if got, ok := peers.Serial(ctx, secondary, name); ok && got == want {
+			want, serves := peers.Serial(ctx, primary, name)
+			got, follows := peers.Serial(ctx, secondary, name)
+			if serves && follows && got == want {
 				break
 			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("the secondary does not serve %s", name)
+				return fmt.Errorf("the secondary does not serve %s as the primary does", name)
 			case <-time.After(50 * time.Millisecond):
 			}
 		}

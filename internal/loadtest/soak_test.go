@@ -73,7 +73,7 @@ func TestXDPSoak(t *testing.T) {
 	s.soak(t, d, r, slower(1500), func(round int) {
 		s.options = withXDP
 		if round%3 == 0 {
-			s.options = ""
+			s.options = withoutXDP
 		}
 		s.configure(t, s.corefile())
 	})

@@ -14,8 +14,12 @@ import (
 	"nullspf/internal/torture"
 )
 
-// withXDP are the options of a site whose queries are answered beside the kernel.
-const withXDP = "xdp wire"
+// Options of a site: with withXDP its queries are answered beside the kernel. No limit,
+// because all come from one network.
+const (
+	withoutXDP = "rrl off"
+	withXDP    = "xdp wire\n\t" + withoutXDP
+)
 
 // newXDPSite makes a site at an Ethernet interface, with clients at the other end.
 func newXDPSite(t *testing.T) *site {
@@ -54,9 +58,6 @@ const inFlight = 64
 func TestXDPReload(t *testing.T) {
 	r := torture.Start(t, 0)
 	s := newXDPSite(t)
-	// No limit: all queries come from one network.
-	const unlimited = "rrl off"
-	s.options = withXDP + "\n\t" + unlimited
 	d := s.start(t)
 	book := new(ledger)
 	l := newLoad(t)
@@ -72,7 +73,7 @@ func TestXDPReload(t *testing.T) {
 	missing := func(options ...string) uint64 {
 		begin := now()
 		for _, o := range options {
-			s.options = o + "\n\t" + unlimited
+			s.options = o
 			d.reload(t, s.corefile(), syscall.SIGHUP, "done", &done)
 			time.Sleep(100 * time.Millisecond)
 		}
@@ -86,7 +87,7 @@ func TestXDPReload(t *testing.T) {
 		if n := missing(withXDP, withXDP+"\n\tcookies off", withXDP); n > 0 {
 			t.Errorf("%d queries are lost by reloads that keep the interface", n)
 		}
-		n := missing("", withXDP, "", withXDP)
+		n := missing(withoutXDP, withXDP, withoutXDP, withXDP)
 		if n > inFlight {
 			t.Errorf("%d queries are lost when the interface comes and goes twice", n)
 		}
