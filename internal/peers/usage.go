@@ -24,7 +24,7 @@ func groupStats(group int, process func(dir string, fields []string) error) erro
 		// The program's name, in parentheses, may hold spaces.
 		text := string(b)
 		fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-		if len(fields) < 13 || fields[2] != strconv.Itoa(group) {
+		if len(fields) < 15 || fields[2] != strconv.Itoa(group) {
 			continue
 		}
 		if err := process(filepath.Dir(path), fields); err != nil {
@@ -39,23 +39,26 @@ func groupStats(group int, process func(dir string, fields []string) error) erro
 const ticksPerSecond = 100
 
 // GroupTime returns the processor time of a process group, which is that of a
-// server and of all that it has started.
+// server and of all that it has started. Processes that have ended count as long as
+// whoever waited for them is there.
 func GroupTime(group int) (total time.Duration, err error) {
 	err = groupStats(group, func(dir string, fields []string) error {
-		user, err1 := strconv.ParseUint(fields[11], 10, 64)
-		system, err2 := strconv.ParseUint(fields[12], 10, 64)
-		if err1 != nil || err2 != nil {
-			return fmt.Errorf("%s/stat cannot be read", dir)
+		// utime, stime, cutime and cstime of proc_pid_stat(5).
+		for _, field := range fields[11:15] {
+			ticks, err := strconv.ParseUint(field, 10, 64)
+			if err != nil {
+				return fmt.Errorf("%s/stat cannot be read", dir)
+			}
+			total += time.Duration(ticks) * time.Second / ticksPerSecond
 		}
-		total += time.Duration(user+system) * time.Second / ticksPerSecond
 		return nil
 	})
 	return total, err
 }
 
-// GroupMemory returns the memory of a process group, in bytes; what processes
-// share counts once.
-func GroupMemory(group int) (bytes uint64, err error) {
+// GroupMemory returns the memory of a process group, in bytes, and the number of its
+// processes; what processes share counts once.
+func GroupMemory(group int) (bytes uint64, processes int, err error) {
 	err = groupStats(group, func(dir string, _ []string) error {
 		rollup, err := os.ReadFile(filepath.Join(dir, "smaps_rollup"))
 		if err != nil {
@@ -68,7 +71,8 @@ func GroupMemory(group int) (bytes uint64, err error) {
 		}
 		kb, err := strconv.ParseUint(words[0], 10, 64)
 		bytes += kb << 10
+		processes++
 		return err
 	})
-	return bytes, err
+	return bytes, processes, err
 }

@@ -168,7 +168,7 @@ func (b *bench) measure(ctx context.Context, name string, length time.Duration) 
 		return result{}, err
 	}
 	r.start = start
-	if r.memory, err = peers.GroupMemory(s.pid); err != nil {
+	if r.memory, _, err = peers.GroupMemory(s.pid); err != nil {
 		return result{}, err
 	}
 	ours := (r.serverTime + r.loadTime).Seconds() * ticksPerSecond

@@ -206,7 +206,7 @@ func startPostfix(ctx context.Context, dir string) (*server, error) {
 // measure holds sessions.
 func (s *server) measure(ctx context.Context, sessions int) (r result, err error) {
 	if s.before == 0 {
-		if s.before, err = peers.GroupMemory(s.group); err != nil {
+		if s.before, _, err = peers.GroupMemory(s.group); err != nil {
 			return r, err
 		}
 	}
@@ -214,8 +214,8 @@ func (s *server) measure(ctx context.Context, sessions int) (r result, err error
 	var watching, sending sync.WaitGroup
 	watching.Go(func() {
 		for ; !done.Load(); time.Sleep(200 * time.Millisecond) {
-			if n, err := peers.GroupMemory(s.group); err == nil {
-				r.peak = max(r.peak, n)
+			if n, processes, err := peers.GroupMemory(s.group); err == nil {
+				r.peak, r.processes = max(r.peak, n), max(r.processes, processes)
 			}
 		}
 	})
@@ -275,7 +275,8 @@ func (s *server) hold() (memory uint64, err error) {
 			}
 		}
 	}
-	return peers.GroupMemory(s.group)
+	memory, _, err = peers.GroupMemory(s.group)
+	return memory, err
 }
 
 // stored fails unless the journal has each session, and the one of the start.

@@ -61,7 +61,7 @@ func (b *bench) measure(ctx context.Context, kind peers.Kind) (r result, err err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	sample := func() error {
-		m, err := peers.GroupMemory(s.PID())
+		m, _, err := peers.GroupMemory(s.PID())
 		r.peak = max(r.peak, m)
 		return err
 	}
@@ -77,7 +77,7 @@ func (b *bench) measure(ctx context.Context, kind peers.Kind) (r result, err err
 		return r, ctx.Err()
 	case <-time.After(settle):
 	}
-	r.memory, err = peers.GroupMemory(s.PID())
+	r.memory, _, err = peers.GroupMemory(s.PID())
 	return r, err
 }
 
