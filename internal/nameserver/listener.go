@@ -66,7 +66,7 @@ func (l *listener) serve(s *Server) {
 	for i, socket := range l.udp {
 		w := &udpWorker{
 			shard:  s.shards[i],
-			inbox:  &socketInbox{newBatch(socket.controls), socket, &l.table, log},
+			inbox:  &socketInbox{batch: newBatch(socket.controls), socket: socket, table: &l.table, log: log},
 			slow:   s.slow,
 			log:    log,
 			weight: fullWeight,

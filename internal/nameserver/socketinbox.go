@@ -14,15 +14,20 @@ type socketInbox struct {
 	socket *udpSocket
 	table  *atomic.Pointer[table]
 	log    zerolog.Logger
+	gatherer
 }
 
 // receive implements [inbox]. When the socket is stopped it goes on until all that
 // has arrived is answered.
 func (s *socketInbox) receive() (n int, ended bool) {
 	wait := !s.socket.closing.Load()
+	if wait {
+		s.wait()
+	}
 	n, errno := s.receiveFrom(s.socket.fd, wait)
 	switch {
 	case n > 0:
+		s.received(n, time.Now())
 	case wait && (errno == 0 || errno == unix.EINTR):
 	case wait:
 		s.log.Error().Err(errno).Msg("cannot receive queries over UDP; trying again")

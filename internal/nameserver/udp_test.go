@@ -31,7 +31,7 @@ func testWorker(t testing.TB, events eventWriter) testedWorker {
 	t.Helper()
 	var p atomic.Pointer[table]
 	p.Store(testTable(t))
-	in := &socketInbox{newBatch(false), &udpSocket{fd: -1}, &p, zerolog.Nop()}
+	in := &socketInbox{batch: newBatch(false), socket: &udpSocket{fd: -1}, table: &p, log: zerolog.Nop()}
 	w := testedWorker{&udpWorker{
 		shard:  &shard{rates: newRateTable(), events: events},
 		inbox:  in,

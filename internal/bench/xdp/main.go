@@ -18,6 +18,11 @@
 // seals nothing meanwhile; what sealing costs shows "make bench-dns". With -check it
 // exits with 1 when a target is missed: 1.15 times the replies of Knot DNS with XDP a
 // second and 0.85 times its time, and 1.7 times the replies of our own sockets.
+//
+//	go run ./internal/bench/xdp -before PROGRAM [-rounds 20] [-rates 250000]
+//
+// compares the sockets of nullspfd with those of another build of this benchmark, or
+// of bench/dns: see turns.go.
 package main
 
 import (
@@ -56,6 +61,7 @@ func run() error {
 	names := flag.Int("names", 200_000, "ask for `N` different names")
 	attempts := flag.Int("attempts", 3, "measure up to `N` times while others disturb")
 	check := flag.Bool("check", false, "fail when a target is missed")
+	before := flag.String("before", "", "compare the sockets of nullspfd with those of the build `PROGRAM` of this benchmark")
 	serve := flag.String("serve", "", "be nullspfd with the configuration `FILE` and seal nothing")
 	flag.Parse()
 	if *serve != "" {
@@ -82,6 +88,9 @@ func run() error {
 	b, err := prepare(dir, *names)
 	if err != nil {
 		return err
+	}
+	if *before != "" {
+		return b.turns(ctx, *before, rates, *rounds)
 	}
 	list := strings.Split(*servers, ",")
 	results := make(map[string]map[int][]result)

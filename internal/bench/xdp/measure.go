@@ -115,7 +115,7 @@ func (b *bench) measureOnce(name string, rate int, length time.Duration) (r resu
 	if err != nil {
 		return r, err
 	}
-	if _, err := b.load(w, rate, time.Second); err != nil { // warm up
+	if _, err := b.load(w, address.Port(), rate, time.Second); err != nil { // warm up
 		return r, err
 	}
 	processes := []int{s.pid, napi, softirq}
@@ -124,7 +124,7 @@ func (b *bench) measureOnce(name string, rate int, length time.Duration) (r resu
 		return r, err
 	}
 	begin := time.Now()
-	replies, err := b.load(w, rate, length)
+	replies, err := b.load(w, address.Port(), rate, length)
 	if err != nil {
 		return r, err
 	}
@@ -231,15 +231,25 @@ func thread(name string, known map[int]bool) (found int, err error) {
 	return found, nil
 }
 
-// processTime is the time that a process has used.
-func processTime(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+// processTime is the time that the threads of a process have used.
+func processTime(pid int) (sum time.Duration, err error) {
+	paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil {
 		return 0, err
 	}
-	// utime and stime are the 14th and 15th field; the second has blanks.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	return ticks(fields[11:13])
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return 0, err
+		}
+		used, _, _ := strings.Cut(string(text), " ") // in ns
+		n, err := strconv.ParseInt(used, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", path, err)
+		}
+		sum += time.Duration(n)
+	}
+	return sum, nil
 }
 
 // busyTime is the time that a processor was busy.
@@ -272,24 +282,31 @@ func ticks(fields []string) (sum time.Duration, err error) {
 
 var repliesLine = regexp.MustCompile(`total replies: *([0-9]+)`)
 
-// load runs kxdpgun and returns the number of replies.
-func (b *bench) load(w *peers.Wire, rate int, length time.Duration) (float64, error) {
+// load runs kxdpgun, which asks the server at a port, and returns the number of
+// replies.
+func (b *bench) load(w *peers.Wire, port uint16, rate int, length time.Duration) (float64, error) {
 	program, err := peers.Program("kxdpgun")
 	if err != nil {
 		return 0, err
 	}
 	out, err := w.Client.Output(program, "-t", strconv.Itoa(int(length.Seconds())), "-Q", strconv.Itoa(rate), "-b", "32",
-		"-i", b.queries, "-I", "eth0", "-F", strconv.Itoa(loadProcessor), address.Addr().String())
+		"-p", strconv.Itoa(int(port)), "-i", b.queries, "-I", "eth0", "-F", strconv.Itoa(loadProcessor), address.Addr().String())
 	if err != nil {
 		return 0, err
 	}
-	m := repliesLine.FindStringSubmatch(out)
+	return number(repliesLine, out)
+}
+
+// number is the first submatch of an expression in what a program says: a number
+// above zero.
+func number(line *regexp.Regexp, out string) (float64, error) {
+	m := line.FindStringSubmatch(out)
 	if m == nil {
-		return 0, fmt.Errorf("kxdpgun says:\n%s", out)
+		return 0, fmt.Errorf("no %s in\n%s", line, out)
 	}
 	n, err := strconv.ParseFloat(m[1], 64)
 	if n == 0 {
-		return 0, fmt.Errorf("no replies; kxdpgun says:\n%s", out)
+		return 0, fmt.Errorf("%s is 0 in\n%s", line, out)
 	}
 	return n, err
 }

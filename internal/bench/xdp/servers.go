@@ -34,10 +34,15 @@ func start(w *peers.Wire, name, dir string) (*server, error) {
 		return startKnot(w, dir, "xdp:\n  listen: eth0@53\n")
 	case "knot":
 		return startKnot(w, dir, "")
-	case "nullspfd+xdp":
-		return startNullspfd(w, dir, "xdp eth0")
-	case "nullspfd":
-		return startNullspfd(w, dir, "")
+	case "nullspfd+xdp", "nullspfd":
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		if name == "nullspfd" {
+			return startNullspfd(w, dir, self, address.Port(), "")
+		}
+		return startNullspfd(w, dir, self, address.Port(), "xdp eth0")
 	}
 	return nil, fmt.Errorf("no such server; there are %v", allServers)
 }
@@ -78,10 +83,10 @@ func startKnot(w *peers.Wire, dir, xdp string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return launch(w, dir, program, "-c", conf)
+	return launch(w, dir, address.Port(), program, "-c", conf)
 }
 
-const corefileText = `%s:53 {
+const corefileText = `%s:%d {
     bind 192.0.2.1
     %s
     rrl off
@@ -89,30 +94,30 @@ const corefileText = `%s:53 {
         nameservers ns1.example.net
     }
     journal %s
-    health 192.0.2.1:8053
+    health 192.0.2.1:%d
 }
 `
 
-func startNullspfd(w *peers.Wire, dir, directive string) (*server, error) {
+// startNullspfd starts the nullspfd of a build of this benchmark at a port, with
+// another line of configuration.
+func startNullspfd(w *peers.Wire, dir, program string, port uint16, directive string) (*server, error) {
 	conf := filepath.Join(dir, "Corefile")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, corefileText, zone, directive, filepath.Join(dir, "var")), 0o600); err != nil {
+	health := port + 8000
+	text := fmt.Sprintf(corefileText, zone, port, directive, filepath.Join(dir, "var"), health)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
+	s, err := launch(w, dir, port, program, "-serve", conf)
 	if err != nil {
 		return nil, err
 	}
-	s, err := launch(w, dir, self, "-serve", conf)
-	if err != nil {
-		return nil, err
-	}
-	s.stored = func() (uint64, error) { return stored(w) }
+	s.stored = func() (uint64, error) { return stored(w, health) }
 	return s, nil
 }
 
-// stored asks nullspfd for the events that it stored, and fails when some were
-// lost.
-func stored(w *peers.Wire) (uint64, error) {
+// stored asks the nullspfd with a port for its health for the events that it stored,
+// and fails when some were lost.
+func stored(w *peers.Wire, health uint16) (uint64, error) {
 	time.Sleep(100 * time.Millisecond) // for the last of them
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, at string) (c net.Conn, err error) {
 		err = w.Server.Do(func() (err error) {
@@ -121,11 +126,11 @@ func stored(w *peers.Wire) (uint64, error) {
 		})
 		return c, err
 	}, DisableKeepAlives: true}}
-	return unsealed.Stored(&client, netip.MustParseAddrPort("192.0.2.1:8053"))
+	return unsealed.Stored(&client, netip.AddrPortFrom(address.Addr(), health))
 }
 
-// launch starts a program and waits until it answers.
-func launch(w *peers.Wire, dir string, argv ...string) (*server, error) {
+// launch starts a program and waits until it answers at a port.
+func launch(w *peers.Wire, dir string, port uint16, argv ...string) (*server, error) {
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return nil, err
@@ -150,7 +155,7 @@ func launch(w *peers.Wire, dir string, argv ...string) (*server, error) {
 		err = w.Client.Do(func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 			defer cancel()
-			_, err := peers.Query(ctx, address, "x."+zone, 1, nil)
+			_, err := peers.Query(ctx, netip.AddrPortFrom(address.Addr(), port), "x."+zone, 1, nil)
 			return err
 		})
 		if err == nil {

@@ -1,0 +1,43 @@
+package nameserver
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// gatherTime is how long messages may gather. The kernel adds the timer slack of
+	// the thread, 50 us unless something else is said (prctl(2) PR_SET_TIMERSLACK).
+	gatherTime = 50 * time.Microsecond
+	// gatherFrom is the time between two messages below which they gather.
+	gatherFrom = 50 * time.Microsecond
+	// gatherUpTo is the number of messages of a batch from which on waiting saves
+	// nothing.
+	gatherUpTo = batchSize / 2
+)
+
+// gatherer decides whether a worker waits a moment before it receives. To be woken
+// for every few messages costs more than to take what has come meanwhile: many
+// messages gather for [gatherTime], a few are answered at once.
+type gatherer struct {
+	// last is when the last batch was received.
+	last time.Time
+	// gather: messages come fast, and were few.
+	gather bool
+}
+
+// received notes that n messages were received.
+func (g *gatherer) received(n int, now time.Time) {
+	g.gather = n < gatherUpTo && now.Sub(g.last) < time.Duration(n)*gatherFrom
+	g.last = now
+}
+
+// wait lets messages gather.
+func (g *gatherer) wait() {
+	if g.gather {
+		// time.Sleep takes a millisecond or more where nothing else runs. When a
+		// signal ends it early, nothing is lost.
+		_ = unix.Nanosleep(&unix.Timespec{Nsec: int64(gatherTime)}, nil)
+	}
+}
