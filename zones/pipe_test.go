@@ -48,7 +48,7 @@ func TestPipeInPlaceOfAFile(t *testing.T) {
 		done := make(chan error)
 		go func() {
 			_, err := Audit(context.Background(), dir, nil)
-			_, names := PublishedNames(dir, "a", 1)
+			_, names := PublishedZones(dir, "a", 1)
 			_, serials := ReadSerials(dir)
 			output, parked := OpenParked(dir)
 			if parked == nil {

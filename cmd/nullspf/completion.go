@@ -80,12 +80,13 @@ func (a *app) publishedNames(_ *cobra.Command, _ []string, toComplete string) ([
 	if rest, whole := strings.CutPrefix(toComplete, "="); whole {
 		prefix, toComplete = "=", rest
 	}
-	names, err := zones.PublishedNames(c.Output, strings.ToLower(toComplete), mostNames)
+	list, err := zones.PublishedZones(c.Output, strings.ToLower(toComplete), mostNames)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	for i := range names {
-		names[i] = prefix + names[i]
+	names := make([]string, len(list))
+	for i := range list {
+		names[i] = prefix + list[i].Name
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

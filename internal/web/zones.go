@@ -58,7 +58,10 @@ func (w *Server) zones(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := zonesPage{layout: w.layout(r, "Zones", "/zones", nil), Search: strings.ToLower(f.get(paramSearch))}
-	names, serials, err := w.published(p.Search)
+	var published []zones.Published
+	if w.Output != "" {
+		published, err = zones.PublishedZones(w.Output, p.Search, zonesShown+1)
+	}
 	switch {
 	case w.Output == "":
 		p.None = "no configuration names an output directory; start nullspf web with -c FILE"
@@ -67,17 +70,16 @@ func (w *Server) zones(rw http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		p.None = visible(err.Error())
 	}
-	if p.More = len(names) > zonesShown; p.More {
-		names = names[:zonesShown]
+	if p.More = len(published) > zonesShown; p.More {
+		published = published[:zonesShown]
 	}
 	order := cmp.Or(f.get(paramSort), zoneOrders[0])
 	if !slices.Contains(zoneOrders, order) {
 		return badRequest{fmt.Errorf("%s: use %s", paramSort, strings.Join(zoneOrders, " or "))}
 	}
 	of := p.verified(w.Output)
-	for _, name := range names {
-		serial, _ := serials(name)
-		p.Zones = append(p.Zones, zoneView{name, serial, "/?domain=%3D" + name, of[name]})
+	for _, z := range published {
+		p.Zones = append(p.Zones, zoneView{z.Name, z.Serial, "/?domain=%3D" + z.Name, of[z.Name]})
 	}
 	if order == "serial" {
 		slices.SortStableFunc(p.Zones, func(a, b zoneView) int { return cmp.Compare(b.Serial, a.Serial) })
@@ -131,19 +133,6 @@ func (p *zonesPage) verified(output string) map[string]int {
 	}
 	p.Other = last.Deviations - len(p.Deviations)
 	return of
-}
-
-// published are the zones of the manifest that begin with a text, and their serial numbers.
-func (w *Server) published(begin string) ([]string, func(string) (uint32, bool), error) {
-	if w.Output == "" {
-		return nil, nil, nil
-	}
-	names, err := zones.PublishedNames(w.Output, begin, zonesShown+1)
-	if err != nil {
-		return nil, nil, err
-	}
-	serials, err := zones.ReadSerials(w.Output)
-	return names, serials, err
 }
 
 type serversPage struct {
