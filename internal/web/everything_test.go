@@ -60,7 +60,10 @@ func TestPagesTellWhatToDo(t *testing.T) {
 		"/?ip=203.0.113.4&since=24h": {
 			"Evidence: claimed", "2 more networks of resolvers &lt;b&gt;", `<a href="/?ip=203.0.113.0%2F24&amp;since=24h">203.0.113.0/24</a>`, "by=domain", `href="/?as=AS64500&amp;since=24h"`, `href="/?country=DE&amp;since=24h"`,
 		},
-		"/?as=AS64500&since=24h": {"<h1>AS64500</h1>", ">612 attempts", "Countries", `href="/?since=24h" title="without this filter"`},
+		"/?as=AS64500&since=24h":                     {"<h1>AS64500</h1>", ">612 attempts", "Countries", `href="/?since=24h" title="without this filter"`},
+		"/?domain=%3Dbrand-1.example&since=24h":      {`<a href="/zones?q=brand-1.example">brand-1.example</a>: serial number`, "group parked", "found what is below", "2026112001"},
+		"/?domain=%3DMail.brand-2.Example&since=24h": {">brand-2.example</a>, in which this name is", "no deviation of it."},
+		"/?domain=%3Dstranger.example&since=24h":     {"None: no zone of this name was written"},
 		"/zones": {
 			"found 2 deviations", "2 of 3 zones were checked at 2 servers", "2026112001", "the server has an older version", "&lt;script&gt;", "nullspf verify", "nullspf apply",
 			`aria-sort="ascending"`, "who forges brand-1.example", `href="/zones?sort=serial"`,

@@ -105,6 +105,9 @@ func (s *sections) write() error {
 	if s.f.Client.IsValid() && s.f.Client.IsSingleIP() {
 		parts = []func() error{s.client}
 	}
+	if s.f.Domain.Exact && s.w.Output != "" {
+		parts = slices.Insert(parts, 1, s.zone)
+	}
 	for _, part := range parts {
 		if err := part(); err != nil {
 			return err

@@ -77,7 +77,10 @@ func (w *Server) zones(rw http.ResponseWriter, r *http.Request) error {
 	if !slices.Contains(zoneOrders, order) {
 		return badRequest{fmt.Errorf("%s: use %s", paramSort, strings.Join(zoneOrders, " or "))}
 	}
-	of := p.verified(w.Output)
+	if w.Output != "" {
+		p.Verified, p.Unverified = w.lastVerified()
+	}
+	of := p.deviations()
 	for _, z := range published {
 		p.Zones = append(p.Zones, zoneView{z.Name, z.Serial, "/?domain=%3D" + z.Name, of[z.Name]})
 	}
@@ -103,36 +106,88 @@ var zoneOrders = []string{"name", "serial"}
 // deviationsShown is how many deviations a page shows.
 const deviationsShown = 100
 
-// verified reads the last result of nullspf verify, and returns the number of deviations of
-// each zone.
-func (p *zonesPage) verified(output string) map[string]int {
-	of := make(map[string]int)
-	if output == "" {
-		return of
-	}
-	last, err := verify.ReadLast(output)
+// lastVerified is the last result of nullspf verify; without one, nil and why.
+func (w *Server) lastVerified() (last *verify.Last, why string) {
+	last, err := verify.ReadLast(w.Output)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		p.Unverified = "nobody has asked the nameservers yet; run nullspf verify"
-		return of
+		return nil, "nobody has asked the nameservers yet; run nullspf verify"
 	case err != nil:
-		p.Unverified = visible(err.Error())
+		return nil, visible(err.Error())
+	}
+	return last, ""
+}
+
+func deviationOf(f verify.Finding) deviationView {
+	d := deviationView{visible(f.Zone), "", visible(f.Server), visible(f.Check), visible(f.Name), visible(f.Want), visible(f.Have), visible(f.Reason)}
+	if f.Zone != "" {
+		d.Link = "/zones?" + url.Values{paramSearch: {f.Zone}}.Encode()
+	}
+	return d
+}
+
+// deviations lists those of the last result, and returns the number of each zone.
+func (p *zonesPage) deviations() map[string]int {
+	of := make(map[string]int)
+	if p.Verified == nil {
 		return of
 	}
-	p.Verified = last
-	for _, f := range last.Findings {
+	for _, f := range p.Verified.Findings {
 		of[f.Zone]++
-		if len(p.Deviations) == deviationsShown || p.Search != "" && !strings.HasPrefix(f.Zone, p.Search) {
-			continue
+		if len(p.Deviations) < deviationsShown && strings.HasPrefix(f.Zone, p.Search) {
+			p.Deviations = append(p.Deviations, deviationOf(f))
 		}
-		d := deviationView{visible(f.Zone), "", visible(f.Server), visible(f.Check), visible(f.Name), visible(f.Want), visible(f.Have), visible(f.Reason)}
-		if f.Zone != "" {
-			d.Link = "/zones?" + url.Values{paramSearch: {f.Zone}}.Encode()
-		}
-		p.Deviations = append(p.Deviations, d)
 	}
-	p.Other = last.Deviations - len(p.Deviations)
+	p.Other = p.Verified.Deviations - len(p.Deviations)
 	return of
+}
+
+// zoneSection is the zone on the page of a domain.
+type zoneSection struct {
+	// Zone is nil for a domain without zone. Below: the domain is a name in it.
+	Zone  *zoneView
+	Group string
+	Below bool
+	// Verified and Unverified are as on the page of zones, Deviations those about the zone.
+	// Some: not all that were found are kept.
+	Verified   *verify.Last
+	Unverified string
+	Deviations []deviationView
+	Some       bool
+}
+
+// zone shows what was written about a domain, and what verify has found there.
+func (s *sections) zone() error {
+	domain := strings.ToLower(s.f.Domain.Value)
+	var v zoneSection
+	// The zone has the name of the domain, or ends it.
+	for name := domain; v.Zone == nil && name != "" && len(name) < 255; _, name, _ = strings.Cut(name, ".") {
+		z, err := zones.FindPublished(s.w.Output, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // nothing was written at all
+		}
+		if err != nil {
+			s.problems = append(s.problems, visible(err.Error()))
+			return nil
+		}
+		if z != nil {
+			v.Zone = &zoneView{Name: z.Name, Serial: z.Serial, Link: "/zones?" + url.Values{paramSearch: {z.Name}}.Encode()}
+			v.Group, v.Below = z.Group, z.Name != domain
+		}
+	}
+	if v.Zone != nil {
+		v.Verified, v.Unverified = s.w.lastVerified()
+	}
+	if v.Verified != nil {
+		for _, f := range v.Verified.Findings {
+			if f.Zone == v.Zone.Name {
+				v.Deviations = append(v.Deviations, deviationOf(f))
+			}
+		}
+		v.Some = v.Verified.Deviations > len(v.Verified.Findings)
+	}
+	s.show("zone", v)
+	return nil
 }
 
 type serversPage struct {
