@@ -159,6 +159,8 @@ type plan struct {
 	// clients are the texts of the only client addresses that are looked for, none
 	// for all.
 	clients []string
+	// client is the place of the condition on clients.
+	client int
 	// conditions must all be met, those first that leave few rows.
 	conditions []condition
 	// weight is how often a row counts; nil for once. It needs the columns weights.
@@ -253,6 +255,7 @@ func (p *plan) addClients(clients []netip.Addr) {
 		wanted[text] = true
 		p.clients = append(p.clients, text)
 	}
+	p.client = len(p.conditions)
 	p.add(true, cols(eventrow.ClientIP), func(r *eventrow.Row) bool { return wanted[r.ClientIP] })
 }
 
@@ -262,7 +265,7 @@ func (p *plan) addClient(client netip.Prefix) {
 	}
 	if client.IsSingleIP() {
 		text := client.Addr().String()
-		p.clients = []string{text}
+		p.clients, p.client = []string{text}, len(p.conditions)
 		p.add(true, cols(eventrow.ClientIP), func(r *eventrow.Row) bool { return r.ClientIP == text })
 		return
 	}

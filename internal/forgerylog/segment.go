@@ -49,12 +49,37 @@ func (s *segment) groups(p *plan) (list []parquet.RowGroup, err error) {
 	if err := s.locate(); err != nil {
 		return nil, err
 	}
+	places, placed := p.places(s.file)
+	first := int32(0)
 	for _, g := range s.file.RowGroups() {
+		if placed {
+			g = &placedGroup{g, rowsWithin(places, first, int32(g.NumRows()))}
+		}
+		first += int32(g.NumRows())
 		if s.promising(g, p) {
 			list = append(list, g)
 		}
 	}
 	return list, nil
+}
+
+// placedGroup is a row group in which the summary tells where the attempts are of the only client
+// that is looked for.
+type placedGroup struct {
+	parquet.RowGroup
+	rows []int32
+}
+
+// rowsWithin are those of rows of a segment that are in a row group, by their numbers there.
+func rowsWithin(rows []int32, first, n int32) (within []int32) {
+	i, _ := slices.BinarySearch(rows, first)
+	for _, row := range rows[i:] {
+		if row >= first+n {
+			break
+		}
+		within = append(within, row-first)
+	}
+	return within
 }
 
 func (s *segment) locate() error {
@@ -110,6 +135,9 @@ func (s *segment) promising(g parquet.RowGroup, p *plan) bool {
 	if slices.ContainsFunc(p.only, func(names []string) bool { return !s.kinds(g, names) }) {
 		return false
 	}
+	if placed, ok := g.(*placedGroup); ok {
+		return len(placed.rows) > 0
+	}
 	if len(p.clients) == 0 {
 		return true
 	}
@@ -126,15 +154,20 @@ func (s *segment) promising(g parquet.RowGroup, p *plan) bool {
 // selected returns the numbers of the rows of a group that meet all conditions, in
 // the memory of rows if it is enough.
 func (s *segment) selected(ctx context.Context, g parquet.RowGroup, p *plan, rows []int32) (_ []int32, err error) {
-	rows = slices.Grow(rows[:0], int(g.NumRows()))
-	for i := range g.NumRows() {
-		rows = append(rows, int32(i))
+	placed, isPlaced := g.(*placedGroup)
+	if isPlaced {
+		rows = append(rows[:0], placed.rows...)
+	} else {
+		rows = slices.Grow(rows[:0], int(g.NumRows()))
+		for i := range g.NumRows() {
+			rows = append(rows, int32(i))
+		}
 	}
 	for i := range p.conditions {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if i == p.time && s.within(g, p) {
+		if i == p.time && s.within(g, p) || isPlaced && (i == p.client || i == p.attempt) {
 			continue
 		}
 		if rows, err = s.sift(g, &p.conditions[i], rows); err != nil {

@@ -15,8 +15,9 @@ import (
 	"nullspf/internal/eventrow"
 )
 
-// textWriter writes texts by a dictionary, unless there are so many different
-// ones that it would be larger than the texts.
+// textWriter writes texts by a dictionary, unless there are so many different ones that it
+// would save less than half: who reads a few rows has to decode all of a dictionary, of texts
+// only the pages with the rows. Clients are looked for in dictionaries, which must save something.
 type textWriter struct {
 	codes
 	// offsets are where the values begin in plain, behind their length.
@@ -126,6 +127,9 @@ func (w *textWriter) finish() error {
 	}
 	// About the sizes before compression; the length of a text takes a byte.
 	byCodes, byTexts := len(w.plain)+w.rows*bits.Len(uint(w.count))/8, w.bytes+w.rows
+	if w.column != eventrow.ClientIP {
+		byCodes *= 2
+	}
 	finish := w.finishDictionary
 	if len(w.plain) > maxDictionary || byCodes > byTexts {
 		finish = w.finishPlain

@@ -158,6 +158,7 @@ func TestDictionaryAgain(t *testing.T) {
 	}{
 		{3, 3, []bool{false}},
 		{rowGroupRows + 9000, 100, []bool{true, true}},
+		{rowGroupRows, rowGroupRows / 2, []bool{false}},
 		{rowGroupRows + 9, 1 << 30, []bool{false, false}},
 		{rowGroupRows + 9000, 100, []bool{true, true}},
 	} {

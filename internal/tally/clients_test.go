@@ -65,6 +65,10 @@ func TestClients(t *testing.T) {
 	}
 	whole := 0
 	for client, want := range byClient {
+		places, ok := s.RowsOf(client)
+		if !ok || !slices.EqualFunc(places, want, func(row int32, r eventrow.Row) bool { return int64(row) == r.Seq }) {
+			t.Errorf("%s is in the rows %v, %v", client, places, ok)
+		}
 		found := s.Client(client, everyColumn)
 		if found == nil {
 			continue
@@ -85,6 +89,9 @@ func TestClients(t *testing.T) {
 	}
 	if whole == len(rows) {
 		t.Error("each client has whole rows")
+	}
+	if rows, ok := s.RowsOf("198.51.100.1"); len(rows) > 0 || !ok {
+		t.Error("a client that is not there has places")
 	}
 	if s.Client("198.51.100.1", everyColumn) != nil {
 		t.Error("a client that is not there has rows")

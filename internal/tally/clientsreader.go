@@ -42,6 +42,10 @@ type columnPart struct {
 // Client returns the attempts of a client, of which it reads some columns; nil: the summary
 // does not have the rows of the client, or they are damaged.
 func (s *Summary) Client(client string, wanted func(*eventrow.Column) bool) *ClientRows {
+	n, ok := s.Count(IPs, client)
+	if !ok || n < leastAttempts || n > mostAttempts {
+		return nil
+	}
 	blocks := s.clients.blocks
 	first := sort.Search(len(blocks), func(i int) bool { return blocks[i].first >= client })
 	rows := &ClientRows{client: client}
@@ -58,7 +62,7 @@ func (s *Summary) Client(client string, wanted func(*eventrow.Column) bool) *Cli
 			rows.parts = append(rows.parts, part)
 		}
 	}
-	if n, ok := s.Count(IPs, client); !ok || n == 0 || n != uint64(rows.Len()) {
+	if n != uint64(rows.Len()) {
 		return nil
 	}
 	return rows

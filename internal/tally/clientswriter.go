@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"cmp"
 	"encoding/binary"
 	"io"
 	"slices"
@@ -12,26 +13,28 @@ import (
 	"nullspf/internal/eventrow"
 )
 
-// clientsWriter writes the rows of clients.
+// clientsWriter writes whole rows of clients.
 type clientsWriter struct {
 	f      *parquet.File
 	groups []parquet.RowGroup
-	// attempts are the rows of attempts in each row group.
-	attempts [][]int32
-	// numbers are the places of the clients in texts, whose rows are counted in counts.
-	numbers map[string]int32
-	texts   []string
-	counts  []int32
-	// begins is the place of the first row of each client, of those of all clients.
-	begins []int
-	rows   int
-	out    *section
 	w      io.Writer
+	out    *section
+
+	texts  []string
+	counts []int32
+	// begins is the place of the first row of each client among those of all clients, all are the
+	// rows and their places.
+	begins []int
+	all    []place
 }
 
-// choose chooses the clients that get whole rows: the busiest first, those of the same number
-// of attempts all or none, as long as they have no more than their share.
-func (c *clientsWriter) choose(runs []Run, attempts uint64) error {
+// place is a row of the segment, and its place among the rows of all clients.
+type place struct{ row, at int32 }
+
+// choose writes the places of all clients, whose counts are in blocks, and chooses those that get whole
+// rows: the busiest first, those of the same number of attempts all or none, as long as they
+// have no more than their share.
+func (c *clientsWriter) choose(runs []Run, attempts uint64, blocks []block, places *placesWriter) error {
 	var clients [mostAttempts + 1]uint64
 	err := Merge(again(runs), func(_ string, n uint64) error {
 		if n <= mostAttempts {
@@ -49,67 +52,48 @@ func (c *clientsWriter) choose(runs []Run, attempts uint64) error {
 		}
 		left -= n * clients[n]
 	}
-	return Merge(again(runs), func(text string, n uint64) error {
-		if n <= mostAttempts && clients[n] > 0 {
-			c.add(text, int(n))
+	k := 0
+	err = Merge(again(runs), func(text string, n uint64) error {
+		for k+1 < len(blocks) && blocks[k+1].first <= text {
+			k++
+		}
+		if n > mostAttempts {
+			return nil
+		}
+		rows := places.rows(text, n)
+		if err := places.add(k, rows, int(n)); err != nil {
+			return err
+		}
+		if clients[n] > 0 && len(rows) > 0 {
+			c.add(text, rows)
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(c.all, func(a, b place) int { return cmp.Compare(a.row, b.row) })
+	return places.end(len(blocks))
 }
 
 // add adds a client, whose text is greater than that of the one before.
-func (c *clientsWriter) add(client string, n int) {
-	client = strings.Clone(client)
-	if c.numbers == nil {
-		c.numbers = make(map[string]int32)
+func (c *clientsWriter) add(client string, rows []attemptRow) {
+	c.begins = append(c.begins, len(c.all))
+	c.texts, c.counts = append(c.texts, strings.Clone(client)), append(c.counts, int32(len(rows)))
+	for _, r := range rows {
+		c.all = append(c.all, place{r.row, int32(len(c.all))})
 	}
-	c.numbers[client] = int32(len(c.texts))
-	c.begins = append(c.begins, c.rows)
-	c.texts, c.counts, c.rows = append(c.texts, client), append(c.counts, int32(n)), c.rows+n
-}
-
-// place is a row of a row group, and its place among the rows of all clients.
-type place struct{ row, at int32 }
-
-// places finds the rows of the clients, in each row group in order.
-func (c *clientsWriter) places() (all [][]place, err error) {
-	next := slices.Clone(c.begins)
-	for i, g := range c.groups {
-		client, err := column(c.f, g, eventrow.ClientIP)
-		if err != nil {
-			return nil, err
-		}
-		defer client.Close()
-		var list []place
-		var row eventrow.Row
-		for _, r := range c.attempts[i] {
-			if _, err := client.Load(int64(r)); err != nil {
-				return nil, err
-			}
-			client.Set(&row, int64(r))
-			if n, ok := c.numbers[row.ClientIP]; ok {
-				list = append(list, place{r, int32(next[n])})
-				next[n]++
-			}
-		}
-		all = append(all, list)
-	}
-	return all, nil
 }
 
 // write writes the rows, some at once.
 func (c *clientsWriter) write() error {
-	all, err := c.places()
-	if err != nil {
-		return err
-	}
 	for from := 0; from < len(c.texts); {
 		end, rows := from, 0
 		for end < len(c.texts) && (end == from || rows+int(c.counts[end]) <= clientRows) {
 			rows += int(c.counts[end])
 			end++
 		}
-		if err := c.writeSome(all, from, end, rows); err != nil {
+		if err := c.writeSome(from, end, rows); err != nil {
 			return err
 		}
 		from = end
@@ -118,7 +102,7 @@ func (c *clientsWriter) write() error {
 }
 
 // writeSome writes the rows of the clients from one to before another.
-func (c *clientsWriter) writeSome(all [][]place, from, end, rows int) error {
+func (c *clientsWriter) writeSome(from, end, rows int) error {
 	first := int32(c.begins[from])
 	blocks := make([][]byte, (rows+blockRows-1)/blockRows)
 	firsts := make([]string, len(blocks))
@@ -129,7 +113,7 @@ func (c *clientsWriter) writeSome(all [][]place, from, end, rows int) error {
 	}
 	var values columnValues
 	for _, column := range eventrow.Columns {
-		if err := c.load(&values, column, all, first, rows); err != nil {
+		if err := c.load(&values, column, first, rows); err != nil {
 			return err
 		}
 		for i := range blocks {
@@ -189,7 +173,7 @@ type columnValues struct {
 }
 
 // load reads a column of the rows whose places are first and those after it.
-func (c *clientsWriter) load(v *columnValues, col *eventrow.Column, all [][]place, first int32, rows int) error {
+func (c *clientsWriter) load(v *columnValues, col *eventrow.Column, first int32, rows int) error {
 	v.column, v.rows, v.memory = col, rows, nil
 	if col.Kind == parquet.ByteArray {
 		v.texts = slices.Grow(v.texts[:0], rows)[:rows]
@@ -206,15 +190,17 @@ func (c *clientsWriter) load(v *columnValues, col *eventrow.Column, all [][]plac
 	if d != nil {
 		needed = append(needed, d.from...)
 	}
-	for i, g := range c.groups {
-		if err := c.loadGroup(v, g, needed, d, all[i], first); err != nil {
+	begin := int64(0)
+	for _, g := range c.groups {
+		if err := c.loadGroup(v, g, needed, d, begin, first); err != nil {
 			return err
 		}
+		begin += g.NumRows()
 	}
 	return nil
 }
 
-func (c *clientsWriter) loadGroup(v *columnValues, g parquet.RowGroup, needed []*eventrow.Column, d *derived, list []place, first int32) error {
+func (c *clientsWriter) loadGroup(v *columnValues, g parquet.RowGroup, needed []*eventrow.Column, d *derived, begin int64, first int32) error {
 	var readers []*Column
 	for _, k := range needed {
 		if c.f.Root().Column(k.Name) == nil && k.Added {
@@ -231,16 +217,20 @@ func (c *clientsWriter) loadGroup(v *columnValues, g parquet.RowGroup, needed []
 		return nil
 	}
 	var row eventrow.Row
-	for _, p := range list {
-		at := p.at - first
+	i, _ := slices.BinarySearchFunc(c.all, begin, func(p place, begin int64) int { return cmp.Compare(int64(p.row), begin) })
+	for _, p := range c.all[i:] {
+		at, number := p.at-first, int64(p.row)-begin
+		if number >= g.NumRows() {
+			break
+		}
 		if at < 0 || int(at) >= v.rows {
 			continue
 		}
 		for _, reader := range readers {
-			if _, err := reader.Load(int64(p.row)); err != nil {
+			if _, err := reader.Load(number); err != nil {
 				return err
 			}
-			reader.Set(&row, int64(p.row))
+			reader.Set(&row, number)
 		}
 		v.set(int(at), &row, d)
 	}

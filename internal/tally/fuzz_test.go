@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -23,10 +24,10 @@ func summaryOf(tb testing.TB, texts int) (blocks, contents []byte) {
 		w := &blockWriter{w: &out, offset: int64(out.Len())}
 		f := section{offset: w.offset}
 		for n := range texts {
-			if err := w.add(fmt.Sprintf("192.0.%d.%08d", i, n), uint64(n+1)); err != nil {
+			if err := w.add(fmt.Sprintf("192.0.%d.%08d", i, n), uint64(countOf(n))); err != nil {
 				tb.Fatal(err)
 			}
-			f.total += uint64(n + 1)
+			f.total += uint64(countOf(n))
 		}
 		if err := w.flush(); err != nil {
 			tb.Fatal(err)
@@ -34,17 +35,41 @@ func summaryOf(tb testing.TB, texts int) (blocks, contents []byte) {
 		f.blocks, f.length = w.blocks, w.offset-f.offset
 		s.fields[i] = f
 	}
-	s.clients = section{offset: int64(out.Len())}
-	w := &clientsWriter{w: &out, out: &s.clients}
+	s.places = section{offset: int64(out.Len())}
+	places := &placesWriter{width: bits.Len64(s.Rows), none: s.Rows, w: &out, out: &s.places}
+	clients := &clientsWriter{}
 	for n := range texts {
-		w.add(fmt.Sprintf("192.0.0.%08d", n), min(n+1, 700))
+		var rows []attemptRow
+		for i := range countOf(n) {
+			rows = append(rows, attemptRow{row: int32(n + i)})
+		}
+		client := fmt.Sprintf("192.0.0.%08d", n)
+		if err := places.add(max(after(s.fields[IPs].blocks, client)-1, 0), rows, countOf(n)); err != nil {
+			tb.Fatal(err)
+		}
+		if n%9 > 6 || n == 690 {
+			clients.add(client, rows)
+		}
 	}
-	if err := w.write(); err != nil {
+	if err := places.end(len(s.fields[IPs].blocks)); err != nil {
+		tb.Fatal(err)
+	}
+	clients.out, clients.w = &s.clients, &out
+	s.clients.offset = int64(out.Len())
+	if err := clients.write(); err != nil {
 		tb.Fatal(err)
 	}
 	s.Attempts = s.fields[0].total
 	s.Minutes = []Minute{{-5, 0}, {27_000_000, s.Attempts}}
 	return out.Bytes(), s.appendContents(nil)
+}
+
+// countOf is how often a text of a summary occurs.
+func countOf(n int) int {
+	if n == 690 {
+		return 700
+	}
+	return n%9 + 1
 }
 
 // assemble makes the file of the present version, with the right sum of the contents.
@@ -78,6 +103,7 @@ func readAll(s *Summary) error {
 			return err
 		}
 	}
+	s.RowsOf("192.0.0.00000007")
 	if rows := s.Client("192.0.0.00000007", everyColumn); rows != nil {
 		if err := rows.Each(func(*eventrow.Row) error { return nil }); err != nil {
 			return err
@@ -104,8 +130,11 @@ func TestSummaryRoundTrip(t *testing.T) {
 		t.Errorf("a text occurs %d times, want 8 (%v)", n, ok)
 	}
 	rows := s.Client("192.0.0.00000690", everyColumn)
-	if rows == nil || rows.Len() != 691 || len(rows.parts) < 2 {
+	if rows == nil || rows.Len() != 700 || len(rows.parts) < 2 {
 		t.Errorf("a client has the rows %v", rows)
+	}
+	if rows, ok := s.RowsOf("192.0.0.00004321"); !ok || len(rows) != countOf(4321) || rows[0] != 4321 {
+		t.Errorf("%d attempts of a client are placed, %v", len(rows), ok)
 	}
 	file[10]++
 	if s, err = Open(bytes.NewReader(file), int64(len(file)), id); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -45,7 +46,8 @@ var keys = [fields]*Key{IPs: &ClientIP, Nets: &ClientNet, Senders: &Sender, HELO
 // length (LEB128), sums XXH64:
 //
 //	blocks of counts of each field
-//	blocks of rows of clients
+//	blocks of the rows in which attempts of clients are
+//	blocks of whole rows of clients
 //	contents:
 //	  segment     length and text of the SHA-256 sum, bytes, rows
 //	  sums        for each 64 KiB of the segment, uint64
@@ -53,10 +55,10 @@ var keys = [fields]*Key{IPs: &ClientIP, Nets: &ClientNet, Senders: &Sender, HELO
 //	  minutes     number; of each: distance to the one before (zigzag), attempts
 //	  fields      of each: counted attempts, offset, length, number of blocks; of each
 //	              block: length, length without compression, sum uint64, first text
-//	  clients     the same for the rows of clients
+//	  places      the same for the rows of clients, clients for whole rows
 //	length of contents uint32, sum of contents uint64, "nullsum2"
 //
-// "nullsum1", of earlier versions, has no rows of clients.
+// "nullsum1", of earlier versions, has neither places nor clients.
 type Summary struct {
 	r io.ReaderAt
 	Identity
@@ -66,15 +68,16 @@ type Summary struct {
 	Minutes []Minute
 	sums    []uint64
 	fields  [fields]section
-	// clients are the rows of the busiest clients, total their number.
-	clients section
+	// places are where the attempts of clients are, clients the whole rows of the busiest ones;
+	// total is their number.
+	places, clients section
 	// Old: it was written by an earlier version.
 	Old bool
 
 	mu sync.Mutex
 	// verified are the blocks of the segment that were found good.
 	verified []bool
-	// last is what Count was asked last: who asks for a client does so twice.
+	// last is what was counted last: who asks for a client does so more than once.
 	last counted
 }
 
@@ -121,18 +124,27 @@ func Build(w io.Writer, id Identity, data io.ReaderAt, f *parquet.File) (err err
 		return err
 	}
 	offset := int64(0)
-	clients := &clientsWriter{w: buf, f: f, groups: f.RowGroups(), attempts: attempts, out: &s.clients}
+	places := &placesWriter{width: bits.Len64(s.Rows), none: s.Rows, w: buf, out: &s.places}
+	if err := places.find(f, attempts); err != nil {
+		return err
+	}
+	clients := &clientsWriter{w: buf, f: f, groups: f.RowGroups(), out: &s.clients}
 	for i, key := range keys {
 		counted := func([]Run) error { return nil }
 		if Field(i) == IPs {
-			counted = func(runs []Run) error { return clients.choose(runs, s.Attempts) }
+			counted = func(runs []Run) error {
+				s.places.offset = s.fields[IPs].length
+				return clients.choose(runs, s.Attempts, s.fields[IPs].blocks, places)
+			}
 		}
-		section, err := countField(buf, f, key, attempts, offset, counted)
-		if err != nil {
+		s.fields[i].offset = offset
+		if err := countField(buf, f, key, attempts, &s.fields[i], counted); err != nil {
 			return err
 		}
-		s.fields[i] = *section
-		offset += section.length
+		offset += s.fields[i].length
+		if Field(i) == IPs {
+			offset += s.places.length
+		}
 	}
 	s.clients.offset = offset
 	if err := clients.write(); err != nil {
@@ -226,17 +238,16 @@ func floorDiv(t, unit int64) int64 {
 }
 
 // countField writes the counts of a field, then calls counted with them.
-func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, offset int64, counted func([]Run) error) (*section, error) {
+func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, s *section, counted func([]Run) error) error {
 	c := NewCounter(buildBudget)
 	defer c.Close()
-	s := &section{offset: offset}
 	of := key.Of()
 	for i, g := range f.RowGroups() {
 		var columns []*Column
 		for _, k := range key.Columns {
 			col, err := column(f, g, k)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			defer col.Close()
 			columns = append(columns, col)
@@ -249,19 +260,19 @@ func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, offs
 			return c.Add(text, n)
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	out := &blockWriter{w: w, offset: offset}
+	out := &blockWriter{w: w, offset: s.offset}
 	runs := c.Runs()
 	if err := Merge(again(runs), out.add); err != nil {
-		return nil, err
+		return err
 	}
 	if err := out.flush(); err != nil {
-		return nil, err
+		return err
 	}
-	s.blocks, s.length = out.blocks, out.offset-offset
-	return s, counted(runs)
+	s.blocks, s.length = out.blocks, out.offset-s.offset
+	return counted(runs)
 }
 
 func (s *Summary) appendContents(b []byte) []byte {
@@ -299,13 +310,13 @@ func (s *Summary) appendContents(b []byte) []byte {
 	return b
 }
 
-// sections are those of the fields and the clients, of which an old summary has none.
+// sections are those of the fields, of places and of clients; an old summary has none of the latter.
 func (s *Summary) sections() (list []*section) {
 	for i := range s.fields {
 		list = append(list, &s.fields[i])
 	}
 	if !s.Old {
-		list = append(list, &s.clients)
+		list = append(list, &s.places, &s.clients)
 	}
 	return list
 }
@@ -419,7 +430,10 @@ func (s *Summary) parse(p *parser, end int64) {
 	p.bad = p.bad || counted != s.Attempts || s.Attempts > s.Rows
 	for _, f := range s.sections() {
 		largest := maxBlock
-		if f == &s.clients {
+		switch f {
+		case &s.places:
+			largest = math.MaxInt32
+		case &s.clients:
 			largest = maxClientBlock
 		}
 		f.parse(p, end, uint64(largest))
@@ -516,17 +530,8 @@ func (s *Summary) Lacks(field Field, text string) bool {
 
 // Count is how often a text of a field occurs; false: the counts are damaged.
 func (s *Summary) Count(field Field, text string) (n uint64, ok bool) {
-	s.mu.Lock()
-	last := s.last
-	s.mu.Unlock()
-	if last.field == field && last.text == text && last.ok {
-		return last.n, true
-	}
-	n, ok = s.find(field, text)
-	s.mu.Lock()
-	s.last = counted{field, text, n, ok}
-	s.mu.Unlock()
-	return n, ok
+	c, ok := s.count(field, text)
+	return c.n, ok
 }
 
 // counted is an answer to Count.
@@ -534,26 +539,43 @@ type counted struct {
 	field Field
 	text  string
 	n     uint64
-	ok    bool
+	// block has the count, and before it counts of at most mostAttempts whose sum is before.
+	block  int
+	before uint64
 }
 
-// find looks into the counts of a field.
-func (s *Summary) find(field Field, text string) (n uint64, ok bool) {
+// count looks into the counts of a field, unless they were asked for the same last.
+func (s *Summary) count(field Field, text string) (c counted, ok bool) {
+	s.mu.Lock()
+	c = s.last
+	s.mu.Unlock()
+	if c.n > 0 && c.field == field && c.text == text {
+		return c, true
+	}
+	c = counted{field: field, text: text}
 	blocks := s.fields[field].blocks
 	i := after(blocks, text)
 	if i == 0 {
-		return 0, true
+		return c, true
 	}
+	c.block = i - 1
 	r := newBlockRun(s.r, blocks[i-1:i])
 	for {
 		more, err := r.Next()
 		switch {
 		case err != nil:
-			return 0, false
+			return c, false
 		case !more || r.Text() > text:
-			return 0, true
+			return c, true
 		case r.Text() == text:
-			return r.Count(), true
+			c.n = r.Count()
+			s.mu.Lock()
+			s.last = c
+			s.mu.Unlock()
+			return c, true
+		}
+		if n := r.Count(); n <= mostAttempts {
+			c.before += n
 		}
 	}
 }
