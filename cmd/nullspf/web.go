@@ -94,6 +94,12 @@ func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets []st
 	if err := s.Access.Check(s.Listen, pair != nil); err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
+	for _, dir := range f.journals {
+		// Those of the configuration may come to be later; pages say so until then.
+		if _, err := os.ReadDir(dir); err != nil {
+			return fmt.Errorf("--journal: %w; name the directory that nullspfd.journal names", err)
+		}
+	}
 	if s.Engine, err = a.forgeryLog(c, f); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func ParseEndpoint(text string) (netip.AddrPort, error) {
 func ParseAddrPort(text string) (netip.AddrPort, error) {
 	e, err := netip.ParseAddrPort(text)
 	if err != nil || e.Addr().Zone() != "" {
-		return netip.AddrPort{}, fmt.Errorf("not an address and port: %q; write 127.0.0.1:9153 or [::1]:9153", text)
+		return netip.AddrPort{}, fmt.Errorf("not an address and port: %q; write 127.0.0.1:PORT or [::1]:PORT", text)
 	}
 	return netip.AddrPortFrom(e.Addr().Unmap(), e.Port()), nil
 }

@@ -71,7 +71,7 @@ func TestParseEndpoint(t *testing.T) {
 
 func TestParseAddrPort(t *testing.T) {
 	bad := func(text string) reading {
-		return reading{text: text, fault: fmt.Sprintf("not an address and port: %q; write 127.0.0.1:9153 or [::1]:9153", text)}
+		return reading{text: text, fault: fmt.Sprintf("not an address and port: %q; write 127.0.0.1:PORT or [::1]:PORT", text)}
 	}
 	check(t, ParseAddrPort, []reading{
 		{text: "127.0.0.1:9153", want: "127.0.0.1:9153"},
