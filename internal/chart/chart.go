@@ -22,15 +22,22 @@ type Interval struct {
 	From, To string
 }
 
-// The size of a chart in units of its own; pages scale it.
-const (
-	width  = 960
-	height = 200
-	// above and below are for the greatest number and the labels.
-	above, below = 18, 22
+// Size is that of a chart in units of its own; pages scale it.
+type Size struct {
+	class         string
+	width, height float64
 	// labels is how many labels there are at most.
-	labels = 8
+	labels int
+}
+
+// The sizes. Small charts stand beside each other, and have the class small.
+var (
+	Large = Size{"chart", 960, 200, 8}
+	Small = Size{"chart small", 480, 80, 4}
 )
+
+// above and below are for the greatest number and the labels.
+const above, below = 18, 22
 
 //go:embed chart.svg
 var source string
@@ -38,27 +45,27 @@ var source string
 var svg = template.Must(template.New("chart").Parse(source))
 
 // Draw returns a chart: a bar for each interval, and a line for the numbers before. It has
-// the classes bar, before and axis.
-func Draw(what string, list []Interval) (template.HTML, error) {
+// the classes chart, bar, before and axis.
+func (s Size) Draw(what string, list []Interval) (template.HTML, error) {
+	step := s.width / math.Max(1, float64(len(list)))
 	c := drawing{
-		What: what, Width: width, Height: height, Top: -above, Full: above + height + below, Label: height + 15, Greatest: 1,
-		Unit: number(width / math.Max(1, float64(len(list)))),
+		What: what, Class: s.class, Width: s.width, Height: s.height, Top: -above, Full: above + s.height + below, Label: s.height + 15, Greatest: 1,
+		Unit: number(step),
 	}
 	for _, i := range list {
 		c.Greatest = max(c.Greatest, i.Now, i.Before)
 	}
-	step := width / math.Max(1, float64(len(list)))
-	every := max(1, (len(list)+labels-1)/labels)
+	every := max(1, (len(list)+s.labels-1)/s.labels)
 	var before strings.Builder
 	for k, i := range list {
 		x := step * float64(k)
-		b := bar{Interval: i, At: number(x), X: number(x + step*0.1), Y: number(height - c.height(i.Now)), Width: number(step * 0.8), Height: number(c.height(i.Now))}
+		b := bar{Interval: i, At: number(x), X: number(x + step*0.1), Y: number(s.height - c.height(i.Now)), Width: number(step * 0.8), Height: number(c.height(i.Now))}
 		if k%every == 0 {
 			b.Text = i.Label
 		}
 		c.Bars = append(c.Bars, b)
 		c.Line, c.Links = c.Line || i.Before > 0, c.Links || i.Link != ""
-		before.WriteString(number(x+step/2) + "," + number(height-c.height(i.Before)) + " ")
+		before.WriteString(number(x+step/2) + "," + number(s.height-c.height(i.Before)) + " ")
 	}
 	c.Before = strings.TrimSpace(before.String())
 	var b bytes.Buffer
@@ -70,8 +77,8 @@ func Draw(what string, list []Interval) (template.HTML, error) {
 
 // drawing is what the template shows.
 type drawing struct {
-	What                            string
-	Width, Height, Top, Full, Label int
+	What, Class                     string
+	Width, Height, Top, Full, Label float64
 	// Unit is the width of an interval.
 	Unit     string
 	Greatest uint64
@@ -90,6 +97,6 @@ type bar struct {
 	Text string
 }
 
-func (d *drawing) height(n uint64) float64 { return height * float64(n) / float64(d.Greatest) }
+func (d *drawing) height(n uint64) float64 { return d.Height * float64(n) / float64(d.Greatest) }
 
 func number(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }

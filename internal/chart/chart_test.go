@@ -43,7 +43,7 @@ func TestDraw(t *testing.T) {
 			Label: fmt.Sprint(i), Title: `<script>"&'`, Now: uint64(i), Before: uint64(78 - i), Link: "/?since=a&until=b", From: "a", To: "b",
 		})
 	}
-	drawn, err := Draw(`"><script>`, list)
+	drawn, err := Large.Draw(`"><script>`, list)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ const labels0 = 8
 
 func TestEmpty(t *testing.T) {
 	for _, list := range [][]Interval{nil, {{Label: "x"}}} {
-		drawn, err := Draw("nothing", list)
+		drawn, err := Small.Draw("nothing", list)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -87,5 +87,5 @@ func (r *Report) chart(zone *time.Location) (template.HTML, error) {
 			Now: i.Now, Before: i.Before,
 		})
 	}
-	return chart.Draw("Attempts in this period as bars, in the one before as a line", list)
+	return chart.Large.Draw("Attempts in this period as bars, in the one before as a line", list)
 }

@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/journal"
 	"nullspf/internal/testsite"
 	"nullspf/internal/verify"
+	"nullspf/spftrack"
 	"nullspf/zones"
 )
 
@@ -32,7 +34,7 @@ func everything(t testing.TB) Settings {
 	if err := verify.WriteLast(site.Output(), now, sum, findings); err != nil {
 		t.Fatal(err)
 	}
-	dirs := []string{log(t)}
+	dirs := []string{log(t), otherSources(t)}
 	s := settings(dirs[0])
 	s.Engine, s.Places, s.System, s.Country = forgerylog.Open(dirs, journal.ReadOptions{}, forgerylog.WithPlaces(places{})), places{}, true, true
 	s.Output = site.Output()
@@ -41,6 +43,36 @@ func everything(t testing.TB) Settings {
 		return Why{"claimed", []string{"queries    12 that count, 0 that do not", "missing    for corroborated: 2 more networks of resolvers <b>\u202e"}}, nil
 	}
 	return s
+}
+
+// otherSources makes the journal of a server with an SMTP listener, to which reports were
+// imported: sessions in this period and the one before, and messages in this one.
+func otherSources(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "mx")
+	c, err := journal.Create(dir, "mx.example.net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(60) {
+		e := spftrack.Event{
+			Seq: i + 1, Server: "mx.example.net", Time: now.Add(time.Duration(i)*time.Hour - 40*time.Hour).UnixNano(),
+			Parsed:  spftrack.Parsed{Kind: spftrack.KindSMTP, ClientIP: netip.MustParseAddr("203.0.113.99"), SenderLocal: "info", SenderDomain: "shop.example", HELO: "mail.example"},
+			Session: &spftrack.Session{Recipients: 1, RecipientDomain: "brand-1.example"},
+		}
+		if i >= 30 {
+			e.Time = now.Add(-20 * time.Hour).UnixNano()
+			e.Parsed = spftrack.Parsed{Kind: spftrack.KindDMARC, ClientIP: netip.MustParseAddr("203.0.113.98"), Forged: "brand-2.example"}
+			e.Session, e.Report = nil, &spftrack.Report{Reporter: "receiver.test", ID: "1", End: now.UnixNano(), Messages: 3, Disposition: "reject", SPF: "fail", DKIM: "fail"}
+		}
+		if err := c.Add(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // places has all clients in one system and country.
@@ -55,7 +87,8 @@ func TestPagesTellWhatToDo(t *testing.T) {
 	w := pages(t, everything(t))
 	for target, wanted := range map[string][]string{
 		"/?since=24h": {
-			`href="/?as=AS64500&#43;`, "Sources", "New clients", "Losses and health", "cannot be asked", "systemctl status nullspfd", `href="/top?by=ip&amp;new=1&amp;since=2026-11-19T12%3A00%3A00Z"`,
+			`href="/?as=AS64500&#43;`, "Sources", `aria-label="sessions by hour, smtp, at most 1"`, `<polyline class="before"`, `>14</a> <small>sessions, -12 %</small>`,
+			`aria-label="messages by hour, dmarc, at most 90"`, `>90</a> <small>messages, none before</small>`, "source=dmarc&amp;until=", "New clients", "Losses and health", "cannot be asked", "systemctl status nullspfd", `href="/top?by=ip&amp;new=1&amp;since=2026-11-19T12%3A00%3A00Z"`,
 		},
 		"/?ip=203.0.113.4&since=24h": {
 			"Evidence: claimed", "2 more networks of resolvers &lt;b&gt;", `<a href="/?ip=203.0.113.0%2F24&amp;since=24h">203.0.113.0/24</a>`, "by=domain", `href="/?as=AS64500&amp;since=24h"`, `href="/?country=DE&amp;since=24h"`,

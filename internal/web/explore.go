@@ -135,41 +135,50 @@ type chartView struct {
 
 func (s *sections) charts() error {
 	now, err := s.timeline(s.f.Query)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case s.f.Since.IsZero():
-		return s.chart(now, nil)
 	}
-	q := s.f.Query
-	since, until := s.f.period(time.Time{})
-	q.Since, q.Until = since.Add(-until.Sub(since)), since
-	before, err := s.timeline(q)
+	before, err := s.before(s.f.Query)
 	if err != nil {
 		return err
 	}
 	return s.chart(now, before)
 }
 
+// before is the timeline of the period before that of a query, nil when there is none.
+func (s *sections) before(q forgerylog.Query) (*forgerylog.Series, error) {
+	if q.Since.IsZero() {
+		return nil, nil
+	}
+	since, until := s.f.period(time.Time{})
+	q.Since, q.Until = since.Add(-until.Sub(since)), since
+	return s.timeline(q)
+}
+
 // chart shows events by time; before are those of the period before, nil for none.
 func (s *sections) chart(now, before *forgerylog.Series) (err error) {
-	first := s.f.now.Add(-24 * time.Hour)
-	if len(now.Buckets) > 0 {
-		first = time.Unix(0, now.Buckets[0].Start)
-	}
-	since, until := s.f.period(first)
+	since, until := s.shown(now)
 	v := chartView{Counted: s.f.Counted(), Total: now.Total, Since: since, Until: until, Empty: now.Total == 0, Longer: s.f.link("/", paramSince, all, paramUntil, ""), Events: s.f.link("/events")}
 	if v.Compared = before != nil; v.Compared {
 		v.Before = before.Total
 		v.Change = report.Counts{Now: v.Total, Before: v.Before}.Change()
 	}
 	var bars []chart.Interval
-	bars, v.Unit = s.bars(now, before, since, until)
-	if v.SVG, err = chart.Draw(v.Counted+"s by "+v.Unit, bars); err != nil {
+	bars, v.Unit = s.bars(now, before)
+	if v.SVG, err = chart.Large.Draw(v.Counted+"s by "+v.Unit, bars); err != nil {
 		return err
 	}
 	s.show("chart", v)
 	return nil
+}
+
+// shown is the period of a chart: from the first event on where it has no beginning.
+func (s *sections) shown(now *forgerylog.Series) (since, until time.Time) {
+	first := s.f.now.Add(-24 * time.Hour)
+	if len(now.Buckets) > 0 {
+		first = time.Unix(0, now.Buckets[0].Start)
+	}
+	return s.f.period(first)
 }
 
 // unitOf is the unit in which a period is shown.
@@ -199,8 +208,9 @@ func (f *filter) unit() forgerylog.Unit {
 }
 
 // bars makes the bars of a chart: units, or several of them together where there would be
-// too many.
-func (s *sections) bars(now, before *forgerylog.Series, since, until time.Time) (list []chart.Interval, unit string) {
+// too many. They lead to pages with the parameters set.
+func (s *sections) bars(now, before *forgerylog.Series, set ...string) (list []chart.Interval, unit string) {
+	since, until := s.shown(now)
 	_, length := unitOf(until.Sub(since))
 	if now.Per == forgerylog.Day {
 		length = 24 * time.Hour
@@ -235,7 +245,7 @@ func (s *sections) bars(now, before *forgerylog.Series, since, until time.Time) 
 		bar := chart.Interval{
 			Label: from.Format(layout), Now: c[0], Before: c[1], From: from.Format(time.RFC3339), To: to.Format(time.RFC3339),
 			Title: fmt.Sprintf("%s UTC: %s", from.Format("2006-01-02 15:04"), report.Digits(c[0])),
-			Link:  s.f.link("/", paramSince, from.Format(time.RFC3339), paramUntil, to.Format(time.RFC3339)),
+			Link:  s.f.link("/", append(set, paramSince, from.Format(time.RFC3339), paramUntil, to.Format(time.RFC3339))...),
 		}
 		if before != nil {
 			bar.Title += ", before: " + report.Digits(c[1])

@@ -3,9 +3,11 @@ package web
 import (
 	"context"
 	"fmt"
+	"html/template"
 	"strings"
 	"time"
 
+	"nullspf/internal/chart"
 	"nullspf/internal/control"
 	"nullspf/internal/eventrow"
 	"nullspf/internal/forgerylog"
@@ -105,13 +107,16 @@ func (w *Server) status(ctx context.Context, patience time.Duration) (list []ser
 	return list
 }
 
-// sourceView is how much came from a source.
+// sourceView is how much came from a source, and when.
 type sourceView struct {
-	Source, Counted, Link string
-	Total                 uint64
+	Source, Counted, Link, Change string
+	Total                         uint64
+	// SVG is its chart, "" for the source that the page's chart shows, and for nothing.
+	SVG template.HTML
 }
 
-// sources shows how much came from each source.
+// sources shows how much came from each source. They have a chart each, because they count
+// different things, of which one forged mail may leave several.
 func (s *sections) sources() error {
 	if s.f.Source != "" || s.f.Packets {
 		return nil
@@ -129,6 +134,19 @@ func (s *sections) sources() error {
 			return err
 		}
 		v.Total = now.Total
+		if source != forgerylog.FromSPF && v.Total > 0 {
+			before, err := s.before(q)
+			if err != nil {
+				return err
+			}
+			if before != nil {
+				v.Change = report.Counts{Now: v.Total, Before: before.Total}.Change()
+			}
+			bars, unit := s.bars(now, before, paramSource, string(source))
+			if v.SVG, err = chart.Small.Draw(fmt.Sprintf("%ss by %s, %s", v.Counted, unit, source), bars); err != nil {
+				return err
+			}
+		}
 		list = append(list, v)
 	}
 	s.show("sources", list)

@@ -119,7 +119,7 @@ await Promise.all([attack('/', 'desktop'), attack('/top?by=helo&n=400', 'phone')
   check('use', (await time.getAttribute('title')).endsWith(' UTC') && !(await time.textContent()).startsWith('2026-'), 'times are not local');
 
   await page.emulateMedia({media: 'print'});
-  check('use', !await page.locator('header').isVisible() && !await page.locator('.filter').isVisible() && await page.locator('.chart').isVisible(), 'print is not for paper');
+  check('use', !await page.locator('header').isVisible() && !await page.locator('.filter').isVisible() && await page.locator('.zoom .chart').isVisible(), 'print is not for paper');
   await page.emulateMedia({media: 'screen'});
 
   await page.keyboard.press('Tab');
@@ -152,7 +152,7 @@ await Promise.all([attack('/', 'desktop'), attack('/top?by=helo&n=400', 'phone')
   check('use', await page.locator('th[aria-sort=descending]').count() === 1, 'it is not sorted');
 
   await page.goto(base + pages.overview);
-  const box = await page.locator('.chart').boundingBox();
+  const box = await page.locator('.zoom .chart').boundingBox();
   await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, {steps: 5});
@@ -161,7 +161,7 @@ await Promise.all([attack('/', 'desktop'), attack('/top?by=helo&n=400', 'phone')
   check('use', /since=2026-11-19T19:00.*until=2026-11-20T03:00/.test(decodeURIComponent(page.url())), 'zoomed to ' + page.url());
 
   await page.goto(base + pages.overview);
-  const bar = page.locator('.chart g[data-from="2026-11-20T02:00:00Z"] .hit');
+  const bar = page.locator('.zoom .chart g[data-from="2026-11-20T02:00:00Z"] .hit');
   await bar.click();
   await page.waitForURL(/since=2026-11-20T02/);
   check('use', (await page.locator('h2').first().textContent()).startsWith('60 attempts'), 'a bar leads to ' + await page.locator('h2').first().textContent());
