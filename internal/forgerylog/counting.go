@@ -25,7 +25,7 @@ type countable struct {
 	file *journal.SegmentFile
 	plan *plan
 	view *journalView
-	// whole: all attempts of the segment are selected.
+	// whole: all attempts of the segment are selected, or all events.
 	whole bool
 }
 
@@ -48,7 +48,7 @@ func (v *journalView) countables(p *plan) (list []countable) {
 			continue
 		}
 		if narrowed := v.without(own, file.First, file.Last); narrowed != nil {
-			whole := narrowed == p && p.allAttempts() && p.first <= file.MinTime && file.MaxTime <= p.last
+			whole := narrowed == p && (p.allAttempts() || p.allPackets()) && p.first <= file.MinTime && file.MaxTime <= p.last
 			list = append(list, countable{file, narrowed, v, whole})
 		}
 	}
@@ -226,21 +226,36 @@ func (c *counting) counters() (list []*tally.Counter) {
 	return list
 }
 
+// addSummary adds the counts of a segment of which all attempts are selected, or all events; false:
+// the summary does not have them.
+func (c *counting) addSummary(s *tally.Summary, p *plan) bool {
+	var runs []tally.Run
+	var all, counted uint64
+	var err error
+	switch {
+	case p.attempts && c.field != noField:
+		var run tally.Run
+		all = s.Attempts
+		run, counted, err = s.Run(c.field)
+		runs = []tally.Run{run}
+	case !p.attempts && c.field == tally.IPs:
+		all = s.Rows
+		runs, counted, err = s.Packets()
+	default:
+		return false
+	}
+	if err != nil {
+		return false
+	}
+	c.total += all
+	c.unknown += all - counted
+	c.runs = append(c.runs, runs...)
+	return true
+}
+
 // run counts the events of a plan.
 func (c *counting) run(r *run, p *plan) error {
-	summed := func(s *tally.Summary) bool {
-		if c.field == noField {
-			return false
-		}
-		run, counted, err := s.Run(c.field)
-		if err != nil {
-			return false
-		}
-		c.total += s.Attempts
-		c.unknown += s.Attempts - counted
-		c.runs = append(c.runs, run)
-		return true
-	}
+	summed := func(s *tally.Summary) bool { return c.addSummary(s, p) }
 	set := cols(c.key.Columns...) | p.weights
 	err := r.count(p, len(c.workers), summed, reading{
 		group: func(worker int, _ *countable, s *segment, g parquet.RowGroup, rows []int32) error {

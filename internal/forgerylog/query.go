@@ -307,6 +307,11 @@ func (p *plan) allAttempts() bool {
 	return p.attempts && !slices.ContainsFunc(p.conditions, func(c condition) bool { return c.columns&rest != 0 })
 }
 
+// allPackets reports whether events are selected by nothing but their time.
+func (p *plan) allPackets() bool {
+	return !p.attempts && p.weight == nil && !slices.ContainsFunc(p.conditions, func(c condition) bool { return c.columns != cols(eventrow.TS) })
+}
+
 // lacks reports whether a segment certainly holds no selected event, by its summary,
 // which knows the addresses of attempts. The plan goes by the marks of the segment.
 func (p *plan) lacks(file *journal.SegmentFile) bool {

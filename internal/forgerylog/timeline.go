@@ -97,6 +97,9 @@ func (r *run) timeline(p *plan, series *Series) error {
 	all := &workers[0]
 	var asked error
 	summed := func(s *tally.Summary) bool {
+		if !p.attempts {
+			return false
+		}
 		for _, m := range s.Minutes {
 			if asked == nil {
 				asked = all.add(m.Start*int64(time.Minute), m.N)

@@ -103,6 +103,10 @@ type blockRun struct {
 	r io.ReaderAt
 	// blocks are those that are left of all.
 	all, blocks []block
+	// further are blocks of what each count is more, as many as all, or none; more is what is left of
+	// the present one.
+	further []block
+	more    []byte
 	// from is the first text, until it was found.
 	from   string
 	packed []byte
@@ -156,6 +160,13 @@ func (r *blockRun) next() (bool, error) {
 		return false, errBlock
 	}
 	r.n, r.raw = n, r.raw[c:]
+	if r.further != nil {
+		n, c := binary.Uvarint(r.more)
+		if c <= 0 {
+			return false, errBlock
+		}
+		r.n, r.more = r.n+n, r.more[c:]
+	}
 	return true, nil
 }
 
@@ -164,26 +175,42 @@ func (r *blockRun) load(b *block) error {
 	if err != nil {
 		return err
 	}
+	if r.buf, err = r.unpack(b, d, r.buf); err != nil {
+		return err
+	}
+	r.raw = r.buf
+	if r.further == nil {
+		return nil
+	}
+	if d, err = largeDecoder(); err != nil {
+		return err
+	}
+	r.more, err = r.unpack(&r.further[len(r.all)-len(r.blocks)], d, nil)
+	return err
+}
+
+// unpack reads a block, into buf if it is large enough.
+func (r *blockRun) unpack(b *block, d *zstd.Decoder, buf []byte) ([]byte, error) {
 	if cap(r.packed) < b.size {
 		r.packed = make([]byte, max(b.size, blockSize/2))
 	}
 	r.packed = r.packed[:b.size]
 	if n, err := r.r.ReadAt(r.packed, b.offset); n < len(r.packed) {
-		return noEOF(err)
+		return nil, noEOF(err)
 	}
 	if xxhash.Sum64(r.packed) != b.sum {
-		return errBlock
+		return nil, errBlock
 	}
-	if r.buf, err = d.DecodeAll(r.packed, r.buf[:0]); err != nil || len(r.buf) != b.raw || b.raw == 0 {
-		return errBlock
+	raw, err := d.DecodeAll(r.packed, buf[:0])
+	if err != nil || len(raw) != b.raw || b.raw == 0 {
+		return nil, errBlock
 	}
-	r.raw = r.buf
-	return nil
+	return raw, nil
 }
 
 // From begins with the block before the first one that begins behind the text.
 func (r *blockRun) From(text string) Run {
-	return &blockRun{r: r.r, all: r.all, blocks: r.all[max(after(r.all, text)-1, 0):], from: text}
+	return &blockRun{r: r.r, all: r.all, further: r.further, blocks: r.all[max(after(r.all, text)-1, 0):], from: text}
 }
 
 // after is the number of blocks that do not begin behind a text.

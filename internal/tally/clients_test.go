@@ -63,6 +63,24 @@ func TestClients(t *testing.T) {
 	if err := s.Check(bytes.NewReader(file.Bytes())); err != nil {
 		t.Error(err)
 	}
+	packets := make(map[string]uint64)
+	for i := range rows {
+		packets[rows[i].ClientIP]++
+	}
+	runs, total, err := s.Packets()
+	if err != nil || total != uint64(len(rows)) {
+		t.Errorf("%d packets: %v", total, err)
+	}
+	err = Merge(again(runs), func(text string, n uint64) error {
+		if packets[text] != n {
+			t.Errorf("%s has %d packets, want %d", text, n, packets[text])
+		}
+		delete(packets, text)
+		return nil
+	})
+	if err != nil || len(packets) > 0 || s.alone.total == 0 {
+		t.Errorf("%v; %v are missing, %d alone", err, packets, s.alone.total)
+	}
 	whole := 0
 	for client, want := range byClient {
 		places, ok := s.RowsOf(client)

@@ -13,7 +13,8 @@ import (
 	"nullspf/internal/eventrow"
 )
 
-var clientDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
+// largeDecoder is for blocks that may be larger than those of counts.
+var largeDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxClientBlock))
 })
 
@@ -95,7 +96,7 @@ func (s *Summary) clientBlock(b *block) (*clientBlock, error) {
 	if xxhash.Sum64(packed) != b.sum {
 		return nil, errBlock
 	}
-	d, err := clientDecoder()
+	d, err := largeDecoder()
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,20 @@ func summaryOf(tb testing.TB, texts int) (blocks, contents []byte) {
 	if err := places.end(len(s.fields[IPs].blocks)); err != nil {
 		tb.Fatal(err)
 	}
+	s.further.offset = int64(out.Len())
+	further := &furtherWriter{w: &out, out: &s.further}
+	for i := range s.fields[IPs].blocks {
+		for n := range texts {
+			if after(s.fields[IPs].blocks, fmt.Sprintf("192.0.0.%08d", n)) == i+1 {
+				further.raw = binary.AppendUvarint(further.raw, uint64(n%3))
+				s.further.total += uint64(n % 3)
+			}
+		}
+		if err := further.flush(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	s.alone.offset = int64(out.Len())
 	clients.out, clients.w = &s.clients, &out
 	s.clients.offset = int64(out.Len())
 	if err := clients.write(); err != nil {
@@ -99,7 +113,7 @@ func readAll(s *Summary) error {
 		return err
 	}
 	for i := range s.fields {
-		if err := s.checkField(&s.fields[i]); err != nil {
+		if err := checkRun(newBlockRun(s.r, s.fields[i].blocks), s.fields[i].total); err != nil {
 			return err
 		}
 	}
@@ -109,7 +123,7 @@ func readAll(s *Summary) error {
 			return err
 		}
 	}
-	return s.checkClients()
+	return s.checkRows()
 }
 
 func everyColumn(*eventrow.Column) bool { return true }

@@ -46,7 +46,8 @@ var keys = [fields]*Key{IPs: &ClientIP, Nets: &ClientNet, Senders: &Sender, HELO
 // length (LEB128), sums XXH64:
 //
 //	blocks of counts of each field
-//	blocks of the rows in which attempts of clients are
+//	blocks of the rows in which attempts of clients are, further counts of these, counts of
+//	    clients without attempts
 //	blocks of whole rows of clients
 //	contents:
 //	  segment     length and text of the SHA-256 sum, bytes, rows
@@ -55,10 +56,11 @@ var keys = [fields]*Key{IPs: &ClientIP, Nets: &ClientNet, Senders: &Sender, HELO
 //	  minutes     number; of each: distance to the one before (zigzag), attempts
 //	  fields      of each: counted attempts, offset, length, number of blocks; of each
 //	              block: length, length without compression, sum uint64, first text
-//	  places      the same for the rows of clients, clients for whole rows
+//	  places      the same for the rows of clients, clients for whole rows, further counts,
+//	              counts of clients without attempts
 //	length of contents uint32, sum of contents uint64, "nullsum2"
 //
-// "nullsum1", of earlier versions, has neither places nor clients.
+// "nullsum1", of earlier versions, ends with fields.
 type Summary struct {
 	r io.ReaderAt
 	Identity
@@ -71,6 +73,9 @@ type Summary struct {
 	// places are where the attempts of clients are, clients the whole rows of the busiest ones;
 	// total is their number.
 	places, clients section
+	// further are the counts of other events of clients than attempts, alone those of clients
+	// without attempts.
+	further, alone section
 	// Old: it was written by an earlier version.
 	Old bool
 
@@ -134,7 +139,10 @@ func Build(w io.Writer, id Identity, data io.ReaderAt, f *parquet.File) (err err
 		if Field(i) == IPs {
 			counted = func(runs []Run) error {
 				s.places.offset = s.fields[IPs].length
-				return clients.choose(runs, s.Attempts, s.fields[IPs].blocks, places)
+				if err := clients.choose(runs, s.Attempts, s.fields[IPs].blocks, places); err != nil {
+					return err
+				}
+				return s.writePackets(buf, f, attempts, runs, s.places.offset+s.places.length)
 			}
 		}
 		s.fields[i].offset = offset
@@ -143,7 +151,7 @@ func Build(w io.Writer, id Identity, data io.ReaderAt, f *parquet.File) (err err
 		}
 		offset += s.fields[i].length
 		if Field(i) == IPs {
-			offset += s.places.length
+			offset = s.alone.offset + s.alone.length
 		}
 	}
 	s.clients.offset = offset
@@ -263,16 +271,24 @@ func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, s *s
 			return err
 		}
 	}
-	out := &blockWriter{w: w, offset: s.offset}
 	runs := c.Runs()
-	if err := Merge(again(runs), out.add); err != nil {
+	if err := s.write(w, again(runs)); err != nil {
+		return err
+	}
+	return counted(runs)
+}
+
+// write writes counts.
+func (f *section) write(w io.Writer, runs []Run) error {
+	out := &blockWriter{w: w, offset: f.offset}
+	if err := Merge(runs, out.add); err != nil {
 		return err
 	}
 	if err := out.flush(); err != nil {
 		return err
 	}
-	s.blocks, s.length = out.blocks, out.offset-s.offset
-	return counted(runs)
+	f.blocks, f.length = out.blocks, out.offset-f.offset
+	return nil
 }
 
 func (s *Summary) appendContents(b []byte) []byte {
@@ -310,13 +326,13 @@ func (s *Summary) appendContents(b []byte) []byte {
 	return b
 }
 
-// sections are those of the fields, of places and of clients; an old summary has none of the latter.
+// sections are those of the fields and those that an old summary does not have.
 func (s *Summary) sections() (list []*section) {
 	for i := range s.fields {
 		list = append(list, &s.fields[i])
 	}
 	if !s.Old {
-		list = append(list, &s.places, &s.clients)
+		list = append(list, &s.places, &s.clients, &s.further, &s.alone)
 	}
 	return list
 }
@@ -428,17 +444,20 @@ func (s *Summary) parse(p *parser, end int64) {
 		s.Minutes = append(s.Minutes, Minute{start, n})
 	}
 	p.bad = p.bad || counted != s.Attempts || s.Attempts > s.Rows
-	for _, f := range s.sections() {
+	for i, f := range s.sections() {
 		largest := maxBlock
 		switch f {
 		case &s.places:
 			largest = math.MaxInt32
 		case &s.clients:
 			largest = maxClientBlock
+		case &s.further:
+			largest = maxFurther
 		}
 		f.parse(p, end, uint64(largest))
-		p.bad = p.bad || f.total > s.Attempts
+		p.bad = p.bad || f.total > s.Rows || i < len(s.fields) && f.total > s.Attempts
 	}
+	p.bad = p.bad || s.fields[IPs].total+s.further.total+s.alone.total > s.Rows
 }
 
 // parse reads where the blocks of a section are, which lie before end.
@@ -468,38 +487,65 @@ func (f *section) parse(p *parser, end int64, largest uint64) {
 // Run is the counts of a field, and total their sum. It fails when they are damaged.
 func (s *Summary) Run(field Field) (run Run, total uint64, err error) {
 	f := &s.fields[field]
+	if err := s.checkSums(f); err != nil {
+		return nil, 0, err
+	}
+	return newBlockRun(s.r, f.blocks), f.total, nil
+}
+
+// checkSums compares the sums of blocks.
+func (s *Summary) checkSums(f *section) error {
 	var b []byte
 	for i := range f.blocks {
 		k := &f.blocks[i]
 		b = slices.Grow(b[:0], k.size)[:k.size]
 		if n, err := s.r.ReadAt(b, k.offset); n < k.size {
-			return nil, 0, noEOF(err)
+			return noEOF(err)
 		}
 		if xxhash.Sum64(b) != k.sum {
-			return nil, 0, errBlock
+			return errBlock
 		}
 	}
-	return newBlockRun(s.r, f.blocks), f.total, nil
+	return nil
 }
 
 // Check reads all counts, and the segment, whose file is data: the error says that the
 // summary is damaged, or does not fit.
 func (s *Summary) Check(data io.ReaderAt) error {
 	for i := range s.fields {
-		if err := s.checkField(&s.fields[i]); err != nil {
+		f := &s.fields[i]
+		if err := checkRun(newBlockRun(s.r, f.blocks), f.total); err != nil {
 			return err
 		}
 	}
-	if err := s.checkClients(); err != nil {
-		return err
+	if !s.Old {
+		if err := s.checkRows(); err != nil {
+			return err
+		}
 	}
 	_, err := io.Copy(io.Discard, io.NewSectionReader(s.Reader(data), 0, s.Bytes))
 	return err
 }
 
-// checkField reads the counts of a field: the texts rise, and the sum is right.
-func (s *Summary) checkField(f *section) error {
-	r := newBlockRun(s.r, f.blocks)
+// checkRows reads what an old summary does not have.
+func (s *Summary) checkRows() error {
+	runs, _, err := s.Packets()
+	if err != nil {
+		return err
+	}
+	for i, total := range []uint64{s.fields[IPs].total + s.further.total, s.alone.total} {
+		if err := checkRun(runs[i], total); err != nil {
+			return err
+		}
+	}
+	if err := s.checkSums(&s.places); err != nil {
+		return err
+	}
+	return s.checkClients()
+}
+
+// checkRun reads counts: the texts rise, and the sum is right.
+func checkRun(r Run, total uint64) error {
 	var last []byte
 	sum := uint64(0)
 	for first := true; ; first = false {
@@ -516,7 +562,7 @@ func (s *Summary) checkField(f *section) error {
 		last = append(last[:0], r.Text()...)
 		sum += r.Count()
 	}
-	if sum != f.total {
+	if sum != total {
 		return errBlock
 	}
 	return nil
