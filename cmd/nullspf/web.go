@@ -78,6 +78,7 @@ when a viewer asks for it.`,
 
 func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets []string) error {
 	s := web.Settings{Version: version.String(), Sockets: sockets, Reverse: reverse.New(&net.Resolver{PreferGo: true}), Logger: webLogger(), Listen: at}
+	users := newUserFile(a.configPath)
 	conf, err := a.webConfig(c)
 	if err != nil {
 		return err
@@ -119,6 +120,9 @@ func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets []st
 	scheme := "http"
 	if pair != nil {
 		scheme = "https"
+	}
+	if conf != nil {
+		go users.watch(c.Context(), pages.SetUsers, s.Logger)
 	}
 	if _, err := fmt.Fprintf(c.OutOrStdout(), "%s://%s/\n", scheme, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())

@@ -153,7 +153,7 @@ func (w *Server) throughProxy(r *http.Request, v *viewer) (*viewer, error) {
 		return nil, refusal{http.StatusForbidden, fmt.Errorf("the proxy has to say who asks with one header field %s, in place of any that the client sends; it says %s", proxy.Header, quoted(names))}
 	}
 	v.name, v.role = names[0], proxy.Role
-	if u := w.user(v.name); u != nil {
+	if u := w.users.find(v.name); u != nil {
 		v.role = u.Role
 	}
 	if v.role == "" {
@@ -178,14 +178,6 @@ func quoted(texts []string) string {
 		return "nothing"
 	}
 	return strings.Join(list, " and ")
-}
-
-// user is the user of a name, nil for none.
-func (w *Server) user(name string) *User {
-	if i := slices.IndexFunc(w.Access.Users, func(u User) bool { return u.Name == name }); i >= 0 {
-		return &w.Access.Users[i]
-	}
-	return nil
 }
 
 // isHost reports whether the header field Host names these pages. A name of a stranger that

@@ -100,7 +100,7 @@ func (w *Server) basic(ctx context.Context, from netip.Addr, name, password stri
 	if err != nil {
 		return nil, err
 	}
-	return w.logins.sessions.add(key, u), nil
+	return w.logins.sessions.add(key, u, w.users.has), nil
 }
 
 var errPassword = refusal{http.StatusUnauthorized, errors.New("name or password is wrong")}
@@ -124,7 +124,7 @@ func (w *Server) try(ctx context.Context, from netip.Addr, name, password string
 	case <-patient.Done():
 		return nil, tooOften(hashPatience)
 	}
-	u, hash := w.user(name), w.someHash()
+	u, hash := w.users.find(name), w.users.someHash()
 	if u != nil && u.Hash != "" {
 		hash = u.Hash
 	}
@@ -137,20 +137,10 @@ func (w *Server) try(ctx context.Context, from netip.Addr, name, password string
 	return u, nil
 }
 
-// someHash is a hash whose password nobody has said.
-func (w *Server) someHash() Hash {
-	for _, u := range w.Access.Users {
-		if u.Hash != "" {
-			return u.Hash
-		}
-	}
-	return ""
-}
-
 // known is the name of a user, for the log; of nobody else, because people write passwords
 // there.
 func (w *Server) known(name string) string {
-	if w.user(name) == nil {
+	if w.users.find(name) == nil {
 		return "nobody"
 	}
 	return name
@@ -263,7 +253,7 @@ func (w *Server) logIn(rw http.ResponseWriter, r *http.Request) {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret)
 	token := base64.RawURLEncoding.EncodeToString(secret)
-	w.logins.sessions.add(sha256.Sum256([]byte(token)), u)
+	w.logins.sessions.add(sha256.Sum256([]byte(token)), u, w.users.has)
 	http.SetCookie(rw, cookie(token))
 	if !isLocal(next) {
 		next = "/"

@@ -368,8 +368,12 @@ func TestSessions(t *testing.T) {
 	clock := now
 	s := newSessions(func() time.Time { return clock })
 	users := make([]User, 100)
+	for i := range users {
+		users[i].Name = fmt.Sprint(i)
+	}
+	same := func(*User) bool { return true }
 	key := func(i int) sessionKey { return sessionKey{byte(i), byte(i >> 8), 1} }
-	first := s.add(key(0), &users[0])
+	first := s.add(key(0), &users[0], same)
 	if s.get(key(0)) != first || s.get(key(1)) != nil {
 		t.Error("not found")
 	}
@@ -383,7 +387,7 @@ func TestSessions(t *testing.T) {
 	}
 	for i := range 2 * maxSessions {
 		clock = clock.Add(time.Millisecond)
-		s.add(key(i), &users[i%len(users)])
+		s.add(key(i), &users[i%len(users)], same)
 	}
 	if len(s.list) != maxSessions || s.get(key(maxSessions-1)) != nil || s.get(key(maxSessions)) == nil {
 		t.Error(len(s.list))
@@ -391,10 +395,10 @@ func TestSessions(t *testing.T) {
 	if first.ctx.Err() == nil {
 		t.Error("what it has begun goes on")
 	}
-	mine := s.add(key(5000), &users[7])
+	mine := s.add(key(5000), &users[7], same)
 	for i := range maxOfUser {
 		clock = clock.Add(time.Millisecond)
-		s.add(key(6000+i), &users[7])
+		s.add(key(6000+i), &users[7], same)
 	}
 	if s.get(key(5000)) != nil || mine.ctx.Err() == nil || s.get(key(6000)) == nil {
 		t.Error("a user has more sessions than he may")

@@ -42,7 +42,8 @@ type Settings struct {
 	Now func() time.Time
 	// BlockList makes a block list, of addresses of a tier or a higher one; nil for none.
 	BlockList func(context.Context, tier.Tier) (*blocklist.List, error)
-	// Access says who may see the pages, Listen where they are.
+	// Access says who may see the pages, Listen where they are. [Server.SetUsers] replaces
+	// the users.
 	Access Access
 	Listen netip.AddrPort
 	// PseudonymKey makes the pseudonyms of viewers who may not see more; nil is a new one.
@@ -66,6 +67,7 @@ type Server struct {
 	live      chan struct{}
 	downloads chan struct{}
 	logins    *logins
+	users     *users
 	// names are the pseudonyms that these pages show, nil for none; pseudonymised are those
 	// that do.
 	names         *pseudonyms
@@ -77,7 +79,7 @@ func New(s Settings) (*Server, error) {
 	if s.Now == nil {
 		s.Now = time.Now
 	}
-	w := &Server{Settings: s, mux: http.NewServeMux(), memory: newMemory(s.Engine, s.Now), live: make(chan struct{}, viewers), downloads: make(chan struct{}, downloads), logins: newLogins(s.Now)}
+	w := &Server{Settings: s, mux: http.NewServeMux(), memory: newMemory(s.Engine, s.Now), live: make(chan struct{}, viewers), downloads: make(chan struct{}, downloads), logins: newLogins(s.Now), users: newUsers(s.Access.Users)}
 	var err error
 	if w.templates, err = template.New("").Funcs(functions).ParseFS(assets, "templates/*.html"); err != nil {
 		return nil, err

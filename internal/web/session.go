@@ -59,14 +59,17 @@ func (s *sessions) over(x *session) bool {
 	return x.ctx.Err() != nil || s.now().Sub(x.used) > sessionIdle
 }
 
-// add begins a session.
-func (s *sessions) add(key sessionKey, user *User) *session {
+// add begins a session, which is over at once when the user has changed meanwhile.
+func (s *sessions) add(key sessionKey, user *User, unchanged func(*User) bool) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(key)
 	s.makeRoom(user)
 	x := &session{user: user, used: s.now()}
 	x.ctx, x.end = context.WithTimeout(context.Background(), sessionLife)
+	if !unchanged(user) {
+		x.end()
+	}
 	s.list[key] = x
 	return x
 }
@@ -87,7 +90,7 @@ func (s *sessions) makeRoom(user *User) {
 		if all++; older(key, oldest) {
 			oldest = key
 		}
-		if x.user == user {
+		if x.user.Name == user.Name {
 			if ofUser++; older(key, oldestOfUser) {
 				oldestOfUser = key
 			}
@@ -105,6 +108,17 @@ func (s *sessions) remove(key sessionKey) {
 	if x := s.list[key]; x != nil {
 		x.end()
 		delete(s.list, key)
+	}
+}
+
+// end ends sessions.
+func (s *sessions) end(which func(*session) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, x := range s.list {
+		if which(x) {
+			s.remove(key)
+		}
 	}
 }
 
