@@ -34,6 +34,9 @@ type result struct {
 
 func (r result) replies() float64 { return r.rate }
 
+// burst is the number of queries that kxdpgun sends at a time.
+const burst = 32
+
 // bench holds what all measurements share.
 type bench struct {
 	dir string
@@ -115,7 +118,7 @@ func (b *bench) measureOnce(name string, rate int, length time.Duration) (r resu
 	if err != nil {
 		return r, err
 	}
-	if _, err := b.load(w, address.Port(), rate, time.Second); err != nil { // warm up
+	if _, err := b.load(w, address.Port(), rate, burst, time.Second); err != nil { // warm up
 		return r, err
 	}
 	processes := []int{s.pid, napi, softirq}
@@ -124,7 +127,7 @@ func (b *bench) measureOnce(name string, rate int, length time.Duration) (r resu
 		return r, err
 	}
 	begin := time.Now()
-	replies, err := b.load(w, address.Port(), rate, length)
+	replies, err := b.load(w, address.Port(), rate, burst, length)
 	if err != nil {
 		return r, err
 	}
@@ -282,14 +285,14 @@ func ticks(fields []string) (sum time.Duration, err error) {
 
 var repliesLine = regexp.MustCompile(`total replies: *([0-9]+)`)
 
-// load runs kxdpgun, which asks the server at a port, and returns the number of
-// replies.
-func (b *bench) load(w *peers.Wire, port uint16, rate int, length time.Duration) (float64, error) {
+// load runs kxdpgun, which asks the server at a port, some queries at a time, and
+// returns the number of replies.
+func (b *bench) load(w *peers.Wire, port uint16, rate, burst int, length time.Duration) (float64, error) {
 	program, err := peers.Program("kxdpgun")
 	if err != nil {
 		return 0, err
 	}
-	out, err := w.Client.Output(program, "-t", strconv.Itoa(int(length.Seconds())), "-Q", strconv.Itoa(rate), "-b", "32",
+	out, err := w.Client.Output(program, "-t", strconv.Itoa(int(length.Seconds())), "-Q", strconv.Itoa(rate), "-b", strconv.Itoa(burst),
 		"-p", strconv.Itoa(int(port)), "-i", b.queries, "-I", "eth0", "-F", strconv.Itoa(loadProcessor), address.Addr().String())
 	if err != nil {
 		return 0, err

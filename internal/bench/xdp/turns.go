@@ -22,9 +22,9 @@ type turn struct {
 }
 
 // turns compares the sockets of two builds of nullspfd. Both run on the processor of
-// the server, and are loaded in turn for a second each, over the wire by kxdpgun at each
-// rate, and over loopback by dnsperf: whatever else happens on the machine happens to
-// both. It prints medians of the rounds, and of what one build took to what the other
+// the server, and are loaded in turn for a second each, over loopback by dnsperf, and
+// over the wire by kxdpgun at each rate, with bursts and with queries one by one:
+// whatever else happens on the machine happens to both. It prints medians of the rounds, and of what one build took to what the other
 // did in the same round, with quartiles.
 func (b *bench) turns(ctx context.Context, before string, rates []int, rounds int) error {
 	w, err := peers.NewWire()
@@ -61,13 +61,19 @@ func (b *bench) turns(ctx context.Context, before string, rates []int, rounds in
 		}
 		defer servers[i].stop()
 	}
-	loads := []string{"loopback"}
+	type load struct {
+		name        string
+		rate, burst int
+	}
+	loads := []load{{name: "loopback"}}
 	for _, rate := range rates {
-		loads = append(loads, fmt.Sprintf("wire, %d/s", rate))
+		for _, n := range []int{burst, 1} {
+			loads = append(loads, load{fmt.Sprintf("wire, %d/s in bursts of %d", rate, n), rate, n})
+		}
 	}
 	results := make([][2]turn, len(loads))
 	for round := range rounds + 1 {
-		for l := range loads {
+		for l, load := range loads {
 			for i, s := range servers {
 				if ctx.Err() != nil {
 					return ctx.Err()
@@ -78,10 +84,10 @@ func (b *bench) turns(ctx context.Context, before string, rates []int, rounds in
 					return err
 				}
 				var replies float64
-				if l == 0 {
+				if load.burst == 0 {
 					replies, err = b.loadLoopback(w, ports[i])
 				} else {
-					replies, err = b.load(w, ports[i], rates[l-1], time.Second)
+					replies, err = b.load(w, ports[i], load.rate, load.burst, time.Second)
 				}
 				if err != nil {
 					return err
@@ -109,7 +115,7 @@ func (b *bench) turns(ctx context.Context, before string, rates []int, rounds in
 			for n := range ratios {
 				ratios[n] = t.time[n] / base.time[n]
 			}
-			fmt.Fprintf(tw, "%s\t%s\t%.0f\t%.2f\t%.2f\t%.3f\t%.3f to %.3f\t\n", load, build, quantile(t.rate, 0.5), quantile(t.time, 0.5), quantile(t.program, 0.5),
+			fmt.Fprintf(tw, "%s\t%s\t%.0f\t%.2f\t%.2f\t%.3f\t%.3f to %.3f\t\n", load.name, build, quantile(t.rate, 0.5), quantile(t.time, 0.5), quantile(t.program, 0.5),
 				quantile(ratios, 0.5), quantile(ratios, 0.25), quantile(ratios, 0.75))
 		}
 	}
