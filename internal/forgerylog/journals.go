@@ -22,6 +22,8 @@ type Journals struct {
 	liveHold time.Duration
 	places   Places
 	notes    func(string)
+	// held is what all queries are answered from, nil for views that each takes.
+	held *run
 }
 
 // Option is a setting of [Open] that has a default.
@@ -50,10 +52,32 @@ type run struct {
 	views []*journalView
 	// problems are what could not be read.
 	problems []error
+	// held: the views are those of other queries, too.
+	held bool
+}
+
+// hold returns an engine that answers its queries, one at a time, from one view of each
+// directory, and what ends that. Views of several journals are marked for each query, so there each
+// takes its own.
+func (f *Journals) hold(ctx context.Context) (*Journals, func(), error) {
+	r, err := f.begin(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	held := *f
+	if r.several() {
+		r.close()
+		return &held, func() {}, nil
+	}
+	held.held = r
+	return &held, r.close, nil
 }
 
 // begin takes a view of each directory.
 func (f *Journals) begin(ctx context.Context) (*run, error) {
+	if f.held != nil {
+		return &run{ctx: ctx, views: f.held.views, problems: slices.Clone(f.held.problems), held: true}, nil
+	}
 	dirs, err := f.distinct()
 	if err != nil {
 		return nil, err
@@ -105,6 +129,9 @@ func (f *Journals) distinct() ([]string, error) {
 }
 
 func (r *run) close() {
+	if r.held {
+		return
+	}
 	for _, v := range r.views {
 		_ = v.Close()
 	}

@@ -67,6 +67,14 @@ func Portray(ctx context.Context, e Engine, q Query, s Sitting) (*Portrait, erro
 	if err != nil {
 		return nil, err
 	}
+	if journals, ok := e.(*Journals); ok {
+		held, done, err := journals.hold(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		e = held
+	}
 	var incomplete error
 	part := func(err error) error {
 		if !errors.As(err, new(*Incomplete)) {

@@ -9,6 +9,11 @@
 // First byte and end are times from the request on. The weight is that of everything the
 // browser loads for a page, without compression.
 //
+// The largest contentful paint counts from the begin of the navigation, in a new context, where
+// nothing of the page is in the cache. The tab has shown an image of the same server before, as a
+// browser has that somebody uses: Chromium starts a process for a new tab, which in a headless
+// one comes after the begin of the first navigation and takes a fifth of a second.
+//
 // Then twenty viewers look at different pages at once, which shows the memory; a viewer leaves
 // while he waits for a long answer, which shows that the work ends; and with -only dns, nullspfd
 // is measured as make bench-dns does, on the first processor, first without, then with viewers of

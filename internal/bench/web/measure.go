@@ -163,6 +163,7 @@ func (b *bench) browser(ctx context.Context) error {
 	defer s.stop()
 	for _, f := range []struct{ what, target string }{
 		{"overview of 90 days", overview}, {"page of the 1,000th client", "/?ip=" + url.QueryEscape(b.clients[999]) + "&" + period},
+		{"almost empty page", "/downloads"},
 	} {
 		for _, when := range []string{"new", "warm"} {
 			rounds := "1"
