@@ -128,6 +128,8 @@ var libraries = map[string]string{
 	"github.com/miekg/dns":                          "zones internal/bench/matrix internal/bench/xfr internal/evidence internal/importer internal/nameserver internal/peers internal/secondary internal/verify internal/wire internal/xfr internal/zonestore",
 	"github.com/parquet-go/parquet-go":              "internal/eventrow internal/forgerylog internal/journal internal/shipping internal/tally",
 	"github.com/prometheus/client_golang":           "internal/nameserver",
+	"github.com/prometheus/client_model":            "internal/web",
+	"github.com/prometheus/common":                  "internal/web",
 	"github.com/cespare/xxhash/v2":                  "internal/tally",
 	"github.com/klauspost/compress/gzip":            "internal/evidence",
 	"github.com/klauspost/compress/zstd":            "internal/evidence internal/tally",

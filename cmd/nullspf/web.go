@@ -33,7 +33,7 @@ const webConnections = 256
 func (a *app) webCommand() *cobra.Command {
 	f := &logFlags{}
 	var listen string
-	var sockets []string
+	var sockets, metrics []string
 	c := &cobra.Command{
 		Use:   "web",
 		Short: "Show the forgery log, the zones and the servers as web pages",
@@ -48,8 +48,8 @@ address they are served with TLS and a login only, or behind a proxy that says w
 the keys web of the configuration. Some viewers may see pseudonyms in place of addresses and
 local parts. Logins, and each download with its filters, are lines on standard error.
 
-The pages ask nothing of the Internet; a name of a client is looked up in the DNS only
-when a viewer asks for it.`,
+The pages ask nothing of the Internet but the servers that --metrics or web.metrics names; a
+name of a client is looked up in the DNS only when a viewer asks for it.`,
 		Example: `  # Pages about the journals of the configuration, at http://127.0.0.1:8480/
   $ nullspf web
 
@@ -64,20 +64,27 @@ when a viewer asks for it.`,
 					return fmt.Errorf("--listen: %w", err)
 				}
 			}
-			return a.web(c, f, at, sockets)
+			for i, text := range metrics {
+				var err error
+				if metrics[i], err = web.ParseMetrics(text); err != nil {
+					return fmt.Errorf("--metrics: %w", err)
+				}
+			}
+			return a.web(c, f, at, sockets, metrics)
 		},
 	}
 	c.Flags().StringArrayVar(&f.journals, "journal", nil, "show the journal directory `DIR` instead of those of the configuration; may be repeated")
 	c.Flags().StringVar(&listen, "listen", "", "serve at `ADDRESS:PORT` instead of web.listen of the configuration, by default "+web.DefaultListen.String())
 	c.Flags().StringArrayVar(&sockets, "socket", nil, "show nullspfd at the control socket `PATH`; may be repeated")
+	c.Flags().StringArrayVar(&metrics, "metrics", nil, "show nullspfd on another machine, whose metrics are at `URL`; may be repeated")
 	completeFlag(c, "journal", directories)
 	completeFlag(c, "socket", files)
 	c.AddCommand(webPasswdCommand())
 	return c
 }
 
-func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets []string) error {
-	s := web.Settings{Version: version.String(), Sockets: sockets, Reverse: reverse.New(&net.Resolver{PreferGo: true}), Logger: webLogger(), Listen: at}
+func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets, metrics []string) error {
+	s := web.Settings{Version: version.String(), Sockets: sockets, Metrics: metrics, Reverse: reverse.New(&net.Resolver{PreferGo: true}), Logger: webLogger(), Listen: at}
 	users := newUserFile(a.configPath)
 	conf, err := a.webConfig(c)
 	if err != nil {
@@ -152,6 +159,9 @@ func (a *app) configureWeb(s *web.Settings, conf *config.Config) (pair *keypair.
 	s.System, s.Country = conf.GeoIP.AS != "", conf.GeoIP.Country != ""
 	if socket := conf.Named.Nullspfd.Control; len(s.Sockets) == 0 && socket != "" {
 		s.Sockets = []string{socket}
+	}
+	if len(s.Metrics) == 0 {
+		s.Metrics = conf.Web.Metrics
 	}
 	if !s.Listen.IsValid() {
 		s.Listen = conf.Web.Listen

@@ -40,6 +40,7 @@ type rawWeb struct {
 	Users        []rawWebUser `mapstructure:"users"`
 	Proxy        rawWebProxy  `mapstructure:"proxy"`
 	PseudonymKey string       `mapstructure:"pseudonym_key"`
+	Metrics      []string     `mapstructure:"metrics"`
 }
 
 type rawWebUser struct {

@@ -17,6 +17,8 @@ type Web struct {
 	Certificate, Key string
 	// PseudonymKey is the file with the key of pseudonyms, "" for none.
 	PseudonymKey string
+	// Metrics are addresses of the metrics of servers that are shown.
+	Metrics []string
 	web.Access
 }
 
@@ -37,6 +39,16 @@ func (l *loader) buildWeb(dir string, r *rawWeb) Web {
 	}
 	if r.PseudonymKey != "" {
 		w.PseudonymKey = path(dir, r.PseudonymKey)
+	}
+	for i, text := range r.Metrics {
+		address, err := web.ParseMetrics(text)
+		if err != nil {
+			l.fail(item("web.metrics", i), "%v", err)
+		}
+		w.Metrics = append(w.Metrics, address)
+	}
+	if len(w.Metrics) > web.MaxServers {
+		l.fail("web.metrics", "%d servers; the pages ask up to %d", len(w.Metrics), web.MaxServers)
 	}
 	for _, name := range l.hostNames("web.hosts", r.Hosts) {
 		w.Hosts = append(w.Hosts, string(name))

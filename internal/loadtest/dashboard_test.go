@@ -6,15 +6,22 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"nullspf/internal/forgerylog"
+	"nullspf/internal/journal"
 	"nullspf/internal/peers"
+	"nullspf/internal/web"
 )
 
 // dashboard is what the test reads of examples/grafana/nullspfd.json.
@@ -100,6 +107,39 @@ func TestDashboard(t *testing.T) {
 	// The variable instance lists the servers by this metric.
 	if len(evaluate(t, at, "nullspfd_build_info")) == 0 || !strings.Contains(fmt.Sprint(board.Templating), "label_values(nullspfd_build_info, instance)") {
 		t.Error("the variable instance is not made of nullspfd_build_info")
+	}
+}
+
+// TestPagesReadMetrics: nullspf web shows a daemon by its metrics, as it shows one at a socket.
+func TestPagesReadMetrics(t *testing.T) {
+	t.Parallel()
+	d := newSite(t).start(t)
+	address, err := web.ParseMetrics("http://" + d.web.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := web.New(web.Settings{Engine: forgerylog.Open(nil, journal.ReadOptions{}), Logger: zerolog.Nop(), Metrics: []string{address}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/servers", nil)
+	answer := httptest.NewRecorder()
+	w.ServeHTTP(answer, r)
+	for _, want := range []string{"tracking: 1 serving", "0 done, 0 failed", "No problem.", "<dt>started</dt>"} {
+		if !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("the page lacks %q:\n%s", want, answer.Body)
+		}
+	}
+	m := d.metrics(t)
+	for _, name := range []string{"nullspfd_events_lost_total", "nullspfd_panics_total", "nullspfd_unsaved_zones", "nullspfd_secondary_zones", "nullspfd_config_good", "nullspfd_build_info"} {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(m)), func(series string) bool { return strings.HasPrefix(series, name) }) {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	for _, state := range []string{"pending", "failing", "expired"} {
+		if _, ok := m[`nullspfd_secondary_zones{state="`+state+`"}`]; !ok {
+			t.Errorf("no secondary zones are counted as %s", state)
+		}
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 	"time"
 
 	"nullspf/internal/chart"
+	"nullspf/internal/contain"
 	"nullspf/internal/control"
 	"nullspf/internal/eventrow"
 	"nullspf/internal/forgerylog"
@@ -75,36 +77,54 @@ func (s *sections) health() error {
 		v.Servers++
 		switch {
 		case server.Error != "":
-			v.Troubles = append(v.Troubles, trouble{"A server cannot be asked: " + server.Error + ".", "See whether nullspfd runs: systemctl status nullspfd."})
+			v.Troubles = append(v.Troubles, trouble{"A server cannot be asked: " + server.Error + ".", server.Remedy()})
 		case len(server.Problems) > 0:
-			v.Troubles = append(v.Troubles, trouble{"The server at " + server.Socket + ": " + strings.Join(server.Problems, "; ") + ".", "nullspf server status tells more; the log of nullspfd says why."})
+			v.Troubles = append(v.Troubles, trouble{"The server at " + server.At + ": " + strings.Join(server.Problems, "; ") + ".", "nullspf server status tells more; the log of nullspfd says why."})
 		}
 	}
 	s.show("health", v)
 	return nil
 }
 
-// status asks the servers.
-func (w *Server) status(ctx context.Context, patience time.Duration) (list []serverView) {
-	for _, path := range w.Sockets {
-		v := serverView{Socket: visible(path)}
-		client := control.NewClient(path)
-		asking, cancel := context.WithTimeout(ctx, patience)
-		status, err := client.Status(asking)
-		cancel()
-		client.Close()
-		if err != nil {
-			v.Error = visible(err.Error())
+// status asks the servers, all at once.
+func (w *Server) status(ctx context.Context, patience time.Duration) []serverView {
+	list := make([]serverView, len(w.Sockets)+len(w.Metrics))
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var running sync.WaitGroup
+	for i := range list {
+		v := &list[i]
+		var read func(context.Context, string) (*control.Status, error)
+		var at string
+		if i < len(w.Sockets) {
+			at, read = w.Sockets[i], readSocket
 		} else {
+			at, read, v.Remote = w.Metrics[i-len(w.Sockets)], readMetrics, true
+		}
+		v.At = visible(at)
+		running.Go(func() {
+			var status *control.Status
+			err := contain.Run(func() (err error) { status, err = read(asking, at); return err })
+			if err != nil {
+				v.Error = visible(err.Error())
+				return
+			}
 			v.Status = status
 			for i := range status.Problems {
 				status.Problems[i] = visible(status.Problems[i])
 			}
-			v.Reloads.Error = visible(v.Reloads.Error)
-		}
-		list = append(list, v)
+			v.Version, v.Reloads.Error = visible(v.Version), visible(v.Reloads.Error)
+		})
 	}
+	running.Wait()
 	return list
+}
+
+// readSocket asks the nullspfd at a control socket.
+func readSocket(ctx context.Context, path string) (*control.Status, error) {
+	client := control.NewClient(path)
+	defer client.Close()
+	return client.Status(ctx)
 }
 
 // sourceView is how much came from a source, and when.

@@ -36,6 +36,8 @@ type Settings struct {
 	Output string
 	// Sockets are the control sockets of servers that are shown.
 	Sockets []string
+	// Metrics are addresses of the metrics of others, as [ParseMetrics] returns them.
+	Metrics []string
 	Version string
 	Logger  zerolog.Logger
 	// Now is the clock; nil is that of the machine.

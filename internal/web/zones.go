@@ -196,7 +196,9 @@ type serversPage struct {
 }
 
 type serverView struct {
-	Socket string
+	// At is a control socket or, with Remote, an address of metrics.
+	At     string
+	Remote bool
 	*control.Status
 	// Error says why it could not be asked.
 	Error string
@@ -206,6 +208,14 @@ func (w *Server) servers(rw http.ResponseWriter, r *http.Request) error {
 	p := serversPage{layout: w.layout(r, "Servers", "/servers", nil)}
 	p.Servers = w.status(r.Context(), statusPatience)
 	return w.show(rw, "servers.html", p)
+}
+
+// Remedy says what to do when a server cannot be asked.
+func (v serverView) Remedy() string {
+	if v.Remote {
+		return "See whether nullspfd runs there (systemctl status nullspfd), has the line metrics with this address and port in its Corefile, and can be reached from here."
+	}
+	return "See whether nullspfd runs: systemctl status nullspfd."
 }
 
 // Counts are the zones of a server for people.
