@@ -211,6 +211,7 @@ func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int32, se
 	if len(rows) == 0 {
 		return nil
 	}
+	constants, set := s.constants(g, set)
 	var readers []*tally.Column
 	defer func() { closeAll(readers) }()
 	buf := make([]eventrow.Row, min(batchRows, len(rows)))
@@ -223,12 +224,46 @@ func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int32, se
 			return s.failure(err)
 		}
 		for i := range batch {
+			for _, c := range constants {
+				c.column.Set(&buf[i], c.value)
+			}
 			if err := yield(&buf[i]); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// constant is the value that a column has in all rows of a group.
+type constant struct {
+	column *eventrow.Column
+	value  parquet.Value
+}
+
+// maxConstant bounds the texts that are taken for constants, in bytes: those of files of other writers may
+// be cut.
+const maxConstant = 15
+
+// constants finds, by the statistics, the columns of a set that have one value only, and returns
+// those that are left.
+func (s *segment) constants(g parquet.RowGroup, set columns) (list []constant, left columns) {
+	chunks := g.ColumnChunks()
+	for i, c := range eventrow.Columns {
+		if !set.has(c) || s.at[i] == absent {
+			continue
+		}
+		chunk, isFile := chunks[s.at[i]].(*parquet.FileColumnChunk)
+		if !isFile {
+			continue
+		}
+		least, greatest, ok := chunk.Bounds()
+		if ok && parquet.Equal(least, greatest) && (c.Kind != parquet.ByteArray || len(least.ByteArray()) <= maxConstant) {
+			list = append(list, constant{c, least})
+			set &^= cols(c)
+		}
+	}
+	return list, set
 }
 
 // fill reads a batch of rows, whose texts are in the memory of texts.
