@@ -45,11 +45,12 @@ var source string
 var svg = template.Must(template.New("chart").Parse(source))
 
 // Draw returns a chart: a bar for each interval, and a line for the numbers before. It has
-// the classes chart, bar, before and axis.
+// the classes chart, bar, before and axis, every second label
+// the class second, for screens where all would overlap.
 func (s Size) Draw(what string, list []Interval) (template.HTML, error) {
 	step := s.width / math.Max(1, float64(len(list)))
 	c := drawing{
-		What: what, Class: s.class, Width: s.width, Height: s.height, Top: -above, Full: above + s.height + below, Label: s.height + 15, Greatest: 1,
+		What: what, Class: s.class, Width: s.width, Height: s.height, Top: -above, Full: above + s.height + below, Label: s.height + 5, Greatest: 1,
 		Unit: number(step),
 	}
 	for _, i := range list {
@@ -61,7 +62,7 @@ func (s Size) Draw(what string, list []Interval) (template.HTML, error) {
 		x := step * float64(k)
 		b := bar{Interval: i, At: number(x), X: number(x + step*0.1), Y: number(s.height - c.height(i.Now)), Width: number(step * 0.8), Height: number(c.height(i.Now))}
 		if k%every == 0 {
-			b.Text = i.Label
+			b.Text, b.Second = i.Label, k/every%2 == 1
 		}
 		c.Bars = append(c.Bars, b)
 		c.Line, c.Links = c.Line || i.Before > 0, c.Links || i.Link != ""
@@ -93,8 +94,9 @@ type drawing struct {
 type bar struct {
 	Interval
 	At, X, Y, Width, Height string
-	// Text is the label, "" for none.
-	Text string
+	// Text is the label, "" for none. Second: it is every second one.
+	Text   string
+	Second bool
 }
 
 func (d *drawing) height(n uint64) float64 { return d.Height * float64(n) / float64(d.Greatest) }

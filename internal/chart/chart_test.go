@@ -47,7 +47,7 @@ func TestDraw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bars, labels, lines := 0, 0, 0
+	bars, labels, seconds, lines := 0, 0, 0, 0
 	for _, e := range elements(t, string(drawn)) {
 		switch {
 		case e.Name.Local == "script" || attribute(e, "style") != "":
@@ -59,6 +59,9 @@ func TestDraw(t *testing.T) {
 			bars++
 		case e.Name.Local == "text":
 			labels++
+			if attribute(e, "class") == "second" {
+				seconds++
+			}
 		case e.Name.Local == "polyline":
 			lines++
 			if n := len(strings.Fields(attribute(e, "points"))); n != 40 {
@@ -68,7 +71,7 @@ func TestDraw(t *testing.T) {
 			t.Error(e)
 		}
 	}
-	if bars != 40 || labels != 1+labels0 || lines != 1 {
+	if bars != 40 || labels != 1+labels0 || seconds != labels0/2 || lines != 1 {
 		t.Errorf("%d bars, %d labels, %d lines", bars, labels, lines)
 	}
 }
