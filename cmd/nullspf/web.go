@@ -70,6 +70,9 @@ name of a client is looked up in the DNS only when a viewer asks for it.`,
 					return fmt.Errorf("--metrics: %w", err)
 				}
 			}
+			if n := len(sockets) + len(metrics); n > web.MaxServers {
+				return fmt.Errorf("%d servers are named; the pages ask up to %d", n, web.MaxServers)
+			}
 			return a.web(c, f, at, sockets, metrics)
 		},
 	}

@@ -63,14 +63,23 @@ func readMetrics(ctx context.Context, address string) (*control.Status, error) {
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: %s, and no metrics", address, answer.Status)
 	}
-	body := &io.LimitedReader{R: answer.Body, N: maxMetrics + 1}
+	s, err := parseMetrics(answer.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	return s, nil
+}
+
+// parseMetrics reads metrics in the text format of Prometheus.
+func parseMetrics(r io.Reader) (*control.Status, error) {
+	body := &io.LimitedReader{R: r, N: maxMetrics + 1}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(body)
 	switch {
 	case body.N == 0:
-		return nil, fmt.Errorf("%s: more than %d bytes, which are no metrics of nullspfd", address, maxMetrics)
+		return nil, fmt.Errorf("more than %d bytes, which are no metrics of nullspfd", maxMetrics)
 	case err != nil:
-		return nil, fmt.Errorf("%s: no metrics: %w", address, err)
+		return nil, fmt.Errorf("no metrics: %w", err)
 	}
 	return statusOf(families)
 }

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -8,13 +10,8 @@ import (
 	"time"
 )
 
-// TestMetrics: a server of another machine is shown by its metrics. Whatever else answers, or
-// does not, is an error with what to do, and holds nobody up.
-func TestMetrics(t *testing.T) {
-	t.Parallel()
-	released := make(chan struct{})
-	bodies := map[string]string{
-		"/good": `nullspfd_build_info{version="1.2.3<b>"} 1
+// goodMetrics are those of a nullspfd in trouble.
+const goodMetrics = `nullspfd_build_info{version="1.2.3<b>"} 1
 process_start_time_seconds 1.7636e+09
 nullspfd_reloads_total{result="done"} 4
 nullspfd_reloads_total{result="failed"} 1
@@ -29,7 +26,15 @@ nullspfd_secondary_zones{state="expired"} 2
 nullspfd_secondary_zones{state="served"} 7
 nullspfd_unsaved_zones NaN
 nullspfd_panics_total{work="smtp"} -1
-`,
+`
+
+// TestMetrics: a server of another machine is shown by its metrics. Whatever else answers, or
+// does not, is an error with what to do, and holds nobody up.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	released := make(chan struct{})
+	bodies := map[string]string{
+		"/good":  goodMetrics,
 		"/other": "go_goroutines 5\n",
 		"/text":  "<html>\n",
 		"/large": "nullspfd_build_info{version=\"1\"} 1\n" + strings.Repeat("# x\n", maxMetrics/4),
@@ -81,4 +86,24 @@ nullspfd_panics_total{work="smtp"} -1
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}
+}
+
+// FuzzMetrics: whatever a server says is an error or a state that can be shown.
+func FuzzMetrics(f *testing.F) {
+	f.Add([]byte(goodMetrics))
+	f.Add([]byte("nullspfd_build_info{version=\"1\"} 1\nnullspfd_zones{kind=\"\\n\\\"\\\\\u202e\"} +Inf\n# TYPE nullspfd_reloads_total histogram\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := parseMetrics(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		if s.Version == "" || s.Started.Unix() > math.MaxInt32 {
+			t.Errorf("%+v", s)
+		}
+		for _, z := range s.Zones {
+			if z.Serving <= 0 || strings.ContainsFunc(string(z.Kind), func(r rune) bool { return r < ' ' || r > '~' }) {
+				t.Errorf("%+v", z)
+			}
+		}
+	})
 }
