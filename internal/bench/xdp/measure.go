@@ -194,7 +194,8 @@ func poll(n *peers.Netns, processor int) (int, error) {
 	return pid, n.Do(func() error { return pin(0, processor) })
 }
 
-// priority is that of all that takes part: others disturb less.
+// priority is that of all that takes part: others disturb less, but for other sessions
+// where the kernel groups those (sched(7), autogroup).
 const priority = -20
 
 // pin binds a thread, and what it starts, to a processor.

@@ -74,7 +74,9 @@ func (b *bench) turns(ctx context.Context, before string, rates []int, rounds in
 	results := make([][2]turn, len(loads))
 	for round := range rounds + 1 {
 		for l, load := range loads {
-			for i, s := range servers {
+			for k := range servers {
+				i := (k + round) % len(servers) // who comes first has it otherwise
+				s := servers[i]
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
