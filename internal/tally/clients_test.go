@@ -95,6 +95,9 @@ func TestClients(t *testing.T) {
 		if got := rowsOf(t, found); !slices.Equal(got, want) {
 			t.Errorf("of %s there are\n%v, want\n%v", client, got, want)
 		}
+		if len(want) < 5 {
+			continue
+		}
 		some := rowsOf(t, s.Client(client, func(c *eventrow.Column) bool { return c == eventrow.TS || c == eventrow.RawName }))
 		for i := range some {
 			if some[i].TS != want[i].TS || some[i].RawName != want[i].RawName || some[i].ResolverPort != 0 {
