@@ -13,12 +13,15 @@
 // on when the kernel lets which process run, and starting them is most of the work. Then
 // few do all the work, because these clients answer at once. So both servers are measured
 // in a steady state: each has first held, uncounted, as many sessions as two rounds have.
-// In it, smtpd serves fewer sessions at once than nullspfd does. So memory is measured once
-// more with as many sessions open at both, which wait after their recipient was refused.
+// In it, smtpd serves fewer sessions at once than nullspfd does.
+//
+// So memory is measured twice more. Once the same clients are far away: what they and the
+// server send takes 50 ms, one way, as over the Internet. And once with as many sessions
+// open at both, which wait after their recipient was refused.
 //
 // It needs root, for namespaces of its own. With -check it exits with 1 when nullspfd
-// takes fewer sessions a second, or more than a tenth of the memory, under load or for
-// the sessions that wait.
+// takes fewer sessions a second from either place, or more than a tenth of the memory with
+// clients far away or for the sessions that wait.
 package main
 
 import (
@@ -76,41 +79,83 @@ func run() error {
 		return err
 	}
 	defer theirs.stop()
-	const warmUp = 2 // in rounds
-	for _, s := range []*server{ours, theirs} {
-		if _, err := s.measure(ctx, warmUp**sessions); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
+	servers := []*server{ours, theirs}
+	if err := leaveFirst(); err != nil {
+		return err
 	}
-	results := make(map[*server][]result)
-	for range *rounds {
-		for _, s := range []*server{ours, theirs} {
-			r, err := s.measure(ctx, *sessions)
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
-			}
-			results[s] = append(results[s], r)
+	near, err := turns(ctx, servers, func(s *server) uint16 { return s.port }, *rounds, *sessions)
+	if err != nil {
+		return err
+	}
+	ways := make(map[*server]uint16)
+	for _, s := range servers {
+		port, end, err := s.farAway(ctx)
+		if err != nil {
+			return err
 		}
+		defer end()
+		ways[s] = port
+	}
+	far, err := turns(ctx, servers, func(s *server) uint16 { return ways[s] }, *rounds, *sessions)
+	if err != nil {
+		return err
 	}
 	// Processes that Postfix has started for these would serve later rounds.
-	for _, s := range []*server{ours, theirs} {
+	for _, s := range servers {
 		if s.held, err = s.hold(); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	if err := ours.stored(*sessions*(warmUp+*rounds) + clients*perClient); err != nil {
+	if err := ours.stored(2**sessions*(warmUp+*rounds) + clients*perClient); err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "server\tsessions/s\tCPU µs/session\tprocesses\tMB before\tpeak MB\tMB of waiting sessions\t")
-	for _, s := range []*server{ours, theirs} {
-		r := median(results[s])
-		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%d\t%.1f\t%.1f\t%.1f\t\n", s.name, r.rate, r.cpu.Seconds()*1e6, r.processes, float64(s.before)/1e6, float64(r.peak)/1e6, float64(s.held)/1e6)
+	fmt.Fprintln(w, "server\tclients\tsessions/s\tCPU µs/session\tprocesses\tMB before\tpeak MB\tMB of waiting sessions\t")
+	for _, s := range servers {
+		for _, row := range []struct {
+			clients string
+			result
+		}{{"near", near[s]}, {fmt.Sprintf("%s away", delay), far[s]}} {
+			fmt.Fprintf(w, "%s\t%s\t%.0f\t%.0f\t%d\t%.1f\t%.1f\t%.1f\t\n", s.name, row.clients, row.rate, row.cpu.Seconds()*1e6,
+				row.processes, float64(s.before)/1e6, float64(row.peak)/1e6, float64(s.held)/1e6)
+		}
 	}
 	if err := w.Flush(); err != nil || !*check {
 		return err
 	}
-	return compare(ours, theirs, median(results[ours]), median(results[theirs]))
+	return errors.Join(
+		atLeast("sessions a second of near clients", near[ours].rate, near[theirs].rate),
+		atLeast("sessions a second of far clients", far[ours].rate, far[theirs].rate),
+		atMostATenth("far clients", far[ours].peak, far[theirs].peak),
+		atMostATenth("waiting sessions", ours.held, theirs.held))
+}
+
+// warmUp is how many rounds come first, together, that do not count.
+const warmUp = 2
+
+// turns measures servers in turn at ports, and returns the medians.
+func turns(ctx context.Context, servers []*server, port func(*server) uint16, rounds, sessions int) (map[*server]result, error) {
+	results := make(map[*server][]result)
+	for round := range 1 + rounds {
+		n := sessions
+		if round == 0 {
+			n *= warmUp
+		}
+		for _, s := range servers {
+			r, err := s.measure(ctx, port(s), n)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", s.name, err)
+			}
+			if round > 0 {
+				results[s] = append(results[s], r)
+			}
+		}
+	}
+	medians := make(map[*server]result)
+	for s, list := range results {
+		medians[s] = median(list)
+	}
+	return medians, nil
 }
 
 // result is one measurement.
@@ -139,16 +184,16 @@ func median(list []result) result {
 	}
 }
 
-func compare(we, they *server, ours, theirs result) error {
-	var missed []error
-	if ours.rate < theirs.rate {
-		missed = append(missed, fmt.Errorf("nullspfd takes %.0f sessions a second, smtpd %.0f", ours.rate, theirs.rate))
+func atLeast(what string, ours, theirs float64) error {
+	if ours < theirs {
+		return fmt.Errorf("%s: nullspfd takes %.0f, smtpd %.0f", what, ours, theirs)
 	}
-	if ours.peak*10 > theirs.peak {
-		missed = append(missed, fmt.Errorf("under load nullspfd takes %d bytes, more than a tenth of smtpd's %d", ours.peak, theirs.peak))
+	return nil
+}
+
+func atMostATenth(whose string, ours, theirs uint64) error {
+	if ours*10 > theirs {
+		return fmt.Errorf("memory of %s: nullspfd takes %d bytes, more than a tenth of smtpd's %d", whose, ours, theirs)
 	}
-	if we.held*10 > they.held {
-		missed = append(missed, fmt.Errorf("with waiting sessions nullspfd takes %d bytes, more than a tenth of smtpd's %d", we.held, they.held))
-	}
-	return errors.Join(missed...)
+	return nil
 }

@@ -203,8 +203,8 @@ func startPostfix(ctx context.Context, dir string) (*server, error) {
 	return s, nil
 }
 
-// measure holds sessions.
-func (s *server) measure(ctx context.Context, sessions int) (r result, err error) {
+// measure holds sessions, with clients that connect to a port.
+func (s *server) measure(ctx context.Context, port uint16, sessions int) (r result, err error) {
 	if s.before == 0 {
 		if s.before, _, err = peers.GroupMemory(s.group); err != nil {
 			return r, err
@@ -229,7 +229,7 @@ func (s *server) measure(ctx context.Context, sessions int) (r result, err error
 		sending.Go(func() {
 			// -A: refusals are expected.
 			cmd := exec.CommandContext(ctx, "taskset", "-c", "1-1023", "smtp-source", "-A", "-s", strconv.Itoa(perClient), "-m", strconv.Itoa(sessions/clients),
-				"-f", "info@shop.example", "-t", "user@brand.example", fmt.Sprintf("inet:10.1.%d.1:%d", i, s.port))
+				"-f", "info@shop.example", "-t", "user@brand.example", fmt.Sprintf("inet:10.1.%d.1:%d", i, port))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				errs[i] = fmt.Errorf("smtp-source: %w\n%s", err, out[max(0, len(out)-300):])
 			}
