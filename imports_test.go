@@ -145,7 +145,7 @@ var libraries = map[string]string{
 	"golang.org/x/crypto":                           "internal/web",
 	"golang.org/x/net/idna":                         "internal/dnsname",
 	"golang.org/x/net/publicsuffix":                 "zones internal/secondary",
-	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/bench/xdp internal/bench/web internal/corefile internal/files internal/journal internal/nameserver internal/peers internal/xdp",
+	"golang.org/x/sys/unix":                         "zones internal/bench/dns internal/bench/log internal/bench/senders internal/bench/smtp internal/bench/xdp internal/bench/web internal/corefile internal/files internal/journal internal/nameserver internal/peers internal/xdp",
 	"golang.org/x/term":                             "cmd/nullspf cmd/nullspfd",
 
 	"github.com/oschwald/maxminddb-golang": "internal/geoip",

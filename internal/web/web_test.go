@@ -176,7 +176,7 @@ func TestNumbers(t *testing.T) {
 		"/top?by=ip,domain&since=24h&n=3": {"By ip and domain", "Longer pages"},
 		"/events?since=24h":               {"Older"},
 		"/zones":                          {"no configuration names an output directory"},
-		"/servers":                        {"No control socket is known"},
+		"/servers":                        {"No server is known"},
 		"/live":                           {`data-stream="/live/events"`},
 	} {
 		body := get(w, target).Body.String()
