@@ -289,6 +289,34 @@ func TestRemovedZoneComesBack(t *testing.T) {
 	}
 }
 
+// TestKilledWhileRetiring: a run that is killed has the removed zones retired, and the old
+// manifest, with their files or without.
+func TestKilledWhileRetiring(t *testing.T) {
+	for _, left := range [][]string{{manifestFile}, {manifestFile, "zones/b.example.zone"}} {
+		dir := t.TempDir()
+		opts := Options{Scheme: Increment}
+		both, one := readSet(t, "a.example\nb.example\n"), readSet(t, "a.example\n")
+		build(t, both, dir, opts)
+		before := make(map[string]string)
+		for _, name := range left {
+			before[name] = readFile(t, dir, name)
+		}
+		build(t, one, dir, opts)
+		want := readFile(t, dir, retiredFile)
+		for name, text := range before {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		build(t, one, dir, opts)
+		if got := readFile(t, dir, retiredFile); got != want || strings.Count(got, "\n") != 1 {
+			t.Errorf("%v: %s holds %q, want %q", left, retiredFile, got, want)
+		}
+		wantChanges(t, build(t, one, dir, opts), nil)
+		wantChanges(t, build(t, both, dir, opts), []Change{{"b.example", "generic", Added, 0, 2}})
+	}
+}
+
 // TestForgedManifest checks that names from the manifest cannot lead out of
 // the output directory.
 func TestForgedManifest(t *testing.T) {

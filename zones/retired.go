@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"nullspf/internal/files"
+	"nullspf/internal/serial"
 )
 
 // retiredFile holds, in the form of the manifest, what the zones had that were
@@ -36,7 +37,9 @@ func loadRetired(dir string) (*manifest, error) {
 	return &manifest{entries: entries}, nil
 }
 
-// writeRetired writes the retired zones as they are after the plan.
+// writeRetired writes the retired zones as they are after the plan. A run that was
+// killed has retired zones that its manifest does not know of: those are removed once
+// more, and the newest serial number counts.
 func (p *Plan) writeRetired(w *bufio.Writer, _ uint32) error {
 	retired := slices.DeleteFunc(slices.Clone(p.retired.entries), func(e manifestEntry) bool { return p.set.Find(e.name) != nil })
 	for _, e := range p.removed {
@@ -46,5 +49,13 @@ func (p *Plan) writeRetired(w *bufio.Writer, _ uint32) error {
 		retired = append(retired, e)
 	}
 	slices.SortStableFunc(retired, func(a, b manifestEntry) int { return strings.Compare(a.name, b.name) })
-	return writeManifest(w, slices.Values(retired))
+	one := retired[:0]
+	for _, e := range retired {
+		if last := len(one) - 1; last < 0 || one[last].name != e.name {
+			one = append(one, e)
+		} else if serial.Greater(e.serial, one[last].serial) {
+			one[last] = e
+		}
+	}
+	return writeManifest(w, slices.Values(one))
 }
