@@ -21,7 +21,7 @@
 //
 // It needs root, for namespaces of its own. With -check it exits with 1 when nullspfd
 // takes fewer sessions a second from either place, or more than a tenth of the memory with
-// clients far away or for the sessions that wait.
+// clients at either place or for the sessions that wait.
 package main
 
 import (
@@ -126,6 +126,7 @@ func run() error {
 	return errors.Join(
 		atLeast("sessions a second of near clients", near[ours].rate, near[theirs].rate),
 		atLeast("sessions a second of far clients", far[ours].rate, far[theirs].rate),
+		atMostATenth("near clients", near[ours].peak, near[theirs].peak),
 		atMostATenth("far clients", far[ours].peak, far[theirs].peak),
 		atMostATenth("waiting sessions", ours.held, theirs.held))
 }
