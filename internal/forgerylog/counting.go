@@ -159,7 +159,7 @@ func (r *run) countSegment(c *countable, worker int, rows *[]int32, read reading
 	if found, err := r.ofClient(c.file, c.plan, read.columns, func(row *eventrow.Row) error { return read.row(worker, c.view, row) }); found {
 		return err
 	}
-	s, groups, err := openSegment(c.file, c.plan)
+	s, groups, err := openSegment(r.ctx, c.file, c.plan)
 	if err != nil {
 		return err
 	}

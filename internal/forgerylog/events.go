@@ -208,7 +208,7 @@ func (r *run) lastOfSegment(file *journal.SegmentFile, p *plan, n int, yield fun
 		yield(last.inOrder())
 		return err
 	}
-	s, groups, err := openSegment(file, p)
+	s, groups, err := openSegment(r.ctx, file, p)
 	if err != nil {
 		return err
 	}

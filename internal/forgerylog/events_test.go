@@ -1,6 +1,7 @@
 package forgerylog
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -112,11 +113,23 @@ func TestManyPages(t *testing.T) {
 	defer v.Close()
 	rows := 0
 	for _, file := range v.Segments() {
-		_, groups, err := openSegment(file, newPlan(Query{Client: netip.MustParsePrefix("10.0.0.1/32")}))
+		_, groups, err := openSegment(t.Context(), file, newPlan(Query{Client: netip.MustParsePrefix("10.0.0.1/32")}))
 		if err != nil || len(groups) > 0 {
 			t.Errorf("%d row groups are read for an address that is not there, %v", len(groups), err)
 		}
 		rows = max(rows, int(file.Rows))
+		// Within a row group, reading ends when nobody waits for the answer any more.
+		p := newPlan(Query{HELO: Text{Value: "n1"}})
+		ctx, leave := context.WithCancel(t.Context())
+		s, groups, err := openSegment(ctx, file, p)
+		if err != nil || len(groups) == 0 {
+			t.Fatalf("%d row groups, %v", len(groups), err)
+		}
+		p.conditions = append([]condition{{cols(eventrow.HELO), func(*eventrow.Row) bool { leave(); return true }}}, p.conditions...)
+		if _, err := s.selected(context.Background(), groups[0], p, nil); err != context.Canceled {
+			t.Errorf("after the viewer left: %v", err)
+		}
+		leave()
 	}
 	if rows < 125_000 {
 		t.Fatalf("the greatest segment has only %d events", rows)

@@ -197,7 +197,7 @@ func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield fun
 	if found, err := r.ofClient(file, p, set, yield); found {
 		return err
 	}
-	s, groups, err := openSegment(file, p)
+	s, groups, err := openSegment(r.ctx, file, p)
 	if err != nil {
 		return err
 	}

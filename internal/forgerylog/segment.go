@@ -26,17 +26,19 @@ type segment struct {
 	// at is the index in the file of each of eventrow.Columns, absent for one
 	// that the file is too old to have.
 	at []int
+	// wanted is nil as long as somebody waits for the answer, else says why nobody does.
+	wanted func() error
 }
 
 const absent = -1
 
 // openSegment reads the footer, finds the columns, and returns the row groups
-// that may hold selected events.
-func openSegment(file *journal.SegmentFile, p *plan) (*segment, []parquet.RowGroup, error) {
+// that may hold selected events. What is read of it ends with ctx, page by page.
+func openSegment(ctx context.Context, file *journal.SegmentFile, p *plan) (*segment, []parquet.RowGroup, error) {
 	if err := file.Load(); err != nil {
 		return nil, nil, &fileError{err}
 	}
-	s := &segment{file: file}
+	s := &segment{file: file, wanted: ctx.Err}
 	groups, err := s.groups(p)
 	if err != nil {
 		return nil, nil, s.failure(err)
@@ -192,7 +194,9 @@ func (s *segment) open(g parquet.RowGroup, set columns) (readers []*tally.Column
 	chunks := g.ColumnChunks()
 	for i, c := range eventrow.Columns {
 		if set.has(c) && s.at[i] != absent {
-			readers = append(readers, tally.NewColumn(chunks[s.at[i]], c, true))
+			reader := tally.NewColumn(chunks[s.at[i]], c, true)
+			reader.Wanted = s.wanted
+			readers = append(readers, reader)
 		}
 	}
 	return readers
@@ -340,7 +344,13 @@ func (s *segment) readTimes(g parquet.RowGroup, rows []int32, yield func(int64) 
 	return nil
 }
 
+// failure is the error of a file, or of who asked and does not wait any more.
 func (s *segment) failure(err error) error {
+	if s.wanted != nil {
+		if gone := s.wanted(); gone != nil {
+			return gone
+		}
+	}
 	return &fileError{fmt.Errorf("%s: %w", s.file.FilePath(), err)}
 }
 

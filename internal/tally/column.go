@@ -20,6 +20,9 @@ type Column struct {
 	page  parquet.Page
 	// release: pages are used again. Otherwise texts stay valid.
 	release bool
+	// Wanted is asked before a page is read, unless it is nil; its error is that of
+	// [Column.Load].
+	Wanted func() error
 	// The page holds the rows from First up to, not including, next.
 	First, next int64
 	// Codes are the places of the values in the dictionary, nil when the page has
@@ -51,6 +54,11 @@ func NewColumn(chunk parquet.ColumnChunk, column *eventrow.Column, release bool)
 func (c *Column) Load(row int64) (next int64, err error) {
 	if row < c.next {
 		return c.next, nil
+	}
+	if c.Wanted != nil {
+		if err := c.Wanted(); err != nil {
+			return 0, err
+		}
 	}
 	first := c.next
 	if row > first {
