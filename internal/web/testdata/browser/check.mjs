@@ -15,10 +15,14 @@ const check = (where, ok, what) => { if (!ok) fault(where, what); };
 
 const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking']});
 
+// patience is for how long anything may take, in ms, on a machine that does other things, too.
+const patience = 120_000;
+
 // opened is a page that tells of what it should not do, such as to ask other sites. allow is a
 // message of the console that is no fault.
 async function opened(where, options, {sites = [base, attacked], allow} = {}) {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(patience);
   const page = await context.newPage();
   page.on('console', m => { if ((m.type() === 'error' || m.type() === 'warning') && !(allow && m.text().startsWith(allow))) fault(where, 'console: ' + m.text()); });
   page.on('pageerror', e => fault(where, 'script: ' + e));
