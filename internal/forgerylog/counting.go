@@ -94,6 +94,9 @@ func (r *run) count(p *plan, workers int, summed func(*tally.Summary) bool, read
 	var rest []countable
 	for _, c := range r.countables(p) {
 		if c.whole {
+			if err := r.ctx.Err(); err != nil {
+				return err
+			}
 			if s := c.file.Summary(); s != nil && summed(s) {
 				continue
 			}
@@ -205,10 +208,11 @@ type counting struct {
 }
 
 // newCounting counts with tables of some bytes of memory together. It must be closed.
-func newCounting(key tally.Key, field tally.Field, budget int) *counting {
+func (r *run) newCounting(key tally.Key, field tally.Field, budget int) *counting {
 	c := &counting{key: key, field: field, workers: make([]counts, workerCount())}
 	for i := range c.workers {
 		c.workers[i] = counts{Counter: tally.NewCounter(budget / len(c.workers)), key: key.Of()}
+		c.workers[i].Wanted = r.ctx.Err
 	}
 	return c
 }
@@ -277,15 +281,21 @@ func (c *counting) run(r *run, p *plan) error {
 // the same key, or noField. It calls yield with each key and its count, which are valid
 // until it returns, from several goroutines, each with its number below workerCount.
 func (r *run) countKeys(p *plan, key tally.Key, field tally.Field, yield func(worker int, text string, n uint64) error) (total, unknown uint64, err error) {
-	c := newCounting(key, field, countBudget)
+	c := r.newCounting(key, field, countBudget)
 	defer c.close()
 	if err := c.run(r, p); err != nil {
 		return c.total, c.unknown, err
 	}
-	if err := tally.Total(c.counters(), c.runs, len(c.workers), yield); err != nil {
-		return c.total, c.unknown, fmt.Errorf("counting: %w", err)
+	return c.total, c.unknown, r.total(c, c.runs, yield)
+}
+
+// total calls yield with what was counted and what is in runs, as [tally.Total] does.
+func (r *run) total(c *counting, runs []tally.Run, yield func(worker int, text string, n uint64) error) error {
+	err := tally.Total(r.ctx.Err, c.counters(), runs, len(c.workers), yield)
+	if gone := r.ctx.Err(); err == nil || gone != nil {
+		return gone
 	}
-	return c.total, c.unknown, nil
+	return fmt.Errorf("counting: %w", err)
 }
 
 // noField: no summary has the key.

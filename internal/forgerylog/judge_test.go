@@ -2,6 +2,7 @@ package forgerylog
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -288,6 +289,14 @@ func TestJudge(t *testing.T) {
 		t.Fatal(summaries, err)
 	}
 	j.compare(t, "with summaries", e, rng, queries)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := e.Top(gone, Query{}, ByIP, 1); err != context.Canceled {
+		t.Error("summaries are read for nobody:", err)
+	}
+	if _, err := e.Timeline(gone, Query{}, Day); err != context.Canceled {
+		t.Error("summaries are read for nobody:", err)
+	}
 	stats, err := e.Stats(t.Context())
 	if want := uint64(len(j.selected(Query{}))); err != nil || stats[0].Attempts != want {
 		t.Errorf("%d attempts, want %d: %v", stats[0].Attempts, want, err)

@@ -3,7 +3,6 @@ package forgerylog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"nullspf/internal/tally"
@@ -42,9 +41,9 @@ func (f *Journals) Newcomers(ctx context.Context, q Query, by Field, n int) (*Ra
 
 // newcomers counts the values of a plan, and marks those of the earlier one.
 func (r *run) newcomers(p, earlier *plan, key tally.Key, field tally.Field, ranking *Ranking, n int) error {
-	now := newCounting(key, field, countBudget/2)
+	now := r.newCounting(key, field, countBudget/2)
 	defer now.close()
-	before := newCounting(key, field, countBudget/2)
+	before := r.newCounting(key, field, countBudget/2)
 	defer before.close()
 	err := now.run(r, p)
 	ranking.Total, ranking.Unknown = now.total, now.unknown
@@ -62,15 +61,12 @@ func (r *run) newcomers(p, earlier *plan, key tally.Key, field tally.Field, rank
 		runs = append(runs, tally.Marked(b))
 	}
 	kept := newRanks(n)
-	err = tally.Total(now.counters(), runs, len(now.workers), func(worker int, text string, count uint64) error {
+	err = r.total(now, runs, func(worker int, text string, count uint64) error {
 		if count >= tally.Mark {
 			return nil
 		}
 		return kept.add(worker, text, count)
 	})
 	kept.into(ranking)
-	if err != nil {
-		return fmt.Errorf("counting: %w", err)
-	}
-	return nil
+	return err
 }

@@ -12,6 +12,9 @@ type Counter struct {
 	table *Table
 	// budget is how much memory the table may take, in bytes.
 	budget int
+	// Wanted is asked now and then while what was counted is sorted, unless it is nil. Its error is
+	// that of [Counter.Add]; once it has one, who counts must not go on.
+	Wanted func() error
 	files  []*os.File
 	runs   []Run
 }
@@ -31,6 +34,10 @@ func (c *Counter) Add(text string, n uint64) error {
 
 // spill puts what was counted into a file, which has no name.
 func (c *Counter) spill() error {
+	run, err := c.table.sorted(c.Wanted)
+	if err != nil {
+		return err
+	}
 	f, err := os.CreateTemp("", "nullspf")
 	if err != nil {
 		return err
@@ -41,7 +48,14 @@ func (c *Counter) spill() error {
 	}
 	buf := bufio.NewWriterSize(f, 1<<20)
 	w := &blockWriter{w: buf}
-	if err := Merge([]Run{c.table.Sorted()}, w.add); err != nil {
+	asked := asker{wanted: c.Wanted}
+	err = Merge([]Run{run}, func(text string, n uint64) error {
+		if err := asked.ask(); err != nil {
+			return err
+		}
+		return w.add(text, n)
+	})
+	if err != nil {
 		return err
 	}
 	if err := errors.Join(w.flush(), buf.Flush()); err != nil {
@@ -52,12 +66,17 @@ func (c *Counter) spill() error {
 	return nil
 }
 
-// Runs is what was counted. Nothing may be counted after it.
+// Runs is what was counted, or a part of it when nobody wants it any more. Nothing may be counted
+// after it.
 func (c *Counter) Runs() []Run {
 	if c.table.Len() == 0 {
 		return c.runs
 	}
-	return append(c.runs, c.table.Sorted())
+	run, err := c.table.sorted(c.Wanted)
+	if err != nil {
+		return c.runs
+	}
+	return append(c.runs, run)
 }
 
 // Table is what was counted, nil when it did not fit into memory.
@@ -75,10 +94,33 @@ func (c *Counter) Close() {
 	}
 }
 
+// asker asks whether an answer is wanted, once for many steps.
+type asker struct {
+	wanted func() error
+	steps  int
+}
+
+// askedSteps is how many steps are taken without asking; a step takes less than a microsecond.
+const askedSteps = 1 << 12
+
+func (a *asker) ask() error {
+	if a.steps++; a.steps%askedSteps != 0 || a.wanted == nil {
+		return nil
+	}
+	return a.wanted()
+}
+
 // Total calls yield with all texts that several counters counted and those of other
 // runs, and the sums of their counts, in no order: from several goroutines, each of
-// which calls it with a number of its own below workers.
-func Total(counters []*Counter, others []Run, workers int, yield func(worker int, text string, n uint64) error) error {
+// which calls it with a number of its own below workers. It ends with the error of wanted, which
+// it asks now and then, unless it is nil.
+func Total(wanted func() error, counters []*Counter, others []Run, workers int, yield func(worker int, text string, n uint64) error) error {
+	if wanted == nil {
+		wanted = func() error { return nil }
+	}
+	if err := wanted(); err != nil {
+		return err
+	}
 	runs := others
 	var tables []*Table
 	for _, c := range counters {
@@ -90,7 +132,7 @@ func Total(counters []*Counter, others []Run, workers int, yield func(worker int
 		for _, c := range counters {
 			runs = append(runs, c.Runs()...)
 		}
-		return sum(runs, workers, yield)
+		return sum(wanted, runs, workers, yield)
 	}
 	if len(tables) == 0 {
 		return nil
@@ -100,16 +142,20 @@ func Total(counters []*Counter, others []Run, workers int, yield func(worker int
 		if t.Len() > sum.Len() {
 			sum, t = t, sum
 		}
-		t.Each(sum.Add)
-	}
-	return yieldAll(sum, 0, yield)
-}
-
-func yieldAll(t *Table, worker int, yield func(worker int, text string, n uint64) error) (err error) {
-	t.Each(func(text string, n uint64) {
-		if err == nil {
-			err = yield(worker, text, n)
+		asked := asker{wanted: wanted}
+		err := t.each(func(text string, n uint64) error {
+			sum.Add(text, n)
+			return asked.ask()
+		})
+		if err != nil {
+			return err
 		}
+	}
+	asked := asker{wanted: wanted}
+	return sum.each(func(text string, n uint64) error {
+		if err := yield(0, text, n); err != nil {
+			return err
+		}
+		return asked.ask()
 	})
-	return err
 }

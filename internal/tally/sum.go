@@ -22,7 +22,7 @@ const (
 )
 
 // sum calls yield with all texts and the sums of their counts, as Total does.
-func sum(runs []Run, workers int, yield func(worker int, text string, n uint64) error) error {
+func sum(wanted func() error, runs []Run, workers int, yield func(worker int, text string, n uint64) error) error {
 	ends, err := endsOf(runs)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func sum(runs []Run, workers int, yield func(worker int, text string, n uint64) 
 		}
 		first := from
 		from = mine[len(mine)-1]
-		running.Go(func() { errs[w] = sumRanges(runs, first, mine, w, yield) })
+		running.Go(func() { errs[w] = sumRanges(wanted, runs, first, mine, w, yield) })
 	}
 	running.Wait()
 	for _, err := range errs {
@@ -80,8 +80,8 @@ func endsOf(runs []Run) (ends []string, err error) {
 	return append(ends, ""), nil
 }
 
-// sumRanges adds up the ranges from a text on that end before each of ends.
-func sumRanges(runs []Run, from string, ends []string, worker int, yield func(worker int, text string, n uint64) error) error {
+// sumRanges adds up the ranges from a text on that end before each of ends, as long as that is wanted.
+func sumRanges(wanted func() error, runs []Run, from string, ends []string, worker int, yield func(worker int, text string, n uint64) error) error {
 	var left []Run
 	for _, r := range runs {
 		r = r.From(from)
@@ -95,6 +95,9 @@ func sumRanges(runs []Run, from string, ends []string, worker int, yield func(wo
 	}
 	t := NewTable()
 	for _, end := range ends {
+		if err := wanted(); err != nil {
+			return err
+		}
 		kept := left[:0]
 		for _, r := range left {
 			more, err := t.addRange(r, end)
@@ -106,7 +109,8 @@ func sumRanges(runs []Run, from string, ends []string, worker int, yield func(wo
 			}
 		}
 		left = kept
-		if err := yieldAll(t, worker, yield); err != nil {
+		err := t.each(func(text string, n uint64) error { return yield(worker, text, n) })
+		if err != nil {
 			return err
 		}
 		t.clear()

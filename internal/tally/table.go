@@ -128,14 +128,17 @@ func (t *Table) grow() {
 	}
 }
 
-// Each calls yield with all texts and counts, in no order. A text is valid as long
-// as the table.
-func (t *Table) Each(yield func(text string, n uint64)) {
+// each calls yield with all texts and counts, in no order, and returns its error. A text is
+// valid as long as the table.
+func (t *Table) each(yield func(text string, n uint64) error) error {
 	for i := range t.slots {
 		if s := &t.slots[i]; s.ref != 0 {
-			yield(t.text(s.ref), s.n)
+			if err := yield(t.text(s.ref), s.n); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // clear empties the table, whose memory is used again if much of it was needed.
@@ -152,8 +155,8 @@ func (t *Table) clear() {
 	}
 }
 
-// sorted is the content of a table in order of the texts.
-type sorted struct {
+// sortedTable is the content of a table in order of the texts.
+type sortedTable struct {
 	table *Table
 	list  []entry
 	at    int
@@ -166,21 +169,28 @@ type entry struct {
 	n      uint64
 }
 
-// Sorted returns the counts in order. The table must not change meanwhile.
-func (t *Table) Sorted() Run {
-	s := &sorted{table: t, list: make([]entry, 0, t.used), at: -1}
+// sorted returns the counts in order. The table must not change meanwhile. It ends with the error
+// of wanted, unless that is nil.
+func (t *Table) sorted(wanted func() error) (Run, error) {
+	s := &sortedTable{table: t, list: make([]entry, 0, t.used), at: -1}
 	for i := range t.slots {
 		if k := &t.slots[i]; k.ref != 0 {
 			s.list = append(s.list, entry{prefixOf(t.text(k.ref)), k.ref, k.n})
 		}
 	}
+	asked := asker{wanted: wanted}
+	var gone error
 	slices.SortFunc(s.list, func(a, b entry) int {
+		if gone != nil {
+			return 0 // what is left is soon in order then
+		}
+		gone = asked.ask()
 		if a.prefix != b.prefix {
 			return cmp.Compare(a.prefix, b.prefix)
 		}
 		return strings.Compare(t.text(a.ref), t.text(b.ref))
 	})
-	return s
+	return s, gone
 }
 
 // prefixOf has the order of texts, as far as their first eight bytes differ.
@@ -193,7 +203,7 @@ func prefixOf(text string) uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-func (s *sorted) Next() (bool, error) {
+func (s *sortedTable) Next() (bool, error) {
 	s.at++
 	return s.at < len(s.list), nil
 }
@@ -201,25 +211,25 @@ func (s *sorted) Next() (bool, error) {
 // blockEntries is about how many texts a block of counts has.
 const blockEntries = 2048
 
-func (s *sorted) From(text string) Run {
+func (s *sortedTable) From(text string) Run {
 	i := sort.Search(len(s.list), func(i int) bool { return s.table.text(s.list[i].ref) >= text })
-	return &sorted{table: s.table, list: s.list[i:], at: -1}
+	return &sortedTable{table: s.table, list: s.list[i:], at: -1}
 }
 
-func (s *sorted) blockCount() int { return (len(s.list) + blockEntries - 1) / blockEntries }
+func (s *sortedTable) blockCount() int { return (len(s.list) + blockEntries - 1) / blockEntries }
 
-func (s *sorted) firsts(list []string) []string { return s.every(list, blockEntries) }
+func (s *sortedTable) firsts(list []string) []string { return s.every(list, blockEntries) }
 
-func (s *sorted) sample(n int) ([]string, error) {
+func (s *sortedTable) sample(n int) ([]string, error) {
 	return s.every(nil, max(len(s.list)/max(n, 1), 1)), nil
 }
 
-func (s *sorted) every(list []string, step int) []string {
+func (s *sortedTable) every(list []string, step int) []string {
 	for i := 0; i < len(s.list); i += step {
 		list = append(list, s.table.text(s.list[i].ref))
 	}
 	return list
 }
 
-func (s *sorted) Text() string  { return s.table.text(s.list[s.at].ref) }
-func (s *sorted) Count() uint64 { return s.list[s.at].n }
+func (s *sortedTable) Text() string  { return s.table.text(s.list[s.at].ref) }
+func (s *sortedTable) Count() uint64 { return s.list[s.at].n }

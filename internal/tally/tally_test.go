@@ -2,6 +2,7 @@ package tally
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -51,13 +52,17 @@ func TestCounter(t *testing.T) {
 				other.Add(text, 7)
 				truth[text] += 7
 			}
-			others = append(others, other.Sorted())
+			run, err := other.sorted(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			others = append(others, run)
 		}
 		ranks := Ranks{Most: 50}
 		held := make(map[string]uint64)
 		var mu sync.Mutex
 		workers := 1 + int(seed%4)
-		err := Total(counters, others, workers, func(worker int, text string, n uint64) error {
+		err := Total(nil, counters, others, workers, func(worker int, text string, n uint64) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if held[text] > 0 || worker >= workers {
@@ -80,6 +85,58 @@ func TestCounter(t *testing.T) {
 		}
 		for _, c := range counters {
 			c.Close()
+		}
+	}
+}
+
+// TestNotWanted ends what takes long when nobody waits for the answer any more: to sort a full table, to write
+// it, and to add up.
+func TestNotWanted(t *testing.T) {
+	t.Parallel()
+	gone := errors.New("gone")
+	// after is wanted until it was asked n times.
+	after := func(n int) func() error {
+		return func() error {
+			if n--; n < 0 {
+				return gone
+			}
+			return nil
+		}
+	}
+	fill := func(c *Counter) error {
+		for i := range 40_000 {
+			if err := c.Add(fmt.Sprint("text number ", i*7919%40_000), 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	const small = 1<<20 + 300_000
+	for _, asked := range []int{0, 1, 20} {
+		c := NewCounter(small)
+		defer c.Close()
+		c.Wanted = after(asked)
+		if err := fill(c); err != gone || len(c.runs) > 0 {
+			t.Errorf("asked %d times: %d runs, %v", asked, len(c.runs), err)
+		}
+	}
+	for _, budget := range []int{1 << 30, small} {
+		for _, asked := range []int{0, 3} {
+			counters := []*Counter{NewCounter(budget), NewCounter(budget)}
+			for _, c := range counters {
+				defer c.Close()
+				if err := fill(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			yielded := 0
+			err := Total(after(asked), counters, nil, 1, func(int, string, uint64) error {
+				yielded++
+				return nil
+			})
+			if err != gone || yielded > 20_000 {
+				t.Errorf("%d bytes, asked %d times: %d of 40000 texts, %v", budget, asked, yielded, err)
+			}
 		}
 	}
 }
