@@ -29,7 +29,8 @@ func (f *Fold) Remember(e *spftrack.Event) { f.marker.remember(e) }
 
 // Push marks an event, whose number must be greater than that of the one before,
 // and emits those that have waited long enough. It keeps the event and its texts
-// until then. It returns emit's error.
+// until then. One whose mark no query can change waits only for those before it. It returns
+// emit's error.
 func (f *Fold) Push(e *spftrack.Event) error {
 	f.marker.see(e)
 	for _, seq := range f.marker.superseded {
@@ -58,12 +59,17 @@ func (f *Fold) Push(e *spftrack.Event) error {
 	}
 	f.queue[(f.first+f.n)&(len(f.queue)-1)] = *e
 	f.n++
-	for f.n > maxWaiting || f.n > 0 && !Within(e.Time, f.queue[f.first].Time, f.marker.windows.Hold) {
+	for f.n > maxWaiting || f.n > 0 && (settled(f.at(0)) || !Within(e.Time, f.at(0).Time, f.marker.windows.Hold)) {
 		if err := f.Next(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// settled reports whether no query can change the mark of an event.
+func settled(e *spftrack.Event) bool {
+	return !Asks(e.Kind) || e.Flags&spftrack.FlagUnparsed != 0
 }
 
 // find returns an event that waits at a time, nil when it does not: when it has waited
@@ -123,6 +129,7 @@ func (f *Fold) Flush() error {
 			return err
 		}
 	}
+	f.queue, f.first = nil, 0
 	return nil
 }
 

@@ -79,7 +79,7 @@ func newMarker(w Windows) *marker {
 // see looks at an event.
 func (m *marker) see(e *spftrack.Event) {
 	m.superseded, m.takes, m.countedBy = m.superseded[:0], m.takes[:0], 0
-	if !Asks(e.Kind) || e.Flags&spftrack.FlagUnparsed != 0 {
+	if settled(e) {
 		return
 	}
 	var name uint64

@@ -71,7 +71,8 @@ func eachRecent(dir string, manifest *Manifest, yield func(*spftrack.Event), unr
 }
 
 // recent calls yield with the last events, whose texts are valid for good. It reads the times of the last row
-// groups, and of the other columns the pages with the events of the last primeSpan.
+// groups, and of the other columns the pages with the events of the last primeSpan. Events that
+// no attempt is told by are left out.
 func (s *SegmentFile) recent(yield func(*spftrack.Event)) (err error) {
 	if err := s.load(); err != nil {
 		return err
@@ -101,9 +102,11 @@ func (s *SegmentFile) recentOf(group parquet.RowGroup, yield func(*spftrack.Even
 	if err != nil || row == group.NumRows() {
 		return err
 	}
+	kind := s.column(group, eventrow.Kind)
+	defer kind.Close()
 	var columns []*tally.Column
 	for _, c := range eventrow.Columns {
-		if slices.Contains(unmarking, c) {
+		if slices.Contains(unmarking, c) || c == eventrow.Kind {
 			continue
 		}
 		if column := s.column(group, c); column != nil {
@@ -114,6 +117,13 @@ func (s *SegmentFile) recentOf(group parquet.RowGroup, yield func(*spftrack.Even
 	var r eventrow.Row
 	var e spftrack.Event
 	for ; row < group.NumRows(); row++ {
+		if _, err := kind.Load(row); err != nil {
+			return err
+		}
+		kind.Set(&r, row)
+		if k, err := spftrack.ParseKind(r.Kind); err == nil && !attempt.Asks(k) {
+			continue
+		}
 		for _, c := range columns {
 			if _, err := c.Load(row); err != nil {
 				return err

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
+	"os"
 	"runtime"
 	"sync/atomic"
 
@@ -39,7 +40,14 @@ type ring struct {
 	tail atomic.Uint64
 
 	_ [cacheLine]byte
+	// Of the consumer alone: what is before it was read. It is ahead of tail by less
+	// than a quietChunk.
+	read uint64
 }
+
+// quietChunk is the piece in which the memory of a ring in which less waits goes back
+// to the system.
+const quietChunk = 64 << 10
 
 const cacheLine = 64
 
@@ -89,6 +97,32 @@ func (r *ring) publish() {
 	if r.published.Load() != r.head {
 		r.publishedCount.Store(r.count)
 		r.published.Store(r.head)
+	}
+}
+
+// release lets the producer write again up to a position that was read. While little
+// comes, what was read has no memory any more: or as many pages as the ring has would be
+// used, one after the other, for events of which few wait at a time.
+func (r *ring) release(to uint64) {
+	quiet := r.size >= 4*quietChunk && r.published.Load()-r.read < quietChunk
+	r.read = to
+	if !quiet {
+		r.tail.Store(to)
+		return
+	}
+	for tail := r.tail.Load(); ; {
+		end := tail&^(quietChunk-1) + quietChunk
+		if end > to {
+			return
+		}
+		// Until the tail moves, these pages are the consumer's.
+		page := uint64(os.Getpagesize())
+		if from := (tail + page - 1) &^ (page - 1); from < end {
+			position := from & (r.size - 1)
+			_ = unix.Madvise(r.buf[position:position+end-from], unix.MADV_DONTNEED)
+		}
+		r.tail.Store(end)
+		tail = end
 	}
 }
 

@@ -17,8 +17,9 @@ import (
 const slowRoom = 512
 
 // slowPath answers odd UDP messages with a fixed number of goroutines and a
-// fixed amount of memory.
+// bounded amount of memory.
 type slowPath struct {
+	// free has as many jobs as may be begun; nil is one that was never needed.
 	free, work chan *slowJob
 	counters   counters
 	events     eventWriter
@@ -47,7 +48,7 @@ func newSlowPath(workers int, events eventWriter, log zerolog.Logger) *slowPath 
 		log:    log,
 	}
 	for range slowRoom {
-		s.free <- new(slowJob)
+		s.free <- nil
 	}
 	for range workers {
 		s.running.Go(s.run)
@@ -63,6 +64,9 @@ func (s *slowPath) take(w *udpWorker, t *table) bool {
 	case job = <-s.free:
 	default:
 		return false
+	}
+	if job == nil {
+		job = new(slowJob)
 	}
 	q := &w.query
 	job.table, job.client = t, q.client
