@@ -100,7 +100,11 @@ func (r *run) timeline(p *plan, series *Series) error {
 		if !p.attempts {
 			return false
 		}
-		for _, m := range s.Minutes {
+		minutes, err := s.Minutes()
+		if err != nil {
+			return false
+		}
+		for _, m := range minutes {
 			if asked == nil {
 				asked = all.add(m.Start*int64(time.Minute), m.N)
 			}

@@ -270,12 +270,34 @@ func parseChunk(c *compact) (k columnChunk) {
 	return k
 }
 
+// field is the field of ColumnMetaData with a number, nil for one that is not looked at.
+func (k *columnChunk) field(id int) *int64 {
+	switch id {
+	case 1:
+		return &k.kind
+	case 4:
+		return &k.codec
+	case 5:
+		return &k.values
+	case 6:
+		return &k.uncompressed
+	case 7:
+		return &k.compressed
+	case 9:
+		return &k.data
+	case 11:
+		return &k.dictionary
+	case 14:
+		return &k.bloom
+	case 15:
+		return &k.bloomLength
+	}
+	return nil
+}
+
 func (k *columnChunk) parseMetaData(c *compact) {
 	c.structure(func(id int, kind byte) bool {
-		field := map[int]*int64{
-			1: &k.kind, 4: &k.codec, 5: &k.values, 6: &k.uncompressed, 7: &k.compressed,
-			9: &k.data, 11: &k.dictionary, 14: &k.bloom, 15: &k.bloomLength,
-		}[id]
+		field := k.field(id)
 		switch {
 		case field != nil && (kind == thriftI32 || kind == thriftI64):
 			*field = c.int()

@@ -47,7 +47,10 @@ func (s *Summary) Client(client string, wanted func(*eventrow.Column) bool) *Cli
 	if !ok || n < leastAttempts || n > mostAttempts {
 		return nil
 	}
-	blocks := s.clients.blocks
+	blocks, err := s.blocksOf(&s.clients)
+	if err != nil {
+		return nil
+	}
 	first := sort.Search(len(blocks), func(i int) bool { return blocks[i].first >= client })
 	rows := &ClientRows{client: client}
 	for i := max(first-1, 0); i < len(blocks) && blocks[i].first <= client; i++ {
@@ -89,7 +92,10 @@ type clientBlock struct {
 
 // clientBlock reads a block.
 func (s *Summary) clientBlock(b *block) (*clientBlock, error) {
-	packed := make([]byte, b.size)
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	*scratch = slices.Grow((*scratch)[:0], b.size)[:b.size]
+	packed := *scratch
 	if n, err := s.r.ReadAt(packed, b.offset); n < len(packed) {
 		return nil, noEOF(err)
 	}
@@ -158,9 +164,13 @@ func (b *clientBlock) part(rows rowRange, wanted func(*eventrow.Column) bool) (p
 
 // checkClients reads all rows of clients.
 func (s *Summary) checkClients() error {
+	blocks, err := s.blocksOf(&s.clients)
+	if err != nil {
+		return err
+	}
 	rows := uint64(0)
-	for i := range s.clients.blocks {
-		b, err := s.clientBlock(&s.clients.blocks[i])
+	for i := range blocks {
+		b, err := s.clientBlock(&blocks[i])
 		if err != nil {
 			return err
 		}

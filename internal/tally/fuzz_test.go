@@ -74,7 +74,7 @@ func summaryOf(tb testing.TB, texts int) (blocks, contents []byte) {
 		tb.Fatal(err)
 	}
 	s.Attempts = s.fields[0].total
-	s.Minutes = []Minute{{-5, 0}, {27_000_000, s.Attempts}}
+	s.minutes = []Minute{{-5, 0}, {27_000_000, s.Attempts}}
 	return out.Bytes(), s.appendContents(nil)
 }
 
@@ -112,10 +112,20 @@ func readAll(s *Summary) error {
 	if err := Merge(runs, func(string, uint64) error { return nil }); err != nil {
 		return err
 	}
-	for i := range s.fields {
-		if err := checkRun(newBlockRun(s.r, s.fields[i].blocks), s.fields[i].total); err != nil {
+	for field := range fields {
+		run, total, err := s.Run(field)
+		if err != nil {
 			return err
 		}
+		if err := checkRun(run, total); err != nil {
+			return err
+		}
+	}
+	if _, err := s.Minutes(); err != nil {
+		return err
+	}
+	if err := s.loadSums(); err != nil {
+		return err
 	}
 	s.RowsOf("192.0.0.00000007")
 	if rows := s.Client("192.0.0.00000007", everyColumn); rows != nil {
@@ -175,8 +185,12 @@ func FuzzSummary(f *testing.F) {
 			return
 		}
 		for _, section := range s.sections() {
-			for j := range section.blocks {
-				k := &section.blocks[j]
+			list, err := s.blocksOf(section)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for j := range list {
+				k := &list[j]
 				k.sum = xxhash.Sum64(file[k.offset : k.offset+int64(k.size)])
 			}
 		}

@@ -112,20 +112,17 @@ func others(rows []int32, n int32) (list []int32) {
 // damaged, or the summary of an earlier version.
 func (s *Summary) Packets() (runs []Run, total uint64, err error) {
 	ips := &s.fields[IPs]
-	if s.Old || len(s.further.blocks) != len(ips.blocks) {
+	if s.Old || s.further.count != ips.count {
 		return nil, 0, errSummary
 	}
-	for _, f := range []*section{ips, &s.further, &s.alone} {
-		if err := s.checkSums(f); err != nil {
+	var blocks [3][]block
+	for i, f := range []*section{ips, &s.further, &s.alone} {
+		if blocks[i], err = s.goodBlocks(f); err != nil {
 			return nil, 0, err
 		}
 	}
-	return []Run{s.packetRun(), newBlockRun(s.r, s.alone.blocks)}, ips.total + s.further.total + s.alone.total, nil
-}
-
-// packetRun is that of clients with attempts.
-func (s *Summary) packetRun() *blockRun {
-	run := newBlockRun(s.r, s.fields[IPs].blocks)
-	run.further = s.further.blocks
-	return run
+	// That of clients with attempts comes first.
+	run := newBlockRun(s.r, blocks[0])
+	run.further = blocks[1]
+	return []Run{run, newBlockRun(s.r, blocks[2])}, ips.total + s.further.total + s.alone.total, nil
 }

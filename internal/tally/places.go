@@ -145,18 +145,25 @@ func bitsAt(b []byte, at, width int) uint64 {
 // the summary does not tell, or is damaged.
 func (s *Summary) RowsOf(client string) ([]int32, bool) {
 	c, ok := s.count(IPs, client)
-	if !ok || c.n > mostAttempts || c.block >= len(s.places.blocks) {
+	if !ok || c.n > mostAttempts || c.block >= s.places.count {
 		return nil, false
 	}
 	if c.n == 0 {
 		return nil, true
 	}
-	k := &s.places.blocks[c.block]
+	blocks, err := s.blocksOf(&s.places)
+	if err != nil {
+		return nil, false
+	}
+	k := &blocks[c.block]
 	width := bits.Len64(s.Rows)
 	if c.before > uint64(k.size)*8 || int(c.before+c.n)*width > k.size*8 || width > 32 {
 		return nil, false
 	}
-	packed := make([]byte, k.size)
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	*scratch = slices.Grow((*scratch)[:0], k.size)[:k.size]
+	packed := *scratch
 	if n, err := s.r.ReadAt(packed, k.offset); n < len(packed) || err != nil && err != io.EOF || xxhash.Sum64(packed) != k.sum {
 		return nil, false
 	}

@@ -58,10 +58,7 @@ type Summary struct {
 	Identity
 	// Attempts is how many events of the segment are attempts.
 	Attempts uint64
-	// Minutes are those that have attempts, in order.
-	Minutes []Minute
-	sums    []uint64
-	fields  [fields]section
+	fields   [fields]section
 	// places are where the attempts of clients are, clients the whole rows of the busiest ones;
 	// total is their number.
 	places, clients section
@@ -70,10 +67,17 @@ type Summary struct {
 	further, alone section
 	// Old: it was written by an earlier version.
 	Old bool
+	// contents is where they are in the file, sumsAt and minutes where those are in contents.
+	contents          piece
+	sumsAt, minutesAt listed
 
 	mu sync.Mutex
-	// verified are the blocks of the segment that were found good.
+	// sums and verified are nil until they are needed; verified are the blocks of the segment that
+	// were found good.
+	sums     []uint64
 	verified []bool
+	// minutes are those of a summary that is being made.
+	minutes []Minute
 	// last is what was counted last: who asks for a client does so more than once.
 	last counted
 }
@@ -85,12 +89,17 @@ type Minute struct {
 	N     uint64
 }
 
+// listed is a number of things one after the other in contents, from a place on.
+type listed struct{ at, count int }
+
 // section is the counts of a field.
 type section struct {
 	// total is the sum of all counts.
 	total          uint64
 	offset, length int64
-	blocks         []block
+	// blocks are nil until they are needed; see [Summary.blocksOf].
+	blocks []block
+	listed
 }
 
 const (
@@ -122,34 +131,42 @@ func (s *Summary) sections() (list []*section) {
 // Run is the counts of a field, and total their sum. It fails when they are damaged.
 func (s *Summary) Run(field Field) (run Run, total uint64, err error) {
 	f := &s.fields[field]
-	if err := s.checkSums(f); err != nil {
+	blocks, err := s.goodBlocks(f)
+	if err != nil {
 		return nil, 0, err
 	}
-	return newBlockRun(s.r, f.blocks), f.total, nil
+	return newBlockRun(s.r, blocks), f.total, nil
 }
 
-// checkSums compares the sums of blocks.
-func (s *Summary) checkSums(f *section) error {
+// goodBlocks are the blocks of a section, whose sums it compares.
+func (s *Summary) goodBlocks(f *section) ([]block, error) {
+	blocks, err := s.blocksOf(f)
+	if err != nil {
+		return nil, err
+	}
 	var b []byte
-	for i := range f.blocks {
-		k := &f.blocks[i]
+	for i := range blocks {
+		k := &blocks[i]
 		b = slices.Grow(b[:0], k.size)[:k.size]
 		if n, err := s.r.ReadAt(b, k.offset); n < k.size {
-			return noEOF(err)
+			return nil, noEOF(err)
 		}
 		if xxhash.Sum64(b) != k.sum {
-			return errBlock
+			return nil, errBlock
 		}
 	}
-	return nil
+	return blocks, nil
 }
 
 // Check reads all counts, and the segment, whose file is data: the error says that the
 // summary is damaged, or does not fit.
 func (s *Summary) Check(data io.ReaderAt) error {
 	for i := range s.fields {
-		f := &s.fields[i]
-		if err := checkRun(newBlockRun(s.r, f.blocks), f.total); err != nil {
+		run, total, err := s.Run(Field(i))
+		if err != nil {
+			return err
+		}
+		if err := checkRun(run, total); err != nil {
 			return err
 		}
 	}
@@ -173,7 +190,7 @@ func (s *Summary) checkRows() error {
 			return err
 		}
 	}
-	if err := s.checkSums(&s.places); err != nil {
+	if _, err := s.goodBlocks(&s.places); err != nil {
 		return err
 	}
 	return s.checkClients()
@@ -225,6 +242,9 @@ type counted struct {
 	before uint64
 }
 
+// lookups are runs whose memory is used again.
+var lookups = sync.Pool{New: func() any { return new(blockRun) }}
+
 // count looks into the counts of a field, unless they were asked for the same last.
 func (s *Summary) count(field Field, text string) (c counted, ok bool) {
 	s.mu.Lock()
@@ -234,13 +254,18 @@ func (s *Summary) count(field Field, text string) (c counted, ok bool) {
 		return c, true
 	}
 	c = counted{field: field, text: text}
-	blocks := s.fields[field].blocks
+	blocks, err := s.blocksOf(&s.fields[field])
+	if err != nil {
+		return c, false
+	}
 	i := after(blocks, text)
 	if i == 0 {
 		return c, true
 	}
 	c.block = i - 1
-	r := newBlockRun(s.r, blocks[i-1:i])
+	r := lookups.Get().(*blockRun)
+	defer lookups.Put(r)
+	*r = blockRun{r: s.r, all: blocks[i-1 : i], blocks: blocks[i-1 : i], packed: r.packed, buf: r.buf, text: r.text[:0]}
 	for {
 		more, err := r.Next()
 		switch {

@@ -124,9 +124,9 @@ func (s *Summary) countAttempts(f *parquet.File) (attempts [][]int32, err error)
 		attempts = append(attempts, rows)
 	}
 	for start, n := range minutes {
-		s.Minutes = append(s.Minutes, Minute{start, n})
+		s.minutes = append(s.minutes, Minute{start, n})
 	}
-	slices.SortFunc(s.Minutes, func(a, b Minute) int {
+	slices.SortFunc(s.minutes, func(a, b Minute) int {
 		if a.Start < b.Start {
 			return -1
 		}
@@ -202,9 +202,9 @@ func (s *Summary) appendContents(b []byte) []byte {
 		b = binary.LittleEndian.AppendUint64(b, sum)
 	}
 	number(s.Attempts)
-	number(uint64(len(s.Minutes)))
+	number(uint64(len(s.minutes)))
 	before := int64(0)
-	for _, m := range s.Minutes {
+	for _, m := range s.minutes {
 		b = binary.AppendVarint(b, m.Start-before)
 		number(m.N)
 		before = m.Start

@@ -23,6 +23,9 @@ var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 func (v *verifying) ReadAt(p []byte, offset int64) (int, error) {
 	s := v.s
+	if err := s.loadSums(); err != nil {
+		return 0, err
+	}
 	if offset < 0 || offset >= s.Bytes {
 		return 0, io.EOF
 	}
