@@ -132,7 +132,7 @@ var libraries = map[string]string{
 	"github.com/prometheus/common":                  "internal/web",
 	"github.com/cespare/xxhash/v2":                  "internal/tally",
 	"github.com/klauspost/compress/gzip":            "internal/evidence",
-	"github.com/klauspost/compress/zstd":            "internal/evidence internal/tally",
+	"github.com/klauspost/compress/zstd":            "internal/evidence internal/journal internal/tally",
 	"github.com/rs/zerolog":                         "cmd/nullspf cmd/nullspfd internal/bench/imports internal/bench/log internal/bench/unsealed internal/control internal/journal internal/loglimit internal/nameserver internal/secondary internal/web internal/xfr nolisting",
 	"github.com/rs/zerolog/log":                     "", // loggers are parameters
 	"github.com/schollz/progressbar":                "cmd/nullspf",

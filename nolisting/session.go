@@ -26,7 +26,9 @@ import (
 type session struct {
 	listener *Listener
 	settings *ListenerSettings
-	conn     *conns.Conn
+	socket   *watched
+	// conn is the socket as one of those that are counted; nil for one too many.
+	conn *conns.Conn
 	// closed ends when the connection is closed, by whom ever, or the listener is.
 	closed context.Context
 	// until is the latest end.
@@ -66,22 +68,42 @@ func (l *Listener) accept(conn net.Conn) {
 	isProxy := slices.ContainsFunc(x.settings.Proxies, func(p netip.Prefix) bool { return p.Contains(client) })
 	x.anonymous = isProxy
 	closed, cancel := context.WithCancel(l.closing)
-	w := &watched{conn, cancel}
+	x.socket = &watched{conn, cancel}
 	x.closed = closed
-	x.conn = l.conns.Admit(w, client, isProxy)
-	l.sessions.Go(func() {
-		if x.conn == nil {
-			_ = w.SetDeadline(now.Add(time.Second))
-			_, _ = w.Write([]byte(tooMany.line()))
-		} else if err := contain.Run(func() error { x.serve(isProxy); return nil }); err != nil {
-			l.panicked(err)
-		}
-		_ = w.Close()
-		if x.conn != nil {
-			l.conns.Remove(x.conn)
-		}
-		x.end()
-	})
+	x.conn = l.conns.Admit(x.socket, client, isProxy)
+	l.sessions.Add(1)
+	switch {
+	case x.conn == nil:
+		go x.run(func() bool { x.turnAway(); return false })
+	case isProxy || x.settings.At == AtConnect:
+		go x.run(func() bool { return x.serve(isProxy) })
+	default:
+		// The goroutine of go-smtp is all that it needs.
+		x.run(func() bool { return x.serve(false) })
+	}
+}
+
+// run does a part of the session and ends it, unless the part says that it goes on.
+func (x *session) run(part func() (goesOn bool)) {
+	goesOn := false
+	if err := contain.Run(func() error { goesOn = part(); return nil }); err != nil {
+		x.listener.panicked(err)
+	}
+	if goesOn {
+		return
+	}
+	_ = x.socket.Close()
+	if x.conn != nil {
+		x.listener.conns.Remove(x.conn)
+	}
+	x.record()
+	x.listener.sessions.Done()
+}
+
+// turnAway tells a client that has too many connections.
+func (x *session) turnAway() {
+	_ = x.socket.SetDeadline(x.told.Start.Add(time.Second))
+	_, _ = x.socket.Write([]byte(tooMany.line()))
 }
 
 // panicked notes a fault that was contained.
@@ -95,8 +117,8 @@ func (l *Listener) panicked(err error) {
 	e.Msg("a session caused a panic and was ended; please report this as a bug")
 }
 
-// end records the session.
-func (x *session) end() {
+// record records the session.
+func (x *session) record() {
 	if x.anonymous {
 		return
 	}
@@ -105,37 +127,44 @@ func (x *session) end() {
 	x.listener.options.Record(&x.told)
 }
 
-// serve holds the conversation with the client.
-func (x *session) serve(isProxy bool) {
+// serve begins the conversation with the client, and reports whether it goes on.
+func (x *session) serve(isProxy bool) (goesOn bool) {
 	in := bufio.NewReaderSize(x.conn, maxLine)
 	if isProxy && !x.unwrap(in) {
-		return
+		return false
 	}
 	w := newWire(x, x.conn, in)
 	if x.settings.At == AtConnect {
 		w.hold()
 		w.reply(x.deferral())
 		_ = w.flush()
-		return
+		return false
 	}
 	x.listener.plain.hold(w)
+	return true
+}
+
+// over is called at the end of a conversation. It reports whether another one goes on.
+func (x *session) over(w *wire) (goesOn bool) {
+	_ = w.flush()
 	if !w.upgrade {
-		return
+		return false
 	}
 	// What the client said before is forgotten, and what it sent thrown away
 	// (RFC 3207 section 4.2).
 	if x.extend() != nil {
-		return
+		return false
 	}
 	secure := tls.Server(x.conn, &tls.Config{GetCertificate: x.certificate})
 	if err := secure.HandshakeContext(x.closed); err != nil {
 		x.listener.counters.tls.Add(1)
-		return
+		return false
 	}
 	x.told.TLS, x.mailed = true, false
 	w = newWire(x, secure, bufio.NewReaderSize(secure, maxLine))
 	w.mute = true // the client expects no greeting
 	x.listener.secure.hold(w)
+	return true
 }
 
 // unwrap takes the header of a proxy off the connection, which from then on is that
@@ -275,13 +304,12 @@ func newConversations(l *Listener, startTLS bool) *conversations {
 	return c
 }
 
-// hold holds a conversation until its end.
+// hold begins a conversation, which ends when the wire is closed.
 func (c *conversations) hold(w *wire) {
 	select {
 	case c.feed.conns <- w:
-		<-w.ended
-		_ = w.flush()
 	case <-c.feed.closed:
+		_ = w.Close()
 	}
 }
 

@@ -91,9 +91,12 @@ func newWire(x *session, conn net.Conn, in *bufio.Reader) *wire {
 	return &wire{Conn: conn, x: x, in: in, out: bufio.NewWriterSize(conn, 512), ended: make(chan struct{})}
 }
 
-// Close ends the conversation. The connection is closed by whoever accepted it.
+// Close ends the conversation, and with it the session unless another one follows.
 func (w *wire) Close() error {
-	w.once.Do(func() { close(w.ended) })
+	w.once.Do(func() {
+		close(w.ended)
+		go w.x.run(func() bool { return w.x.over(w) })
+	})
 	return nil
 }
 

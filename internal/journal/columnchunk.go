@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"hash/crc32"
 	"slices"
+	"sync"
 
-	"github.com/parquet-go/parquet-go/compress/zstd"
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -31,8 +32,16 @@ type chunkWriter struct {
 	scratch []byte
 }
 
-// pageCodec compresses the pages.
-var pageCodec = &zstd.Codec{Level: zstd.SpeedFastest, Concurrency: 1}
+// encoders compress the pages. Each has memory for what it compresses, and no more: one for
+// large dictionaries only is larger than a segment of few events.
+var encoders = sync.Pool{New: func() any {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false), zstd.WithZeroFrames(true))
+	if err != nil {
+		panic("journal: the options of zstd: " + err.Error())
+	}
+	return e
+}}
 
 func (c *chunkWriter) reset() {
 	c.buf, c.pages, c.least, c.greatest, c.encodings = c.buf[:0], c.pages[:0], c.least[:0], c.greatest[:0], nil
@@ -73,9 +82,9 @@ func (c *chunkWriter) dataPage(encoded []byte, encoding format.Encoding, values 
 }
 
 func (c *chunkWriter) page(h *format.PageHeader, encoding format.Encoding, encoded []byte) (size int64, err error) {
-	if c.scratch, err = pageCodec.Encode(c.scratch, encoded); err != nil {
-		return 0, err
-	}
+	e := encoders.Get().(*zstd.Encoder)
+	c.scratch = e.EncodeAll(encoded, c.scratch[:0])
+	encoders.Put(e)
 	h.UncompressedPageSize, h.CompressedPageSize = int32(len(encoded)), int32(len(c.scratch))
 	h.CRC = int32(crc32.ChecksumIEEE(c.scratch))
 	c.head.Reset()

@@ -62,9 +62,14 @@ func (w *textWriter) add(rows []eventrow.Row) (int, error) {
 		return w.texts.addRows(&w.out, w.column, rows)
 	}
 	before := len(w.plain)
-	for i := range rows {
+	for i := 0; i < len(rows); {
 		s := w.column.Text(&rows[i])
-		w.bytes += len(s)
+		n := 1
+		for i+n < len(rows) && w.column.Text(&rows[i+n]) == s {
+			n++
+		}
+		i += n
+		w.bytes += n * len(s)
 		switch {
 		case w.count == 0:
 			w.last, w.other = w.code(s), 0
@@ -74,7 +79,7 @@ func (w *textWriter) add(rows []eventrow.Row) (int, error) {
 		default:
 			w.last, w.other = w.code(s), w.last
 		}
-		w.put(w.last)
+		w.put(w.last, n)
 	}
 	return len(w.plain) - before + 4*len(rows), nil
 }
@@ -122,9 +127,7 @@ func (w *textWriter) finish() error {
 		w.direct--
 		return w.texts.finish(&w.out)
 	}
-	if len(w.page) > 0 {
-		w.pack()
-	}
+	w.pack()
 	// About the sizes before compression; the length of a text takes a byte.
 	byCodes, byTexts := len(w.plain)+w.rows*bits.Len(uint(w.count))/8, w.bytes+w.rows
 	if w.column != eventrow.ClientIP {

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"slices"
+	"unsafe"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/delta"
@@ -64,8 +65,10 @@ func (w *baseWriter) chunk() *chunkWriter { return &w.out }
 // numbers that take 16 bits, no more than those.
 type integerWriter[T int32 | int64] struct {
 	baseWriter
-	// page are the values of the page that is not full.
+	// page are the values of the page that is not full, unless all are 0: then only
+	// their number is kept, in zeros.
 	page   []T
+	zeros  int
 	value  func(c *eventrow.Column, r *eventrow.Row) T
 	encode func(dst []byte, values []T) ([]byte, error)
 	bytes  func(v T) []byte
@@ -75,8 +78,16 @@ type integerWriter[T int32 | int64] struct {
 
 func (w *integerWriter[T]) add(rows []eventrow.Row) (int, error) {
 	for i := range rows {
-		w.page = append(w.page, w.value(w.column, &rows[i]))
-		if len(w.page) == pageRows {
+		switch v := w.value(w.column, &rows[i]); {
+		case v == 0 && len(w.page) == 0:
+			w.zeros++
+		case w.zeros > 0:
+			w.page = append(append(w.page, make([]T, w.zeros)...), v)
+			w.zeros = 0
+		default:
+			w.page = append(w.page, v)
+		}
+		if w.zeros+len(w.page) == pageRows {
 			if err := w.finishPage(); err != nil {
 				return 0, err
 			}
@@ -85,19 +96,26 @@ func (w *integerWriter[T]) add(rows []eventrow.Row) (int, error) {
 	return binary.Size(T(0)) * len(rows), nil
 }
 
+// noughts are the values of pages that have no others.
+var noughts [pageRows]int64
+
 func (w *integerWriter[T]) finishPage() (err error) {
-	if len(w.page) == 0 {
+	page := w.page
+	if w.zeros > 0 {
+		page = unsafe.Slice((*T)(unsafe.Pointer(&noughts)), w.zeros)
+	}
+	if len(page) == 0 {
 		return nil
 	}
-	least, greatest := slices.Min(w.page), slices.Max(w.page)
+	least, greatest := slices.Min(page), slices.Max(page)
 	if w.out.rows == 0 {
 		w.least, w.greatest = least, greatest
 	}
 	w.least, w.greatest = min(w.least, least), max(w.greatest, greatest)
-	if w.encoded, err = w.encode(w.encoded, w.page); err == nil {
-		err = w.out.dataPage(w.encoded, format.DeltaBinaryPacked, len(w.page), w.bytes(least), w.bytes(greatest))
+	if w.encoded, err = w.encode(w.encoded, page); err == nil {
+		err = w.out.dataPage(w.encoded, format.DeltaBinaryPacked, len(page), w.bytes(least), w.bytes(greatest))
 	}
-	w.page = w.page[:0]
+	w.page, w.zeros = w.page[:0], 0
 	return err
 }
 

@@ -66,7 +66,7 @@ func TestFootersRefused(t *testing.T) {
 	rows := []eventrow.Row{{Seq: 1, TS: 2}}
 	write := func(options ...parquet.WriterOption) []byte {
 		var b bytes.Buffer
-		w := parquet.NewGenericWriter[eventrow.Row](&b, append([]parquet.WriterOption{parquet.Compression(pageCodec)}, options...)...)
+		w := parquet.NewGenericWriter[eventrow.Row](&b, append([]parquet.WriterOption{parquet.Compression(&parquet.Zstd)}, options...)...)
 		if _, err := w.Write(rows); err != nil {
 			t.Fatal(err)
 		}

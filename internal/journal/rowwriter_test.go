@@ -24,8 +24,12 @@ func TestRowWriter(t *testing.T) {
 			Seq: int64(i + 1), TS: rng.Int64() - rng.Int64(), ServerID: "ns1", Zone: "_spf.example.net", Kind: []string{"exists", "exp"}[i%2],
 			ClientIP: fmt.Sprint("192.0.2.", rng.IntN(256)), ForgedDomain: fmt.Sprintf("brand-%d.example", rng.IntN(1000)),
 			Resolver: fmt.Sprintf("2001:db8::%x", rng.IntN(1<<20)), ResolverPort: int32(rng.IntN(1 << 16)), Transport: "udp",
+			Recipients: int32(i / pageRows % 3), Duration: int64(max(i-pageRows-5, 0) % (3 * pageRows)),
 			Qtype: int32(rng.IntN(1 << rng.IntN(16))), SourceVerified: rng.IntN(3) == 0, Attempt: i > pageRows,
 			RawName: strings.Repeat("a", rng.IntN(250)) + fmt.Sprint(i),
+		}
+		if i > pageRows+5 {
+			rows[i].Transport = "tcp"
 		}
 		if i%2 == 1 {
 			rows[i].SenderLocal, rows[i].HELO = fmt.Sprint("user", rng.IntN(100)), fmt.Sprintf("%0*d", 20+rng.IntN(40), i)
