@@ -24,7 +24,20 @@ type journalView struct {
 	remarks []remark
 	// last is, of an origin that has copies, the greatest number that any holds.
 	last uint64
+	// client is the only one whose events are asked for while the view is held, "" for any; unsealed
+	// are those of its events that are not sealed, once they were read.
+	client   string
+	unsealed *unsealed
 }
+
+// unsealed is events that are not sealed, and what could not be read of them.
+type unsealed struct {
+	rows []eventrow.Row
+	err  error
+}
+
+// maxUnsealed bounds how many are kept.
+const maxUnsealed = 5000
 
 // findCopies compares the views of one server with each other.
 func findCopies(views []*journalView) error {

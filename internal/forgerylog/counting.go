@@ -124,12 +124,12 @@ type reading struct {
 	columns columns
 }
 
-// groups has the selected events of segments read.
+// groups has the selected events of segments read, about from the newest segment on.
 func (r *run) groups(list []countable, workers int, read reading) error {
 	errs := make([]error, len(list))
 	next := make(chan int, len(list))
 	for i := range list {
-		next <- i
+		next <- len(list) - 1 - i
 	}
 	close(next)
 	var running sync.WaitGroup

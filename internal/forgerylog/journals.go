@@ -56,10 +56,10 @@ type run struct {
 	held bool
 }
 
-// hold returns an engine that answers its queries, one at a time, from one view of each
+// hold returns an engine that answers its queries about a client, one at a time, from one view of each
 // directory, and what ends that. Views of several journals are marked for each query, so there each
 // takes its own.
-func (f *Journals) hold(ctx context.Context) (*Journals, func(), error) {
+func (f *Journals) hold(ctx context.Context, client string) (*Journals, func(), error) {
 	r, err := f.begin(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -68,6 +68,9 @@ func (f *Journals) hold(ctx context.Context) (*Journals, func(), error) {
 	if r.several() {
 		r.close()
 		return &held, func() {}, nil
+	}
+	for _, v := range r.views {
+		v.client = client
 	}
 	held.held = r
 	return &held, r.close, nil
@@ -216,6 +219,45 @@ func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield fun
 // tail calls yield with the selected events that are not sealed. A row is valid
 // until yield returns.
 func (r *run) tail(v *journalView, p *plan, yield func(*eventrow.Row) error) error {
+	kept := r.keptTail(v)
+	if kept == nil {
+		return r.excuse(r.readTail(v, p.matches, yield))
+	}
+	for _, row := range kept.rows {
+		if !p.matches(&row) {
+			continue
+		}
+		if err := yield(&row); err != nil {
+			return err
+		}
+	}
+	return r.excuse(kept.err)
+}
+
+// keptTail is the events that are not sealed of the only client that a held view is asked for; nil
+// where there is none, or they are too many to be kept.
+func (r *run) keptTail(v *journalView) *unsealed {
+	if v.client == "" || v.unsealed != nil {
+		return v.unsealed
+	}
+	u := new(unsealed)
+	u.err = r.readTail(v, func(row *eventrow.Row) bool { return row.ClientIP == v.client }, func(row *eventrow.Row) error {
+		if len(u.rows) == maxUnsealed {
+			v.client = ""
+			return errStopped
+		}
+		u.rows = append(u.rows, row.Clone())
+		return nil
+	})
+	if u.err == nil || isFileError(u.err) {
+		v.unsealed = u
+	}
+	return v.unsealed
+}
+
+// readTail calls yield with the events that are not sealed and match. Its errors are those of files, of
+// yield and of ctx.
+func (r *run) readTail(v *journalView, matches func(*eventrow.Row) bool, yield func(*eventrow.Row) error) error {
 	// Of the two sources of errors, only one is the file's.
 	var asked error
 	n := 0
@@ -227,13 +269,13 @@ func (r *run) tail(v *journalView, p *plan, yield func(*eventrow.Row) error) err
 		}
 		builder.Reset()
 		builder.Fill(&row, e)
-		if asked == nil && p.matches(&row) && !v.holds(e.Seq) {
+		if asked == nil && matches(&row) && !v.holds(e.Seq) {
 			asked = yield(&row)
 		}
 		return asked
 	})
 	if err != nil && asked == nil {
-		return r.excuse(&fileError{err})
+		return &fileError{err}
 	}
 	return err
 }

@@ -68,7 +68,7 @@ func Portray(ctx context.Context, e Engine, q Query, s Sitting) (*Portrait, erro
 		return nil, err
 	}
 	if journals, ok := e.(*Journals); ok {
-		held, done, err := journals.hold(ctx)
+		held, done, err := journals.hold(ctx, q.Clients[0].String())
 		if err != nil {
 			return nil, err
 		}
@@ -113,12 +113,13 @@ func Portray(ctx context.Context, e Engine, q Query, s Sitting) (*Portrait, erro
 // draft is a portrait that is being made.
 type draft struct {
 	Portrait
-	sitting  Sitting
-	weigh    func(*eventrow.Row) uint64
-	counts   []draftCounts
-	distinct int
-	buckets  buckets
-	net      []byte
+	sitting Sitting
+	weigh   func(*eventrow.Row) uint64
+	// counts are those of the fields, domains and resolvers those of the profile.
+	counts             []draftCounts
+	domains, resolvers draftCounts
+	distinct           int
+	buckets            buckets
 }
 
 type draftCounts struct {
@@ -127,8 +128,15 @@ type draftCounts struct {
 	total, unknown uint64
 }
 
+func newDraftCounts(key tally.Key) draftCounts {
+	return draftCounts{key: key.Of(), counts: make(map[string]*uint64)}
+}
+
 func newDraft(q Query, s Sitting) (*draft, error) {
-	d := &draft{sitting: s, weigh: newPlan(q).weigh, buckets: buckets{per: s.Per}}
+	d := &draft{
+		sitting: s, weigh: newPlan(q).weigh, buckets: buckets{per: s.Per},
+		domains: newDraftCounts(tally.Domain), resolvers: newDraftCounts(tally.Resolver),
+	}
 	d.Profile = Profile{Client: q.Clients[0], First: math.MaxInt64, Last: math.MinInt64, Domains: make(map[string]uint64), Receivers: make(map[string]uint64)}
 	d.Series = &Series{Per: s.Per}
 	for _, by := range s.Fields {
@@ -136,7 +144,7 @@ func newDraft(q Query, s Sitting) (*draft, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.counts = append(d.counts, draftCounts{key: key.Of(), counts: make(map[string]*uint64)})
+		d.counts = append(d.counts, newDraftCounts(key))
 		d.Rankings = append(d.Rankings, &Ranking{By: by, Counted: q.Counted()})
 	}
 	return d, nil
@@ -147,11 +155,12 @@ func (d *draft) add(r *eventrow.Row) error {
 	if err := d.buckets.add(r.TS, n); err != nil {
 		return err
 	}
-	p := &d.Profile
-	p.Count += n
-	note(p.Domains, r.ForgedDomain, n)
-	d.net = tally.AppendNet(d.net[:0], r.Resolver)
-	note(p.Receivers, string(d.net), n)
+	d.Profile.Count += n
+	for _, c := range []*draftCounts{&d.domains, &d.resolvers} {
+		if err := d.count(c, r, n); err != nil {
+			return err
+		}
+	}
 	for i := range d.counts {
 		if err := d.count(&d.counts[i], r, n); err != nil {
 			return err
@@ -192,6 +201,14 @@ func (d *draft) keep(r *eventrow.Row) {
 }
 
 func (d *draft) finish() *Portrait {
+	for domain, n := range d.domains.counts {
+		note(d.Profile.Domains, domain, *n)
+	}
+	var net []byte
+	for resolver, n := range d.resolvers.counts {
+		net = tally.AppendNet(net[:0], resolver)
+		note(d.Profile.Receivers, string(net), *n)
+	}
 	_ = d.buckets.flush() // of a number that add has bounded
 	for start, n := range d.buckets.counts {
 		d.Series.Total += n

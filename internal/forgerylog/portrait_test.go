@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"nullspf/internal/eventrow"
+	"nullspf/internal/journal"
+	"nullspf/spftrack"
 )
 
 // TestPortray holds portraits against the answers to single questions.
@@ -99,5 +101,24 @@ func TestPortraitIsBounded(t *testing.T) {
 	}
 	if err := d.add(&eventrow.Row{HELO: "one more"}); !errors.Is(err, ErrTooMuch) {
 		t.Error(err)
+	}
+}
+
+// TestPortraitOfFlood has more events that are not sealed than are kept between questions.
+func TestPortraitOfFlood(t *testing.T) {
+	t.Parallel()
+	s := testSettings(t.TempDir())
+	var list []journal.Packet
+	for i := range maxUnsealed + 100 {
+		list = append(list, journal.Packet{
+			Time: testTime.Add(time.Duration(i) * time.Millisecond).UnixNano(), Qtype: spftrack.TypeA,
+			Resolver: netip.MustParseAddrPort("198.51.100.1:53"), Name: wire(fmt.Sprintf("192.0.2.1.in-addr.CL.n%d.example.FD.1.%s", i%7, testZone)),
+		})
+	}
+	writePackets(t, s, list)
+	q := Query{Packets: true, Clients: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}
+	p, err := Portray(t.Context(), open(s.Dir), q, Sitting{Until: testTime.Add(time.Hour), Per: Hour, Ranks: 1, Newest: 1})
+	if err != nil || p.Series.Total != uint64(len(list)) || p.Profile.Total != uint64(len(list)) {
+		t.Errorf("%+v of %d events: %v", p, len(list), err)
 	}
 }

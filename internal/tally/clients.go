@@ -73,8 +73,13 @@ func (d *derived) shorten(r *eventrow.Row) string {
 
 // restore is the text that was shortened.
 func (d *derived) restore(short string, r *eventrow.Row) string {
-	if short != "" && int(short[0]) == len(d.from) {
+	switch {
+	case short == "":
+		return ""
+	case int(short[0]) == len(d.from):
 		return short[1:]
+	case len(short) == 1 && int(short[0]) < len(d.from):
+		return d.from[short[0]].Text(r)
 	}
 	var b []byte
 	for i := range len(short) {

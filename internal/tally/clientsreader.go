@@ -236,17 +236,17 @@ func (r *ClientRows) Len() (n int) {
 // Each calls yield with the attempts in the order of the segment, of which those columns are set
 // that were wanted. A row is valid until yield returns, its texts remain.
 func (r *ClientRows) Each(yield func(*eventrow.Row) error) error {
+	var out eventrow.Row
 	for i := range r.parts {
 		part := &r.parts[i]
 		for row := range part.rows {
-			var out eventrow.Row
-			out.ClientIP = r.client
+			out = eventrow.Row{ClientIP: r.client}
 			for j := range part.columns {
 				part.columns[j].set(&out, row)
 			}
 			for _, d := range derivedColumns {
 				if text := d.column.Text(&out); text != "" {
-					d.column.Set(&out, parquet.ByteArrayValue([]byte(d.restore(text, &out))))
+					d.column.SetText(&out, d.restore(text, &out))
 				}
 			}
 			if err := yield(&out); err != nil {
