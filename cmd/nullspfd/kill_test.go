@@ -144,7 +144,7 @@ func readNames(view *journal.View, yield func(name string)) error {
 			for rows := make([]eventrow.Row, 1000); ; {
 				n, err := r.Read(rows)
 				for _, row := range rows[:n] {
-					yield(dns.Fqdn(row.RawName))
+					yield(dns.Fqdn(row.Name()))
 				}
 				if errors.Is(err, io.EOF) {
 					break

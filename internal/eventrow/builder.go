@@ -1,6 +1,7 @@
 package eventrow
 
 import (
+	"bytes"
 	"net/netip"
 	"unsafe"
 
@@ -55,10 +56,13 @@ func (b *Builder) addr(a netip.Addr) string {
 	return b.text(start)
 }
 
-// name is [spftrack.AppendName].
-func (b *Builder) name(name []byte) string {
+// name is [spftrack.AppendName], shortened.
+func (b *Builder) name(name []byte, r *Row) string {
 	b.room(4 * len(name))
 	start := len(b.texts)
 	b.texts = spftrack.AppendName(b.texts, name)
-	return b.text(start)
+	if bytes.IndexByte(b.texts[start:], '\\') >= 0 {
+		return b.text(start)
+	}
+	return b.shorten(start, r)
 }

@@ -94,7 +94,9 @@ func text(c Column, field func(*Row) *string, fill filler, restore restorer) *Co
 		b := v.ByteArray()
 		*field(r) = unsafe.String(unsafe.SliceData(b), len(b))
 	}
-	c.show = func(b []byte, r *Row) []byte { return append(b, Shown(*field(r))...) }
+	if c.show == nil {
+		c.show = func(b []byte, r *Row) []byte { return append(b, Shown(*field(r))...) }
+	}
 	c.clone = func(r *Row) { *field(r) = strings.Clone(*field(r)) }
 	return complete(c, field(&named), fill, restore)
 }

@@ -58,8 +58,8 @@ func TestRows(t *testing.T) {
 		}
 		row := &Row{}
 		b.Fill(row, &e)
-		if want := string(spftrack.AppendName(nil, name)); row.RawName != want {
-			t.Fatalf("raw name %q, want %q", row.RawName, want)
+		if want := string(spftrack.AppendName(nil, name)); row.Name() != want {
+			t.Fatalf("raw name %q, want %q", row.Name(), want)
 		}
 		if row.Attempt != attempt.Is(&e) {
 			t.Fatal("attempt")

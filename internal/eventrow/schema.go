@@ -33,7 +33,7 @@ type Row struct {
 	SourceVerified bool   `parquet:"source_verified"`
 	Flags          string `parquet:"flags,dict"`
 	Attempt        bool   `parquet:"attempt"`
-	RawName        string `parquet:"raw_name"`
+	RawName        string `parquet:"raw_name,dict"` // shortened, see Name
 	// Of SMTP sessions; Duration is in nanoseconds.
 	Recipients      int32  `parquet:"recipients,dict"`
 	RecipientDomain string `parquet:"recipient_domain,dict"`
@@ -185,10 +185,11 @@ var (
 		func(*Row, *spftrack.Event) {}) // kind and flags tell it
 
 	RawName = text(Column{Heading: "NAME",
-		Meaning: "the query name as it was asked; empty for no query"},
+		Meaning: "the query name as it was asked; empty for no query",
+		show:    func(b []byte, r *Row) []byte { return append(b, Shown(r.Name())...) }},
 		func(r *Row) *string { return &r.RawName },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.RawName = b.name(e.Name) },
-		func(r *Row, e *spftrack.Event) { e.Name = parseName(r.RawName) })
+		func(b *Builder, r *Row, e *spftrack.Event) { r.RawName = b.name(e.Name, r) },
+		func(r *Row, e *spftrack.Event) { e.Name = parseName(r.Name()) })
 
 	Recipients = number(Column{Added: true,
 		Meaning: "for `smtp`: how many recipients were asked for, and refused; for `refusal`, 1"},

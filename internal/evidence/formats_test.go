@@ -55,20 +55,20 @@ func TestFormats(t *testing.T) {
 					continue
 				}
 				if want, ok := all[uint16(row.ResolverPort)]; ok {
-					if name := string(spftrack.AppendName(nil, want.name)); row.RawName != name || row.Qtype != int32(want.qtype) || row.Transport != want.transport.String() {
-						t.Errorf("%s %d %s, want %s %d %s", row.RawName, row.Qtype, row.Transport, name, want.qtype, want.transport)
+					if name := string(spftrack.AppendName(nil, want.name)); row.Name() != name || row.Qtype != int32(want.qtype) || row.Transport != want.transport.String() {
+						t.Errorf("%s %d %s, want %s %d %s", row.Name(), row.Qtype, row.Transport, name, want.qtype, want.transport)
 					}
 				} else if c.format != PDNS {
 					t.Errorf("port %d", row.ResolverPort)
 				}
-				if !named[asked{row.RawName, row.Transport}] {
-					t.Errorf("%s over %s was not asked", row.RawName, row.Transport)
+				if !named[asked{row.Name(), row.Transport}] {
+					t.Errorf("%s over %s was not asked", row.Name(), row.Transport)
 				}
 				if at := time.Unix(0, row.TS).UTC(); at.Format(time.DateOnly) != "2026-11-27" || at.Hour() != 11 && c.format != PDNS {
-					t.Errorf("%s at %s", row.RawName, at)
+					t.Errorf("%s at %s", row.Name(), at)
 				}
 				if verified := row.Transport == "tcp"; row.SourceVerified != verified {
-					t.Errorf("%s: verified %v", row.RawName, row.SourceVerified)
+					t.Errorf("%s: verified %v", row.Name(), row.SourceVerified)
 				}
 				wantSubnet(t, c.file, &row)
 			}

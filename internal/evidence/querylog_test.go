@@ -158,8 +158,8 @@ func TestQueryLog(t *testing.T) {
 				}
 				want := all[uint16(row.ResolverPort)]
 				seen[uint16(row.ResolverPort)] = true
-				if name := string(spftrack.AppendName(nil, want.name)); row.RawName != name || row.Qtype != int32(want.qtype) || row.Transport != want.transport.String() {
-					t.Errorf("%s %d %s, want %s %d %s", row.RawName, row.Qtype, row.Transport, name, want.qtype, want.transport)
+				if name := string(spftrack.AppendName(nil, want.name)); row.Name() != name || row.Qtype != int32(want.qtype) || row.Transport != want.transport.String() {
+					t.Errorf("%s %d %s, want %s %d %s", row.Name(), row.Qtype, row.Transport, name, want.qtype, want.transport)
 				}
 				if row.SourceVerified != (want.transport == spftrack.TransportTCP) {
 					t.Errorf("port %d: verified %v", row.ResolverPort, row.SourceVerified)

@@ -143,7 +143,7 @@ func TestManyPages(t *testing.T) {
 			return
 		}
 		for i, id := range ids {
-			if r := &got[i]; r.Seq != int64(id+1) || r.RawName != name(id) || r.ForgedDomain != fmt.Sprintf("n%d.example", id%1000) ||
+			if r := &got[i]; r.Seq != int64(id+1) || r.Name() != name(id) || r.ForgedDomain != fmt.Sprintf("n%d.example", id%1000) ||
 				r.Resolver != resolver(id).String() || r.ResolverPort != int32(uint16(id)) || r.ClientIP != fmt.Sprintf("192.0.%d.%d", id/256%256, id%256) ||
 				r.TS != list[id].Time || r.Zone != testZone || r.Kind != "exists" || r.Flags != "" || !r.Attempt {
 				t.Errorf("%s: event %d is %+v", what, id+1, r)

@@ -104,6 +104,8 @@ func asOthersRead(row *eventrow.Row, columns []string) []string {
 			cells = append(cells, "no such column")
 		} else if c := eventrow.Columns[i]; c == eventrow.TS {
 			cells = append(cells, strconv.FormatInt(row.TS, 10))
+		} else if c == eventrow.RawName { // as it is stored
+			cells = append(cells, row.RawName)
 		} else {
 			cells = append(cells, string(c.Append(nil, row)))
 		}
@@ -175,7 +177,7 @@ func TestQuestions(t *testing.T) {
 			}
 		}
 	}
-	if len(statements) != 7 {
+	if len(statements) != 8 {
 		t.Fatalf("%d statements in docs/journal.md: %q", len(statements), statements)
 	}
 	_, answers := readByOthers(t, s.Dir, statements)
@@ -234,4 +236,5 @@ func TestQuestions(t *testing.T) {
 		return r.SenderLocal + "@" + r.SenderDomain + "\t" + r.HELO
 	})))
 	answered("resolvers", answers[6], groups(func(r *eventrow.Row) string { return r.Resolver }))
+	answered("names", answers[7], groups(func(r *eventrow.Row) string { return r.Name() }))
 }

@@ -83,7 +83,7 @@ func TestSealedTexts(t *testing.T) {
 		err := segment.rows(0, func(rows []eventrow.Row) error {
 			for _, r := range rows {
 				want := [4]string{names[i], fmt.Sprintf("helo%d.example.org", i), fmt.Sprint("user", i%977), fmt.Sprintf("shop%d.example", i%91)}
-				if got := [4]string{r.RawName, r.HELO, r.SenderLocal, r.ForgedDomain}; got != want {
+				if got := [4]string{r.Name(), r.HELO, r.SenderLocal, r.ForgedDomain}; got != want {
 					return fmt.Errorf("event %d: %q, want %q", i, got, want)
 				}
 				i++

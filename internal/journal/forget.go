@@ -118,10 +118,11 @@ func alphanumeric(text string, i int) bool {
 // stays.
 func (f *subject) change(r *eventrow.Row) bool {
 	found := false
+	name := r.Name() // of all columns as they are
 	if f.in(r.HELO) {
 		r.HELO, found = "", true
 	}
-	if f.in(r.RawName) {
+	if f.in(name) {
 		r.RawName, found = "", true
 	}
 	if !f.Addr.IsValid() {

@@ -17,8 +17,12 @@ func NewParquetWriter(out io.Writer) *ParquetWriter {
 	return &ParquetWriter{w}
 }
 
-// Write adds a row, of which nothing is kept.
-func (w *ParquetWriter) Write(r *eventrow.Row) error { return w.out.write([]eventrow.Row{*r}) }
+// Write adds a row, of which nothing is kept. Its name is written whole.
+func (w *ParquetWriter) Write(r *eventrow.Row) error {
+	row := *r
+	row.RawName = row.Name()
+	return w.out.write([]eventrow.Row{row})
+}
 
 // Flush completes the file, to which nothing can be added then.
 func (w *ParquetWriter) Flush() error { return w.out.close() }

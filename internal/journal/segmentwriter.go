@@ -74,9 +74,12 @@ func (w *segmentWriter) add(e *spftrack.Event) error {
 // addRows writes rows, in order.
 func (w *segmentWriter) addRows(rows []eventrow.Row) error {
 	for i := range rows {
+		w.builder.Shorten(&rows[i])
 		w.note(rows[i].Seq, rows[i].TS)
 	}
-	return w.out.write(rows)
+	err := w.out.write(rows)
+	w.builder.Reset()
+	return err
 }
 
 func (w *segmentWriter) note(seq, ts int64) {

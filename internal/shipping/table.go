@@ -70,8 +70,12 @@ func (e *encoder) write(w *clickhouse.Writer, r *eventrow.Row) {
 			w.Int32(c.Int32(r))
 		case parquet.Int64:
 			w.Int64(c.Int64(r))
-		default:
-			w.Text(c.Text(r))
+		case parquet.ByteArray:
+			if c == eventrow.RawName {
+				w.Text(r.Name())
+			} else {
+				w.Text(c.Text(r))
+			}
 		}
 	}
 }
