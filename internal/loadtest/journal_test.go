@@ -10,6 +10,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"nullspf/internal/eventrow"
 	"nullspf/internal/journal"
 	"nullspf/spftrack"
 )
@@ -23,16 +24,11 @@ type stored struct {
 	has [][]bool
 }
 
-// row is the part of a segment's row that is compared.
+// row is the part of an event that is compared.
 type row struct {
-	Seq       int64  `parquet:"seq"`
-	Name      string `parquet:"raw_name"`
-	Server    string `parquet:"server_id"`
-	Zone      string `parquet:"zone"`
-	Resolver  string `parquet:"resolver"`
-	Port      int32  `parquet:"resolver_port"`
-	Transport string `parquet:"transport"`
-	Qtype     int32  `parquet:"qtype"`
+	Seq                                     int64
+	Name, Server, Zone, Resolver, Transport string
+	Port, Qtype                             int32
 }
 
 // read reads a whole journal, which a daemon may be writing. It fails the test
@@ -92,13 +88,17 @@ type reader struct {
 }
 
 func (r *reader) group(group parquet.RowGroup) error {
-	reader := parquet.NewGenericRowGroupReader[row](group)
+	reader := parquet.NewGenericRowGroupReader[eventrow.Row](group)
 	defer reader.Close()
-	rows := make([]row, 1024)
+	rows := make([]eventrow.Row, 1024)
 	for {
 		n, err := reader.Read(rows)
 		for i := range rows[:n] {
-			r.event(&rows[i])
+			e := &rows[i]
+			r.event(&row{
+				Seq: e.Seq, Name: e.Name(), Server: e.ServerID, Zone: e.Zone, Resolver: e.Resolver, Port: e.ResolverPort,
+				Transport: e.Transport, Qtype: e.Qtype,
+			})
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
