@@ -14,7 +14,7 @@ SYSCONFDIR ?= /etc
 # What is built, vetted and tested is compiled once: static, without the paths of
 # this machine, without the tables of debuggers.
 export CGO_ENABLED := 0
-export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -trimpath -ldflags=-w)
+export GOFLAGS := $(sort $(shell $(GO) env GOFLAGS 2>/dev/null) -trimpath -ldflags=-w)
 # The commit becomes part of the version where git answers.
 BUILDFLAGS := -ldflags='-s -w' -buildvcs=$(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 && echo auto || echo false)
 SOURCES = $(shell git ls-files '*.go')

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -17,8 +16,8 @@ import (
 func TestDemo(t *testing.T) {
 	peers.Require(t, "named", "rndc", "named-checkconf", "dig", "unbound", debianPython, browser)
 	dir := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", dir, "nullspf/cmd/nullspf", "nullspf/cmd/nullspfd").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := peers.Build(t.Context(), dir, "nullspf", "nullspfd"); err != nil {
+		t.Fatal(err)
 	}
 	d := &demo{nullspf: filepath.Join(dir, "nullspf"), nullspfd: filepath.Join(dir, "nullspfd"), examples: "../../examples", dir: filepath.Join(dir, "demo"), picture: filepath.Join(dir, "page.png")}
 	if err := d.run(t.Context()); err != nil {

@@ -1,10 +1,10 @@
 package mtas
 
 import (
+	"context"
 	"flag"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -86,9 +86,7 @@ var nullspfDir = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-o", dir, "nullspf/cmd/nullspf", "nullspf/cmd/nullspfd")
-	build.Stderr = os.Stderr
-	return dir, build.Run()
+	return dir, peers.Build(context.Background(), dir, "nullspf", "nullspfd")
 })
 
 // programs returns the directory with nullspf and nullspfd.

@@ -120,9 +120,8 @@ func (b *bench) publish(ctx context.Context) error {
 			return err
 		}
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "nullspf/cmd/nullspf", "nullspf/cmd/nullspfd")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
+	if err := peers.Build(ctx, dir, "nullspf", "nullspfd"); err != nil {
+		return err
 	}
 	if out, err := exec.CommandContext(ctx, filepath.Join(dir, "nullspf"), "zones", "-c", conf).CombinedOutput(); err != nil {
 		return fmt.Errorf("nullspf zones: %w\n%s", err, out)
