@@ -22,7 +22,13 @@ const (
 
 // Fill sets all columns of a row. Its texts refer to those of the event.
 func (b *Builder) Fill(r *Row, e *spftrack.Event) {
-	for _, c := range Columns {
+	columns := Columns
+	if e.Session == nil && e.Report == nil && e.Cause == "" && e.Software == "" {
+		// A query, as nearly all are: the other columns are zero.
+		*r = Row{}
+		columns = ofQueries
+	}
+	for _, c := range columns {
 		c.fill(b, r, e)
 	}
 }

@@ -2,8 +2,11 @@ package eventrow
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
+
+	"nullspf/spftrack"
 )
 
 func TestShorten(t *testing.T) {
@@ -36,41 +39,89 @@ func TestShorten(t *testing.T) {
 	}
 }
 
-// TestShortenAny: whatever a name and the columns are, the name comes back, also for who
-// replaces one letter after the other.
-func TestShortenAny(t *testing.T) {
+// inSQL is what the macro of docs/journal.md makes of a shortened name.
+func inSQL(r *Row) string {
+	name := r.RawName
+	if strings.Contains(name, `\\`) {
+		return name
+	}
+	for _, part := range []struct{ letter, text string }{{`\h`, r.HELO}, {`\l`, r.SenderLocal}, {`\i`, r.ClientIP}, {`\d`, r.ForgedDomain}, {`\z`, r.Zone}} {
+		name = strings.ReplaceAll(name, part.letter, part.text)
+	}
+	return name
+}
+
+// checkWhole fills a row and compares its name, and what SQL makes of it, with the event's.
+func checkWhole(t *testing.T, b *Builder, e *spftrack.Event) (short bool) {
+	t.Helper()
+	var r Row
+	b.Fill(&r, e)
+	want := string(spftrack.AppendName(nil, e.Name))
+	if len(e.Name) == 0 {
+		want = ""
+	}
+	if r.Name() != want || inSQL(&r) != want {
+		t.Fatalf("%+v: whole %q, in SQL %q, want %q", r, r.Name(), inSQL(&r), want)
+	}
+	old := r
+	if old.RawName = want; old.Name() != want {
+		t.Fatalf("of a segment with whole names: %q, want %q", old.Name(), want)
+	}
+	return r.RawName != want
+}
+
+// TestWholeNames: names that have the texts of columns, among labels of any bytes.
+func TestWholeNames(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
-	text := func() string {
+	labels := []string{"abc", "abcd", "h", "HE", `\h`, `\\l`, "a.b", ".", `\.i`, "192", "104", "\x00h", "\xff", " z", "d"}
+	for c := range 256 {
+		labels = append(labels, string([]byte{byte(c)}), string([]byte{'\\', byte(c)}))
+	}
+	some := func() string {
 		words := make([]string, 1+rng.IntN(3))
 		for i := range words {
-			words[i] = []string{"abc", "abcd", "h", "HE", `\\h`, `\.l`, `\104`, "a.b", "192"}[rng.IntN(9)]
+			n := len(labels)
+			if rng.IntN(40) > 0 {
+				n = 4
+			}
+			words[i] = labels[rng.IntN(n)]
 		}
 		return strings.Join(words, ".")
 	}
 	var b Builder
 	short := 0
 	for range 20_000 {
-		r := Row{HELO: text(), SenderLocal: text(), ClientIP: text(), ForgedDomain: text(), Zone: text()}
-		name := strings.Join([]string{r.HELO, text(), r.SenderLocal, r.ClientIP, text(), r.Zone}, ".")
-		r.RawName = name
-		b.Shorten(&r)
-		if r.Name() != name {
-			t.Fatalf("%+v: %s, want %s", r, r.Name(), name)
+		e := spftrack.Event{Zone: some(), Parsed: spftrack.Parsed{
+			HELO: some(), SenderLocal: some(), Forged: some(), ClientIP: netip.AddrFrom4([4]byte{192, 0, 2, byte(rng.IntN(256))}),
+		}}
+		for _, part := range []string{e.HELO, some(), e.SenderLocal, e.ClientIP.String(), e.Forged, e.Zone} {
+			for label := range strings.SplitSeq(part, ".") {
+				if label != "" {
+					e.Name = append(append(e.Name, byte(len(label))), label...)
+				}
+			}
+			if rng.IntN(9) == 0 {
+				label := labels[rng.IntN(len(labels))]
+				e.Name = append(append(e.Name, byte(len(label))), label...)
+			}
 		}
-		if !strings.Contains(name, `\`) {
-			by := []string{`\h`, r.HELO, `\l`, r.SenderLocal, `\i`, r.ClientIP, `\d`, r.ForgedDomain, `\z`, r.Zone}
-			got := r.RawName
-			for i := 0; i < len(by); i += 2 {
-				got = strings.ReplaceAll(got, by[i], by[i+1])
-			}
-			if got != name {
-				t.Fatalf("%+v: %s, want %s", r, got, name)
-			}
+		e.Name = append(e.Name, 0)
+		if checkWhole(t, &b, &e) {
 			short++
 		}
 		b.Reset()
 	}
-	if short < 100 {
-		t.Error("only", short, "names without backslash")
+	if short < 2000 {
+		t.Errorf("only %d names were shortened", short)
 	}
+}
+
+func FuzzWholeName(f *testing.F) {
+	f.Add([]byte("\x04mail\x07example\x02HE\x04user\x02LP\x00"), "mail.example", "user", "shop.example", "_spf.example.net")
+	f.Add([]byte("\x03\\\\h\x03a.b\x03abc\x00"), "abc", `\\h`, "a.b", `\`)
+	f.Add([]byte{1}, "", "", "", "")
+	f.Fuzz(func(t *testing.T, name []byte, helo, local, domain, zone string) {
+		var b Builder
+		checkWhole(t, &b, &spftrack.Event{Name: name, Zone: zone, Parsed: spftrack.Parsed{HELO: helo, SenderLocal: local, Forged: domain}})
+	})
 }

@@ -62,9 +62,15 @@ var Columns = []*Column{
 	Messages, Disposition, SPF, DKIM, Override, Reporter, ReportID, RangeEnd,
 }
 
+// ofQueries are the columns that queries have values in.
+var ofQueries []*Column
+
 func init() {
 	for i, c := range Columns {
 		c.Index = i
+		if !c.Added {
+			ofQueries = append(ofQueries, c)
+		}
 	}
 }
 

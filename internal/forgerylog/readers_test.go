@@ -127,7 +127,7 @@ func TestReaders(t *testing.T) {
 	}
 	dir := writeImports(t, events)
 	rows := eventsOf(t, open(dir), Query{Packets: true}, 0)
-	readers, _ := readByOthers(t, dir, nil)
+	readers, answers := readByOthers(t, dir, wholeNames(t, dir))
 	names := []string{"duckdb", "hyparquet", "parquet-wasm", "clickhouse", "arrow-go"}
 	types := map[parquet.Kind][5]string{
 		parquet.ByteArray: {"VARCHAR", "STRING", "Utf8", "String", "BYTE_ARRAY String"},
@@ -157,6 +157,48 @@ func TestReaders(t *testing.T) {
 			}
 		}
 	}
+	var want [][]string
+	shortened := 0
+	for j := range rows {
+		want = append(want, []string{strconv.FormatInt(rows[j].Seq, 10), string(eventrow.RawName.Append(nil, &rows[j]))})
+		if want[j][1] != rows[j].RawName {
+			shortened++
+		}
+	}
+	slices.SortFunc(want, func(a, b []string) int {
+		return cmp.Or(cmp.Compare(len(a[0]), len(b[0])), cmp.Compare(a[0], b[0]))
+	})
+	if names := answers[len(answers)-1]; !slices.EqualFunc(names, want, slices.Equal) || shortened < 10 {
+		t.Errorf("whole names, %d of them shortened:\n%q\nwant\n%q", shortened, names, want)
+	}
+}
+
+// wholeNames are statements of docs/journal.md, and one that gives the whole name of each event.
+func wholeNames(t *testing.T, dir string) (statements []string) {
+	t.Helper()
+	for _, s := range documented(t, dir) {
+		if begin := strings.Fields(s)[0]; begin == "SET" || begin == "CREATE" {
+			statements = append(statements, s)
+		}
+	}
+	return append(statements, "SELECT seq, whole_name(raw_name, helo, sender_local, client_ip, forged_domain, zone) FROM log ORDER BY seq")
+}
+
+// documented are the statements of docs/journal.md, about a journal.
+func documented(t *testing.T, dir string) (statements []string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/journal.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		for statement := range strings.SplitSeq(strings.ReplaceAll(block[1], "/etc/nullspf/var", dir), ";\n") {
+			if strings.TrimSpace(statement) != "" {
+				statements = append(statements, statement)
+			}
+		}
+	}
+	return statements
 }
 
 // TestQuestions has DuckDB answer the questions of docs/journal.md about a
@@ -165,19 +207,8 @@ func TestQuestions(t *testing.T) {
 	t.Parallel()
 	s := testSettings(t.TempDir())
 	write(t, sealSoon(s), tenChecks()...)
-	text, err := os.ReadFile("../../docs/journal.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var statements []string
-	for _, block := range regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		for statement := range strings.SplitSeq(strings.ReplaceAll(block[1], "/etc/nullspf/var", s.Dir), ";\n") {
-			if strings.TrimSpace(statement) != "" {
-				statements = append(statements, statement)
-			}
-		}
-	}
-	if len(statements) != 8 {
+	statements := documented(t, s.Dir)
+	if len(statements) != 9 {
 		t.Fatalf("%d statements in docs/journal.md: %q", len(statements), statements)
 	}
 	_, answers := readByOthers(t, s.Dir, statements)
@@ -236,5 +267,5 @@ func TestQuestions(t *testing.T) {
 		return r.SenderLocal + "@" + r.SenderDomain + "\t" + r.HELO
 	})))
 	answered("resolvers", answers[6], groups(func(r *eventrow.Row) string { return r.Resolver }))
-	answered("names", answers[7], groups(func(r *eventrow.Row) string { return r.Name() }))
+	answered("names", answers[8], groups(func(r *eventrow.Row) string { return r.Name() }))
 }
