@@ -49,20 +49,20 @@ func (c *Counter) spill() error {
 	buf := bufio.NewWriterSize(f, 1<<20)
 	w := &blockWriter{w: buf}
 	asked := asker{wanted: c.Wanted}
-	err = Merge([]Run{run}, func(text string, n uint64) error {
+	for range run.list {
+		run.at++
 		if err := asked.ask(); err != nil {
 			return err
 		}
-		return w.add(text, n)
-	})
-	if err != nil {
-		return err
+		if err := w.add(run.Text(), run.Count()); err != nil {
+			return err
+		}
 	}
 	if err := errors.Join(w.flush(), buf.Flush()); err != nil {
 		return err
 	}
 	c.runs = append(c.runs, newBlockRun(f, w.blocks))
-	c.table = NewTable()
+	c.table.clear()
 	return nil
 }
 

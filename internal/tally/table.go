@@ -23,8 +23,9 @@ type Table struct {
 	slots []slot
 	shift int
 	used  int
-	// pieces hold the texts; ref is the number of a piece and a place in it.
-	pieces [][]byte
+	// pieces hold the texts; ref is the number of a piece and a place in it. spare are those of a
+	// table that was emptied.
+	pieces, spare [][]byte
 }
 
 type slot struct {
@@ -90,12 +91,22 @@ func (t *Table) store(text string) uint32 {
 	var length [binary.MaxVarintLen64]byte
 	k := binary.PutUvarint(length[:], uint64(len(text)))
 	if n := len(t.pieces); n == 0 || len(t.pieces[n-1])+k+len(text) > pieceSize {
-		t.pieces = append(t.pieces, make([]byte, 0, max(pieceSize, k+len(text))))
+		t.pieces = append(t.pieces, t.newPiece(k+len(text)))
 	}
 	last := &t.pieces[len(t.pieces)-1]
 	ref := uint32(len(t.pieces)-1)<<pieceBits | uint32(len(*last))
 	*last = append(append(*last, length[:k]...), text...)
 	return ref + 1
+}
+
+// newPiece is an empty piece with room for a text.
+func (t *Table) newPiece(size int) []byte {
+	if n := len(t.spare); n > 0 && size <= pieceSize {
+		piece := t.spare[n-1]
+		t.spare = t.spare[:n-1]
+		return piece
+	}
+	return make([]byte, 0, max(pieceSize, size))
 }
 
 func (t *Table) text(ref uint32) string {
@@ -149,10 +160,10 @@ func (t *Table) clear() {
 		clear(t.slots)
 		t.used = 0
 	}
-	if len(t.pieces) > 0 {
-		t.pieces = t.pieces[:1]
-		t.pieces[0] = t.pieces[0][:0]
+	for _, piece := range t.pieces {
+		t.spare = append(t.spare, piece[:0])
 	}
+	t.pieces = t.pieces[:0]
 }
 
 // sortedTable is the content of a table in order of the texts.
@@ -162,20 +173,26 @@ type sortedTable struct {
 	at    int
 }
 
-// entry is a text by its first eight bytes and its place, and its count.
+// entry is a text by its first 16 bytes and its place, and its count. They tell most texts apart: the texts
+// themselves are not near the processor.
 type entry struct {
-	prefix uint64
-	ref    uint32
-	n      uint64
+	prefix, next uint64
+	ref          uint32
+	n            uint64
 }
 
 // sorted returns the counts in order. The table must not change meanwhile. It ends with the error
 // of wanted, unless that is nil.
-func (t *Table) sorted(wanted func() error) (Run, error) {
+func (t *Table) sorted(wanted func() error) (*sortedTable, error) {
 	s := &sortedTable{table: t, list: make([]entry, 0, t.used), at: -1}
 	for i := range t.slots {
 		if k := &t.slots[i]; k.ref != 0 {
-			s.list = append(s.list, entry{prefixOf(t.text(k.ref)), k.ref, k.n})
+			text := t.text(k.ref)
+			e := entry{prefix: prefixOf(text), ref: k.ref, n: k.n}
+			if len(text) > 8 {
+				e.next = prefixOf(text[8:])
+			}
+			s.list = append(s.list, e)
 		}
 	}
 	asked := asker{wanted: wanted}
@@ -187,6 +204,9 @@ func (t *Table) sorted(wanted func() error) (Run, error) {
 		gone = asked.ask()
 		if a.prefix != b.prefix {
 			return cmp.Compare(a.prefix, b.prefix)
+		}
+		if a.next != b.next {
+			return cmp.Compare(a.next, b.next)
 		}
 		return strings.Compare(t.text(a.ref), t.text(b.ref))
 	})
