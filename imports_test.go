@@ -89,8 +89,9 @@ layouts
     spftrack              SPF layouts, events, answers of a tracking zone
 lists
     zones                 lists and groups become zone files
-names
+names, certificates
     internal/dnsname      names of hosts, zones and mailboxes as people write them
+    internal/keypair      TLS certificates in files that change
     internal/maillog      refusals in logs of mail servers
     internal/wire         names and records in wire format
 leaves: import nothing of this module
@@ -101,10 +102,9 @@ leaves: import nothing of this module
     internal/conns        who makes room when all connections are used
     internal/contain      panics of background work become errors
     internal/dmarc        DMARC aggregate reports, and the mails in which they come
-    internal/files        files: sync, lock, replace
+    internal/files        files: sync, lock, replace, watch
     internal/geoip        autonomous systems and countries of addresses
     internal/loglimit     log lines of one kind, no more than can be read
-    internal/keypair      TLS certificates in files that change
     internal/logtime      times of lines in logs
     internal/proxyheader  the PROXY protocol
     internal/reverse      names that belong to addresses

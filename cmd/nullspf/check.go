@@ -52,7 +52,7 @@ when the configuration has them.`,
 			if zone == "" || len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return files(c, args, toComplete)
+			return fileNames(c, args, toComplete)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {

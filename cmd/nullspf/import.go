@@ -70,7 +70,7 @@ reloaded. The exit status is 1 when no zone can be imported.`,
 		},
 	}
 	c.Flags().StringVar(&f.ZoneFile, "zone-file", "", "the zone file of the domains of a list is `FILE`, in which %s stands for the name")
-	completeFlag(c, "zone-file", files)
+	completeFlag(c, "zone-file", fileNames)
 	c.Flags().StringVar(&f.Column, "column", "", "the column of a list with the domains has the header `NAME`")
 	c.Flags().StringVar(&f.Base, "directory", "", "relative file names begin in `DIR` instead of the directory of named.conf")
 	completeFlag(c, "directory", directories)

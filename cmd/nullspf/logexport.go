@@ -52,7 +52,7 @@ journals cannot be read in full, the list lacks addresses, and the exit status i
 	c.Flags().StringVar(&o.format, "format", "", "write the list in `FORMAT`")
 	completeFlag(c, "format", values(strings.Split(blocklist.FormatNames(), ", ")))
 	c.Flags().StringVar(&o.output, "output", "", "replace `FILE`, instead of writing to standard output")
-	completeFlag(c, "output", files)
+	completeFlag(c, "output", fileNames)
 	c.Flags().IntVar(&o.allowGrowth, "allow-growth", 0, "allow exactly `N` new addresses, more than evidence.cap")
 	addUntil(c, &o.until)
 	return c

@@ -83,7 +83,7 @@ socket is there.` + timeHelp,
 	completeFlag(c, "until", values(since))
 	completeFlag(c, "domain", a.publishedNames)
 	completeFlag(c, "format", values(report.Formats))
-	completeFlag(c, "socket", files)
+	completeFlag(c, "socket", fileNames)
 	return c
 }
 

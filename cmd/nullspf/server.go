@@ -37,7 +37,7 @@ nullspfd.control, when there is a configuration with it; else
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringVar(&f.socket, "socket", "", "use the socket `PATH` instead of that of the configuration")
-	completeFlag(c, "socket", files)
+	completeFlag(c, "socket", fileNames)
 	c.AddCommand(
 		a.serverStatusCommand(f), a.serverZonesCommand(f), a.serverZoneCommand(f),
 		a.serverReloadCommand(f), a.serverRetransferCommand(f), a.serverNotifyCommand(f),

@@ -35,7 +35,7 @@ func (f *delegationFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.rate, "rate", verify.DefaultRate, "with --delegation, send at most `N` queries a second")
 	c.Flags().DurationVar(&f.maxTime, "max-time", 0, "with --delegation, end after `TIME`; 0 is no limit")
 	c.Flags().StringArrayVar(&f.registered, "registered", nil, "with --delegation, report the domains of the list `FILE` that are on no list; may be repeated")
-	completeFlag(c, "registered", files)
+	completeFlag(c, "registered", fileNames)
 	c.Flags().StringVar(&f.column, "registered-column", "", "the column of --registered with the domains has the header `NAME`")
 }
 

@@ -81,7 +81,7 @@ name of a client is looked up in the DNS only when a viewer asks for it.`,
 	c.Flags().StringArrayVar(&sockets, "socket", nil, "show nullspfd at the control socket `PATH`; may be repeated")
 	c.Flags().StringArrayVar(&metrics, "metrics", nil, "show nullspfd on another machine, whose metrics are at `URL`; may be repeated")
 	completeFlag(c, "journal", directories)
-	completeFlag(c, "socket", files)
+	completeFlag(c, "socket", fileNames)
 	c.AddCommand(webPasswdCommand())
 	return c
 }

@@ -2,37 +2,24 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"nullspf/internal/config"
+	"nullspf/internal/files"
 	"nullspf/internal/keypair"
 	"nullspf/internal/web"
 )
 
 // userFile is a configuration whose users may change while pages are served.
-type userFile struct {
-	path string
-	// info is that of the file as it was read last, or tried to; nil when there was none.
-	info os.FileInfo
-}
+type userFile struct{ files.Watched }
 
+// newUserFile returns the file as it is now.
 func newUserFile(path string) *userFile {
-	f := &userFile{path: path}
-	f.info, _ = os.Stat(path)
+	f := &userFile{files.Watched{Path: path}}
+	_, _, _ = f.Changed() // what is wrong with it has been said
 	return f
-}
-
-// changed reports whether the file is another one than when it was asked last.
-func (f *userFile) changed() bool {
-	before := f.info
-	f.info, _ = os.Stat(f.path)
-	if before == nil || f.info == nil {
-		return before != f.info
-	}
-	return !os.SameFile(before, f.info) || before.Size() != f.info.Size() || !before.ModTime().Equal(f.info.ModTime())
 }
 
 // watch gives the pages the users of the file whenever it has changed, until ctx ends. Those
@@ -46,10 +33,10 @@ func (f *userFile) watch(ctx context.Context, set func([]web.User) (changed bool
 		case <-ctx.Done():
 			return
 		}
-		if !f.changed() {
+		if _, changed, _ := f.Changed(); !changed {
 			continue
 		}
-		conf, err := config.Load(f.path)
+		conf, err := config.Load(f.Path)
 		changed := false
 		if err == nil {
 			changed, err = set(conf.Web.Users)

@@ -1,4 +1,5 @@
-// Package files syncs files to disk, replaces them atomically, and locks them.
+// Package files syncs files to disk, replaces them atomically, locks them, and tells
+// when others change them.
 //
 // After a power failure a file is what it was when SyncData or SyncFS last
 // returned without error; a name stands in a directory when SyncDir or SyncFS

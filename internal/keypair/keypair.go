@@ -4,9 +4,10 @@ package keypair
 import (
 	"crypto/tls"
 	"fmt"
-	"os"
 	"sync"
 	"time"
+
+	"nullspf/internal/files"
 )
 
 // CheckEvery is how often the files of a certificate are looked at.
@@ -15,27 +16,19 @@ const CheckEvery = time.Second
 // Pair is a certificate with its key, in files that may change. When they do,
 // it is read again with the next handshake.
 type Pair struct {
-	cert, key string
-
-	mu     sync.Mutex
-	loaded *tls.Certificate
-	// stamps are those of the files when they were read, or tried to; checked is when
-	// they were looked at.
-	stamps  [2]stamp
+	mu        sync.Mutex
+	cert, key files.Watched
+	loaded    *tls.Certificate
+	// checked is when the files were looked at.
 	checked time.Time
 	err     error
-}
-
-// stamp tells a file from a later one of the same name.
-type stamp struct {
-	modified time.Time
-	size     int64
 }
 
 // Load reads a certificate, with those of its issuers, and its key; both
 // are PEM. The error names the file.
 func Load(cert, key string) (*Pair, error) {
-	p := &Pair{cert: cert, key: key, checked: time.Now(), stamps: [2]stamp{stampOf(cert), stampOf(key)}}
+	p := &Pair{cert: files.Watched{Path: cert}, key: files.Watched{Path: key}, checked: time.Now()}
+	p.changed()
 	var err error
 	if p.loaded, err = p.load(); err != nil {
 		return nil, err
@@ -43,18 +36,17 @@ func Load(cert, key string) (*Pair, error) {
 	return p, nil
 }
 
-func stampOf(path string) stamp {
-	info, err := os.Stat(path)
-	if err != nil {
-		return stamp{}
-	}
-	return stamp{info.ModTime(), info.Size()}
+// changed looks at both files.
+func (p *Pair) changed() bool {
+	_, cert, _ := p.cert.Changed()
+	_, key, _ := p.key.Changed()
+	return cert || key
 }
 
 func (p *Pair) load() (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(p.cert, p.key)
+	pair, err := tls.LoadX509KeyPair(p.cert.Path, p.key.Path)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s with the key %s: %w", p.cert, p.key, err)
+		return nil, fmt.Errorf("certificate %s with the key %s: %w", p.cert.Path, p.key.Path, err)
 	}
 	return &pair, nil
 }
@@ -69,11 +61,9 @@ func (p *Pair) Get() (*tls.Certificate, error) {
 		return p.loaded, nil
 	}
 	p.checked = now
-	stamps := [2]stamp{stampOf(p.cert), stampOf(p.key)}
-	if stamps == p.stamps {
+	if !p.changed() {
 		return p.loaded, nil
 	}
-	p.stamps = stamps
 	var next *tls.Certificate
 	if next, p.err = p.load(); p.err == nil {
 		p.loaded = next

@@ -3,7 +3,6 @@ package nameserver
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,14 +19,12 @@ import (
 // memory. A file that cannot be read, or is none, leaves the index as it is, until its
 // entries expire.
 type listFile struct {
-	path  string
 	index atomic.Pointer[blocklist.Index] // nil until a list was read
 	// fault is why the file is not used, nil when it is.
 	fault atomic.Pointer[error]
-	// list is what the index was made from, seen the file that was looked at last; only
-	// look uses them.
+	// list is what the index was made from; only look uses these.
 	list *blocklist.List
-	seen os.FileInfo
+	file files.Watched
 }
 
 // look reads the file when it is another one than before, and leaves out what has expired.
@@ -41,28 +38,26 @@ func (f *listFile) look(now time.Time) error {
 }
 
 func (f *listFile) read(now time.Time) error {
-	info, err := os.Stat(f.path)
+	info, changed, err := f.file.Changed()
 	if err != nil {
-		f.seen = nil
 		return f.failed(err)
 	}
-	if f.seen != nil && os.SameFile(f.seen, info) && f.seen.ModTime().Equal(info.ModTime()) && f.seen.Size() == info.Size() {
+	if !changed {
 		if fault := f.fault.Load(); fault != nil {
 			return *fault
 		}
 		return nil
 	}
-	f.seen = info
 	if info.Size() > maxList {
-		return f.failed(fmt.Errorf("%s: the file has %d bytes; a block list may have %d", f.path, info.Size(), maxList))
+		return f.failed(fmt.Errorf("%s: the file has %d bytes; a block list may have %d", f.file.Path, info.Size(), maxList))
 	}
-	text, err := files.ReadFile(f.path)
+	text, err := files.ReadFile(f.file.Path)
 	if err != nil {
 		return f.failed(err)
 	}
 	list, err := blocklist.ReadJSON(text)
 	if err != nil {
-		return f.failed(fmt.Errorf("%s: %w", f.path, err))
+		return f.failed(fmt.Errorf("%s: %w", f.file.Path, err))
 	}
 	f.list = list
 	f.index.Store(blocklist.NewIndex(list, now))
@@ -121,7 +116,7 @@ func (l *listFiles) open(path string) *listFile {
 	defer l.mu.Unlock()
 	f := l.files[path]
 	if f == nil {
-		f = &listFile{path: path}
+		f = &listFile{file: files.Watched{Path: path}}
 		l.files[path] = f
 		l.lookAt(f)
 	}
@@ -144,11 +139,11 @@ func (l *listFiles) lookAt(f *listFile) {
 	switch after := f.index.Load(); {
 	case errors.As(err, &panicked):
 		l.panics.Add(1)
-		l.log.Error().Err(err).Bytes("stack", panicked.Stack).Str("file", f.path).Msg("a block list caused a panic; please report this as a bug")
+		l.log.Error().Err(err).Bytes("stack", panicked.Stack).Str("file", f.file.Path).Msg("a block list caused a panic; please report this as a bug")
 	case err != nil && (fault == nil || (*fault).Error() != err.Error()):
 		l.log.Error().Err(err).Bool("served", after != nil).Msg("a block list cannot be read; the one before stays until its entries expire")
 	case after != before:
-		l.log.Info().Str("file", f.path).Int("entries", after.Len()).Msg("block list loaded")
+		l.log.Info().Str("file", f.file.Path).Int("entries", after.Len()).Msg("block list loaded")
 	}
 }
 
@@ -166,7 +161,7 @@ func (l *listFiles) problems() (list []string) {
 }
 
 // unreadList is a file that nobody looks at.
-func unreadList(path string) *listFile { return &listFile{path: path} }
+func unreadList(path string) *listFile { return &listFile{file: files.Watched{Path: path}} }
 
 // eachList calls yield with the block lists that are served, each zone once.
 func (s *Server) eachList(yield func(zone string, list *blocklist.Index)) {
