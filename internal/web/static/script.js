@@ -1,15 +1,19 @@
 'use strict';
-// Times in the viewer's zone, with UTC when pointed at.
-const zoned = new Intl.DateTimeFormat(undefined, {dateStyle: 'short', timeStyle: 'medium'});
+// Times in the viewer's zone, as wide as they were, with UTC when pointed at. A format of the viewer's
+// language takes a browser longer than to lay out the page.
+const two = n => String(n).padStart(2, '0');
 function localise(time) {
   const at = new Date(time.dateTime);
   if (isNaN(at) || time.title) return;
   time.title = time.textContent + ' UTC';
-  time.textContent = zoned.format(at);
+  time.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
 for (const time of document.querySelectorAll('time')) localise(time);
-const zone = document.querySelector('.zone');
-if (zone) zone.textContent = ' in links and charts, elsewhere ' + Intl.DateTimeFormat().resolvedOptions().timeZone;
+// What the zone is called is below; it waits for the first paint.
+requestAnimationFrame(() => setTimeout(() => {
+  const zone = document.querySelector('.zone');
+  if (zone) zone.textContent = ' in links and charts, elsewhere ' + Intl.DateTimeFormat().resolvedOptions().timeZone;
+}));
 
 // "/" goes to the search, Escape leaves it.
 document.addEventListener('keydown', event => {

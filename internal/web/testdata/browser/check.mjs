@@ -120,7 +120,11 @@ await Promise.all([attack('/', 'desktop'), attack('/top?by=helo&n=400', 'phone')
   await page.goto(base + pages.overview);
   check('use', (await page.locator('h2').first().textContent()).startsWith('612 attempts'), 'not the attempts');
   const time = page.locator('time').first();
-  check('use', (await time.getAttribute('title')).endsWith(' UTC') && !(await time.textContent()).startsWith('2026-'), 'times are not local');
+  const utc = new Date(await time.getAttribute('datetime'));
+  const inTokyo = new Date(+utc + 9 * 3600e3);
+  const textOf = at => at.toISOString().slice(0, 19).replace('T', ' ');
+  check('use', await time.getAttribute('title') === textOf(utc) + ' UTC' && await time.textContent() === textOf(inTokyo), 'times are not local');
+  await page.waitForFunction(() => document.querySelector('.zone').textContent.endsWith('Asia/Tokyo'));
 
   await page.emulateMedia({media: 'print'});
   check('use', !await page.locator('header').isVisible() && !await page.locator('.filter').isVisible() && await page.locator('.zoom .chart').isVisible(), 'print is not for paper');
