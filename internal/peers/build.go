@@ -2,7 +2,9 @@ package peers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,15 +40,28 @@ func Build(ctx context.Context, dir string, commands ...string) error {
 		return fmt.Errorf("peers: cannot build %v: %w\n%s", commands, err, out)
 	}
 	for _, command := range commands {
-		program, err := os.ReadFile(filepath.Join(cache, command))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, command), program, 0o755)
-		}
-		if err != nil {
+		if err := copyProgram(filepath.Join(dir, command), filepath.Join(cache, command)); err != nil {
 			return fmt.Errorf("peers: %w", err)
 		}
 	}
 	return nil
+}
+
+// copyProgram copies a program in pieces, as packages are unpacked: Linux keeps what was
+// written at once in large pages and maps them whole, 2 MB at a time, and the program
+// would take more memory than an installed one.
+func copyProgram(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyBuffer(struct{ io.Writer }{out}, struct{ io.Reader }{in}, make([]byte, 32<<10))
+	return errors.Join(err, out.Close())
 }
 
 // BuildNullspfd builds nullspfd and returns the path of the program.
