@@ -185,17 +185,22 @@ type entry struct {
 // of wanted, unless that is nil.
 func (t *Table) sorted(wanted func() error) (*sortedTable, error) {
 	s := &sortedTable{table: t, list: make([]entry, 0, t.used), at: -1}
-	for i := range t.slots {
-		if k := &t.slots[i]; k.ref != 0 {
-			text := t.text(k.ref)
-			e := entry{prefix: prefixOf(text), ref: k.ref, n: k.n}
-			if len(text) > 8 {
-				e.next = prefixOf(text[8:])
-			}
-			s.list = append(s.list, e)
-		}
-	}
 	asked := asker{wanted: wanted}
+	for i := range t.slots {
+		k := &t.slots[i]
+		if k.ref == 0 {
+			continue
+		}
+		if err := asked.ask(); err != nil {
+			return nil, err
+		}
+		text := t.text(k.ref)
+		e := entry{prefix: prefixOf(text), ref: k.ref, n: k.n}
+		if len(text) > 8 {
+			e.next = prefixOf(text[8:])
+		}
+		s.list = append(s.list, e)
+	}
 	var gone error
 	slices.SortFunc(s.list, func(a, b entry) int {
 		if gone != nil {
