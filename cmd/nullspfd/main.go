@@ -107,7 +107,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 		logger.Error().Err(err).Msg("cannot start")
 		return 1
 	}
-	forgetStart()
 	go func() {
 		for range reload {
 			_ = server.Reload(load) // logs and counts its error

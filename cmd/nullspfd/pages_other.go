@@ -1,6 +1,0 @@
-//go:build unix && !linux
-
-package main
-
-// forgetStart does nothing: what is done about it here is not known.
-func forgetStart() {}
