@@ -147,7 +147,7 @@ install: build ## install below PREFIX and /etc: make install DESTDIR= PREFIX=/u
 
 # What is made for others bears the version of the programs and the time of the commit.
 ARCH ?= $(shell $(GO) env GOARCH)
-export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
+deb dist install man: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
 version = $(lastword $(shell bin/nullspf version))
 
 deb: build ## build dist/nullspf_VERSION_ARCH.deb: make deb ARCH=arm64

@@ -201,7 +201,7 @@ func (a *app) tiersOf(c *cobra.Command, f *logFlags) func(context.Context, []net
 	}
 	return func(ctx context.Context, clients []netip.Addr) (map[netip.Addr]string, error) {
 		now := *t
-		now.at = clock().UTC()
+		now.at = time.Now().UTC()
 		known, err := now.of(ctx, clients)
 		texts := make(map[netip.Addr]string)
 		for client, tier := range known {
@@ -221,7 +221,7 @@ func (a *app) whyOf(c *cobra.Command, f *logFlags) func(context.Context, netip.A
 	}
 	return func(ctx context.Context, client netip.Addr) (web.Why, error) {
 		now := *t
-		now.at = clock().UTC()
+		now.at = time.Now().UTC()
 		e, err := now.why(ctx, tier.Subject(client))
 		if !answered(err) {
 			return web.Why{}, err

@@ -115,7 +115,7 @@ func (a *app) blockListOf(c *cobra.Command, f *logFlags) func(context.Context, t
 	}
 	return func(ctx context.Context, least tier.Tier) (*blocklist.List, error) {
 		now := *t
-		now.at = clock().UTC()
+		now.at = time.Now().UTC()
 		return now.list(ctx, least)
 	}
 }

@@ -144,3 +144,32 @@ func TestFairListener(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+// TestPagesWeighByTheClock: pages and reports tell tiers by the clock, whatever time builds
+// are made for.
+func TestPagesWeighByTheClock(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1795176000") // before the events
+	dir := t.TempDir()
+	file := filepath.Join(dir, "nullspf.yaml")
+	writeText(t, filepath.Join(dir, "list.txt"), "shop.example\n", 0o644)
+	writeText(t, file, "nameservers: [ns1.example.net]\nsoa: {rname: hostmaster.example.net}\ngroups: {generic: {list: list.txt}}\n", 0o644)
+	build := exec.CommandContext(t.Context(), os.Args[0], "zones", "-c", file)
+	build.Args[0] = "nullspf"
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	events := filepath.Join(dir, "events")
+	writeText(t, events, "1m 192.0.2.53/tcp A 203.0.113.7.in-addr.CL.shop.example.FD.1\n", 0o644)
+	if err := writeFixture(filepath.Join(dir, "var"), events, "ns1.example.net", false, 0); err != nil {
+		t.Fatal(err)
+	}
+	a, f := &app{configPath: file}, &logFlags{journals: []string{filepath.Join(dir, "var")}}
+	forger := netip.MustParseAddr("203.0.113.7")
+	why, err := a.whyOf(nil, f)(t.Context(), forger)
+	if err != nil || why.Tier != "claimed" || len(why.Lines) == 0 || !strings.Contains(why.Lines[0], "1 that count") {
+		t.Errorf("%+v, %v", why, err)
+	}
+	if tiers, err := a.tiersOf(nil, f)(t.Context(), []netip.Addr{forger}); err != nil || tiers[forger] != "claimed" {
+		t.Errorf("%v, %v", tiers, err)
+	}
+}
