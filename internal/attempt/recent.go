@@ -22,6 +22,9 @@ func (r *recent[V]) get(key uint64) (v V, ok bool) {
 	return v, ok
 }
 
+// touch brings into the processor's caches where a key is looked for.
+func (r *recent[V]) touch(key uint64) uint32 { return r.young.touch(key) | r.old.touch(key) }
+
 // put returns where the value is until the next call.
 func (r *recent[V]) put(key uint64, v V, now int64) *V {
 	if !r.begun || r.young.n >= maxRecent || !Within(now, r.began, r.span) {
@@ -80,6 +83,13 @@ func (t *table[V]) find(key uint64) (e *entry[V], free *slot) {
 			}
 		}
 	}
+}
+
+func (t *table[V]) touch(key uint64) uint32 {
+	if t.n == 0 {
+		return 0
+	}
+	return t.slots[key&uint64(len(t.slots)-1)].entry
 }
 
 func (t *table[V]) get(key uint64) (v V, ok bool) {

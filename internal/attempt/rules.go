@@ -61,7 +61,9 @@ type marker struct {
 	// countedBy is the number of the exp= query that counts instead of the last
 	// event, an exists: query; 0 for none.
 	countedBy uint64
-	buf       []byte
+	// touched keeps touch from being compiled to nothing.
+	touched uint32
+	buf     []byte
 }
 
 func newMarker(w Windows) *marker {
@@ -76,22 +78,17 @@ func newMarker(w Windows) *marker {
 	}
 }
 
-// see looks at an event.
-func (m *marker) see(e *spftrack.Event) {
+// see looks at an event, whose keys these are.
+func (m *marker) see(e *spftrack.Event, k keys) {
 	m.superseded, m.takes, m.countedBy = m.superseded[:0], m.takes[:0], 0
 	if settled(e) {
 		return
 	}
-	var name uint64
-	if e.Kind == spftrack.KindExists || e.Kind == spftrack.KindClassic {
-		name = m.nameHash(e, 0)
-		if m.isPart(e, name) {
-			e.Flags |= spftrack.FlagRetry
-			return
-		}
+	if k.name != 0 && m.isPart(e, k.name) {
+		e.Flags |= spftrack.FlagRetry
+		return
 	}
 	m.parts(e)
-	k := m.keys(e)
 	switch e.Kind {
 	case spftrack.KindExists, spftrack.KindExp:
 		p, _ := m.pairs.get(k.pair)
@@ -111,9 +108,27 @@ func (m *marker) see(e *spftrack.Event) {
 		m.starts.put(k.query, e.Time, e.Time)
 		m.checkOfHELO(e, k)
 	}
-	if name != 0 && Is(e) {
-		m.names.put(name, e.Seq, e.Time)
+	if k.name != 0 && Is(e) {
+		m.names.put(k.name, e.Seq, e.Time)
 	}
+}
+
+// touch brings into the processor's caches what see looks for. For one key after the other
+// that takes longer than all that see does.
+func (m *marker) touch(list []keys) {
+	found := uint32(0)
+	for i := range list {
+		if k := &list[i]; k.group != 0 {
+			found |= m.pairs.touch(k.pair) | m.open.touch(k.group)
+			if k.query != 0 {
+				found |= m.starts.touch(k.query)
+			}
+			if k.name != 0 {
+				found |= m.names.young.touch(k.name)
+			}
+		}
+	}
+	m.touched = found
 }
 
 // repeats marks an event when one like it came before.
@@ -273,11 +288,21 @@ type keys struct {
 	group uint64
 	// pair: these and the resolver's network.
 	pair uint64
-	// query: all of it.
+	// query: all of it; 0 for an exists: query, which has no more than a pair.
 	query uint64
+	// name: the name and the resolver's network; 0 for a query that is no part of
+	// another one.
+	name uint64
 }
 
+// keys are those of an event; 0 for one that is settled.
 func (m *marker) keys(e *spftrack.Event) (k keys) {
+	if settled(e) {
+		return k
+	}
+	if e.Kind == spftrack.KindExists || e.Kind == spftrack.KindClassic {
+		k.name = m.nameHash(e, 0)
+	}
 	b := append(m.buf[:0], byte(len(e.Zone)))
 	b = append(b, e.Zone...)
 	ip := e.ClientIP.As16()

@@ -26,9 +26,12 @@ type textWriter struct {
 	// on that its hash tells.
 	table []dictSlot
 	seed  maphash.Seed
-	// last is the code of the last text, other that of the last that was not the
-	// same: the queries of a check take turns.
-	last, other int32
+	// asked are the different texts of the rows that are added, as far as two in turn are
+	// told apart from others, runs how they follow each other.
+	asked []askedText
+	runs  []textRun
+	// touched keeps what ask reads from being compiled to nothing.
+	touched uint32
 	// bytes are those of all texts together.
 	bytes int
 	// texts are those of a chunk without dictionary. So the next chunks of the file
@@ -39,6 +42,15 @@ type textWriter struct {
 
 // dictSlot holds the code of a text plus one, 0 for none, and where it begins in plain.
 type dictSlot struct{ hash, at, code uint32 }
+
+type askedText struct {
+	text string
+	hash uint32
+	code int32
+}
+
+// textRun is a number of rows with the same text, a place in asked.
+type textRun struct{ asked, rows int }
 
 // directChunks is how many chunks are written without looking whether a dictionary
 // would be smaller.
@@ -62,44 +74,58 @@ func (w *textWriter) add(rows []eventrow.Row) (int, error) {
 		return w.texts.addRows(&w.out, w.column, rows)
 	}
 	before := len(w.plain)
-	for i := 0; i < len(rows); {
-		s := w.column.Text(&rows[i])
-		n := 1
-		for i+n < len(rows) && w.column.Text(&rows[i+n]) == s {
-			n++
-		}
-		i += n
-		w.bytes += n * len(s)
-		switch {
-		case w.count == 0:
-			w.last, w.other = w.code(s), 0
-		case string(w.value(w.last)) == s:
-		case string(w.value(w.other)) == s:
-			w.last, w.other = w.other, w.last
-		default:
-			w.last, w.other = w.code(s), w.last
-		}
-		w.put(w.last, n)
+	w.ask(rows)
+	for i := range w.asked {
+		w.asked[i].code = w.code(&w.asked[i])
+	}
+	for _, r := range w.runs {
+		w.put(w.asked[r.asked].code, r.rows)
 	}
 	return len(w.plain) - before + 4*len(rows), nil
 }
 
-// code returns the code of a text, which it adds to the dictionary when it is new.
-func (w *textWriter) code(s string) int32 {
-	h := uint32(maphash.String(w.seed, s))
+// ask notes the texts of rows, in runs, and touches the slots where they are looked for, so
+// that memory gives them all at once.
+func (w *textWriter) ask(rows []eventrow.Row) {
+	w.asked, w.runs = w.asked[:0], w.runs[:0]
 	mask := uint32(len(w.table) - 1)
-	i := h & mask
+	// The places in asked of the last text and of the last that was not the same: the
+	// queries of a check take turns.
+	last, other := 0, 0
+	for i := range rows {
+		s := w.column.Text(&rows[i])
+		w.bytes += len(s)
+		switch {
+		case i == 0 || s != w.asked[last].text && s != w.asked[other].text:
+			h := uint32(maphash.String(w.seed, s))
+			w.touched |= w.table[h&mask].code
+			last, other = len(w.asked), last
+			w.asked = append(w.asked, askedText{text: s, hash: h})
+		case s == w.asked[last].text:
+			w.runs[len(w.runs)-1].rows++
+			continue
+		default:
+			last, other = other, last
+		}
+		w.runs = append(w.runs, textRun{last, 1})
+	}
+}
+
+// code returns the code of a text, which it adds to the dictionary when it is new.
+func (w *textWriter) code(a *askedText) int32 {
+	mask := uint32(len(w.table) - 1)
+	i := a.hash & mask
 	for ; w.table[i].code != 0; i = (i + 1) & mask {
-		if p := w.table[i]; p.hash == h && string(w.text(p.at)) == s {
+		if p := w.table[i]; p.hash == a.hash && string(w.text(p.at)) == a.text {
 			return int32(p.code - 1)
 		}
 	}
-	w.plain = binary.LittleEndian.AppendUint32(w.plain, uint32(len(s)))
+	w.plain = binary.LittleEndian.AppendUint32(w.plain, uint32(len(a.text)))
 	at := uint32(len(w.plain))
 	w.offsets = append(w.offsets, at)
-	w.plain = append(w.plain, s...)
+	w.plain = append(w.plain, a.text...)
 	w.count++
-	w.table[i] = dictSlot{h, at, uint32(w.count)}
+	w.table[i] = dictSlot{a.hash, at, uint32(w.count)}
 	if 4*w.count > 3*len(w.table) {
 		w.grow()
 	}

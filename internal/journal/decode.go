@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"math"
 
 	"nullspf/internal/dnsname"
@@ -19,7 +20,11 @@ type decoder struct {
 	zones   []walZone
 	parsers []*spftrack.Parser
 	texts   spftrack.Memory
+	batch   []spftrack.Event
 }
+
+// batchEvents is how many events are decoded at a time.
+const batchEvents = 64
 
 func newDecoder(h *walHeader, known knownFunc) *decoder {
 	d := &decoder{server: h.server, zones: h.zones, parsers: make([]*spftrack.Parser, len(h.zones))}
@@ -34,17 +39,20 @@ func newDecoder(h *walHeader, known knownFunc) *decoder {
 }
 
 // events calls yield with the events of a block whose sequence numbers are at
-// least from, until yield returns an error. Names, and with an arena all texts, refer
-// to the block's memory.
-func (d *decoder) events(blk *block, from uint64, yield func(*spftrack.Event) error) error {
+// least from, until yield returns an error: some at a time, in memory that is used
+// again. Names, and with an arena all texts, refer to the block's memory.
+func (d *decoder) events(blk *block, from uint64, yield func([]spftrack.Event) error) error {
 	var p Packet
-	var e spftrack.Event
+	if d.batch == nil {
+		d.batch = make([]spftrack.Event, 0, batchEvents)
+	}
+	defer func() { d.batch = d.batch[:0] }()
 	rest := blk.records
 	d.texts.Use(blk.spare)
 	for i := range blk.count {
 		n, err := getRecord(rest, &p)
 		if n == 0 {
-			return err
+			return cmp.Or(yield(d.batch), err)
 		}
 		if err != nil {
 			// The block's sum is right, so the record was written that way: all
@@ -56,12 +64,16 @@ func (d *decoder) events(blk *block, from uint64, yield func(*spftrack.Event) er
 		if seq < from {
 			continue
 		}
-		d.event(&p, seq, &e)
-		if err := yield(&e); err != nil {
-			return err
+		d.batch = d.batch[:len(d.batch)+1]
+		d.event(&p, seq, &d.batch[len(d.batch)-1])
+		if len(d.batch) == batchEvents {
+			if err := yield(d.batch); err != nil {
+				return err
+			}
+			d.batch = d.batch[:0]
 		}
 	}
-	return nil
+	return yield(d.batch)
 }
 
 func (d *decoder) event(p *Packet, seq uint64, e *spftrack.Event) {

@@ -46,9 +46,11 @@ func (v *View) Follow(hold time.Duration) (*Follower, error) {
 	f.fold = attempt.New(windows, func(e *spftrack.Event) error { return f.yield(e) })
 	// A segment that cannot be read is named by whoever reads the view.
 	_ = v.prime(f.fold)
-	damage, err := v.unsealed(func(e *spftrack.Event) error {
-		f.next = e.Seq + 1
-		return f.fold.Push(e)
+	damage, err := v.unsealed(func(list []spftrack.Event) error {
+		if len(list) > 0 {
+			f.next = list[len(list)-1].Seq + 1
+		}
+		return f.fold.PushAll(list)
 	})
 	f.damage = damage
 	if err == nil {
@@ -211,7 +213,7 @@ func (f *Follower) readFile() error {
 			f.damage = append(f.damage, &Damage{f.file.path, offset, f.file.offset - offset - blk.length(), f.next, blk.first - 1})
 		}
 		f.last = time.Now()
-		if err := f.decoder.events(&blk, f.next, f.fold.Push); err != nil {
+		if err := f.decoder.events(&blk, f.next, f.fold.PushAll); err != nil {
 			return err
 		}
 		f.next = end

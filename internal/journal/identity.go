@@ -147,7 +147,15 @@ func (v *View) eventFrom(from uint64) (found *spftrack.Event, err error) {
 			return found, err
 		}
 	}
-	if _, err = v.unsealed(take); errors.Is(err, errFound) {
+	_, err = v.unsealed(func(list []spftrack.Event) error {
+		for i := range list {
+			if err := take(&list[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errFound) {
 		err = nil
 	}
 	return found, err

@@ -138,7 +138,7 @@ func (u *sealing) readFile(f walInfo) error {
 			return errStopping
 		}
 		if next := blk.first + uint64(blk.count); next > u.read {
-			if err := decoder.events(&blk, u.read, u.fold.Push); err != nil {
+			if err := decoder.events(&blk, u.read, u.fold.PushAll); err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
 			u.read = next

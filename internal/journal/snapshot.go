@@ -186,7 +186,7 @@ func (v *View) Tail(yield func(*spftrack.Event) error) error {
 	}
 	fold := attempt.New(attempt.Default, yield)
 	unmarked := v.prime(fold)
-	damage, err := v.unsealed(fold.Push)
+	damage, err := v.unsealed(fold.PushAll)
 	if err == nil {
 		err = fold.Flush()
 	}
@@ -216,7 +216,7 @@ func (v *View) prime(fold *attempt.Fold) (err error) {
 
 // unsealed calls yield with the events that are not sealed, unmarked. damage is
 // what could not be read of them.
-func (v *View) unsealed(yield func(*spftrack.Event) error) (damage Damages, err error) {
+func (v *View) unsealed(yield func([]spftrack.Event) error) (damage Damages, err error) {
 	next := v.Manifest.Next
 	for _, w := range v.wals {
 		d, err := v.unsealedOf(w, &next, yield)
@@ -229,7 +229,7 @@ func (v *View) unsealed(yield func(*spftrack.Event) error) (damage Damages, err 
 
 // unsealedOf reads a wal file; next is the number of the first event that is
 // neither sealed nor yielded.
-func (v *View) unsealedOf(w *walReader, next *uint64, yield func(*spftrack.Event) error) (damage Damages, err error) {
+func (v *View) unsealedOf(w *walReader, next *uint64, yield func([]spftrack.Event) error) (damage Damages, err error) {
 	r := w.blockReader
 	decoder := newDecoder(w.header, v.options.Known)
 	for expected := w.first; ; {

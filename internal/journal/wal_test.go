@@ -63,10 +63,11 @@ func readWALBytes(data []byte, name walName) (ids map[uint64]*spftrack.Event, or
 		if err != nil {
 			return nil, nil, err
 		}
-		err = d.events(&blk, 0, func(e *spftrack.Event) error {
-			c := *e
-			ids[e.Seq] = &c
-			order = append(order, e.Seq)
+		err = d.events(&blk, 0, func(list []spftrack.Event) error {
+			for _, e := range list {
+				ids[e.Seq] = &e
+				order = append(order, e.Seq)
+			}
 			return nil
 		})
 		if err != nil {
