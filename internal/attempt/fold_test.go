@@ -3,6 +3,7 @@ package attempt
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,9 +43,26 @@ func (q *query) event(seq int) spftrack.Event {
 	return e
 }
 
-// mark runs events through a fold and returns their flags; those that cannot be
-// attempts have FlagRetry.
+// mark runs events through a fold, one by one and all at once, and returns their flags; those
+// that cannot be attempts have FlagRetry.
 func mark(t testing.TB, events []spftrack.Event) []spftrack.Flags {
+	t.Helper()
+	one := markBy(t, slices.Clone(events), func(f *Fold, events []spftrack.Event) error {
+		for i := range events {
+			if err := f.Push(&events[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	all := markBy(t, slices.Clone(events), (*Fold).PushAll)
+	if !slices.Equal(one, all) {
+		t.Errorf("one by one: %v, all at once: %v", one, all)
+	}
+	return one
+}
+
+func markBy(t testing.TB, events []spftrack.Event, push func(*Fold, []spftrack.Event) error) []spftrack.Flags {
 	t.Helper()
 	var attempts []spftrack.Flags
 	f := New(Default, func(e *spftrack.Event) error {
@@ -57,10 +75,8 @@ func mark(t testing.TB, events []spftrack.Event) []spftrack.Flags {
 		attempts = append(attempts, e.Flags)
 		return nil
 	})
-	for i := range events {
-		if err := f.Push(&events[i]); err != nil {
-			t.Fatal(err)
-		}
+	if err := push(f, events); err != nil {
+		t.Fatal(err)
 	}
 	if err := f.Flush(); err != nil {
 		t.Fatal(err)

@@ -253,7 +253,7 @@ func isCheckOfHELO(e *spftrack.Event) bool {
 
 // remember takes in an event that was marked before.
 func (m *marker) remember(e *spftrack.Event) {
-	if !Asks(e.Kind) {
+	if settled(e) {
 		return
 	}
 	m.parts(e)

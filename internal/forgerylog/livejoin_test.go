@@ -120,7 +120,7 @@ func TestFollowAsEvents(t *testing.T) {
 	put(t, journals[0], before.packets()...)
 	waitFor(t, func() bool { return journals[0].Stats().Pending == 0 })
 	e := open(dirs...)
-	e.liveHold = time.Second
+	e.liveHold = 3 * time.Second // a busy machine may take a second to put all
 	l := followLive(t, e, Query{Domain: ParseDomain("shop")})
 
 	for i := range 60 {
@@ -159,7 +159,7 @@ func TestFollowAsEvents(t *testing.T) {
 		slices.Sort(list)
 		return list
 	}
-	time.Sleep(4 * time.Second)
+	time.Sleep(e.liveHold + 2*time.Second)
 	l.stop()
 	var got []string
 	for r := range l.rows {
