@@ -66,6 +66,8 @@ type logFlags struct {
 	utc, wide            bool
 	// directories is how many journals were opened.
 	directories int
+	// parsed is for those who ask again and again, nil for others.
+	parsed *journal.Parsed
 }
 
 func (f *logFlags) addFormat(c *cobra.Command) {
@@ -180,7 +182,7 @@ func (a *app) forgeryLog(c *cobra.Command, f *logFlags) (forgerylog.Engine, erro
 		return openLog(conf, f)
 	}
 	f.directories = len(dirs)
-	return forgerylog.Open(dirs, journal.ReadOptions{}, logNotes), nil
+	return forgerylog.Open(dirs, journal.ReadOptions{Parsed: f.parsed}, logNotes), nil
 }
 
 // journalDirs are the journal directories to read, and the configuration, which may
@@ -226,7 +228,7 @@ func openLog(conf *config.Config, f *logFlags) (forgerylog.Engine, error) {
 		return nil, err
 	}
 	f.directories = len(dirs)
-	return forgerylog.Open(dirs, journal.ReadOptions{Known: knownDomains(conf.Output)}, logNotes, forgerylog.WithPlaces(geo)), nil
+	return forgerylog.Open(dirs, journal.ReadOptions{Known: knownDomains(conf.Output), Parsed: f.parsed}, logNotes, forgerylog.WithPlaces(geo)), nil
 }
 
 // openStore is the ClickHouse server that is to be asked.

@@ -18,7 +18,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"nullspf/internal/config"
+	"nullspf/internal/contain"
+	"nullspf/internal/forgerylog"
 	"nullspf/internal/geoip"
+	"nullspf/internal/journal"
 	"nullspf/internal/keypair"
 	"nullspf/internal/loglimit"
 	"nullspf/internal/reverse"
@@ -111,6 +114,7 @@ func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets, met
 			return fmt.Errorf("--journal: %w; name the directory that nullspfd.journal names", err)
 		}
 	}
+	f.parsed = new(journal.Parsed)
 	if s.Engine, err = a.forgeryLog(c, f); err != nil {
 		return err
 	}
@@ -138,6 +142,9 @@ func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets, met
 		return errors.Join(err, listener.Close())
 	}
 	yieldToServers()
+	if journals, ok := s.Engine.(*forgerylog.Journals); ok {
+		go contain.Run(func() error { journals.Prepare(c.Context()); return nil })
+	}
 	return serve(c.Context(), newFairListener(listener, webConnections, s.Access.Proxy.Has), pages, pair, s.Logger)
 }
 

@@ -166,8 +166,10 @@ func waitFor(tb testing.TB, done func() bool) {
 	tb.Fatal("waited for 10 s in vain")
 }
 
-// open is Open with nothing known.
-func open(dirs ...string) *Journals { return Open(dirs, journal.ReadOptions{}) }
+// open is Open with nothing known, which keeps what it parsed.
+func open(dirs ...string) *Journals {
+	return Open(dirs, journal.ReadOptions{Parsed: new(journal.Parsed)})
+}
 
 // events asks for events and returns copies.
 func eventsOf(tb testing.TB, e Engine, q Query, limit int) []eventrow.Row {

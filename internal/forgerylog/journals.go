@@ -46,6 +46,31 @@ func Open(dirs []string, options journal.ReadOptions, more ...Option) *Journals 
 	return j
 }
 
+// maxPrepared is how many segments are prepared at most.
+const maxPrepared = 200
+
+// Prepare parses footers and summaries of the newest segments of each directory, so that answers need
+// not wait for it. It is of use where [journal.ReadOptions] say where to keep them. What cannot be read
+// is told by answers.
+func (f *Journals) Prepare(ctx context.Context) {
+	r, err := f.begin(ctx)
+	if err != nil {
+		return
+	}
+	defer r.close()
+	for _, v := range r.views {
+		segments := v.Segments()
+		for _, s := range slices.Backward(segments[max(len(segments)-maxPrepared, 0):]) {
+			if ctx.Err() != nil {
+				return
+			}
+			if s.Summary() != nil { // else the whole file would be read
+				_ = s.Load()
+			}
+		}
+	}
+}
+
 // run is a query under way.
 type run struct {
 	ctx   context.Context

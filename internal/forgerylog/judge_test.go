@@ -174,6 +174,17 @@ func judged(t *testing.T, rng *rand.Rand, n, days int) string {
 		late[i].at += time.Duration(at - testTime.UnixNano())
 	}
 	write(t, s, late...)
+	// Of files that were written a moment ago, nothing is kept.
+	old := time.Now().Add(-time.Hour)
+	paths, err := filepath.Glob(filepath.Join(dir, "seg", "*", "*"))
+	if err != nil || len(paths) < 2 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return dir
 }
 

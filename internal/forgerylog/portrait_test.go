@@ -21,6 +21,7 @@ func TestPortray(t *testing.T) {
 	dir := judged(t, rng, 1200, 4)
 	e := open(dir)
 	ctx := t.Context()
+	e.Prepare(ctx)
 	clients, err := e.Top(ctx, Query{Packets: true}, ByIP, 3)
 	if err != nil {
 		t.Fatal(err)

@@ -216,6 +216,7 @@ func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int32, se
 		return nil
 	}
 	constants, set := s.constants(g, set)
+	begin, set := s.consecutive(g, set)
 	var readers []*tally.Column
 	defer func() { closeAll(readers) }()
 	buf := make([]eventrow.Row, min(batchRows, len(rows)))
@@ -227,9 +228,12 @@ func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int32, se
 		if err := s.fill(g, batch, set, &readers, buf, &texts); err != nil {
 			return s.failure(err)
 		}
-		for i := range batch {
+		for i, row := range batch {
 			for _, c := range constants {
 				c.column.Set(&buf[i], c.value)
+			}
+			if begin > 0 {
+				buf[i].Seq = begin + int64(row)
 			}
 			if err := yield(&buf[i]); err != nil {
 				return err
@@ -252,6 +256,10 @@ const maxConstant = 15
 // constants finds, by the statistics, the columns of a set that have one value only, and returns
 // those that are left.
 func (s *segment) constants(g parquet.RowGroup, set columns) (list []constant, left columns) {
+	if _, placed := g.(*placedGroup); placed && set.has(eventrow.Attempt) {
+		list = append(list, constant{eventrow.Attempt, parquet.BooleanValue(true)})
+		set &^= cols(eventrow.Attempt)
+	}
 	chunks := g.ColumnChunks()
 	for i, c := range eventrow.Columns {
 		if !set.has(c) || s.at[i] == absent {
@@ -268,6 +276,20 @@ func (s *segment) constants(g parquet.RowGroup, set columns) (list []constant, l
 		}
 	}
 	return list, set
+}
+
+// consecutive finds, by the statistics, the number of the first event of a group in which each number,
+// which rise, is one more than that before; 0 for another group. It returns the columns that are left.
+func (s *segment) consecutive(g parquet.RowGroup, set columns) (begin int64, left columns) {
+	chunk, isFile := g.ColumnChunks()[s.at[eventrow.Seq.Index]].(*parquet.FileColumnChunk)
+	if !set.has(eventrow.Seq) || !isFile {
+		return 0, set
+	}
+	first, last, ok := chunk.Bounds()
+	if !ok || first.Int64() < 1 || last.Int64()-first.Int64() != g.NumRows()-1 {
+		return 0, set
+	}
+	return first.Int64(), set &^ cols(eventrow.Seq)
 }
 
 // fill reads a batch of rows, whose texts are in the memory of texts.

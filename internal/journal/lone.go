@@ -29,7 +29,7 @@ func ReadParquet(path string, yield func([]eventrow.Row) error) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	s := &SegmentFile{Segment: Segment{Bytes: size}, f: f, verified: true}
-	if err := s.open(f); err != nil {
+	if s.File, err = s.open(f); err != nil {
 		return err
 	}
 	return s.rows(0, yield)

@@ -25,6 +25,12 @@ type SegmentFile struct {
 	summaryOnce sync.Once
 	summaryFile *os.File
 	summary     *tally.Summary
+
+	// parsed keeps footer and summary, nil for a file that is parsed for itself; keptFooter and
+	// keptSummary are those that are in use.
+	parsed      *Parsed
+	keptFooter  *shelved[*parquet.File]
+	keptSummary *shelved[*tally.Summary]
 }
 
 // openSegment opens a segment for reading.
@@ -43,36 +49,90 @@ func (s *SegmentFile) load() (err error) {
 	if s.File != nil {
 		return nil
 	}
-	if s.verified || s.Summary() == nil {
-		return s.loadWhole()
+	if s.keptFooter = s.useFooter(); s.keptFooter == nil {
+		s.File, err = s.parse(s.f)
+		return err
 	}
-	r := s.summary.Reader(s.f)
+	s.File, err = s.keptFooter.get(func(r io.ReaderAt) (*parquet.File, int64, error) {
+		f, err := s.parse(r)
+		return f, footerMemory(f), err
+	})
+	return err
+}
+
+// useFooter finds the file among those that were parsed, nil for none.
+func (s *SegmentFile) useFooter() *shelved[*parquet.File] {
+	if s.parsed == nil {
+		return nil
+	}
+	info, err := s.f.Stat()
+	if err != nil {
+		return nil
+	}
+	k := s.parsed.segments.use(s.f.Name(), s.SHA256)
+	if k != nil && k.id != identify(info, s.SHA256) {
+		// Another file has taken the place of this one.
+		k.leave()
+		return nil
+	}
+	return k
+}
+
+// footerMemory is about how many bytes a parsed footer takes.
+func footerMemory(f *parquet.File) (n int64) {
+	if f != nil {
+		for _, g := range f.RowGroups() {
+			n += 1024 * int64(len(g.ColumnChunks()))
+		}
+	}
+	return n
+}
+
+// parse reads the footer of the file from r.
+func (s *SegmentFile) parse(r io.ReaderAt) (*parquet.File, error) {
+	if s.verified || s.Summary() == nil {
+		return s.parseWhole(r)
+	}
+	r = s.summary.Reader(r)
 	if err := s.compareFooter(r); err != nil {
-		return fmt.Errorf("%s: %w", s.f.Name(), err)
+		return nil, fmt.Errorf("%s: %w", s.f.Name(), err)
 	}
 	return s.open(r)
 }
 
-// loadWhole verifies the whole file first.
-func (s *SegmentFile) loadWhole() error {
+// parseWhole verifies the whole file first.
+func (s *SegmentFile) parseWhole(r io.ReaderAt) (*parquet.File, error) {
 	if err := s.verify(); err != nil {
-		return err
+		return nil, err
 	}
-	return s.open(s.f)
+	return s.open(r)
 }
 
-func (s *SegmentFile) open(r io.ReaderAt) (err error) {
+// loadWhole is load, after the whole file was verified.
+func (s *SegmentFile) loadWhole() (err error) {
+	s.File, err = s.parseWhole(s.f)
+	return err
+}
+
+func (s *SegmentFile) open(r io.ReaderAt) (f *parquet.File, err error) {
 	defer recoverParquet(&err, s.f.Name())
-	if s.File, err = parquet.OpenFile(r, s.Bytes, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(readBuffer)); err != nil {
-		return fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
+	f, err = parquet.OpenFile(r, s.Bytes, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(readBuffer))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.f.Name(), contentError(err))
 	}
-	return nil
+	return f, nil
 }
 
 // readBuffer is how many bytes are read at once where a page begins.
 const readBuffer = 16 << 10
 
 func (s *SegmentFile) close() error {
+	if s.keptFooter != nil {
+		s.keptFooter.leave()
+	}
+	if s.keptSummary != nil {
+		s.keptSummary.leave()
+	}
 	if s.summaryFile != nil {
 		_ = s.summaryFile.Close()
 	}

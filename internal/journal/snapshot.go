@@ -19,6 +19,8 @@ type ReadOptions struct {
 	// Known gives, for a zone, the function that tells our domains from
 	// others; see [Zone.Known]. nil knows nothing.
 	Known func(zone string) func(domain string) bool
+	// Parsed keeps what was parsed of segments for further views; nil keeps nothing.
+	Parsed *Parsed
 }
 
 // View is what a directory held at one moment: all of its segments, and the
@@ -109,6 +111,7 @@ func (v *View) open() error {
 		if err != nil {
 			return err
 		}
+		s.parsed = v.options.Parsed
 		v.segments = append(v.segments, s)
 	}
 	names, err := listWALs(v.Dir)

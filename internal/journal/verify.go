@@ -28,9 +28,7 @@ func (s *SegmentFile) verify() error {
 		if err := s.compare(info.Size()); err != nil {
 			return fmt.Errorf("%s: %w", s.f.Name(), err)
 		}
-		// A file that was written a moment ago may be written again without
-		// another time of change.
-		if time.Since(info.ModTime()) > 2*time.Second {
+		if settled(info) {
 			goodFiles.add(id)
 		}
 	}
@@ -81,18 +79,24 @@ func (s *SegmentFile) compareFooter(r io.ReaderAt) error {
 	return s.compareMetadata(r)
 }
 
+// settled reports whether every further change of a file will show: one that was written a moment
+// ago may be written again without another time of change.
+func settled(info fs.FileInfo) bool { return time.Since(info.ModTime()) > 2*time.Second }
+
 // fileID is a file as it is at present, and the sum it must have.
 type fileID struct {
 	device, inode uint64
 	size          int64
-	changed       time.Time
-	sum           string
+	// written is when the content changed, as whoever copied the file may have set it; changed is
+	// when the file changed, 0 where the system does not tell.
+	written, changed int64
+	sum              string
 }
 
 func identify(info fs.FileInfo, sum string) fileID {
-	id := fileID{size: info.Size(), changed: info.ModTime(), sum: sum}
+	id := fileID{size: info.Size(), written: info.ModTime().UnixNano(), sum: sum}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		id.device, id.inode = uint64(st.Dev), uint64(st.Ino)
+		id.device, id.inode, id.changed = uint64(st.Dev), uint64(st.Ino), changeTime(st)
 	}
 	return id
 }
