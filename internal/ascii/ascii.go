@@ -50,6 +50,13 @@ func lower8(v uint64) uint64 {
 	return v | letters>>2
 }
 
+// Same has the high bit of each byte of v that is c. It may also have that of a byte above
+// such a one.
+func Same(v uint64, c byte) uint64 {
+	d := v ^ uint64(c)*ones
+	return (d - ones) &^ d & (0x80 * ones)
+}
+
 // EqualFold reports whether two texts differ in the case of letters at most.
 func EqualFold[A, B ~string | ~[]byte](a A, b B) bool {
 	if len(a) != len(b) {

@@ -1,6 +1,7 @@
 package ascii
 
 import (
+	"math/bits"
 	"strings"
 	"testing"
 	"unicode"
@@ -79,6 +80,24 @@ func TestIsPlain(t *testing.T) {
 	}
 	if !IsPlain(nil) {
 		t.Error("no text")
+	}
+}
+
+func TestSame(t *testing.T) {
+	for c := range 256 {
+		for at := range 8 {
+			v := uint64(byte(c)) << (8 * at)
+			if c == 0 {
+				v = 0x0101010101010101 &^ (0xff << (8 * at))
+			}
+			first := bits.TrailingZeros64(Same(v, byte(c))) / 8
+			if first != at {
+				t.Errorf("%#x in %#016x: at %d", c, v, first)
+			}
+			if got := Same(v, byte(c)+1) &^ (0xff << (8 * at)); c != 0 && c != 255 && got != 0 {
+				t.Errorf("%#x in %#016x: %#x", c+1, v, got)
+			}
+		}
 	}
 }
 

@@ -1,8 +1,10 @@
 package eventrow
 
 import (
-	"bytes"
+	"math/bits"
 	"strings"
+
+	"nullspf/internal/ascii"
 )
 
 // A name says what other columns have, too. There it has, in a row and in segments, a
@@ -46,33 +48,32 @@ func (b *Builder) Shorten(r *Row) {
 // shorten shortens the name that is the end of the builder's memory.
 func (b *Builder) shorten(start int, r *Row) string {
 	var texts [8]string
+	// A byte for each text, its first one; 0 for one that is too short.
+	firsts := uint64(0)
 	for k, p := range nameParts {
-		texts[k] = p.column.Text(r)
+		if texts[k] = p.column.Text(r); len(texts[k]) >= minNamePart {
+			firsts |= uint64(texts[k][0]) << (8 * k)
+		}
 	}
 	name := b.texts[start:]
-	out := 0
+	// Before out is what is left of the bytes before done.
+	out, done := 0, 0
 	for i := 0; i < len(name); i++ {
-		rest := name[i:]
-		end := 0
-		for k := range nameParts {
-			if n := len(texts[k]); n >= minNamePart && n <= len(rest) && rest[0] == texts[k][0] &&
-				(n == len(rest) || rest[n] == '.') && string(rest[:n]) == texts[k] {
+		for m := ascii.Same(firsts, name[i]); m != 0; m &= m - 1 {
+			k := bits.TrailingZeros64(m) / 8
+			end := i + len(texts[k])
+			if end > i && end <= len(name) && (end == len(name) || name[end] == '.') && string(name[i:end]) == texts[k] {
+				out += copy(name[out:], name[done:i])
 				name[out], name[out+1] = '\\', nameParts[k].letter
-				out, end = out+2, n
+				out, done, i = out+2, end, end
 				break
 			}
 		}
-		if end == 0 {
-			if end = bytes.IndexByte(rest, '.'); end < 0 {
-				end = len(rest)
-			}
-			out += copy(name[out:], rest[:end])
-		}
-		if i += end; i < len(name) {
-			name[out] = '.'
-			out++
+		for i < len(name) && name[i] != '.' {
+			i++
 		}
 	}
+	out += copy(name[out:], name[done:])
 	b.texts = b.texts[:start+out]
 	return b.text(start)
 }
