@@ -134,7 +134,32 @@ func inspect(dir string, s *Segment) (old, summarised bool, err error) {
 	if times == nil {
 		return true, false, nil
 	}
-	_, are := times.Value.(*format.TimestampType)
+	if _, are := times.Value.(*format.TimestampType); !are {
+		return true, false, nil
+	}
+	if old, err = f.wholeNames(); old || err != nil {
+		return old, false, err
+	}
 	summary := f.Summary()
-	return !are, summary != nil && !summary.Old && summary.Check(f.f) == nil, nil
+	return false, summary != nil && !summary.Old && summary.Check(f.f) == nil, nil
+}
+
+// wholeNames reports whether names say what other columns have, as far as the first rows
+// tell: this version shortens all of them.
+func (s *SegmentFile) wholeNames() (whole bool, err error) {
+	var b eventrow.Builder
+	err = s.rows(0, func(rows []eventrow.Row) error {
+		for i := range rows {
+			name := rows[i].RawName
+			if b.Shorten(&rows[i]); rows[i].RawName != name {
+				whole = true
+				break
+			}
+		}
+		return errFound
+	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
+	return whole, err
 }
