@@ -49,8 +49,7 @@ type Why struct {
 // client shows all that is known of a single client: by one look at its events, or, where
 // they are too many, by one question after the other.
 func (s *sections) client() error {
-	q := s.f.Query
-	q.Client, q.Clients = netip.Prefix{}, []netip.Addr{s.f.Client.Addr()}
+	q := s.ofClient()
 	p, err := s.portrait(q)
 	if errors.Is(err, forgerylog.ErrTooMuch) {
 		return s.busyClient(q)
@@ -71,6 +70,16 @@ func (s *sections) client() error {
 	s.show("cards-end", nil)
 	s.table(p.Newest)
 	return nil
+}
+
+// single reports whether a page is about a single client.
+func (s *sections) single() bool { return s.f.Client.IsValid() && s.f.Client.IsSingleIP() }
+
+// ofClient is the query about that client.
+func (s *sections) ofClient() forgerylog.Query {
+	q := s.f.Query
+	q.Client, q.Clients = netip.Prefix{}, []netip.Addr{s.f.Client.Addr()}
+	return q
 }
 
 func (s *sections) portrait(q forgerylog.Query) (*forgerylog.Portrait, error) {

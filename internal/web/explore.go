@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,24 +21,40 @@ const (
 	// events.
 	ranked = 8
 	newest = 15
+	// Who counts the values of so many events takes all processors for a second and more; a
+	// browser on the same machine gets painting to show the chart before that.
+	manyEvents = 5_000_000
+	painting   = 400 * time.Millisecond
+	// The top of a page waits so long for its first section.
+	together = 100 * time.Millisecond
 	// paramNames asks for the name of the client in the DNS.
 	paramNames = "names"
 	// maxBars bounds the bars of a chart.
 	maxBars = 200
 )
 
-// explore writes the page of numbers: section by section, as the answers come.
+// explore writes the page of numbers: section by section, as the answers come. What the browser
+// loads beside the page comes first, and the first section with what is above it, so that they are painted
+// at once.
 func (w *Server) explore(rw http.ResponseWriter, r *http.Request) error {
 	f, err := w.asked(r, paramNames)
 	if err != nil {
 		return err
 	}
-	s := &sections{w: w, rw: rw, f: f, wantNames: f.get(paramNames) != ""}
-	if err := w.show(rw, "explore.html", w.layout(r, titleOf(f), "/", viewOf(f, "/"))); err != nil {
+	s := &sections{w: w, rw: rw, f: f, ctx: r.Context(), wantNames: f.get(paramNames) != ""}
+	var page bytes.Buffer
+	if err := w.templates.ExecuteTemplate(&page, "explore.html", w.layout(r, titleOf(f), "/", viewOf(f, "/"))); err != nil {
 		return err
 	}
+	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+	head := bytes.Index(page.Bytes(), []byte("</head>"))
+	s.send(page.Next(head))
 	s.flush()
-	s.ctx = r.Context()
+	known := s.firstAnswer()
+	s.send(page.Bytes())
+	if !known {
+		s.flush()
+	}
 	if err := s.write(); err != nil && r.Context().Err() == nil {
 		w.Logger.Warn().Err(err).Msg("a page cannot be shown as a whole")
 		s.show("failure", visible(err.Error()))
@@ -47,6 +64,30 @@ func (w *Server) explore(rw http.ResponseWriter, r *http.Request) error {
 		Version  string
 	}{s.problems, w.Version})
 	return s.failed
+}
+
+// firstAnswer waits a moment for what the first section needs, and reports whether it is there. Who
+// writes the section gets it, or what went wrong, from the memory.
+func (s *sections) firstAnswer() bool {
+	there := make(chan struct{})
+	go func() {
+		defer close(there)
+		if s.single() {
+			_, _ = s.portrait(s.ofClient())
+			return
+		}
+		_, _ = s.f.log.Timeline(s.ctx, s.f.Query, s.f.unit())
+		if !s.f.Since.IsZero() {
+			_, _ = s.f.log.Timeline(s.ctx, s.periodBefore(s.f.Query), s.f.unit())
+		}
+	}()
+	select {
+	case <-there:
+		return true
+	case <-s.ctx.Done():
+	case <-time.After(together):
+	}
+	return false
 }
 
 // titleOf is the title of a page: what is selected most narrowly.
@@ -81,6 +122,12 @@ func (s *sections) show(name string, data any) {
 	s.flush()
 }
 
+func (s *sections) send(b []byte) {
+	if s.failed == nil {
+		_, s.failed = s.rw.Write(b)
+	}
+}
+
 func (s *sections) flush() { _ = http.NewResponseController(s.rw).Flush() }
 
 // excuse notes what could not be read, and returns other errors.
@@ -102,7 +149,7 @@ func (s *sections) write() error {
 	if len(s.f.chips("/")) == 0 {
 		parts = []func() error{s.charts, s.sources, s.rankings, s.newcomers, s.events, s.health}
 	}
-	if s.f.Client.IsValid() && s.f.Client.IsSingleIP() {
+	if s.single() {
 		parts = []func() error{s.client}
 	}
 	if s.f.Domain.Exact && s.w.Output != "" {
@@ -142,7 +189,23 @@ func (s *sections) charts() error {
 	if err != nil {
 		return err
 	}
-	return s.chart(now, before)
+	if err := s.chart(now, before); err != nil {
+		return err
+	}
+	if fields := s.fields(); now.Total >= manyEvents && len(fields) > 0 && !s.f.log.ranked(s.f.Query, fields[0]) {
+		s.pause(painting)
+	}
+	return nil
+}
+
+// pause waits, unless the viewer leaves.
+func (s *sections) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.ctx.Done():
+	}
 }
 
 // before is the timeline of the period before that of a query, nil when there is none.
@@ -150,9 +213,14 @@ func (s *sections) before(q forgerylog.Query) (*forgerylog.Series, error) {
 	if q.Since.IsZero() {
 		return nil, nil
 	}
+	return s.timeline(s.periodBefore(q))
+}
+
+// periodBefore is a query about the period before that of a query, which has a begin.
+func (s *sections) periodBefore(q forgerylog.Query) forgerylog.Query {
 	since, until := s.f.period(time.Time{})
 	q.Since, q.Until = since.Add(-until.Sub(since)), since
-	return s.timeline(q)
+	return q
 }
 
 // chart shows events by time; before are those of the period before, nil for none.
@@ -271,10 +339,9 @@ var columnTitles = map[forgerylog.Field]string{
 // leaves it out.
 func (s *sections) fields() (list []forgerylog.Field) {
 	for _, by := range []forgerylog.Field{forgerylog.ByIP, forgerylog.ByDomain, forgerylog.ByNet, forgerylog.ByResolver, forgerylog.BySender, forgerylog.ByHELO, forgerylog.ByAS, forgerylog.ByCountry} {
-		single := s.f.Client.IsValid() && s.f.Client.IsSingleIP()
 		switch {
 		case by == forgerylog.ByAS && (!s.w.System || s.f.AS != ""), by == forgerylog.ByCountry && (!s.w.Country || s.f.Country != ""):
-		case single && slices.Contains([]forgerylog.Field{forgerylog.ByIP, forgerylog.ByNet, forgerylog.ByAS, forgerylog.ByCountry}, by):
+		case s.single() && slices.Contains([]forgerylog.Field{forgerylog.ByIP, forgerylog.ByNet, forgerylog.ByAS, forgerylog.ByCountry}, by):
 		case by == forgerylog.ByDomain && s.f.Domain.Exact, by == forgerylog.BySender && s.f.Sender.Exact, by == forgerylog.ByHELO && s.f.HELO.Exact:
 		case by == forgerylog.ByResolver && s.f.Resolver.IsValid():
 		default:

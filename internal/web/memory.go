@@ -234,10 +234,19 @@ func name(question string, q forgerylog.Query, more ...any) string {
 // answer.
 func (o *moment) Top(ctx context.Context, q forgerylog.Query, by forgerylog.Field, n int) (*forgerylog.Ranking, error) {
 	least := max(n, listed)
-	r, err := remember(ctx, o, name("top", q, by, least), sizeOfRanking, func(ctx context.Context) (*forgerylog.Ranking, error) {
+	r, err := remember(ctx, o, nameOfTop(q, by, least), sizeOfRanking, func(ctx context.Context) (*forgerylog.Ranking, error) {
 		return o.Engine.Top(ctx, q, by, least)
 	})
 	return firstRanks(r, n), err
+}
+
+func nameOfTop(q forgerylog.Query, by forgerylog.Field, n int) string { return name("top", q, by, n) }
+
+// ranked reports whether the ranking of a page is known, or on its way.
+func (o *moment) ranked(q forgerylog.Query, by forgerylog.Field) bool {
+	o.memory.mu.Lock()
+	defer o.memory.mu.Unlock()
+	return o.answers[nameOfTop(q, by, listed)] != nil
 }
 
 // Newcomers implements [forgerylog.Engine].
