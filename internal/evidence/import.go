@@ -239,12 +239,15 @@ func (i *Import) create(server string) (*journal.Creator, *imports, error) {
 		return nil, nil, fmt.Errorf("%s is new: %w", i.Dir, ErrNoServer)
 	}
 	out, err := journal.Create(i.Dir, server)
+	if errors.Is(err, journal.ErrNotEmpty) {
+		err = fmt.Errorf("%w: what is imported has a directory of its own", err)
+	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: what is imported has a directory of its own", err)
+		return nil, nil, err
 	}
 	list := &imports{Version: importsVersion, Files: []importedFile{}}
 	if err := list.write(i.Dir); err != nil {
-		return nil, nil, errors.Join(err, out.Abort())
+		return nil, nil, errors.Join(err, out.Discard())
 	}
 	return out, list, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"nullspf/internal/attempt"
@@ -17,6 +18,7 @@ import (
 // day. Until Close the directory stays as it was for readers.
 type Creator struct {
 	at        *place
+	made      bool // by Create
 	manifest  *Manifest
 	sealing   *sealing
 	summaries *summaryWorkers
@@ -26,18 +28,22 @@ type Creator struct {
 // written, the summary of one is made.
 const createdRows = 1 << 20
 
+// ErrNotEmpty is told of a directory in which something is already.
+var ErrNotEmpty = errors.New("is not empty")
+
 // Create begins a journal of a server in a directory, which is made, or must be
-// empty.
+// empty: else the error wraps ErrNotEmpty.
 func Create(dir, server string) (*Creator, error) {
 	if !validServer(server) {
 		return nil, errServer(server)
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	made := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !made {
 		return nil, err
 	}
 	if len(entries) > 0 {
-		return nil, fmt.Errorf("%s is not empty", dir)
+		return nil, fmt.Errorf("%s %w", dir, ErrNotEmpty)
 	}
 	at, err := takePlace(dir)
 	if err != nil {
@@ -45,13 +51,14 @@ func Create(dir, server string) (*Creator, error) {
 	}
 	c := &Creator{
 		at:        at,
+		made:      made,
 		manifest:  &Manifest{Server: server, Next: 1, Wall: time.Now().Unix()},
 		sealing:   &sealing{dir: dir, read: 1, maxRows: createdRows},
 		summaries: newSummaryWorkers(dir),
 	}
 	c.sealing.fold = attempt.New(attempt.Default, c.sealing.add)
 	if err := c.manifest.store(dir); err != nil {
-		return nil, errors.Join(err, at.Close())
+		return nil, errors.Join(err, c.Discard())
 	}
 	return c, nil
 }
@@ -91,7 +98,7 @@ func Append(dir string) (c *Creator, err error) {
 		return nil, err
 	}
 	u.maxRows = createdRows
-	return &Creator{at, m, u, newSummaryWorkers(dir)}, nil
+	return &Creator{at, false, m, u, newSummaryWorkers(dir)}, nil
 }
 
 // removeUnlisted removes what an end before Close left: segments behind all events of
@@ -169,6 +176,20 @@ func (c *Creator) complete(ready func() error) error {
 	// Without it, who marks what follows reads segments.
 	_ = writeRecent(u.dir, m)
 	return nil
+}
+
+// Discard removes what was made since Create: all that is in the directory, and the
+// directory itself, if it is new.
+func (c *Creator) Discard() error {
+	dir := c.at.path
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	if c.made {
+		err = errors.Join(err, os.Remove(dir))
+	}
+	return errors.Join(err, c.Abort())
 }
 
 // Abort leaves the directory as it was.
