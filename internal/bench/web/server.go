@@ -32,8 +32,6 @@ type server struct {
 func (b *bench) start(ctx context.Context, processors string) (*server, error) {
 	cmd := exec.CommandContext(ctx, "taskset", "-c", processors, b.program, "web", "--listen", "127.0.0.1:0", "--journal", b.dir)
 	cmd.Stderr = os.Stderr
-	// As a service, it is a session, whose priority is its own.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
