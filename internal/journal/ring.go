@@ -3,7 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
-	"os"
+	"math"
 	"runtime"
 	"sync/atomic"
 
@@ -19,7 +19,8 @@ import (
 //
 // A record never wraps. When it does not fit before the end of the lap, a
 // length of zero tells the consumer to go on at the next lap. buf is longer
-// than size by a record, so that a whole one can be written anywhere.
+// than size by a record, so that a whole one can be written anywhere. While little
+// waits, laps are short: see rewind.
 type ring struct {
 	buf  []byte
 	size uint64
@@ -28,26 +29,33 @@ type ring struct {
 	// Of the producer alone:
 	head     uint64
 	count    uint64 // records put
-	seenTail uint64
+	seenTail uint64 // what is before it was read
+	// used is how many bytes have memory, from the beginning of buf on; short how many
+	// of the last laps ended within keepMemory.
+	used  uint64
+	short int
 
 	_ [cacheLine]byte
 	// Written by the producer:
 	published      atomic.Uint64
 	publishedCount atomic.Uint64
+	// rewound is the position from which on the rest of its lap is empty.
+	rewound atomic.Uint64
 
 	_ [cacheLine]byte
 	// Written by the consumer:
 	tail atomic.Uint64
 
 	_ [cacheLine]byte
-	// Of the consumer alone: what is before it was read. It is ahead of tail by less
-	// than a quietChunk.
-	read uint64
 }
 
-// quietChunk is the piece in which the memory of a ring in which less waits goes back
-// to the system.
-const quietChunk = 64 << 10
+const (
+	// shortLap is the number of bytes from which on a lap may end early.
+	shortLap = 64 << 10
+	// keepMemory is how much keeps its memory when that has sufficed for shortLaps laps.
+	keepMemory = 4 * shortLap
+	shortLaps  = 16
+)
 
 const cacheLine = 64
 
@@ -64,6 +72,7 @@ func (r *ring) init(size int) error {
 		return fmt.Errorf("%d bytes of memory for events: %w", n+maxRecord, err)
 	}
 	r.size, r.buf = n, buf
+	r.rewound.Store(math.MaxUint64)
 	runtime.AddCleanup(r, func(buf []byte) { _ = unix.Munmap(buf) }, buf)
 	return nil
 }
@@ -72,12 +81,15 @@ func (r *ring) init(size int) error {
 func (r *ring) put(p *Packet) bool {
 	// What a record can need at most: the rest of the lap, and itself.
 	position := r.head & (r.size - 1)
+	if position >= shortLap && r.rewind(position) {
+		position = 0
+	}
 	skip := uint64(0)
 	if position+maxRecord > r.size {
 		skip = r.size - position
 	}
 	if r.head+skip+maxRecord-r.seenTail > r.size {
-		r.seenTail = r.tail.Load()
+		r.seenTail = max(r.seenTail, r.tail.Load())
 		if r.head+skip+maxRecord-r.seenTail > r.size {
 			return false
 		}
@@ -86,9 +98,31 @@ func (r *ring) put(p *Packet) bool {
 		binary.LittleEndian.PutUint16(r.buf[position:], 0)
 		r.head += skip
 		position = 0
+		r.used, r.short = r.size, 0
 	}
 	r.head += uint64(putRecord(r.buf[position:position+maxRecord], p))
 	r.count++
+	return true
+}
+
+// rewind ends a lap at a position in it, if nothing waits: so a little memory, which
+// stays in the processor's cache, is used again and again, and not all of the ring in
+// turn. What is before head was read, so all of the ring is free afterwards.
+func (r *ring) rewind(position uint64) bool {
+	if r.tail.Load() != r.head {
+		return false
+	}
+	r.used = max(r.used, position)
+	if r.short++; position > keepMemory {
+		r.short = 0
+	}
+	if r.short >= shortLaps && r.used > keepMemory {
+		_ = unix.Madvise(r.buf[keepMemory:r.used], unix.MADV_DONTNEED)
+		r.used = keepMemory
+	}
+	r.rewound.Store(r.head)
+	r.head += r.size - position
+	r.seenTail = r.head
 	return true
 }
 
@@ -100,38 +134,16 @@ func (r *ring) publish() {
 	}
 }
 
-// release lets the producer write again up to a position that was read. While little
-// comes, what was read has no memory any more: or as many pages as the ring has would be
-// used, one after the other, for events of which few wait at a time.
-func (r *ring) release(to uint64) {
-	quiet := r.size >= 4*quietChunk && r.published.Load()-r.read < quietChunk
-	r.read = to
-	if !quiet {
-		r.tail.Store(to)
-		return
-	}
-	for tail := r.tail.Load(); ; {
-		end := tail&^(quietChunk-1) + quietChunk
-		if end > to {
-			return
-		}
-		// Until the tail moves, these pages are the consumer's.
-		page := uint64(os.Getpagesize())
-		if from := (tail + page - 1) &^ (page - 1); from < end {
-			position := from & (r.size - 1)
-			_ = unix.Madvise(r.buf[position:position+end-from], unix.MADV_DONTNEED)
-		}
-		r.tail.Store(end)
-		tail = end
-	}
-}
-
 // next returns whole records from a position on: at most limit bytes unless
 // the first alone has more, their number, and the position behind them. No
 // records: there are none up to end.
 func (r *ring) next(from, end uint64, limit int) (records []byte, count int, to uint64) {
 	for from < end {
 		position := from & (r.size - 1)
+		if from == r.rewound.Load() {
+			from += r.size - position
+			continue
+		}
 		n := 0
 		for from+uint64(n) < end && position+uint64(n) < r.size {
 			length := int(binary.LittleEndian.Uint16(r.buf[position+uint64(n):]))

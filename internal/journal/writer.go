@@ -145,7 +145,7 @@ func (w *writer) empty(now time.Duration) error {
 
 func (w *writer) pending() bool {
 	for _, worker := range w.j.all {
-		if worker.ring.read != worker.ring.published.Load() {
+		if worker.ring.tail.Load() != worker.ring.published.Load() {
 			return true
 		}
 	}
@@ -189,7 +189,7 @@ func (w *writer) fill() {
 	limit := int(min(maxChunk, max(w.j.settings.SegmentSize/4, maxBlock)))
 	for i, worker := range w.j.all {
 		r := &worker.ring
-		from, end := r.read, r.published.Load()
+		from, end := r.tail.Load(), r.published.Load()
 		for len(w.chunk) < limit {
 			records, count, to := r.next(from, end, blockRecords)
 			if count == 0 {
@@ -214,7 +214,7 @@ func (w *writer) commit(n int) {
 		if p.end > n {
 			break
 		}
-		w.j.all[p.worker].ring.release(p.tail)
+		w.j.all[p.worker].ring.tail.Store(p.tail)
 		w.tails[p.worker] = p.tail
 		w.next += uint64(p.count)
 		w.stored.Add(uint64(p.count))
