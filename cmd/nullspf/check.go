@@ -47,7 +47,7 @@ when the configuration has them.`,
   www.shop.example TXT: the name has an address, so it needs an SPF record of its own: v=spf1 -all
   nullspf: shop.example.db: 2 deviations; correct the zone by hand
   1`,
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 		ValidArgsFunction: func(c *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if zone == "" || len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp

@@ -57,7 +57,7 @@ reloaded. The exit status is 1 when no zone can be imported.`,
 
   # From a list of the domains.
   $ nullspf import generic.txt from-list --zone-file build/zones/%s.zone`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: arguments(1, 2),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
 		},

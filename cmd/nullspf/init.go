@@ -27,7 +27,7 @@ overwritten.`,
   $ nullspf init site
   wrote nullspf.yaml, generic.txt and tsig.key to site
   Edit nullspf.yaml and the list, then run: nullspf zones -c site/nullspf.yaml`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(0, 1),
 		ValidArgsFunction: argument(0, directories),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir := "."

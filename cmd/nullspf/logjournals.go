@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -110,7 +111,7 @@ nullspfd must not have the directory open: stop it, or compact a copy. Queries g
 
   # And take out what tells persons apart, where it is older than 30 days.
   $ nullspf log compact --retain-raw 30d ns2/var`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              arguments(1, math.MaxInt),
 		ValidArgsFunction: directories,
 		RunE: func(c *cobra.Command, dirs []string) error {
 			o := journal.CompactOptions{}

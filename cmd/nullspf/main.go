@@ -30,13 +30,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := rootCommand()
-	err := root.ExecuteContext(ctx)
-	code := explain(err)
-	if _, _, unknown := root.Find(os.Args[1:]); err != nil && unknown != nil {
-		fmt.Fprintln(os.Stderr, "nullspf: see nullspf --help")
-	}
-	return code
+	return explain(rootCommand().ExecuteContext(ctx))
 }
 
 // statusError is an exit code that needs no message.

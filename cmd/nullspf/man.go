@@ -26,7 +26,7 @@ func manCommand() *cobra.Command {
 		Long: `Writes the man pages into the directory DIR: a page of section 1 for each
 command, section 5 for each file format, and section 8 for nullspfd.`,
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
+		Args:   arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			pages, err := manPages(clock())
 			if err != nil {

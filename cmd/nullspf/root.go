@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -38,6 +37,8 @@ Start with "nullspf init", then "nullspf zones".`,
   $ nullspf init site
   $ cd site && nullspf zones && nullspf check`,
 		Version:       version.String(),
+		Args:          noArguments,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -146,13 +147,4 @@ func (j *job) wholeFiles() ([]zones.File, error) {
 
 func warn(format string, args ...any) {
 	fmt.Fprintln(os.Stderr, "nullspf: warning: "+value.Visible(fmt.Sprintf(format, args...)))
-}
-
-var errNoArguments = errors.New("this command takes no arguments")
-
-func noArguments(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("%w, not %q; see %s --help", errNoArguments, args[0], c.CommandPath())
-	}
-	return nil
 }

@@ -84,7 +84,7 @@ func (a *app) spfShowCommand() *cobra.Command {
   track    v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all exp=%{h}.HE.%{l}.LP.%{i}.%{v}.CL.%{d}.FD.2._spf.example.net
   exists   v=spf1 -exists:%{i}.%{v}.CL.%{d}.FD.1._spf.example.net -all
   classic  v=spf1 -exists:CL.%{i}.FR.%{s}.HE.%{h}._spf.example.net -all`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              arguments(0, 1),
 		ValidArgsFunction: argument(0, layoutValues),
 		RunE: func(c *cobra.Command, args []string) error {
 			layouts := spftrack.Layouts
@@ -136,7 +136,7 @@ that the layout uses: A for exists: names, TXT for exp= names.`,
   sender         info
   sender domain  brand.example
   helo           mail.example.org`,
-		Args:              cobra.RangeArgs(1, 2),
+		Args:              arguments(1, 2),
 		ValidArgsFunction: argument(1, values([]string{"A", "AAAA", "NS", "TXT"})),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := a.settings(f)
@@ -210,7 +210,12 @@ record of a layout (RFC 7208), in order.`,
        mechanism exists:, no answer means no match
   TXT  mail.example.org.HE.info.LP.192.0.2.7.in-addr.CL.brand.example.FD.2._spf.example.net
        modifier exp=, the explanation, which some receivers fetch after fail`,
-		Args: noArguments,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 && ip == "" {
+				return fmt.Errorf("name the client: %s", c.UseLine())
+			}
+			return noArguments(c, args)
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			layout, err := spftrack.ParseLayout(strings.ToLower(f.layout))
 			if err != nil {
