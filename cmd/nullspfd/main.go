@@ -56,7 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	if flags.NArg() > 0 {
-		fmt.Fprintf(stderr, "nullspfd: unexpected argument %q\n", flags.Arg(0))
+		fmt.Fprintf(stderr, "nullspfd: unexpected argument %q; a configuration is named with -conf FILE\n", flags.Arg(0))
 		return 2
 	}
 	if *showVersion {

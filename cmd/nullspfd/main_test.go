@@ -81,11 +81,11 @@ func TestUsage(t *testing.T) {
 		{[]string{"-version"}, 0, "nullspfd ", ""},
 		{[]string{"-help"}, 0, "", "-conf FILE"},
 		{[]string{"-conf", good, "-check"}, 0, good + ": ok\n", ""},
-		{[]string{"-conf", bad, "-check"}, 1, "", bad + ":2: Unknown directive 'spftrak'"},
+		{[]string{"-conf", bad, "-check"}, 1, "", bad + ":2: Unknown directive 'spftrak'; there are "},
 		{[]string{"-conf", bad}, 1, "", bad + ":2: "},
-		{[]string{"-conf", filepath.Join(dir, "none"), "-check"}, 1, "", "no such file or directory"},
+		{[]string{"-conf", filepath.Join(dir, "none"), "-check"}, 1, "", "there is no such file; name another with -conf"},
 		{[]string{"-colour"}, 2, "", "flag provided but not defined"},
-		{[]string{"serve"}, 2, "", `unexpected argument \"serve\"`},
+		{[]string{"serve"}, 2, "", `unexpected argument \"serve\"; a configuration is named with -conf FILE`},
 	} {
 		cmd := nullspfd(t, dir, c.args...)
 		var stdout, stderr bytes.Buffer

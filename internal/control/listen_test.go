@@ -137,7 +137,13 @@ func TestSocketErrors(t *testing.T) {
 	}
 	l.SetUnlinkOnClose(false)
 	l.Close()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
+		dir:                           "this is no socket",
+		file:                          "this is no socket",
 		filepath.Join(dir, "missing"): `"control ` + filepath.Join(dir, "missing") + `" in its Corefile`,
 		stale:                         "it has ended",
 	} {

@@ -32,6 +32,8 @@ func (c *Client) explain(err error) error {
 		return err
 	case errors.Is(err, fs.ErrNotExist):
 		e.Reason = fmt.Sprintf(`no nullspfd answers here: there is no such socket. Start nullspfd with "control %s" in its Corefile, or name another socket with --socket`, c.socket)
+	case errors.Is(err, syscall.ECONNREFUSED) && !isSocket(c.socket):
+		e.Reason = "this is no socket; name that of the directive control with --socket"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Reason = `no nullspfd answers here: it has ended without removing its socket. Start it, with "systemctl start nullspfd" for instance`
 	case errors.Is(err, fs.ErrPermission):
@@ -40,6 +42,11 @@ func (c *Client) explain(err error) error {
 		e.Reason = "nullspfd does not answer: " + err.Error()
 	}
 	return e
+}
+
+func isSocket(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || info.Mode().Type() == fs.ModeSocket
 }
 
 // admitted tells whom a socket lets in.

@@ -19,6 +19,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -53,10 +54,16 @@ var directives = []directive{
 	{"errors", readErrors, nil},
 }
 
+// directiveNames are those of the directives, in the order in which they are read.
+func directiveNames() (names []string) {
+	for _, d := range directives {
+		names = append(names, d.name)
+	}
+	return names
+}
+
 func init() {
-	names := make([]string, len(directives))
-	for i, d := range directives {
-		names[i] = d.name
+	for _, d := range directives {
 		caddy.RegisterPlugin(d.name, caddy.Plugin{ServerType: serverType, Action: func(c *caddy.Controller) error {
 			f := c.Context().(*reader)
 			s := &statements{c, d.name, f, f.blocks[c.ServerBlockIndex]}
@@ -67,7 +74,7 @@ func init() {
 		}})
 	}
 	caddy.RegisterServerType(serverType, caddy.ServerType{
-		Directives: func() []string { return names },
+		Directives: directiveNames,
 		NewContext: func(inst *caddy.Instance) caddy.Context { return inst.Caddyfile().(*reader) },
 	})
 }
@@ -96,6 +103,9 @@ var ErrNothing = errors.New("no server block in the files that it imports")
 // line. Whether the settings can be served together says [nameserver.Check].
 func Load(path string) (config *nameserver.Config, err error) {
 	body, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("configuration: %s: there is no such file; name another with -conf", path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
@@ -112,7 +122,11 @@ func Load(path string) (config *nameserver.Config, err error) {
 		}
 		var fault *Error
 		if !errors.As(err, &fault) {
-			err = errors.New(strings.Replace(err.Error(), " - Error during parsing: ", ": ", 1)) // caddy's
+			text := strings.Replace(err.Error(), " - Error during parsing: ", ": ", 1) // caddy's
+			if strings.Contains(text, ": Unknown directive '") {
+				text += "; there are " + strings.Join(directiveNames(), ", ")
+			}
+			err = errors.New(text)
 		}
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -144,8 +145,13 @@ func (f *Journals) distinct() ([]string, error) {
 	var infos []os.FileInfo
 	for _, dir := range f.dirs {
 		info, err := os.Stat(dir)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("cannot open the journal directory: %s is not there: nullspfd makes it when it starts, where its Corefile says journal; name another with --journal or the key journals", dir)
+		case err != nil:
 			return nil, fmt.Errorf("cannot open the journal directory: %w", err)
+		case !info.IsDir():
+			return nil, fmt.Errorf("cannot open the journal directory: %s is a file", dir)
 		}
 		if i := slices.IndexFunc(infos, func(other os.FileInfo) bool { return os.SameFile(info, other) }); i >= 0 {
 			f.notes(fmt.Sprintf("the journal directories %s and %s are the same, which counts once", dirs[i], dir))

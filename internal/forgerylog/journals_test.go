@@ -56,7 +56,8 @@ func TestRefusals(t *testing.T) {
 		want string
 	}{
 		{nil, "no journal directory is named"},
-		{[]string{filepath.Join(s.Dir, "none")}, "cannot open the journal directory"},
+		{[]string{filepath.Join(s.Dir, "none")}, "none is not there: nullspfd makes it"},
+		{[]string{filepath.Join(s.Dir, "MANIFEST")}, "MANIFEST is a file"},
 		{[]string{t.TempDir()}, "holds no journal"},
 	} {
 		_, err := open(c.dirs...).Stats(t.Context())
