@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"nullspf/internal/files"
@@ -27,7 +29,13 @@ func (e *GrowthError) Error() string {
 // number, are refused with a *[GrowthError]; the file then stays as it was. Beside
 // it is a file that is locked meanwhile, with the suffix ".lock".
 func (f *Format) Replace(path string, l *List, cap, allowed int) (entries, growth int, err error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return 0, 0, fmt.Errorf("%s is a directory; name a file in it", path)
+	}
 	lock, err := files.Lock(path+".lock", 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, fmt.Errorf("cannot write %s: there is no directory %s", path, filepath.Dir(path))
+	}
 	if err != nil {
 		return 0, 0, err
 	}
