@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func everything(t testing.TB) Settings {
 	dirs := []string{log(t), otherSources(t)}
 	s := settings(dirs[0])
 	s.Engine, s.Places, s.System, s.Country = forgerylog.Open(dirs, journal.ReadOptions{}, forgerylog.WithPlaces(places{})), places{}, true, true
-	s.Output = site.Output()
+	s.Output, s.BlockList = site.Output(), blockList
 	s.Sockets = []string{filepath.Join(dir, "control.sock")}
 	s.Why = func(context.Context, netip.Addr) (Why, error) {
 		return Why{"claimed", []string{"queries    12 that count, 0 that do not", "missing    for corroborated: 2 more networks of resolvers <b>\u202e"}}, nil
@@ -80,6 +81,18 @@ type places struct{}
 
 func (places) AS(netip.Addr) (string, error)      { return "AS64500 <b>Example Net", nil }
 func (places) Country(netip.Addr) (string, error) { return "DE", nil }
+
+// TestZonesNotVerified: zones of which nothing is known have no number of deviations.
+func TestZonesNotVerified(t *testing.T) {
+	t.Parallel()
+	s := everything(t)
+	if err := os.Remove(filepath.Join(s.Output, "verified.json")); err != nil {
+		t.Fatal(err)
+	}
+	if body := get(pages(t, s), "/zones").Body.String(); !strings.Contains(body, "run nullspf verify") || !strings.Contains(body, "who forges brand-1.example") || strings.Contains(body, "deviations") {
+		t.Error(body)
+	}
+}
 
 // TestPagesTellWhatToDo: what each page shows, and what is to be done where something is wrong.
 func TestPagesTellWhatToDo(t *testing.T) {

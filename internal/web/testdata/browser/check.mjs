@@ -43,7 +43,7 @@ const pages = {
   overview: '/?' + all, client: '/?ip=192.0.2.1&' + all, domain: '/?domain=%3Dbrand-1.example&' + all, empty: '/?domain=nobody&' + all,
   network: '/?ip=203.0.113.0/24&' + all, system: '/?as=AS64500&' + all, receiver: '/?resolver=198.51.100.1&' + all,
   top: '/top?by=sender&n=20&from=20&sort=value&' + all, events: '/events?since=15m',
-  live: '/live?' + all, zones: '/zones', servers: '/servers',
+  live: '/live?' + all, downloads: '/downloads', zones: '/zones', servers: '/servers',
 };
 const screens = {
   desktop: {viewport: {width: 1280, height: 900}, colorScheme: 'light', timezoneId: 'Asia/Tokyo', locale: 'en-GB'},
@@ -52,10 +52,10 @@ const screens = {
 };
 
 // shown are the pages that each screen shows.
-const shown = {desktop: Object.keys(pages), phone: ['overview', 'client', 'events', 'live', 'zones'], large: ['overview']};
+const shown = {desktop: Object.keys(pages), phone: ['overview', 'client', 'events', 'live', 'downloads', 'zones'], large: ['overview']};
 // judged are those at which axe-core looks, which takes seconds. Those with other filters than
 // the client have nothing else; on a phone, it is the colours and sizes that differ.
-const judged = {desktop: shown.desktop.filter(name => !['domain', 'network', 'system', 'receiver'].includes(name)), phone: ['zones'], large: []};
+const judged = {desktop: shown.desktop.filter(name => !['domain', 'network', 'system', 'receiver', 'downloads'].includes(name)), phone: ['downloads', 'zones'], large: []};
 
 async function look(screen, name) {
   const where = `${name} on ${screen}`;
@@ -74,6 +74,8 @@ async function look(screen, name) {
   check(where, answer.ok(), answer.status());
   if (name === 'live') await page.waitForSelector('tbody.live tr');
   check(where, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'is wider than the screen');
+  if (name === 'events') await page.evaluate(() => { document.querySelector('.events td:nth-child(2)').textContent = 'exists+exp'; });
+  check(where, await page.evaluate(() => [...document.querySelectorAll('th, td')].every(e => e.scrollWidth <= e.clientWidth + 1)), 'a cell of a table runs into the next');
   check(where, await page.evaluate(() => window.shift) <= 0.05, 'the layout shifts by ' + await page.evaluate(() => window.shift));
   check(where, !await page.locator('.loading').isVisible(), 'it still counts');
   if (name === 'overview') {
