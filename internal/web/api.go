@@ -164,15 +164,8 @@ func failAPI(rw http.ResponseWriter, status int, err error) {
 }
 
 func (c *call) answer(r *http.Request, e *endpoint) (err error) {
-	if c.f, err = c.asked(r, e.parameters()...); err != nil {
+	if c.f, err = c.askedFor(r, e.parameters()); err != nil {
 		return err
-	}
-	if !e.filtered {
-		for _, name := range filterParams {
-			if c.f.get(name) != "" {
-				return badRequest{fmt.Errorf("%s takes no parameter %s", e.path, name)}
-			}
-		}
 	}
 	if c.format = c.f.get(paramFormat); len(e.formats) > 0 && c.format == "" {
 		c.format = e.formats[0]

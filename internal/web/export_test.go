@@ -278,7 +278,7 @@ func TestBlockLists(t *testing.T) {
 	if body := getAs(w, "alice", "/downloads").Body.String(); !strings.Contains(body, "a table of type cidr of Postfix") || !strings.Contains(body, "<option>confirmed</option>") {
 		t.Error(body)
 	}
-	for query, want := range map[string]string{"?tier=claimed": "tier: ", "?format=xml": "use one of rbldnsd-ip4trie", "?domain=x": "takes no parameter"} {
+	for query, want := range map[string]string{"?tier=claimed": "tier: ", "?format=xml": "use one of rbldnsd-ip4trie", "?domain=x": "no parameter"} {
 		if answer := getAs(w, "alice", "/api/v1/blocklist"+query); answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), want) {
 			t.Errorf("%s: %d %s", query, answer.Code, answer.Body)
 		}

@@ -60,7 +60,12 @@ type badRequest struct{ error }
 // there beside. Who wants the newest numbers sends Cache-Control: no-cache, as browsers do
 // when a page is reloaded in full.
 func (w *Server) asked(r *http.Request, others ...string) (*filter, error) {
-	f, err := parameters(r, others...)
+	return w.askedFor(r, slices.Concat(filterParams, others))
+}
+
+// askedFor is asked, of the parameters that may be there.
+func (w *Server) askedFor(r *http.Request, names []string) (*filter, error) {
+	f, err := parameters(r, names)
 	if err != nil {
 		return nil, err
 	}
@@ -86,16 +91,20 @@ func (w *Server) asked(r *http.Request, others ...string) (*filter, error) {
 	return f, nil
 }
 
-// parameters reads the parameters of a request, as they are written.
-func parameters(r *http.Request, others ...string) (*filter, error) {
+// parameters reads the parameters of a request, as they are written. It may have those
+// of the names.
+func parameters(r *http.Request, names []string) (*filter, error) {
 	given, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, badRequest{fmt.Errorf("the query string cannot be read: %w", err)}
 	}
 	f := &filter{values: make(url.Values)}
 	for name, list := range given {
-		if !slices.Contains(filterParams, name) && !slices.Contains(others, name) {
-			return nil, badRequest{fmt.Errorf("no parameter %q; there are %s", name, strings.Join(append(slices.Clone(filterParams), others...), ", "))}
+		if !slices.Contains(names, name) {
+			if len(names) == 0 {
+				return nil, badRequest{fmt.Errorf("no parameter %q; there are none", name)}
+			}
+			return nil, badRequest{fmt.Errorf("no parameter %q; there are %s", name, strings.Join(names, ", "))}
 		}
 		if len(list) > 1 || len(list[0]) > maxValue {
 			return nil, badRequest{fmt.Errorf("parameter %s: give it once, with at most %d bytes", name, maxValue)}
@@ -249,8 +258,12 @@ func (f *filter) period(first time.Time) (since, until time.Time) {
 	if since.IsZero() {
 		since = first
 	}
-	if !since.Before(until) {
+	switch {
+	case since.Before(until):
+	case f.Since.IsZero():
 		since = until.Add(-time.Hour)
+	default: // it has not begun
+		until = since.Add(time.Hour)
 	}
 	return since, until
 }

@@ -172,6 +172,7 @@ func TestNumbers(t *testing.T) {
 		"/?since=24h&ip=203.0.113.1":      {"86 attempts", "Client 203.0.113.1", "<dt>in all</dt><dd>86</dd>"},
 		"/?since=1h":                      {"12 attempts", "-40 %"},
 		"/?since=2026-11-01&until=today":  {"0 attempts", "Nothing in this period"},
+		"/?since=2027-01-01":              {"0 attempts", ">2027-01-01 00:00:00</time> to ", ">2027-01-01 01:00:00</time>"},
 		"/?since=all&source=dmarc":        {"0 messages"},
 		"/top?by=ip,domain&since=24h&n=3": {"By ip and domain", "Longer pages"},
 		"/events?since=24h":               {"Older"},
@@ -232,7 +233,9 @@ func TestMistakes(t *testing.T) {
 		"/api/v1/timeline?per=year":             "no unit",
 		"/api/v1/events?limit=-1":               "use a number",
 		"/api/v1/events?format=xml":             "use one of json, csv",
-		"/api/v1/journals?since=1d":             "takes no parameter",
+		"/api/v1/top?limit=3":                   `no parameter \"limit\"; there are since, until, domain, ip, sender, helo, resolver, as, country, source, packets, by, n, format"`,
+		"/api/v1/journals?since=1d":             `no parameter \"since\"; there are format"`,
+		"/api/v1/openapi.json?format=json":      `no parameter \"format\"; there are none"`,
 	} {
 		answer := get(w, target)
 		if answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), want) {
