@@ -9,7 +9,8 @@ import (
 // Counter counts texts exactly in bounded memory: what does not fit is sorted and
 // put into a temporary file.
 type Counter struct {
-	table *Table
+	table   *Table
+	waiting waiting
 	// budget is how much memory the table may take, in bytes.
 	budget int
 	// Wanted is asked now and then while what was counted is sorted, unless it is nil. Its error is
@@ -25,7 +26,10 @@ func NewCounter(budget int) *Counter { return &Counter{table: NewTable(), budget
 
 // Add counts a text n times.
 func (c *Counter) Add(text string, n uint64) error {
-	c.table.Add(text, n)
+	if c.waiting.add(text, n) {
+		return nil
+	}
+	c.table.addAll(&c.waiting)
 	if c.table.Memory()+c.table.growth() > c.budget {
 		return c.spill()
 	}
@@ -49,8 +53,10 @@ func (c *Counter) spill() error {
 	buf := bufio.NewWriterSize(f, 1<<20)
 	w := &blockWriter{w: buf}
 	asked := asker{wanted: c.Wanted}
-	for range run.list {
-		run.at++
+	for {
+		if more, _ := run.Next(); !more {
+			break
+		}
 		if err := asked.ask(); err != nil {
 			return err
 		}
@@ -69,6 +75,7 @@ func (c *Counter) spill() error {
 // Runs is what was counted, or a part of it when nobody wants it any more. Nothing may be counted
 // after it.
 func (c *Counter) Runs() []Run {
+	c.table.addAll(&c.waiting)
 	if c.table.Len() == 0 {
 		return c.runs
 	}
@@ -84,6 +91,7 @@ func (c *Counter) Table() *Table {
 	if len(c.runs) > 0 {
 		return nil
 	}
+	c.table.addAll(&c.waiting)
 	return c.table
 }
 

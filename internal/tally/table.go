@@ -26,6 +26,8 @@ type Table struct {
 	// pieces hold the texts; ref is the number of a piece and a place in it. spare are those of a
 	// table that was emptied.
 	pieces, spare [][]byte
+	// fetched is of no meaning: what was read for the processor to fetch it.
+	fetched uint32
 }
 
 type slot struct {
@@ -57,18 +59,21 @@ func (t *Table) Len() int { return t.used }
 // Memory is what the table takes, in bytes.
 func (t *Table) Memory() int { return 16*len(t.slots) + len(t.pieces)*pieceSize }
 
-// growth is how much more the table takes when another text is added, in bytes, beside
-// the text.
+// growth is how much more the table takes when as many texts are added as wait, in bytes, beside
+// the texts.
 func (t *Table) growth() int {
-	if t.used < len(t.slots)/4*3 {
+	if t.used+waitingTexts <= len(t.slots)/4*3 {
 		return 0
 	}
 	return 16 * len(t.slots)
 }
 
 // Add counts a text n times. It copies the text when it is new.
-func (t *Table) Add(text string, n uint64) {
-	tag := uint32(maphash.String(t.seed, text) >> 32)
+func (t *Table) Add(text string, n uint64) { t.add(t.tag(text), text, n) }
+
+func (t *Table) tag(text string) uint32 { return uint32(maphash.String(t.seed, text) >> 32) }
+
+func (t *Table) add(tag uint32, text string, n uint64) {
 	mask := uint32(len(t.slots) - 1)
 	for i := tag >> t.shift; ; i = (i + 1) & mask {
 		s := &t.slots[i]
@@ -84,6 +89,55 @@ func (t *Table) Add(text string, n uint64) {
 			return
 		}
 	}
+}
+
+// waiting are texts that are counted together: a table of millions of texts is not near the processor,
+// which fetches what it needs of it for several texts in the time that it takes for one.
+type waiting struct {
+	n      int
+	ends   [waitingTexts]int
+	counts [waitingTexts]uint64
+	memory []byte
+}
+
+const waitingTexts = 64
+
+// add keeps a copy of a text, and reports whether there is room for another.
+func (w *waiting) add(text string, n uint64) bool {
+	w.memory = append(w.memory, text...)
+	w.ends[w.n], w.counts[w.n] = len(w.memory), n
+	w.n++
+	return w.n < waitingTexts
+}
+
+// addAll counts the texts that wait.
+func (t *Table) addAll(w *waiting) {
+	var tags [waitingTexts]uint32
+	all, from := view(w.memory), 0
+	for i, end := range w.ends[:w.n] {
+		tags[i] = t.tag(all[from:end])
+		from = end
+	}
+	for _, tag := range tags[:w.n] {
+		t.fetched ^= t.slots[tag>>t.shift].tag
+	}
+	for _, tag := range tags[:w.n] {
+		if s := &t.slots[tag>>t.shift]; s.tag == tag && s.ref > 0 {
+			t.fetched ^= t.first(s.ref)
+		}
+	}
+	from = 0
+	for i, end := range w.ends[:w.n] {
+		t.add(tags[i], all[from:end], w.counts[i])
+		from = end
+	}
+	w.n, w.memory = 0, w.memory[:0]
+}
+
+// first is the first byte of what is stored about a text: who reads it has the processor fetch the text.
+func (t *Table) first(ref uint32) uint32 {
+	ref--
+	return uint32(t.pieces[ref>>pieceBits][ref&(pieceSize-1)])
 }
 
 // store copies a text.
@@ -171,6 +225,8 @@ type sortedTable struct {
 	table *Table
 	list  []entry
 	at    int
+	// fetched is that of a table.
+	fetched uint32
 }
 
 // entry is a text by its first 16 bytes and its place, and its count. They tell most texts apart: the texts
@@ -186,20 +242,27 @@ type entry struct {
 func (t *Table) sorted(wanted func() error) (*sortedTable, error) {
 	s := &sortedTable{table: t, list: make([]entry, 0, t.used), at: -1}
 	asked := asker{wanted: wanted}
-	for i := range t.slots {
-		k := &t.slots[i]
-		if k.ref == 0 {
-			continue
+	for some := range slices.Chunk(t.slots, waitingTexts) {
+		for i := range some {
+			if some[i].ref > 0 {
+				t.fetched ^= t.first(some[i].ref)
+			}
 		}
-		if err := asked.ask(); err != nil {
-			return nil, err
+		for i := range some {
+			k := &some[i]
+			if k.ref == 0 {
+				continue
+			}
+			if err := asked.ask(); err != nil {
+				return nil, err
+			}
+			text := t.text(k.ref)
+			e := entry{prefix: prefixOf(text), ref: k.ref, n: k.n}
+			if len(text) > 8 {
+				e.next = prefixOf(text[8:])
+			}
+			s.list = append(s.list, e)
 		}
-		text := t.text(k.ref)
-		e := entry{prefix: prefixOf(text), ref: k.ref, n: k.n}
-		if len(text) > 8 {
-			e.next = prefixOf(text[8:])
-		}
-		s.list = append(s.list, e)
 	}
 	var gone error
 	slices.SortFunc(s.list, func(a, b entry) int {
@@ -229,7 +292,11 @@ func prefixOf(text string) uint64 {
 }
 
 func (s *sortedTable) Next() (bool, error) {
-	s.at++
+	if s.at++; s.at%waitingTexts == 0 {
+		for i := s.at; i < min(s.at+waitingTexts, len(s.list)); i++ {
+			s.fetched ^= s.table.first(s.list[i].ref)
+		}
+	}
 	return s.at < len(s.list), nil
 }
 

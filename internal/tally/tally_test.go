@@ -34,8 +34,12 @@ func TestCounter(t *testing.T) {
 			}
 			n := uint64(1 + rng.IntN(3))
 			buf := []byte(text)
-			if err := counters[rng.IntN(3)].Add(view(buf), n); err != nil {
+			c := counters[rng.IntN(3)]
+			if err := c.Add(view(buf), n); err != nil {
 				t.Fatal(err)
+			}
+			if slots := 16 * len(c.table.slots); slots > budget-1<<20 {
+				t.Fatalf("%d bytes of slots", slots)
 			}
 			// The counter must not keep memory of others.
 			clear(buf)
