@@ -82,10 +82,14 @@ type places struct{}
 func (places) AS(netip.Addr) (string, error)      { return "AS64500 <b>Example Net", nil }
 func (places) Country(netip.Addr) (string, error) { return "DE", nil }
 
-// TestZonesNotVerified: zones of which nothing is known have no number of deviations.
+// TestZonesNotVerified: zones of which nothing is known have no number of deviations, nor
+// those that may not have been checked.
 func TestZonesNotVerified(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
+	if body := get(pages(t, s), "/zones").Body.String(); !strings.Contains(body, `<td class="n"></td><td><a href="/?domain=%3Dbrand-2.example">`) {
+		t.Error(body)
+	}
 	if err := os.Remove(filepath.Join(s.Output, "verified.json")); err != nil {
 		t.Fatal(err)
 	}

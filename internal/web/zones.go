@@ -39,6 +39,8 @@ type zonesPage struct {
 	Unverified string
 	Deviations []deviationView
 	Other      int
+	// Whole: all zones were checked, so that those without a deviation have none.
+	Whole bool
 }
 
 // deviationView is a deviation that nullspf verify found.
@@ -81,6 +83,7 @@ func (w *Server) zones(rw http.ResponseWriter, r *http.Request) error {
 		p.Verified, p.Unverified = w.lastVerified()
 	}
 	of := p.deviations()
+	p.Whole = p.Verified != nil && p.Verified.Checked >= p.Verified.Zones
 	for _, z := range published {
 		p.Zones = append(p.Zones, zoneView{z.Name, z.Serial, "/?domain=%3D" + z.Name, of[z.Name]})
 	}
