@@ -3,9 +3,12 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -102,5 +105,27 @@ func TestCreate(t *testing.T) {
 	}
 	if _, err := Append(dir); err == nil {
 		t.Error("appended to the journal of a nullspfd")
+	}
+}
+
+// TestCreateBelowFile: where no directory can be made, that is told once.
+func TestCreateBelowFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := takePlace(filepath.Join(file, "var"))
+	if err == nil || strings.Count(err.Error(), "mkdir") != 1 {
+		t.Error(err)
+	}
+}
+
+// TestSnapshotError: who may not read a journal learns who may.
+func TestSnapshotError(t *testing.T) {
+	t.Parallel()
+	err := snapshotError("var", &fs.PathError{Op: "open", Path: "var/MANIFEST", Err: syscall.EACCES})
+	if want := "journal var: open var/MANIFEST: permission denied; read it as root, as the user of nullspfd, or as a member of its group"; err.Error() != want {
+		t.Error(err)
 	}
 }

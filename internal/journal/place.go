@@ -35,7 +35,10 @@ type place struct {
 // is closed.
 func takePlace(path string) (p *place, err error) {
 	p = &place{path: path}
-	if err := errors.Join(p.makeWALs(), p.makeSegments()); err != nil {
+	if err := p.makeWALs(); err != nil {
+		return nil, err
+	}
+	if err := p.makeSegments(); err != nil {
 		return nil, err
 	}
 	if p.lock, err = lockDir(path); err != nil {

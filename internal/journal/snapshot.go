@@ -65,13 +65,20 @@ func Snapshot(dir string, options ReadOptions) (*View, error) {
 		}
 		time.Sleep(snapshotPause)
 	}
+	return nil, snapshotError(dir, err)
+}
+
+// snapshotError tells why there is no snapshot, and what to do; nil is that everything changes.
+func snapshotError(dir string, err error) error {
 	switch {
 	case err == nil:
 		err = errors.New("MANIFEST changes all the time")
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("MANIFEST lists a file that is not there; copy the directory again: %w", err)
+	case errors.Is(err, fs.ErrPermission):
+		err = fmt.Errorf("%w; read it as root, as the user of nullspfd, or as a member of its group", err)
 	}
-	return nil, fmt.Errorf("journal %s: %w", dir, err)
+	return fmt.Errorf("journal %s: %w", dir, err)
 }
 
 // isJournal fails when a directory holds no journal.
