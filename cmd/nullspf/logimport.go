@@ -260,6 +260,9 @@ func writeImport(w io.Writer, i *evidence.Import, r *evidence.Result) (lost bool
 			text += fmt.Sprintf("; %s about something else", count(f.Others, i.Format.Record()))
 		}
 		fmt.Fprintln(w, text)
+		if f.Others > 0 && f.Before == 0 && f.Events+f.Reports+f.Known+f.Bad == 0 {
+			fmt.Fprintln(w, "  if there should be events, look at --format, --zone and --server")
+		}
 		lost = writeLosses(w, i, &f) || lost
 		if f.Odd > 0 {
 			fmt.Fprintf(w, "  %s do not exist in this time zone: see --timezone\n", count(f.Odd, "local time"))
