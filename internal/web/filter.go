@@ -70,7 +70,7 @@ func (w *Server) askedFor(r *http.Request, names []string) (*filter, error) {
 		return nil, err
 	}
 	o := w.memory.at(f.link(""), r.Header.Get("Cache-Control") == "no-cache")
-	f.now, f.log = o.at, o
+	f.now, f.log = o.at.UTC(), o // times without zone are UTC, as links are
 	values := f.values
 	if w.names != nil {
 		if values, err = w.names.asked(values); err != nil {

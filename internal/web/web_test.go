@@ -189,6 +189,19 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestTimesAreUTC: what is asked without a zone is UTC, wherever the server is.
+func TestTimesAreUTC(t *testing.T) {
+	t.Parallel()
+	s := settings(log(t))
+	s.Now = func() time.Time { return now.In(time.FixedZone("there", 9*3600)) }
+	w := pages(t, s)
+	for _, since := range []string{"2026-11-20", "today", "00:00", "2026-11-20T00:00:00Z"} {
+		if body := get(w, "/?since="+since).Body.String(); !strings.Contains(body, `<time datetime="2026-11-20T00:00:00Z">2026-11-20 00:00:00</time> to `) {
+			t.Errorf("%s:\n%s", since, body)
+		}
+	}
+}
+
 // TestPaging: the pages of events have every event once.
 func TestPaging(t *testing.T) {
 	t.Parallel()
