@@ -46,7 +46,8 @@ var svg = template.Must(template.New("chart").Parse(source))
 
 // Draw returns a chart: a bar for each interval, and a line for the numbers before. It has
 // the classes chart, bar, before and axis, every second label
-// the class second, for screens where all would overlap.
+// the class second, for screens where all would overlap. A label that would not fit at the
+// end is left out.
 func (s Size) Draw(what string, list []Interval) (template.HTML, error) {
 	step := s.width / math.Max(1, float64(len(list)))
 	c := drawing{
@@ -61,8 +62,9 @@ func (s Size) Draw(what string, list []Interval) (template.HTML, error) {
 	for k, i := range list {
 		x := step * float64(k)
 		b := bar{Interval: i, At: number(x), X: number(x + step*0.1), Y: number(s.height - c.height(i.Now)), Width: number(step * 0.8), Height: number(c.height(i.Now))}
-		if k%every == 0 {
-			b.Text, b.Second = i.Label, k/every%2 == 1
+		// A label takes most of its share of the width, on small screens of two.
+		if room := (s.width - x) * float64(s.labels) / s.width; k%every == 0 && room >= 0.7 {
+			b.Text, b.Second = i.Label, k/every%2 == 1 || room < 1.4
 		}
 		c.Bars = append(c.Bars, b)
 		c.Line, c.Links = c.Line || i.Before > 0, c.Links || i.Link != ""

@@ -79,6 +79,27 @@ func TestDraw(t *testing.T) {
 // labels0 is how many of 40 intervals have labels.
 const labels0 = 8
 
+// TestLastLabel: 25 intervals, as many as a day touches, have room for six labels of eight.
+func TestLastLabel(t *testing.T) {
+	list := make([]Interval, 25)
+	for i := range list {
+		list[i].Label = "11-27 14:00"
+	}
+	drawn, err := Large.Draw("a day", list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at []string
+	for _, e := range elements(t, string(drawn)) {
+		if e.Name.Local == "text" && attribute(e, "y") != "-6" {
+			at = append(at, attribute(e, "x")+attribute(e, "class"))
+		}
+	}
+	if got, want := strings.Join(at, " "), "3.8 157.4second 311.0 464.6second 618.2 771.8second"; got != want {
+		t.Errorf("labels at %s, want %s", got, want)
+	}
+}
+
 func TestEmpty(t *testing.T) {
 	for _, list := range [][]Interval{nil, {{Label: "x"}}} {
 		drawn, err := Small.Draw("nothing", list)
