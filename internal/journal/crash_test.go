@@ -39,8 +39,8 @@ func crashChild(dir string) {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
-	// How late the machine lets a goroutine run that is due every 10 ms, as the
-	// writer is, and how long the disk keeps the writer waiting.
+	// How late the machine lets a goroutine run that is due as often as the
+	// writer, and how long the disk keeps the writer waiting.
 	var late atomic.Int64
 	go func() {
 		for {

@@ -14,6 +14,8 @@ const (
 	// processor that answers also takes packets from the interface, messages wait for it
 	// anyway, and to sleep for fewer costs more than to be woken.
 	gatherFrom = 15 * time.Microsecond
+	// gatherSpan is how long messages are counted, so that a burst among few is none.
+	gatherSpan = 4 * time.Millisecond
 	// gatherUpTo is the number of messages of a batch from which on waiting saves
 	// nothing.
 	gatherUpTo = batchSize / 2
@@ -23,16 +25,22 @@ const (
 // for every few messages costs more than to take what has come meanwhile: many
 // messages gather for [gatherTime], a few are answered at once.
 type gatherer struct {
-	// last is when the last batch was received.
-	last time.Time
-	// gather: messages come fast, and were few.
-	gather bool
+	// begin is when count messages began to come.
+	begin time.Time
+	count int
+	// fast: those that were counted before came fast; gather: also those that
+	// were received last were few.
+	fast, gather bool
 }
 
 // received notes that n messages were received.
 func (g *gatherer) received(n int, now time.Time) {
-	g.gather = n < gatherUpTo && now.Sub(g.last) < time.Duration(n)*gatherFrom
-	g.last = now
+	g.count += n
+	if took := now.Sub(g.begin); took >= gatherSpan {
+		g.fast = took < time.Duration(g.count)*gatherFrom
+		g.begin, g.count = now, 0
+	}
+	g.gather = g.fast && n < gatherUpTo
 }
 
 // wait lets messages gather.

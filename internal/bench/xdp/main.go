@@ -19,7 +19,7 @@
 // exits with 1 when a target is missed: 1.15 times the replies of Knot DNS with XDP a
 // second and 0.85 times its time, and 1.7 times the replies of our own sockets.
 //
-//	go run ./internal/bench/xdp -before PROGRAM [-rounds 20] [-rates 250000]
+//	go run ./internal/bench/xdp -before PROGRAM [-rounds 20] [-rates 80000,400000]
 //
 // compares the sockets of nullspfd with those of another build of this benchmark, or
 // of bench/dns: see turns.go.

@@ -287,18 +287,25 @@ func ticks(fields []string) (sum time.Duration, err error) {
 var repliesLine = regexp.MustCompile(`total replies: *([0-9]+)`)
 
 // load runs kxdpgun, which asks the server at a port, some queries at a time, and
-// returns the number of replies.
+// returns the number of replies. The kernel may still be busy with the socket of the run
+// before, which kxdpgun says and ends without an error.
 func (b *bench) load(w *peers.Wire, port uint16, rate, burst int, length time.Duration) (float64, error) {
 	program, err := peers.Program("kxdpgun")
 	if err != nil {
 		return 0, err
 	}
-	out, err := w.Client.Output(program, "-t", strconv.Itoa(int(length.Seconds())), "-Q", strconv.Itoa(rate), "-b", strconv.Itoa(burst),
-		"-p", strconv.Itoa(int(port)), "-i", b.queries, "-I", "eth0", "-F", strconv.Itoa(loadProcessor), address.Addr().String())
-	if err != nil {
-		return 0, err
+	for attempt := 0; ; attempt++ {
+		out, err := w.Client.Output(program, "-t", strconv.Itoa(int(length.Seconds())), "-Q", strconv.Itoa(rate), "-b", strconv.Itoa(burst),
+			"-p", strconv.Itoa(int(port)), "-i", b.queries, "-I", "eth0", "-F", strconv.Itoa(loadProcessor), address.Addr().String())
+		if err != nil {
+			return 0, err
+		}
+		if strings.Contains(out, "resource is busy") && attempt < 10 {
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		return number(repliesLine, out)
 	}
-	return number(repliesLine, out)
 }
 
 // number is the first submatch of an expression in what a program says: a number

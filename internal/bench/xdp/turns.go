@@ -67,10 +67,9 @@ func (b *bench) turns(ctx context.Context, before string, rates []int, rounds in
 	}
 	loads := []load{{name: "loopback"}}
 	for _, rate := range rates {
-		for _, n := range []int{burst, 1} {
-			loads = append(loads, load{fmt.Sprintf("wire, %d/s in bursts of %d", rate, n), rate, n})
-		}
+		loads = append(loads, load{fmt.Sprintf("wire, %d/s in bursts of %d", rate, burst), rate, burst})
 	}
+	loads = append(loads, load{"wire, one by one", slices.Min(rates), 1})
 	results := make([][2]turn, len(loads))
 	for round := range rounds + 1 {
 		for l, load := range loads {
