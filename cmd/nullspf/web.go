@@ -129,7 +129,7 @@ func (a *app) web(c *cobra.Command, f *logFlags, at netip.AddrPort, sockets, met
 	}
 	listener, err := net.Listen("tcp", s.Listen.String())
 	if err != nil {
-		return fmt.Errorf("cannot listen: %w", err)
+		return fmt.Errorf("cannot listen: %w; name another address with --listen or web.listen", err)
 	}
 	scheme := "http"
 	if pair != nil {

@@ -173,3 +173,22 @@ func TestPagesWeighByTheClock(t *testing.T) {
 		t.Errorf("%v, %v", tiers, err)
 	}
 }
+
+// TestListenTaken: where another program listens, that is told with what to do.
+func TestListenTaken(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "journal"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := rootCommand()
+	c.SetArgs([]string{"web", "--journal", dir, "--listen", taken.Addr().String()})
+	if err := c.ExecuteContext(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "address already in use; name another address with --listen or web.listen") {
+		t.Error(err)
+	}
+}
