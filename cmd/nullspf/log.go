@@ -135,6 +135,9 @@ func (f *logFlags) query(c *cobra.Command) (forgerylog.Query, error) {
 	if f.since != "" && f.until != "" && !q.Since.Before(q.Until) {
 		return q, fmt.Errorf("--since %s is not before --until %s", f.since, f.until)
 	}
+	if q.Since.After(now) {
+		warn("--since %s is in the future", f.since)
+	}
 	q.Domain, q.Sender, q.HELO = forgerylog.ParseDomain(f.domain), forgerylog.ParseText(f.sender), forgerylog.ParseText(f.helo)
 	if c.Flags().Changed("ip") {
 		if q.Client, err = value.ParsePrefix(f.ip); err != nil {
