@@ -52,7 +52,7 @@ func CheckDir(ctx context.Context, dir string) (*Report, error) {
 	r := &Report{}
 	v, err := Snapshot(dir, ReadOptions{})
 	if errors.Is(err, errManifest) {
-		r.problem(filepath.Join(dir, manifestName), "%v; the next start of nullspfd takes its copy, or makes it anew from the segments", err)
+		r.problem(filepath.Join(dir, manifestName), "%v", err)
 		return r, nil
 	}
 	if err != nil {
@@ -282,6 +282,13 @@ func (r *Report) checkStrays(v *View) error {
 		if _, ok := parseWALName(e.Name()); !ok && !strings.HasSuffix(e.Name(), damagedSuffix) {
 			r.note(filepath.Join(v.Dir, walDir, e.Name()), "does not belong to the journal")
 		}
+	}
+	strays, err := segmentStrays(v.Dir)
+	if err != nil {
+		return err
+	}
+	for _, path := range strays {
+		r.note(path, "does not belong to the journal")
 	}
 	if _, err := readManifest(filepath.Join(v.Dir, manifestName+copySuffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		r.note(filepath.Join(v.Dir, manifestName+copySuffix), "the copy of MANIFEST cannot be read (%v); nullspfd writes it anew when it seals", err)

@@ -200,3 +200,36 @@ func listQuarantined(dir string) ([]quarantinedFile, error) {
 	})
 	return list, err
 }
+
+// segmentStrays returns what is in the directory seg and is neither of segments nor of work
+// under way.
+func segmentStrays(dir string) (strays []string, err error) {
+	root := filepath.Join(dir, segDir)
+	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist), err == nil && path == root:
+			return nil
+		case err != nil:
+			return err
+		}
+		name := e.Name()
+		_, day := parseDateDir(name)
+		segment := name
+		if base, found := strings.CutSuffix(name, summarySuffix); found {
+			segment = base + segmentSuffix
+		}
+		_, ok := parseSegmentName(segment)
+		switch {
+		case strings.HasSuffix(name, files.TemporarySuffix), strings.HasSuffix(name, damagedSuffix), name == recentName && filepath.Dir(path) == root:
+			return nil
+		case day && e.IsDir() && filepath.Dir(path) == root, ok && !e.IsDir() && filepath.Dir(path) != root:
+			return nil
+		}
+		strays = append(strays, path)
+		if e.IsDir() {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return strays, err
+}

@@ -75,6 +75,8 @@ func snapshotError(dir string, err error) error {
 		err = errors.New("MANIFEST changes all the time")
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("MANIFEST lists a file that is not there; copy the directory again: %w", err)
+	case errors.Is(err, errManifest):
+		err = fmt.Errorf("%w; the next start of nullspfd takes its copy, or makes it anew from the segments", err)
 	case errors.Is(err, fs.ErrPermission):
 		err = fmt.Errorf("%w; read it as root, as the user of nullspfd, or as a member of its group", err)
 	}
