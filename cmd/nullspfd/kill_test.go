@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -57,41 +55,6 @@ func askUntilDead(at, prefix string) (*asked, error) {
 	}
 }
 
-// stalls measures, until stop is called, how long a process that has little to do waits on
-// this machine for the processor and for a write: the longest time of all.
-func stalls(t *testing.T) (worst func() time.Duration, stop func()) {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "stalls"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var longest atomic.Int64
-	end := make(chan bool)
-	var done sync.WaitGroup
-	done.Go(func() {
-		const pause = 5 * time.Millisecond
-		for last := time.Now(); ; {
-			select {
-			case <-end:
-				return
-			case <-time.After(pause):
-			}
-			if _, err := f.WriteAt(make([]byte, 4096), 0); err != nil {
-				t.Error(err)
-				return
-			}
-			now := time.Now()
-			longest.Store(max(longest.Load(), int64(now.Sub(last)-pause)))
-			last = now
-		}
-	})
-	return func() time.Duration { return time.Duration(longest.Load()) }, func() {
-		close(end)
-		done.Wait()
-		_ = f.Close()
-	}
-}
-
 // After kill -9 under load, every query that was answered 100 ms before is
 // in the journal, none is there twice, and none that was not asked. On a machine where
 // others make nullspfd wait, it is so much longer.
@@ -105,7 +68,7 @@ func TestKill(t *testing.T) {
 		round := rounds
 		d := start(t, dir, "-conf", path)
 		at := d.wait(t, "ready", 1)["listen"].([]any)[0].(string)
-		worst, stop := stalls(t)
+		worst, stop := torture.Stalls(t)
 		margin := func() time.Duration { return 100*time.Millisecond + 3*worst() }
 		began := time.Now()
 		var group sync.WaitGroup
