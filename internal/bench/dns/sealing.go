@@ -25,6 +25,10 @@ type moment struct {
 // completed a segment, at least length apart: so about as many events are sealed as
 // come, whatever the size of a journal file.
 func (b *bench) loadSealing(ctx context.Context, s *server, at netip.AddrPort, length time.Duration) (r loadResult, err error) {
+	before, err := peers.GroupTime(s.pid)
+	if err != nil {
+		return r, err
+	}
 	run, err := b.startLoad(ctx, at, length+2*sealTimeout)
 	if err != nil {
 		return r, err
@@ -44,8 +48,12 @@ func (b *bench) loadSealing(ctx context.Context, s *server, at netip.AddrPort, l
 	if err = errors.Join(err, e); err != nil {
 		return r, err
 	}
-	r.serverTime = last.cpu - first.cpu
-	r.cpu = float64(r.serverTime.Microseconds()) / float64(last.stored-first.stored)
+	after, err := peers.GroupTime(s.pid)
+	if err != nil {
+		return r, err
+	}
+	r.serverTime = after - before
+	r.cpu = float64((last.cpu - first.cpu).Microseconds()) / float64(last.stored-first.stored)
 	r.segments = last.segments - first.segments
 	r.note = fmt.Sprintf(", %d segments of %d events sealed while %d came", r.segments, last.sealed-first.sealed, last.stored-first.stored)
 	return r, nil
