@@ -173,6 +173,33 @@ func TestParsedIsNotKept(t *testing.T) {
 	}
 }
 
+// TestParsedIsLeft: a segment that cannot be read is tried again, and is open no longer than its view.
+func TestParsedIsLeft(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "segment"+segmentSuffix)
+	if err := os.WriteFile(path, []byte("no segment"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	age(t, filepath.Dir(path))
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p Parsed
+	s := &SegmentFile{Segment: Segment{Bytes: 10}, f: f, verified: true, parsed: &p}
+	for range 2 {
+		if s.load() == nil {
+			t.Error("read")
+		}
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+	if n := len(p.segments.files); n != 0 {
+		t.Errorf("%d files are in use", n)
+	}
+}
+
 // TestParsedIsBounded: what is in use can be read, even when others have taken its place.
 func TestParsedIsBounded(t *testing.T) {
 	t.Parallel()

@@ -49,7 +49,10 @@ func (s *SegmentFile) load() (err error) {
 	if s.File != nil {
 		return nil
 	}
-	if s.keptFooter = s.useFooter(); s.keptFooter == nil {
+	if s.keptFooter == nil { // else what failed is tried again
+		s.keptFooter = s.useFooter()
+	}
+	if s.keptFooter == nil {
 		s.File, err = s.parse(s.f)
 		return err
 	}
