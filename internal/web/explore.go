@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nullspf/internal/chart"
+	"nullspf/internal/contain"
 	"nullspf/internal/eventrow"
 	"nullspf/internal/forgerylog"
 	"nullspf/internal/report"
@@ -72,14 +73,18 @@ func (s *sections) firstAnswer() bool {
 	there := make(chan struct{})
 	go func() {
 		defer close(there)
-		if s.single() {
-			_, _ = s.portrait(s.ofClient())
-			return
-		}
-		_, _ = s.f.log.Timeline(s.ctx, s.f.Query, s.f.unit())
-		if !s.f.Since.IsZero() {
-			_, _ = s.f.log.Timeline(s.ctx, s.periodBefore(s.f.Query), s.f.unit())
-		}
+		// Who writes the section meets the same panic.
+		_ = contain.Run(func() error {
+			if s.single() {
+				_, err := s.portrait(s.ofClient())
+				return err
+			}
+			_, err := s.f.log.Timeline(s.ctx, s.f.Query, s.f.unit())
+			if !s.f.Since.IsZero() {
+				_, err = s.f.log.Timeline(s.ctx, s.periodBefore(s.f.Query), s.f.unit())
+			}
+			return err
+		})
 	}()
 	select {
 	case <-there:
