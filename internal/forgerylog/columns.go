@@ -22,39 +22,45 @@ func cols(list ...*eventrow.Column) columns {
 
 func (s columns) has(c *eventrow.Column) bool { return s&(1<<c.Index) != 0 }
 
-// sift narrows down the rows of a group to those that meet a condition, which is
-// decided from readers' columns. Of a column with a dictionary, each value is
-// looked at once.
-func sift(readers []*tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]int32, error) {
-	if len(readers) == 1 {
-		return siftOne(readers[0], match, rows)
+// sifter finds the rows of a group that meet a condition, which is decided from readers' columns.
+// Of a column with a dictionary, each value is looked at once.
+type sifter struct {
+	readers []*tally.Column
+	match   func(*eventrow.Row) bool
+	// decided is 1 for a value of the dictionary that matches, 2 for another, 0 for one that was
+	// not looked at.
+	decided []uint8
+}
+
+// sift narrows down rows, which follow those of the calls before, in their memory.
+func (s *sifter) sift(rows []int32) ([]int32, error) {
+	if len(s.readers) == 1 {
+		return s.siftOne(s.readers[0], rows)
 	}
 	var r eventrow.Row
 	kept := rows[:0]
 	for _, row := range rows {
-		for _, c := range readers {
+		for _, c := range s.readers {
 			if _, err := c.Load(int64(row)); err != nil {
 				return nil, err
 			}
 			c.Set(&r, int64(row))
 		}
-		if match(&r) {
+		if s.match(&r) {
 			kept = append(kept, row)
 		}
 	}
 	return kept, nil
 }
 
-func siftOne(c *tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]int32, error) {
+func (s *sifter) siftOne(c *tally.Column, rows []int32) ([]int32, error) {
 	var r eventrow.Row
-	// decided is 1 for a value of the dictionary that matches, 2 for another.
-	var decided []uint8
 	var yes, no bool
 	if c.Kind == parquet.Boolean {
 		c.Column.Set(&r, parquet.BooleanValue(true))
-		yes = match(&r)
+		yes = s.match(&r)
 		c.Column.Set(&r, parquet.BooleanValue(false))
-		no = match(&r)
+		no = s.match(&r)
 	}
 	kept := rows[:0]
 	for len(rows) > 0 {
@@ -68,23 +74,23 @@ func siftOne(c *tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]i
 			kept = siftTruths(kept, rows[:n], c.Truths(), int32(c.First), yes, no)
 		case c.Codes == nil:
 			for _, row := range rows[:n] {
-				if c.Set(&r, int64(row)); match(&r) {
+				if c.Set(&r, int64(row)); s.match(&r) {
 					kept = append(kept, row)
 				}
 			}
 		default:
-			if decided == nil {
-				decided = make([]uint8, c.Values())
+			if s.decided == nil {
+				s.decided = make([]uint8, c.Values())
 			}
 			for _, row := range rows[:n] {
 				code := c.Codes[int64(row)-c.First]
-				if decided[code] == 0 {
-					decided[code] = 2
-					if c.SetValue(&r, code); match(&r) {
-						decided[code] = 1
+				if s.decided[code] == 0 {
+					s.decided[code] = 2
+					if c.SetValue(&r, code); s.match(&r) {
+						s.decided[code] = 1
 					}
 				}
-				if decided[code] == 1 {
+				if s.decided[code] == 1 {
 					kept = append(kept, row)
 				}
 			}
@@ -94,9 +100,9 @@ func siftOne(c *tally.Column, match func(*eventrow.Row) bool, rows []int32) ([]i
 	return kept, nil
 }
 
-// siftTruths appends the rows whose truth value is wanted; the first value is that of
+// siftTruths appends the rows whose truth value is wanted; the first bit of truths is that of
 // the row first. Half of the rows are attempts: no branch depends on a value.
-func siftTruths(kept, rows []int32, truths []bool, first int32, yes, no bool) []int32 {
+func siftTruths(kept, rows []int32, truths []byte, first int32, yes, no bool) []int32 {
 	wanted := [2]int{}
 	if no {
 		wanted[0] = 1
@@ -108,11 +114,8 @@ func siftTruths(kept, rows []int32, truths []bool, first int32, yes, no bool) []
 	kept = kept[:n+len(rows)]
 	for _, row := range rows {
 		kept[n] = row
-		truth := 0
-		if truths[row-first] {
-			truth = 1
-		}
-		n += wanted[truth]
+		i := uint32(row - first)
+		n += wanted[truths[i/8]>>(i%8)&1]
 	}
 	return kept[:n]
 }

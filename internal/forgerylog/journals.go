@@ -219,15 +219,17 @@ func (r *run) journal(v *journalView, p *plan, set columns, yield func(*eventrow
 			return as(row)
 		}
 	}
+	var rows []int32
 	for _, c := range v.holding(p) {
-		if err := r.excuse(r.segment(c.file, c.plan, set, yield)); err != nil {
+		if err := r.excuse(r.segment(c.file, c.plan, set, &rows, yield)); err != nil {
 			return err
 		}
 	}
 	return r.tail(v, v.planOf(p), yield)
 }
 
-func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield func(*eventrow.Row) error) error {
+// segment calls yield with the selected events of a segment in order. It uses the memory of rows.
+func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, rows *[]int32, yield func(*eventrow.Row) error) error {
 	if found, err := r.ofClient(file, p, set, yield); found {
 		return err
 	}
@@ -235,12 +237,11 @@ func (r *run) segment(file *journal.SegmentFile, p *plan, set columns, yield fun
 	if err != nil {
 		return err
 	}
-	var rows []int32
 	for _, g := range groups {
-		if rows, err = s.selected(r.ctx, g, p, rows); err != nil {
+		if *rows, err = s.selected(r.ctx, g, p, *rows); err != nil {
 			return err
 		}
-		if err := s.read(r.ctx, g, rows, set, yield); err != nil {
+		if err := s.read(r.ctx, g, *rows, set, yield); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -13,8 +14,11 @@ import (
 	"nullspf/internal/tally"
 )
 
-// batchRows is how many rows are read at once.
-const batchRows = 512
+// batchRows is how many rows are read at once, fewRows how many are read column by column.
+const (
+	batchRows = 512
+	fewRows   = 2048
+)
 
 // segment is a sealed file whose columns have been found.
 //
@@ -157,14 +161,11 @@ func (s *segment) promising(g parquet.RowGroup, p *plan) bool {
 // the memory of rows if it is enough.
 func (s *segment) selected(ctx context.Context, g parquet.RowGroup, p *plan, rows []int32) (_ []int32, err error) {
 	placed, isPlaced := g.(*placedGroup)
+	rows = rows[:0]
 	if isPlaced {
-		rows = append(rows[:0], placed.rows...)
-	} else {
-		rows = slices.Grow(rows[:0], int(g.NumRows()))
-		for i := range g.NumRows() {
-			rows = append(rows, int32(i))
-		}
+		rows = append(rows, placed.rows...)
 	}
+	found := isPlaced
 	for i := range p.conditions {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -172,21 +173,51 @@ func (s *segment) selected(ctx context.Context, g parquet.RowGroup, p *plan, row
 		if i == p.time && s.within(g, p) || isPlaced && (i == p.client || i == p.attempt) {
 			continue
 		}
-		if rows, err = s.sift(g, &p.conditions[i], rows); err != nil {
+		if rows, err = s.sift(g, &p.conditions[i], rows, found); err != nil {
 			return nil, s.failure(err)
 		}
+		found = true
+	}
+	if !found {
+		rows = appendNumbers(rows, 0, int32(g.NumRows()))
 	}
 	return rows, nil
 }
 
-func (s *segment) sift(g parquet.RowGroup, c *condition, rows []int32) (kept []int32, err error) {
+// siftedRows is how many rows are looked at together where all are.
+const siftedRows = 16 << 10
+
+// sift narrows down rows, or finds those of the whole group.
+func (s *segment) sift(g parquet.RowGroup, c *condition, rows []int32, found bool) (kept []int32, err error) {
 	defer tally.Recover(&err)
-	if len(rows) == 0 {
+	if found && len(rows) == 0 {
 		return rows, nil
 	}
-	readers := s.open(g, c.columns)
-	defer closeAll(readers)
-	return sift(readers, c.match, rows)
+	f := &sifter{readers: s.open(g, c.columns), match: c.match}
+	defer closeAll(f.readers)
+	if found {
+		return f.sift(rows)
+	}
+	end := int32(g.NumRows())
+	for first := int32(0); first < end; first += siftedRows {
+		before := len(rows)
+		rows = appendNumbers(rows, first, min(first+siftedRows, end))
+		kept, err := f.sift(rows[before:])
+		if err != nil {
+			return nil, err
+		}
+		rows = rows[:before+len(kept)]
+	}
+	return rows, nil
+}
+
+// appendNumbers appends the numbers from first up to, not including, end.
+func appendNumbers(rows []int32, first, end int32) []int32 {
+	rows = slices.Grow(rows, int(end-first))
+	for i := first; i < end; i++ {
+		rows = append(rows, i)
+	}
+	return rows
 }
 
 // open opens columns of a group, those that the file has.
@@ -217,30 +248,60 @@ func (s *segment) read(ctx context.Context, g parquet.RowGroup, rows []int32, se
 	}
 	constants, set := s.constants(g, set)
 	begin, set := s.consecutive(g, set)
+	b := batches.Get().(*batch)
+	defer batches.Put(b)
 	var readers []*tally.Column
 	defer func() { closeAll(readers) }()
-	buf := make([]eventrow.Row, min(batchRows, len(rows)))
-	var texts []byte
-	for batch := range slices.Chunk(rows, batchRows) {
+	size := len(rows)
+	if size > fewRows {
+		size = batchRows
+		readers = s.open(g, set)
+	}
+	for part := range slices.Chunk(rows, size) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := s.fill(g, batch, set, &readers, buf, &texts); err != nil {
+		b.begin(len(part))
+		if err := s.fill(g, part, set, readers, b); err != nil {
 			return s.failure(err)
 		}
-		for i, row := range batch {
+		for i, row := range part {
+			r := &b.rows[i]
 			for _, c := range constants {
-				c.column.Set(&buf[i], c.value)
+				c.column.Set(r, c.value)
 			}
 			if begin > 0 {
-				buf[i].Seq = begin + int64(row)
+				r.Seq = begin + int64(row)
 			}
-			if err := yield(&buf[i]); err != nil {
+			if err := yield(r); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// batch is rows that are read at once, and the memory of their texts.
+type batch struct {
+	rows  []eventrow.Row
+	texts []byte
+}
+
+// batches are those that are not in use. Fresh memory costs more than what is read into it.
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+// textBytes is about how many bytes the texts of a row have.
+const textBytes = 192
+
+// begin makes room for n rows without values.
+func (b *batch) begin(n int) {
+	if cap(b.rows) < n {
+		b.rows = make([]eventrow.Row, n+n/4)
+		b.texts = make([]byte, 0, len(b.rows)*textBytes)
+	}
+	b.rows = b.rows[:n]
+	clear(b.rows)
+	b.texts = b.texts[:0]
 }
 
 // constant is the value that a column has in all rows of a group.
@@ -292,22 +353,42 @@ func (s *segment) consecutive(g parquet.RowGroup, set columns) (begin int64, lef
 	return first.Int64(), set &^ cols(eventrow.Seq)
 }
 
-// fill reads a batch of rows, whose texts are in the memory of texts.
-func (s *segment) fill(g parquet.RowGroup, batch []int32, set columns, readers *[]*tally.Column, buf []eventrow.Row, texts *[]byte) (err error) {
+// fill reads columns of rows into a batch, from readers that stay open, or else one column after the
+// other, in the same memory.
+func (s *segment) fill(g parquet.RowGroup, rows []int32, set columns, readers []*tally.Column, b *batch) (err error) {
 	defer tally.Recover(&err)
-	if *readers == nil {
-		*readers = s.open(g, set)
-	}
-	memory := (*texts)[:0]
-	for _, c := range *readers {
-		for i, row := range batch {
-			if _, err := c.Load(int64(row)); err != nil {
-				return err
-			}
-			memory = c.SetCopy(&buf[i], int64(row), memory)
+	for _, c := range readers {
+		if err := b.fill(c, rows, false); err != nil {
+			return err
 		}
 	}
-	*texts = memory
+	if readers != nil {
+		return nil
+	}
+	for _, column := range eventrow.Columns {
+		if !set.has(column) {
+			continue
+		}
+		opened := s.open(g, cols(column))
+		defer closeAll(opened)
+		for _, c := range opened {
+			if err := b.fill(c, rows, true); err != nil {
+				return err
+			}
+			c.Close()
+		}
+	}
+	return nil
+}
+
+// fill reads a column. closing: it is closed before the batch is used.
+func (b *batch) fill(c *tally.Column, rows []int32, closing bool) error {
+	for i, row := range rows {
+		if _, err := c.Load(int64(row)); err != nil {
+			return err
+		}
+		b.texts = c.SetCopy(&b.rows[i], int64(row), b.texts, closing)
+	}
 	return nil
 }
 

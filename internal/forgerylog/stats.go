@@ -77,12 +77,13 @@ func (r *run) stats(v *journalView) (JournalStats, error) {
 		s.Events += segment.Rows
 	}
 	attempts := newPlan(Query{})
+	var rows []int32
 	for _, file := range v.Segments() {
 		if summary := file.Summary(); summary != nil {
 			s.Attempts += summary.Attempts
 			continue
 		}
-		err := r.excuse(r.segment(file, attempts, 0, func(*eventrow.Row) error {
+		err := r.excuse(r.segment(file, attempts, 0, &rows, func(*eventrow.Row) error {
 			s.Attempts++
 			return nil
 		}))

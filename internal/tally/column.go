@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sort"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"nullspf/internal/eventrow"
 )
@@ -15,10 +16,8 @@ import (
 // them. It panics on damaged pages, as the Parquet reader does; see [Recover].
 type Column struct {
 	*eventrow.Column
-	chunk parquet.ColumnChunk
-	pages parquet.Pages
-	page  parquet.Page
-	// release: pages are used again. Otherwise texts stay valid.
+	chunk *parquet.FileColumnChunk
+	// release: memory is used again. Otherwise texts stay valid.
 	release bool
 	// Wanted is asked before a page is read, unless it is nil; its error is that of
 	// [Column.Load].
@@ -28,25 +27,27 @@ type Column struct {
 	// Codes are the places of the values in the dictionary, nil when the page has
 	// the values themselves.
 	Codes []int32
-	// dictionary is that of the chunk, whose values are in listed; those of a
-	// page without codes are in plain.
-	dictionary    parquet.Dictionary
-	listed, plain values
+	// memory is nil until a page is read.
+	*memory
 }
 
-// values are those of one type.
-type values struct {
-	texts   []byte
-	offsets []uint32
-	int64s  []int64
-	int32s  []int32
-	truths  []bool
+// memory is what is read of a chunk.
+type memory struct {
+	pages pages
+	codes []int32
+	// The dictionary has the values in listed, those of a page without codes are in plain.
+	unpacked, dictionary []byte
+	listed, plain        values
+	hasDictionary        bool
 }
 
-// NewColumn reads a column chunk. With release, a text is valid until the next page
-// is read, unless it is of a dictionary.
+// memories are those that are not in use. Fresh memory costs more than what is read into it.
+var memories = sync.Pool{New: func() any { return new(memory) }}
+
+// NewColumn reads a column chunk of a file. With release, a text is valid until the next page is read,
+// unless it is of a dictionary: then it is valid until the column is closed.
 func NewColumn(chunk parquet.ColumnChunk, column *eventrow.Column, release bool) *Column {
-	return &Column{Column: column, chunk: chunk, pages: chunk.Pages(), release: release}
+	return &Column{Column: column, chunk: chunk.(*parquet.FileColumnChunk), release: release}
 }
 
 // Load makes the page with a row the present one, and returns the row after its
@@ -60,92 +61,85 @@ func (c *Column) Load(row int64) (next int64, err error) {
 			return 0, err
 		}
 	}
-	first := c.next
-	if row > first {
-		first = c.pageOf(row)
-		if err := c.pages.SeekToRow(first); err != nil {
-			return 0, err
+	if err := c.begin(); err != nil {
+		return 0, err
+	}
+	if !c.release {
+		c.unpacked, c.plain = nil, values{}
+	}
+	p, err := c.pages.next(row)
+	if err == nil && p.Type == format.DictionaryPage && !c.hasDictionary {
+		if err = c.list(p); err == nil {
+			p, err = c.pages.next(row)
 		}
 	}
-	if c.release && c.page != nil {
-		parquet.Release(c.page)
-	}
-	c.page = nil
-	page, err := c.pages.ReadPage()
 	if err != nil {
 		return 0, noEOF(err)
 	}
-	c.page = page
-	n := page.NumValues()
-	if row >= first+n {
-		return 0, fmt.Errorf("row %d is not in the page from row %d on", row, first)
-	}
-	if err := c.open(page, int(n)); err != nil {
+	if err := c.open(p, int(p.values())); err != nil {
 		return 0, err
 	}
-	c.First, c.next = first, first+n
+	c.First, c.next = c.pages.row-p.values(), c.pages.row
 	return c.next, nil
 }
 
-// pageOf returns the first row of the page with a row. Without the index of pages, it is
-// the row: then those before it are read.
-func (c *Column) pageOf(row int64) int64 {
-	index, err := c.chunk.OffsetIndex()
-	if err != nil {
-		return row
+// begin finds the pages.
+func (c *Column) begin() error {
+	if c.memory != nil {
+		return nil
 	}
-	i := sort.Search(index.NumPages(), func(i int) bool { return index.FirstRowIndex(i) > row })
-	if i == 0 {
-		return row
+	if c.release {
+		c.memory = memories.Get().(*memory)
+	} else {
+		c.memory = new(memory)
 	}
-	return max(index.FirstRowIndex(i-1), c.next)
+	c.hasDictionary = false
+	return c.pages.open(c.chunk)
+}
+
+// list reads the dictionary.
+func (c *Column) list(p *page) (err error) {
+	n := p.values()
+	if n < 0 || n > c.pages.meta.NumValues {
+		return fmt.Errorf("a dictionary has %d values", n)
+	}
+	if c.dictionary, err = c.pages.unpack(p, c.dictionary); err != nil {
+		return err
+	}
+	c.hasDictionary = true
+	return c.listed.decode(c.Kind, c.dictionary, int(n), format.Plain)
 }
 
 // open finds the values of a page.
-func (c *Column) open(page parquet.Page, n int) error {
-	d := page.Dictionary()
-	if d == nil {
+func (c *Column) open(p *page, n int) (err error) {
+	if p.Type == format.DictionaryPage {
+		return errors.New("a column has two dictionaries")
+	}
+	if c.unpacked, err = c.pages.unpack(p, c.unpacked); err != nil {
+		return err
+	}
+	if p.encoding() != format.RLEDictionary {
 		c.Codes = nil
-		return c.plain.open(c.Kind, page, n)
+		return c.plain.decode(c.Kind, c.unpacked, n, p.encoding())
 	}
-	data := page.Data()
-	c.Codes = data.Int32()[:n]
-	switch c.dictionary {
-	case d:
-		return nil
-	case nil:
-		c.dictionary = d
-		return c.listed.open(c.Kind, d.Page(), d.Len())
+	if !c.hasDictionary {
+		return errors.New("a column has no dictionary")
 	}
-	return errors.New("a column has two dictionaries")
-}
-
-func (v *values) open(kind parquet.Kind, page parquet.Page, n int) error {
-	data := page.Data()
-	switch kind {
-	case parquet.ByteArray:
-		v.texts, v.offsets = data.ByteArray()
-		if len(v.offsets) <= n {
-			return fmt.Errorf("a page has %d texts, not %d", len(v.offsets)-1, n)
-		}
-	case parquet.Int64:
-		v.int64s = data.Int64()[:n]
-	case parquet.Int32:
-		v.int32s = data.Int32()[:n]
-	case parquet.Boolean:
-		if cap(v.truths) < n {
-			v.truths = make([]bool, n)
-		}
-		v.truths = v.truths[:n]
-		if m, err := page.Values().(parquet.BooleanReader).ReadBooleans(v.truths); m != n {
-			return noEOF(err)
-		}
+	if err := checkNumber(c.unpacked, n, format.RLEDictionary); err != nil {
+		return err
 	}
+	if c.codes, err = parquet.RLEDictionary.DecodeInt32(c.codes, c.unpacked); err != nil {
+		return err
+	}
+	if len(c.codes) < n {
+		return fmt.Errorf("a page has %d values, not %d", len(c.codes), n)
+	}
+	c.Codes = c.codes[:n]
 	return nil
 }
 
 // Values is the number of values in the dictionary.
-func (c *Column) Values() int { return c.dictionary.Len() }
+func (c *Column) Values() int { return c.listed.n }
 
 // value is where the value of a row of the page is.
 func (c *Column) value(row int64) (*values, int64) {
@@ -162,43 +156,27 @@ func (c *Column) Set(r *eventrow.Row, row int64) {
 }
 
 // SetCopy does so with a copy of the text, which it appends to memory, where texts are
-// not valid for good.
-func (c *Column) SetCopy(r *eventrow.Row, row int64, memory []byte) []byte {
+// not valid until the column is closed, or longer.
+func (c *Column) SetCopy(r *eventrow.Row, row int64, memory []byte, longer bool) []byte {
 	v, i := c.value(row)
-	if c.Kind != parquet.ByteArray || v == &c.listed {
+	if c.Kind != parquet.ByteArray || v == &c.listed && !longer {
 		v.set(c.Column, r, i)
 		return memory
 	}
 	start := len(memory)
-	memory = append(memory, v.texts[v.offsets[i]:v.offsets[i+1]]...)
-	c.Column.Set(r, parquet.ByteArrayValue(memory[start:]))
+	memory = append(memory, v.text(i)...)
+	c.SetText(r, view(memory[start:]))
 	return memory
 }
 
 // SetValue puts a value of the dictionary into r.
 func (c *Column) SetValue(r *eventrow.Row, code int32) { c.listed.set(c.Column, r, int64(code)) }
 
-func (v *values) set(c *eventrow.Column, r *eventrow.Row, i int64) {
-	switch c.Kind {
-	case parquet.ByteArray:
-		c.Set(r, parquet.ByteArrayValue(v.texts[v.offsets[i]:v.offsets[i+1]]))
-	case parquet.Int64:
-		c.Set(r, parquet.Int64Value(v.int64s[i]))
-	case parquet.Int32:
-		c.Set(r, parquet.Int32Value(v.int32s[i]))
-	case parquet.Boolean:
-		c.Set(r, parquet.BooleanValue(v.truths[i]))
-	}
-}
-
 // Bounds are the least and the greatest value of a column of that type, by its
 // statistics; false: they are not known.
 func (c *Column) Bounds() (least, greatest int64, ok bool) {
-	if chunk, isFile := c.chunk.(*parquet.FileColumnChunk); isFile {
-		a, b, ok := chunk.Bounds()
-		return a.Int64(), b.Int64(), ok
-	}
-	return 0, 0, false
+	a, b, ok := c.chunk.Bounds()
+	return a.Int64(), b.Int64(), ok
 }
 
 // Int64 is the value of a row of the page, in a column of that type.
@@ -210,18 +188,19 @@ func (c *Column) Int64(row int64) int64 {
 // Truth is the value of a row of the page, in a column of truth values.
 func (c *Column) Truth(row int64) bool {
 	v, i := c.value(row)
-	return v.truths[i]
+	return v.truth(i)
 }
 
-// Truths are the values of the page, in a column of truth values, from row First on.
-func (c *Column) Truths() []bool { return c.plain.truths }
+// Truths are the values of the page, in a column of truth values, from row First on: eight a byte,
+// from the lowest bit on.
+func (c *Column) Truths() []byte { return c.plain.bits }
 
 // Close ends reading.
 func (c *Column) Close() {
-	if c.release && c.page != nil {
-		parquet.Release(c.page)
+	if c.release && c.memory != nil {
+		memories.Put(c.memory)
 	}
-	_ = c.pages.Close()
+	c.memory = nil
 }
 
 // noEOF makes an error of an end that comes too early.

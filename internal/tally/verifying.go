@@ -43,13 +43,15 @@ func (v *verifying) ReadAt(p []byte, offset int64) (int, error) {
 		}
 		return len(p), end
 	}
-	// What is verified is what is returned.
-	from := first * sumBlock
-	scratch := scratches.Get().(*[]byte)
-	defer scratches.Put(scratch)
-	n := int(min((last+1)*sumBlock, s.Bytes) - from)
-	*scratch = slices.Grow((*scratch)[:0], n)[:n]
-	b := *scratch
+	// What is verified is what is returned: whole blocks.
+	from, n := first*sumBlock, int(min((last+1)*sumBlock, s.Bytes)-first*sumBlock)
+	b := p
+	if n > len(p) {
+		scratch := scratches.Get().(*[]byte)
+		defer scratches.Put(scratch)
+		*scratch = slices.Grow((*scratch)[:0], n)[:n]
+		b = *scratch
+	}
 	if n, err := v.r.ReadAt(b, from); n < len(b) {
 		return 0, noEOF(err)
 	}
@@ -64,7 +66,10 @@ func (v *verifying) ReadAt(p []byte, offset int64) (int, error) {
 		s.verified[i] = true
 	}
 	s.mu.Unlock()
-	return copy(p, b[offset-from:]), end
+	if n > len(p) {
+		copy(p, b[offset-from:])
+	}
+	return len(p), end
 }
 
 func (s *Summary) good(first, last int64) bool {
