@@ -59,7 +59,7 @@ func (s *segment) groups(p *plan) (list []parquet.RowGroup, err error) {
 	first := int32(0)
 	for _, g := range s.file.RowGroups() {
 		if placed {
-			g = &placedGroup{g, rowsWithin(places, first, int32(g.NumRows()))}
+			g = &placedGroup{g, p.clients[0], rowsWithin(places, first, int32(g.NumRows()))}
 		}
 		first += int32(g.NumRows())
 		if s.promising(g, p) {
@@ -73,7 +73,8 @@ func (s *segment) groups(p *plan) (list []parquet.RowGroup, err error) {
 // that is looked for.
 type placedGroup struct {
 	parquet.RowGroup
-	rows []int32
+	client string
+	rows   []int32
 }
 
 // rowsWithin are those of rows of a segment that are in a row group, by their numbers there.
@@ -317,9 +318,12 @@ const maxConstant = 15
 // constants finds, by the statistics, the columns of a set that have one value only, and returns
 // those that are left.
 func (s *segment) constants(g parquet.RowGroup, set columns) (list []constant, left columns) {
-	if _, placed := g.(*placedGroup); placed && set.has(eventrow.Attempt) {
-		list = append(list, constant{eventrow.Attempt, parquet.BooleanValue(true)})
-		set &^= cols(eventrow.Attempt)
+	if placed, ok := g.(*placedGroup); ok {
+		for _, c := range []constant{{eventrow.Attempt, parquet.BooleanValue(true)}, {eventrow.ClientIP, parquet.ByteArrayValue([]byte(placed.client))}} {
+			if set.has(c.column) {
+				list, set = append(list, c), set&^cols(c.column)
+			}
+		}
 	}
 	chunks := g.ColumnChunks()
 	for i, c := range eventrow.Columns {

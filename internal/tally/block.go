@@ -43,7 +43,7 @@ var encoder = sync.OnceValues(func() (*zstd.Encoder, error) {
 })
 
 var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxBlock))
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(false), zstd.WithDecoderMaxMemory(maxBlock))
 })
 
 // blockWriter writes texts in order.

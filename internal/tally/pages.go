@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"math/bits"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
@@ -232,7 +231,7 @@ func (p *pages) extend(end, have int64) error {
 // room is n values in memory, if it is enough; they are not zero.
 func room[T any](memory []T, n int) []T {
 	if cap(memory) < n {
-		memory = make([]T, 1<<bits.Len(uint(n)))
+		memory = make([]T, n+n/4)
 	}
 	return memory[:n]
 }
