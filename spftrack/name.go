@@ -38,28 +38,34 @@ func appendPrintable[T ~string | ~[]byte](dst []byte, raw T, label bool) []byte 
 // dot, dots inside of labels escaped; the root is ".". What is not a name is
 // shown byte by byte. There are at most four bytes for one of the name.
 func AppendName(dst, name []byte) []byte {
-	var l wire.Labels
-	switch size := l.Read(name); {
-	case size == 0 || size != len(name):
-		return appendPrintable(dst, name, false)
-	case l.Count == 0:
-		return append(dst, '.')
-	}
 	start := len(dst)
-	dst = append(dst, name[1:len(name)-1]...)
-	text := dst[start:]
-	for _, at := range l.At[1:l.Count] {
-		text[at-1] = '.'
+	if len(name) > 1 {
+		dst = append(dst, name[1:len(name)-1]...)
 	}
-	if ascii.IsPlain(text) && bytes.Count(text, []byte{'.'}) == l.Count-1 {
+	text := dst[start:]
+	count, at := 0, 0
+	for ; at < len(name) && name[at] != 0 && name[at] <= wire.MaxLabel; count++ {
+		if at > 0 && at <= len(text) {
+			text[at-1] = '.'
+		}
+		at += 1 + int(name[at])
+	}
+	isName := at == len(name)-1 && name[at] == 0 && len(name) <= wire.MaxName
+	switch {
+	case isName && count == 0:
+		return append(dst, '.')
+	case isName && ascii.IsPlain(text) && bytes.Count(text, []byte{'.'}) == count-1:
 		return dst
 	}
 	dst = dst[:start]
-	for i := range l.Count {
-		if i > 0 {
+	if !isName {
+		return appendPrintable(dst, name, false)
+	}
+	for rest := name; rest[0] != 0; rest = rest[1+rest[0]:] {
+		if len(rest) < len(name) {
 			dst = append(dst, '.')
 		}
-		dst = appendPrintable(dst, name[l.At[i]+1:l.At[i+1]], true)
+		dst = appendPrintable(dst, rest[1:1+rest[0]], true)
 	}
 	return dst
 }

@@ -57,6 +57,27 @@ func Same(v uint64, c byte) uint64 {
 	return (d - ones) &^ d & (0x80 * ones)
 }
 
+// MayHave is false for a text that does not have two lower-case letters, one behind the other, in
+// whatever case. It may be true for one that has not, too.
+func MayHave(text []byte, first, second byte) bool {
+	if len(text) < 8 {
+		return true
+	}
+	for at := 0; ; at += 7 {
+		end := at+8 >= len(text)
+		if end {
+			at = len(text) - 8
+		}
+		v := binary.LittleEndian.Uint64(text[at:]) | 0x20*ones
+		if Same(v, first)&(Same(v, second)>>8) != 0 {
+			return true
+		}
+		if end {
+			return false
+		}
+	}
+}
+
 // EqualFold reports whether two texts differ in the case of letters at most.
 func EqualFold[A, B ~string | ~[]byte](a A, b B) bool {
 	if len(a) != len(b) {

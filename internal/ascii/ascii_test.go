@@ -50,6 +50,22 @@ func TestToLower(t *testing.T) {
 	}
 }
 
+func TestMayHave(t *testing.T) {
+	for n := range 40 {
+		text := strings.Repeat("f-r.", 10)[:n]
+		if got := MayHave([]byte(text), 'f', 'r'); got != (n < 8) {
+			t.Errorf("MayHave(%q) = %v", text, got)
+		}
+		for i := range n - 1 {
+			for _, pair := range []string{"fr", "FR", "fR", "Fr"} {
+				if has := text[:i] + pair + text[i+2:]; !MayHave([]byte(has), 'f', 'r') {
+					t.Errorf("MayHave(%q) = false", has)
+				}
+			}
+		}
+	}
+}
+
 func TestEqualFold(t *testing.T) {
 	for c := range 256 {
 		for d := range 256 {

@@ -16,9 +16,9 @@ import (
 // get from one client at the same time stay apart.
 type open struct {
 	// one is the query that waits, if there is but one, as is usual; many are all
-	// of several.
+	// of several, nil as long as there were none.
 	one  [1]waiting
-	many []waiting
+	many *[]waiting
 	// a is the time of the last exists: query of type A, if askedA.
 	a      int64
 	askedA bool
@@ -63,7 +63,7 @@ func (m *marker) openOf(group uint64, now int64) *open {
 func (o *open) waiting() []waiting {
 	switch {
 	case o.many != nil:
-		return o.many
+		return *o.many
 	case o.one[0].role != 0:
 		return o.one[:]
 	}
@@ -76,11 +76,11 @@ func (o *open) add(w waiting) {
 		o.one[0] = w
 		return
 	case o.many == nil:
-		o.many = append(o.many, o.one[0])
-	case len(o.many) == maxOpen:
-		o.many = slices.Delete(o.many, 0, 1)
+		o.many = &[]waiting{o.one[0]}
+	case len(*o.many) == maxOpen:
+		*o.many = slices.Delete(*o.many, 0, 1)
 	}
-	o.many = append(o.many, w)
+	*o.many = append(*o.many, w)
 }
 
 // remove removes the query at a place.
@@ -89,7 +89,7 @@ func (o *open) remove(at int) {
 		o.one[0] = waiting{}
 		return
 	}
-	o.many = slices.Delete(o.many, at, at+1)
+	*o.many = slices.Delete(*o.many, at, at+1)
 }
 
 // drop removes the queries of a pair that wait in one of some roles.

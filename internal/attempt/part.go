@@ -44,6 +44,9 @@ func (m *marker) parts(e *spftrack.Event) []uint64 {
 // hasFR reports whether a name has the label FR, without which no part of it reads
 // as a whole one.
 func hasFR(name []byte) bool {
+	if !ascii.MayHave(name, 'f', 'r') {
+		return false
+	}
 	for len(name) > 2 {
 		n := int(name[0])
 		if n == 2 && ascii.EqualFold(name[1:3], "fr") {

@@ -59,11 +59,14 @@ type table[V any] struct {
 // slot.
 type slot struct{ high, entry uint32 }
 
+// entry has the key gone when it was dropped.
 type entry[V any] struct {
 	key   uint64
 	value V
-	gone  bool
 }
+
+// gone is no key: that of a query which is not looked for.
+const gone = 0
 
 const minSlots = 1 << 8
 
@@ -78,7 +81,7 @@ func (t *table[V]) find(key uint64) (e *entry[V], free *slot) {
 			return nil, s
 		}
 		if s.high == high {
-			if e := &t.entries[s.entry-1]; e.key == key && !e.gone {
+			if e := &t.entries[s.entry-1]; e.key == key {
 				return e, nil
 			}
 		}
@@ -127,11 +130,11 @@ func (t *table[V]) put(key uint64, v V) *V {
 }
 
 func (t *table[V]) drop(key uint64) {
-	if t.n == 0 {
+	if t.n == 0 || key == gone {
 		return
 	}
 	if e, _ := t.find(key); e != nil {
-		*e = entry[V]{key: key, gone: true}
+		*e = entry[V]{key: gone}
 		t.n--
 	}
 }
@@ -145,7 +148,7 @@ func (t *table[V]) grow() {
 	old := t.entries
 	t.slots, t.entries = make([]slot, size), make([]entry[V], 0, size*3/4)
 	for i := range old {
-		if !old[i].gone {
+		if old[i].key != gone {
 			_, free := t.find(old[i].key)
 			t.entries = append(t.entries, old[i])
 			*free = slot{uint32(old[i].key >> 32), uint32(len(t.entries))}

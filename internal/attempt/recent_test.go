@@ -12,7 +12,7 @@ func TestTable(t *testing.T) {
 	var table table[int]
 	want := make(map[uint64]int)
 	for i := range 300_000 {
-		key := rng.Uint64N(1 << (4 + i/20_000))
+		key := 1 + rng.Uint64N(1<<(4+i/20_000))
 		if rng.IntN(2) == 0 {
 			key |= 1 << 40
 		}
@@ -21,6 +21,7 @@ func TestTable(t *testing.T) {
 			table.put(key, i)
 			want[key] = i
 		case 2:
+			table.drop(gone)
 			table.drop(key)
 			delete(want, key)
 		}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"unsafe"
 
+	"nullspf/internal/attempt"
 	"nullspf/spftrack"
 )
 
@@ -22,14 +23,34 @@ const (
 
 // Fill sets all columns of a row. Its texts refer to those of the event.
 func (b *Builder) Fill(r *Row, e *spftrack.Event) {
-	columns := Columns
-	if e.Session == nil && e.Report == nil && e.Cause == "" && e.Software == "" {
-		// A query, as nearly all are: the other columns are zero.
-		*r = Row{}
-		columns = ofQueries
+	*r = Row{}
+	r.Seq, r.TS = int64(e.Seq), e.Time
+	r.ServerID, r.Zone = printable(e.Server), printable(e.Zone)
+	r.Kind = e.Kind.String()
+	r.ClientIP = b.addr(e.ClientIP)
+	r.SenderLocal = printable(e.SenderLocal)
+	r.SenderDomain, r.ForgedDomain = printable(e.SenderDomain), printable(e.Forged)
+	r.HELO = printable(e.HELO)
+	r.Resolver, r.ResolverPort = b.addr(e.Resolver.Addr()), int32(e.Resolver.Port())
+	if e.Kind != spftrack.KindDMARC {
+		r.Transport = e.Transport.String()
 	}
-	for _, c := range columns {
-		c.fill(b, r, e)
+	r.Qtype = int32(e.QType)
+	r.ClientSubnet = prefixText(e.ClientSubnet)
+	r.SourceVerified = e.SourceVerified
+	r.Flags = flagTexts[e.Flags]
+	r.Attempt = attempt.Is(e)
+	r.RawName = b.name(e.Name, r)
+	r.Cause, r.Software = printable(e.Cause), printable(e.Software)
+	if s := e.Session; s != nil {
+		r.Recipients, r.RecipientDomain = int32(s.Recipients), printable(s.RecipientDomain)
+		r.TLS, r.Duration = s.TLS, int64(s.Duration)
+	}
+	if p := e.Report; p != nil {
+		r.Messages, r.RangeEnd = int64(p.Messages), p.End
+		r.RecipientDomain += printable(p.RecipientDomain)
+		r.Disposition, r.SPF, r.DKIM = printable(p.Disposition), printable(p.SPF), printable(p.DKIM)
+		r.Override, r.Reporter, r.ReportID = printable(p.Override), printable(p.Reporter), printable(p.ID)
 	}
 }
 

@@ -42,7 +42,6 @@ type Column struct {
 	show    func([]byte, *Row) []byte
 	brief   func(*Row) string
 	set     func(*Row, parquet.Value)
-	fill    func(*Builder, *Row, *spftrack.Event)
 	restore func(*Row, *spftrack.Event)
 	clone   func(*Row)
 }
@@ -82,13 +81,10 @@ func (c *Column) Cell(r *Row) string {
 	return string(c.show(nil, r))
 }
 
-type (
-	filler   = func(*Builder, *Row, *spftrack.Event)
-	restorer = func(*Row, *spftrack.Event)
-)
+type restorer = func(*Row, *spftrack.Event)
 
 // text makes a column of text.
-func text(c Column, field func(*Row) *string, fill filler, restore restorer) *Column {
+func text(c Column, field func(*Row) *string, restore restorer) *Column {
 	c.Kind, c.quoted = parquet.ByteArray, true
 	c.set = func(r *Row, v parquet.Value) {
 		b := v.ByteArray()
@@ -98,11 +94,11 @@ func text(c Column, field func(*Row) *string, fill filler, restore restorer) *Co
 		c.show = func(b []byte, r *Row) []byte { return append(b, Shown(*field(r))...) }
 	}
 	c.clone = func(r *Row) { *field(r) = strings.Clone(*field(r)) }
-	return complete(c, field(&named), fill, restore)
+	return complete(c, field(&named), restore)
 }
 
 // number makes a column of integers.
-func number[N int32 | int64](c Column, field func(*Row) *N, fill filler, restore restorer) *Column {
+func number[N int32 | int64](c Column, field func(*Row) *N, restore restorer) *Column {
 	switch any(N(0)).(type) {
 	case int32:
 		c.Kind = parquet.Int32
@@ -114,22 +110,22 @@ func number[N int32 | int64](c Column, field func(*Row) *N, fill filler, restore
 	if c.show == nil {
 		c.show = func(b []byte, r *Row) []byte { return strconv.AppendInt(b, int64(*field(r)), 10) }
 	}
-	return complete(c, field(&named), fill, restore)
+	return complete(c, field(&named), restore)
 }
 
 // truth makes a column of truth values.
-func truth(c Column, field func(*Row) *bool, fill filler, restore restorer) *Column {
+func truth(c Column, field func(*Row) *bool, restore restorer) *Column {
 	c.Kind = parquet.Boolean
 	c.set = func(r *Row, v parquet.Value) { *field(r) = v.Boolean() }
 	c.show = func(b []byte, r *Row) []byte { return strconv.AppendBool(b, *field(r)) }
-	return complete(c, field(&named), fill, restore)
+	return complete(c, field(&named), restore)
 }
 
 // named is the row whose fields' places tell the names of columns.
 var named Row
 
 // complete finishes a column, whose name is in the tag of its field of named.
-func complete(c Column, field any, fill filler, restore restorer) *Column {
+func complete(c Column, field any, restore restorer) *Column {
 	row := reflect.ValueOf(&named).Elem()
 	for i := range row.NumField() {
 		if row.Field(i).Addr().Interface() == field {
@@ -141,7 +137,7 @@ func complete(c Column, field any, fill filler, restore restorer) *Column {
 	if c.Name == "" {
 		panic(fmt.Sprintf("eventrow: the field of the column %q has no tag", c.Meaning))
 	}
-	c.fill, c.restore = fill, restore
+	c.restore = restore
 	return &c
 }
 

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"nullspf/internal/attempt"
 	"nullspf/spftrack"
 )
 
@@ -62,145 +61,114 @@ var Columns = []*Column{
 	Messages, Disposition, SPF, DKIM, Override, Reporter, ReportID, RangeEnd,
 }
 
-// ofQueries are the columns that queries have values in.
-var ofQueries []*Column
-
 func init() {
 	for i, c := range Columns {
 		c.Index = i
-		if !c.Added {
-			ofQueries = append(ofQueries, c)
-		}
 	}
 }
 
-// The columns. The first function gives
-// the field of a row, the second fills it from an event, the third brings it
-// back; texts that cannot be read, which no journal writes, are left empty.
+// The columns. The first function gives the field of a row, which [Builder.Fill] fills from an
+// event, the second brings it back; texts that cannot be read, which no journal writes, are
+// left empty.
 var (
 	TS = number(Column{Heading: "TIME",
 		Meaning: "when the query came, or the session began, by the server's clock, in UTC; for `dmarc`, the begin of the range",
 		show:    appendTime, quoted: true, brief: briefTime},
 		func(r *Row) *int64 { return &r.TS },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.TS = e.Time },
 		func(r *Row, e *spftrack.Event) { e.Time = r.TS })
 
 	Seq = number(Column{
 		Meaning: "the event's number on this server",
 		show:    func(b []byte, r *Row) []byte { return strconv.AppendUint(b, uint64(r.Seq), 10) }},
 		func(r *Row) *int64 { return &r.Seq },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Seq = int64(e.Seq) },
 		func(r *Row, e *spftrack.Event) { e.Seq = uint64(r.Seq) })
 
 	ServerID = text(Column{Heading: "SERVER",
 		Meaning: "the server"},
 		func(r *Row) *string { return &r.ServerID },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.ServerID = printable(e.Server) },
 		func(r *Row, e *spftrack.Event) { e.Server = Unescape(r.ServerID) })
 
 	Zone = text(Column{Meaning: "the tracking zone"},
 		func(r *Row) *string { return &r.Zone },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.Zone = printable(e.Zone) },
 		func(r *Row, e *spftrack.Event) { e.Zone = Unescape(r.Zone) })
 
 	Kind = text(Column{Heading: "KIND",
 		Meaning: "`exists`, `exp`, `classic`, `minimised`, `smtp`, `dmarc`, `refusal`, `other`"},
 		func(r *Row) *string { return &r.Kind },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Kind = e.Kind.String() },
 		func(r *Row, e *spftrack.Event) { e.Kind, _ = spftrack.ParseKind(r.Kind) })
 
 	ClientIP = text(Column{Heading: "CLIENT",
 		Meaning: "the SMTP client that the receiver claims to have seen, empty if unknown; for `smtp` and `refusal`, the client itself"},
 		func(r *Row) *string { return &r.ClientIP },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.ClientIP = b.addr(e.ClientIP) },
 		func(r *Row, e *spftrack.Event) { e.ClientIP = parseAddr(r.ClientIP) })
 
 	SenderLocal = text(Column{Meaning: "the local part of MAIL FROM"},
 		func(r *Row) *string { return &r.SenderLocal },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.SenderLocal = printable(e.SenderLocal) },
 		func(r *Row, e *spftrack.Event) { e.SenderLocal = Unescape(r.SenderLocal) })
 
 	SenderDomain = text(Column{Meaning: "the domain of MAIL FROM; for `dmarc`, where it was reported"},
 		func(r *Row) *string { return &r.SenderDomain },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.SenderDomain = printable(e.SenderDomain) },
 		func(r *Row, e *spftrack.Event) { e.SenderDomain = Unescape(r.SenderDomain) })
 
 	ForgedDomain = text(Column{Heading: "DOMAIN",
 		Meaning: "the domain that was claimed without right; empty for `smtp`; for `dmarc`, that of From, with right or without; for `refusal`, that of the sender when it is published"},
 		func(r *Row) *string { return &r.ForgedDomain },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.ForgedDomain = printable(e.Forged) },
 		func(r *Row, e *spftrack.Event) { e.Forged = Unescape(r.ForgedDomain) })
 
 	HELO = text(Column{Heading: "HELO",
 		Meaning: "the argument of HELO or EHLO"},
 		func(r *Row) *string { return &r.HELO },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.HELO = printable(e.HELO) },
 		func(r *Row, e *spftrack.Event) { e.HELO = Unescape(r.HELO) })
 
 	Resolver = text(Column{Heading: "RESOLVER",
 		Meaning: "the address from which the query came; for `smtp`, that of the client; empty for `dmarc` and `refusal`"},
 		func(r *Row) *string { return &r.Resolver },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.Resolver = b.addr(e.Resolver.Addr()) },
 		func(r *Row, e *spftrack.Event) {
 			e.Resolver = netip.AddrPortFrom(parseAddr(r.Resolver), e.Resolver.Port())
 		})
 
 	ResolverPort = number(Column{Meaning: "its port"},
 		func(r *Row) *int32 { return &r.ResolverPort },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.ResolverPort = int32(e.Resolver.Port()) },
 		func(r *Row, e *spftrack.Event) {
 			e.Resolver = netip.AddrPortFrom(e.Resolver.Addr(), uint16(r.ResolverPort))
 		})
 
 	Transport = text(Column{Meaning: "`udp`, `tcp`; empty for `dmarc`"},
 		func(r *Row) *string { return &r.Transport },
-		func(_ *Builder, r *Row, e *spftrack.Event) {
-			r.Transport = ""
-			if e.Kind != spftrack.KindDMARC {
-				r.Transport = e.Transport.String()
-			}
-		},
 		func(r *Row, e *spftrack.Event) { e.Transport, _ = spftrack.ParseTransport(r.Transport) })
 
 	Qtype = number(Column{Heading: "TYPE",
 		Meaning: "the type of the query, as a number; 0 for none",
 		brief:   func(r *Row) string { return typeName(r.Qtype) }},
 		func(r *Row) *int32 { return &r.Qtype },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Qtype = int32(e.QType) },
 		func(r *Row, e *spftrack.Event) { e.QType = uint16(r.Qtype) })
 
 	ClientSubnet = text(Column{Meaning: "EDNS Client Subnet prefix such as `192.0.2.0/24`, or empty"},
 		func(r *Row) *string { return &r.ClientSubnet },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.ClientSubnet = prefixText(e.ClientSubnet) },
 		func(r *Row, e *spftrack.Event) { e.ClientSubnet = parsePrefix(r.ClientSubnet) })
 
 	SourceVerified = truth(Column{Meaning: "the resolver's address is not spoofed (TCP or a valid cookie)"},
 		func(r *Row) *bool { return &r.SourceVerified },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.SourceVerified = e.SourceVerified },
 		func(r *Row, e *spftrack.Event) { e.SourceVerified = r.SourceVerified })
 
 	Flags = text(Column{Heading: "FLAGS",
 		Meaning: "`truncated`, `unparsed`, `retry`, `ambiguous`, `unexpanded`, `helo`, `exists`, with commas between"},
 		func(r *Row) *string { return &r.Flags },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Flags = flagTexts[e.Flags] },
 		func(r *Row, e *spftrack.Event) { e.Flags, _ = spftrack.ParseFlags(r.Flags) })
 
 	Attempt = truth(Column{Meaning: "the event stands for an attempt"},
 		func(r *Row) *bool { return &r.Attempt },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Attempt = attempt.Is(e) },
 		func(*Row, *spftrack.Event) {}) // kind and flags tell it
 
 	RawName = text(Column{Heading: "NAME",
 		Meaning: "the query name as it was asked; empty for no query",
 		show:    func(b []byte, r *Row) []byte { return append(b, Shown(r.Name())...) }},
 		func(r *Row) *string { return &r.RawName },
-		func(b *Builder, r *Row, e *spftrack.Event) { r.RawName = b.name(e.Name, r) },
 		func(r *Row, e *spftrack.Event) { e.Name = parseName(r.Name()) })
 
 	Recipients = number(Column{Added: true,
 		Meaning: "for `smtp`: how many recipients were asked for, and refused; for `refusal`, 1"},
 		func(r *Row) *int32 { return &r.Recipients },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Recipients = int32(sessionOf(e).Recipients) },
 		func(r *Row, e *spftrack.Event) {
 			if r.Recipients != 0 {
 				session(e).Recipients = uint16(r.Recipients)
@@ -210,9 +178,6 @@ var (
 	RecipientDomain = text(Column{Added: true,
 		Meaning: "for `smtp`: the domain of the first recipient; for `refusal`, of the one refused; for `dmarc`, of the recipients, where it was reported"},
 		func(r *Row) *string { return &r.RecipientDomain },
-		func(_ *Builder, r *Row, e *spftrack.Event) {
-			r.RecipientDomain = printable(sessionOf(e).RecipientDomain + reportOf(e).RecipientDomain)
-		},
 		func(r *Row, e *spftrack.Event) {
 			switch {
 			case r.RecipientDomain == "":
@@ -226,7 +191,6 @@ var (
 	TLS = truth(Column{Added: true,
 		Meaning: "for `smtp`: the client has used STARTTLS"},
 		func(r *Row) *bool { return &r.TLS },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.TLS = sessionOf(e).TLS },
 		func(r *Row, e *spftrack.Event) {
 			if r.TLS {
 				session(e).TLS = true
@@ -236,7 +200,6 @@ var (
 	Duration = number(Column{Added: true,
 		Meaning: "for `smtp`: how long the session took, in nanoseconds"},
 		func(r *Row) *int64 { return &r.Duration },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Duration = int64(sessionOf(e).Duration) },
 		func(r *Row, e *spftrack.Event) {
 			if r.Duration != 0 {
 				session(e).Duration = time.Duration(r.Duration)
@@ -246,19 +209,16 @@ var (
 	Cause = text(Column{Heading: "CAUSE", Added: true,
 		Meaning: "for `refusal`: why, such as `no-ptr` or `blocklist:bl.example.net`"},
 		func(r *Row) *string { return &r.Cause },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Cause = printable(e.Cause) },
 		func(r *Row, e *spftrack.Event) { e.Cause = Unescape(r.Cause) })
 
 	Software = text(Column{Heading: "SOFTWARE", Added: true,
 		Meaning: "for `refusal`: the mail server that logged it: `postfix`, `sendmail`, `exim`, `opensmtpd`, `rspamd`"},
 		func(r *Row) *string { return &r.Software },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Software = printable(e.Software) },
 		func(r *Row, e *spftrack.Event) { e.Software = Unescape(r.Software) })
 
 	Messages = number(Column{Heading: "MESSAGES", Added: true,
 		Meaning: "for `dmarc`: how many messages the record stands for"},
 		func(r *Row) *int64 { return &r.Messages },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.Messages = int64(reportOf(e).Messages) },
 		func(r *Row, e *spftrack.Event) {
 			if r.Messages > 0 && r.Messages <= math.MaxUint32 {
 				report(e).Messages = uint32(r.Messages)
@@ -292,23 +252,12 @@ var (
 	RangeEnd = number(Column{Added: true,
 		Meaning: "for `dmarc`: the end of the range, in nanoseconds since 1970-01-01 UTC"},
 		func(r *Row) *int64 { return &r.RangeEnd },
-		func(_ *Builder, r *Row, e *spftrack.Event) { r.RangeEnd = reportOf(e).End },
 		func(r *Row, e *spftrack.Event) {
 			if r.RangeEnd != 0 {
 				report(e).End = r.RangeEnd
 			}
 		})
 )
-
-var noSession spftrack.Session
-
-// sessionOf returns the session of an event, which is not to be changed.
-func sessionOf(e *spftrack.Event) *spftrack.Session {
-	if e.Session == nil {
-		return &noSession
-	}
-	return e.Session
-}
 
 // session returns the session of an event, and makes it when there is none.
 func session(e *spftrack.Event) *spftrack.Session {
@@ -321,22 +270,11 @@ func session(e *spftrack.Event) *spftrack.Session {
 // reported makes a column of a text of reports.
 func reported(c Column, field func(*Row) *string, of func(*spftrack.Report) *string) *Column {
 	return text(c, field,
-		func(_ *Builder, r *Row, e *spftrack.Event) { *field(r) = printable(*of(reportOf(e))) },
 		func(r *Row, e *spftrack.Event) {
 			if text := *field(r); text != "" {
 				*of(report(e)) = Unescape(text)
 			}
 		})
-}
-
-var noReport spftrack.Report
-
-// reportOf returns the report of an event, which is not to be changed.
-func reportOf(e *spftrack.Event) *spftrack.Report {
-	if e.Report == nil {
-		return &noReport
-	}
-	return e.Report
 }
 
 // report returns the report of an event, and makes it when there is none.

@@ -23,7 +23,7 @@ type textWriter struct {
 	// offsets are where the values begin in plain, behind their length.
 	offsets []uint32
 	// table finds a text: a power of two of slots. A text is looked for from the slot
-	// on that its hash tells.
+	// on that its hash tells, up to a free one.
 	table []dictSlot
 	seed  maphash.Seed
 	// asked are the different texts of the rows that are added, as far as two in turn are
@@ -31,7 +31,7 @@ type textWriter struct {
 	asked []askedText
 	runs  []textRun
 	// touched keeps what ask reads from being compiled to nothing.
-	touched uint32
+	touched dictSlot
 	// bytes are those of all texts together.
 	bytes int
 	// texts are those of a chunk without dictionary. So the next chunks of the file
@@ -40,12 +40,27 @@ type textWriter struct {
 	direct int
 }
 
-// dictSlot holds the code of a text plus one, 0 for none, and where it begins in plain.
-type dictSlot struct{ hash, at, code uint32 }
+// dictSlot holds the code of a text plus one, which is 0 in a free slot, and above it bits of
+// the text's hash that do not tell the slot: all in four bytes, since what the processor's
+// caches cannot hold is what a text costs.
+type dictSlot uint32
+
+// codeBits are those of a code plus one: a row group has fewer rows.
+const codeBits = 17
+
+func slotOf(hash uint64, code int32) dictSlot {
+	return dictSlot(hash>>32)&^(1<<codeBits-1) | dictSlot(code+1)
+}
+
+// code is that of a slot, -1 for a free one.
+func (s dictSlot) code() int32 { return int32(s&(1<<codeBits-1)) - 1 }
+
+// mayBe reports whether a slot may hold a text with this hash.
+func (s dictSlot) mayBe(hash uint64) bool { return (s^dictSlot(hash>>32))>>codeBits == 0 }
 
 type askedText struct {
 	text string
-	hash uint32
+	hash uint64
 	code int32
 }
 
@@ -62,10 +77,9 @@ func newTextWriter(base baseWriter) *textWriter {
 	return w
 }
 
-func (w *textWriter) value(code int32) []byte { return w.text(w.offsets[code]) }
-
-// text returns the text that begins at an offset of plain.
-func (w *textWriter) text(at uint32) []byte {
+// value is the text of a code.
+func (w *textWriter) value(code int32) []byte {
+	at := w.offsets[code]
 	return w.plain[at : at+binary.LittleEndian.Uint32(w.plain[at-4:])]
 }
 
@@ -88,7 +102,7 @@ func (w *textWriter) add(rows []eventrow.Row) (int, error) {
 // that memory gives them all at once.
 func (w *textWriter) ask(rows []eventrow.Row) {
 	w.asked, w.runs = w.asked[:0], w.runs[:0]
-	mask := uint32(len(w.table) - 1)
+	mask := uint64(len(w.table) - 1)
 	// The places in asked of the last text and of the last that was not the same: the
 	// queries of a check take turns.
 	last, other := 0, 0
@@ -97,8 +111,8 @@ func (w *textWriter) ask(rows []eventrow.Row) {
 		w.bytes += len(s)
 		switch {
 		case i == 0 || s != w.asked[last].text && s != w.asked[other].text:
-			h := uint32(maphash.String(w.seed, s))
-			w.touched |= w.table[h&mask].code
+			h := maphash.String(w.seed, s)
+			w.touched |= w.table[h&mask]
 			last, other = len(w.asked), last
 			w.asked = append(w.asked, askedText{text: s, hash: h})
 		case s == w.asked[last].text:
@@ -113,38 +127,34 @@ func (w *textWriter) ask(rows []eventrow.Row) {
 
 // code returns the code of a text, which it adds to the dictionary when it is new.
 func (w *textWriter) code(a *askedText) int32 {
-	mask := uint32(len(w.table) - 1)
+	mask := uint64(len(w.table) - 1)
 	i := a.hash & mask
-	for ; w.table[i].code != 0; i = (i + 1) & mask {
-		if p := w.table[i]; p.hash == a.hash && string(w.text(p.at)) == a.text {
-			return int32(p.code - 1)
+	for ; w.table[i] != 0; i = (i + 1) & mask {
+		if p := w.table[i]; p.mayBe(a.hash) && string(w.value(p.code())) == a.text {
+			return p.code()
 		}
 	}
+	code := int32(w.count)
+	w.table[i] = slotOf(a.hash, code)
 	w.plain = binary.LittleEndian.AppendUint32(w.plain, uint32(len(a.text)))
-	at := uint32(len(w.plain))
-	w.offsets = append(w.offsets, at)
+	w.offsets = append(w.offsets, uint32(len(w.plain)))
 	w.plain = append(w.plain, a.text...)
-	w.count++
-	w.table[i] = dictSlot{a.hash, at, uint32(w.count)}
-	if 4*w.count > 3*len(w.table) {
+	if w.count++; 4*w.count > 3*len(w.table) {
 		w.grow()
 	}
-	return int32(w.count - 1)
+	return code
 }
 
 func (w *textWriter) grow() {
-	old := w.table
-	w.table = make([]dictSlot, 2*len(old))
-	mask := uint32(len(w.table) - 1)
-	for _, p := range old {
-		if p.code == 0 {
-			continue
-		}
-		i := p.hash & mask
-		for w.table[i].code != 0 {
+	w.table = make([]dictSlot, 2*len(w.table))
+	mask := uint64(len(w.table) - 1)
+	for code := range int32(w.count) {
+		hash := maphash.Bytes(w.seed, w.value(code))
+		i := hash & mask
+		for w.table[i] != 0 {
 			i = (i + 1) & mask
 		}
-		w.table[i] = p
+		w.table[i] = slotOf(hash, code)
 	}
 }
 
