@@ -131,6 +131,8 @@ func TestAttempts(t *testing.T) {
 		{"two receivers, next sender", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r1, 16}, {s, exists, ip1, "", r2, 1}, {2 * s, exp, ip1, "g", r1, 16}}, "-b++"},
 		{"two receivers, the other's exists: taken", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r6, 16}, {s, exp, ip1, "h", r2, 16}}, "--bb"},
 		{"two receivers, exp= of both", []query{{0, exists, ip1, "", r1, 1}, {0, exists, ip1, "", r2, 1}, {s, exp, ip1, "h", r2, 16}, {s, exp, ip1, "h", r1, 16}}, "--bb"},
+		{"two receivers, the first exists: taken long ago", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip1, "h", r6, 16}, {62 * s, exp, ip1, "g", r1, 16},
+			{63 * s, exists, ip1, "", r2, 1}}, "-bb-"},
 		{"two clients, two families", []query{{0, exists, ip1, "", r1, 1}, {s, exp, ip2, "h", r6, 16}}, "++"},
 		{"HELO checked first", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "postmaster " + d, r1, 16}, {s, exp, ip1, "user " + d, r1, 16}}, "-hb"},
 		{"HELO checked last", []query{{0, exists, ip1, "", r1, 1}, {0, exp, ip1, "user " + d, r1, 16}, {s, exp, ip1, "postmaster " + d, r1, 16}}, "-bh"},

@@ -201,7 +201,7 @@ func (m *marker) exp(e *spftrack.Event, p *pair, k keys) {
 			if exists, ok := o.take(existsA|existsAAAA, k.pair, e.Time, m.windows.Join, m.windows.Join); ok {
 				m.takeOver(exists, e)
 				p.exists, p.state = exists.time, told
-			} else if p.state != taken {
+			} else if p.state != taken || !Within(e.Time, p.exists, m.windows.Cached) {
 				o.add(waiting{e.Time, e.Seq, k.pair, expAlone})
 			}
 		}
