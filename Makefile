@@ -123,6 +123,7 @@ EVENTS  ?= 20000000
 bench-log: ## ask a forgery log and DuckDB the same questions: make bench-log EVENTS=20000000
 	test -e '$(LOG)/MANIFEST' || $(GO) run ./internal/bench/log -generate '$(LOG)' -events $(EVENTS)
 	$(GO) run ./internal/bench/log '$(LOG)'
+	$(GO) run ./internal/bench/log -seal
 
 bench-web: build ## measure nullspf web with that log, in Chromium too, and nullspfd beside it
 	scripts/install-peers chromium nodejs npm dnsperf

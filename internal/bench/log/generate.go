@@ -56,18 +56,23 @@ type generator struct {
 	name      []byte
 }
 
+// newGenerator makes a generator of a log of n events altogether.
+func newGenerator(n int, put func(*spftrack.Event) error) *generator {
+	return &generator{
+		rng: rand.New(rand.NewPCG(11, 2026)), put: put, now: float64(begin.UnixNano()),
+		addresses: max(n/eventsOfAddress, 1000),
+		// An attempt is 1.93 events in the mean.
+		step: float64(days*24*time.Hour) / (float64(n) / 1.93),
+	}
+}
+
 // generate writes a journal of about n events into a directory.
 func generate(dir string, n int) error {
 	out, err := journal.Create(dir, server)
 	if err != nil {
 		return err
 	}
-	g := &generator{
-		rng: rand.New(rand.NewPCG(11, 2026)), put: out.Add, now: float64(begin.UnixNano()),
-		addresses: max(n/eventsOfAddress, 1000),
-	}
-	// An attempt is 1.93 events in the mean.
-	g.step = float64(days*24*time.Hour) / (float64(n) / 1.93)
+	g := newGenerator(n, out.Add)
 	last := begin.Add(days * 24 * time.Hour).UnixNano()
 	for rare := false; int(g.seq) < n && int64(g.now) < last; {
 		// More in the day than in the night.

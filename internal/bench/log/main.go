@@ -3,6 +3,7 @@
 //
 //	go run ./internal/bench/log -generate DIR -events N   write a journal of N events
 //	go run ./internal/bench/log DIR                       ask both
+//	go run ./internal/bench/log -seal                     seal a million events
 //
 // Each has two threads and 2 GB of memory, and each question is asked of a new
 // process: "cold" when none of the files is in memory, "warm" when all are. What
@@ -11,6 +12,11 @@
 // events of the journal are in a wal file, which DuckDB does not read: for the
 // comparison of the answers, which must be the same, a directory without that file
 // is asked once more.
+//
+// With -seal the peer is what DuckDB takes to write a Parquet file, with zstd, of the rows of
+// a segment that it has in memory: less than sealing is, which reads wal files, parses names and
+// marks attempts before it writes. Of both, it is the second time of a process that counts: the
+// first has new memory.
 //
 // It needs Node.js and npm, and installs DuckDB into a temporary directory, or
 // into the one that -duckdb names. With -check it exits with 1 when a target is
@@ -43,6 +49,7 @@ func run() error {
 	only := flag.String("only", "", "ask the questions whose names hold `TEXT`")
 	duckdb := flag.String("duckdb", "", "install DuckDB into `DIR`, and keep it")
 	alone := flag.Bool("alone", false, "do not ask DuckDB")
+	sealed := flag.Bool("seal", false, "measure sealing")
 	check := flag.Bool("check", false, "fail when a target is missed")
 	asked := flag.String("ask", "", "be the process that is measured, and ask the question called `NAME`")
 	flag.Parse()
@@ -53,6 +60,9 @@ func run() error {
 		if err := generate(*generated, *n); err != nil || flag.NArg() == 0 {
 			return err
 		}
+	}
+	if *sealed {
+		return compareSealing(ctx, *duckdb, *rounds)
 	}
 	if flag.NArg() != 1 {
 		return errors.New("name the directory of a journal; see go doc ./internal/bench/log")

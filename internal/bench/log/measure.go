@@ -52,20 +52,9 @@ type bench struct {
 }
 
 func newBench(ctx context.Context, dir, duckdb string, alone bool) (*bench, error) {
-	b := &bench{dir: dir, duckdb: duckdb, cleanup: func() {}}
-	v, err := journal.Snapshot(dir, journal.ReadOptions{})
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range v.Segments() {
-		path, err := filepath.Abs(s.FilePath())
-		if err != nil {
-			return nil, err
-		}
-		b.segments = append(b.segments, path)
-	}
-	if err := v.Close(); err != nil || alone {
-		b.duckdb = ""
+	b := &bench{dir: dir, cleanup: func() {}}
+	var err error
+	if b.segments, err = segmentsOf(dir); err != nil || alone {
 		return b, err
 	}
 	temp, err := os.MkdirTemp("", "bench")
@@ -76,17 +65,22 @@ func newBench(ctx context.Context, dir, duckdb string, alone bool) (*bench, erro
 	if err := b.withoutTail(filepath.Join(temp, "sealed")); err != nil {
 		return nil, err
 	}
-	if duckdb == "" {
+	if b.duckdb = duckdb; duckdb == "" {
 		b.duckdb = temp
 	}
-	if err := os.WriteFile(filepath.Join(b.duckdb, "duckdb.mjs"), duckdbScript, 0o600); err != nil {
-		return nil, err
+	return b, installDuckDB(ctx, b.duckdb)
+}
+
+// installDuckDB installs DuckDB, and the program that asks it, into a directory.
+func installDuckDB(ctx context.Context, dir string) error {
+	if err := os.WriteFile(filepath.Join(dir, "duckdb.mjs"), duckdbScript, 0o600); err != nil {
+		return err
 	}
-	install := exec.CommandContext(ctx, "npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", b.duckdb, duckdbPackage)
+	install := exec.CommandContext(ctx, "npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", dir, duckdbPackage)
 	if out, err := install.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%s: %w: %s", strings.Join(install.Args, " "), err, out)
+		return fmt.Errorf("%s: %w: %s", strings.Join(install.Args, " "), err, out)
 	}
-	return b, nil
+	return nil
 }
 
 // withoutTail makes a directory with the same segments and no wal file.
@@ -229,11 +223,16 @@ func (b *bench) ours(ctx context.Context, dir string, q *question) (s sample, er
 }
 
 func (b *bench) theirs(ctx context.Context, q *question) (s sample, err error) {
-	input, err := json.Marshal(map[string]any{"files": b.segments, "sql": q.sql})
+	return askDuckDB(ctx, b.duckdb, map[string]any{"files": b.segments, "sql": q.sql})
+}
+
+// askDuckDB starts DuckDB, which is installed in a directory.
+func askDuckDB(ctx context.Context, dir string, request map[string]any) (s sample, err error) {
+	input, err := json.Marshal(request)
 	if err != nil {
 		return s, err
 	}
-	cmd := exec.CommandContext(ctx, "node", filepath.Join(b.duckdb, "duckdb.mjs"))
+	cmd := exec.CommandContext(ctx, "node", filepath.Join(dir, "duckdb.mjs"))
 	cmd.Stdin = bytes.NewReader(append(input, '\n'))
 	return read(cmd)
 }
@@ -251,6 +250,13 @@ func read(cmd *exec.Cmd) (s sample, err error) {
 func answer(ctx context.Context, dir, name string) error {
 	runtime.GOMAXPROCS(threads)
 	debug.SetMemoryLimit(memoryLimit)
+	if name == sealing {
+		s, err := seal(dir)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(s)
+	}
 	list := questions()
 	i := slices.IndexFunc(list, func(q question) bool { return q.name == name })
 	if i < 0 {
