@@ -73,7 +73,7 @@ func rows(t testing.TB, dir string) []eventrow.Row {
 	engine := forgerylog.Open([]string{dir}, journal.ReadOptions{})
 	var all []eventrow.Row
 	err := engine.Events(context.Background(), forgerylog.Query{Packets: true}, 0, func(r *eventrow.Row) error {
-		all = append(all, *r)
+		all = append(all, r.Clone())
 		return nil
 	})
 	if err != nil {
