@@ -19,8 +19,10 @@ type Evidence struct {
 	// First is the begin of the first clock hour with something that counts, Last
 	// the end of the last; zero for nothing.
 	First, Last time.Time
-	// Claims are all queries about the subject, Queries those that count.
-	Claims, Queries uint64
+	// Queries are those that count, Claims those that do not: because their source is not
+	// verified, or their name not readable, or their domain not listed.
+	Claims, Queries                  uint64
+	Unverified, Unreadable, Unlisted uint64
 	// Networks, Domains and Reporters have the queries, or messages, of each, the
 	// first [MaxItems] in their order; the numbers are of all.
 	Networks, Domains, Reporters             []Item
@@ -134,6 +136,14 @@ func (c *collector) add(kind fact, rest string, n uint64) {
 	switch kind {
 	case claim:
 		e.Claims += n
+		switch reason(rest[0]) {
+		case unverified:
+			e.Unverified += n
+		case unreadable:
+			e.Unreadable += n
+		case unlisted:
+			e.Unlisted += n
+		}
 	case aboutDomain:
 		addItem(&e.Domains, &e.DomainCount, rest, n)
 	case inHour:

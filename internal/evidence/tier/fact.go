@@ -12,7 +12,7 @@ import (
 type fact byte
 
 const (
-	// claim is a query of any kind, by which nothing is known but its number.
+	// claim is a query that does not count, with the reason.
 	claim fact = 'a'
 	// aboutDomain has a listed domain, inHour a clock hour of a query that counts.
 	aboutDomain fact = 'd'
@@ -26,6 +26,20 @@ const (
 	fromPublic  fact = 'p'
 	// byReporter has the name of a trusted reporter.
 	byReporter fact = 'r'
+)
+
+// reason is why a query does not count.
+type reason byte
+
+const (
+	// unverified: its source may be spoofed.
+	unverified reason = 'a'
+	// unreadable: its name is not whole, or can be read in several ways.
+	unreadable reason = 'b'
+	// unlisted: it is about no listed domain.
+	unlisted reason = 'c'
+	// unplaced: it has no time or no resolver.
+	unplaced reason = 'd'
 )
 
 const subjectSize = 16

@@ -105,13 +105,21 @@ func (g *Gatherer) Add(r *eventrow.Row) error {
 
 // query takes a query.
 func (g *Gatherer) query(subject netip.Prefix, r *eventrow.Row) error {
-	domain := ""
-	if r.SourceVerified && readable(r.Flags) && r.TS >= 0 {
-		domain = g.listed(r.ForgedDomain)
-	}
+	domain := g.listed(r.ForgedDomain)
 	resolver, err := netip.ParseAddr(r.Resolver)
-	if domain == "" || err != nil {
-		return g.count(subject, claim, nil)
+	why := reason(0)
+	switch {
+	case !r.SourceVerified:
+		why = unverified
+	case !readable(r.Flags):
+		why = unreadable
+	case domain == "":
+		why = unlisted
+	case err != nil || r.TS < 0:
+		why = unplaced
+	}
+	if why != 0 {
+		return g.count(subject, claim, []byte{byte(why)})
 	}
 	if _, _, public := g.rules.Public.Find(resolver); public {
 		return g.count(subject, fromPublic, nil)

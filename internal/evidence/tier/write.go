@@ -21,6 +21,18 @@ func (e *Evidence) Write(w io.Writer, expiry time.Duration) error {
 		fmt.Fprintf(&b, "  %-10s %s\n", label, fmt.Sprintf(format, args...))
 	}
 	line("queries", "%d that count, %d that do not", e.Queries, e.Claims)
+	for _, because := range []struct {
+		n   uint64
+		why string
+	}{
+		{e.Unverified, "over UDP without a valid cookie: the source may be spoofed"},
+		{e.Unreadable, "with a name that was cut, or can be read in several ways"},
+		{e.Unlisted, "about a domain that is not listed"},
+	} {
+		if because.n > 0 {
+			line("", "%d %s", because.n, because.why)
+		}
+	}
 	if !e.First.IsZero() {
 		line("time", "%s to %s, expires %s", e.First.Format(timeLayout), e.Last.Format(timeLayout), e.Expires(expiry).Format(timeLayout))
 	}
@@ -88,6 +100,9 @@ func (e *Evidence) WriteJSON(w io.Writer, expiry time.Duration) error {
 		Tier          Tier       `json:"tier"`
 		Queries       uint64     `json:"queries"`
 		Claims        uint64     `json:"claims"`
+		Unverified    uint64     `json:"claims_unverified"`
+		Unreadable    uint64     `json:"claims_unreadable"`
+		Unlisted      uint64     `json:"claims_unlisted"`
 		First         *time.Time `json:"first,omitempty"`
 		Last          *time.Time `json:"last,omitempty"`
 		Expires       *time.Time `json:"expires,omitempty"`
@@ -105,7 +120,8 @@ func (e *Evidence) WriteJSON(w io.Writer, expiry time.Duration) error {
 		Missing       []string   `json:"missing"`
 		Unlistable    string     `json:"never_exported,omitempty"`
 	}{
-		Address: name(e), Tier: e.Tier, Queries: e.Queries, Claims: e.Claims, NetworkCount: e.NetworkCount, Networks: items(e.Networks),
+		Address: name(e), Tier: e.Tier, Queries: e.Queries, Claims: e.Claims,
+		Unverified: e.Unverified, Unreadable: e.Unreadable, Unlisted: e.Unlisted, NetworkCount: e.NetworkCount, Networks: items(e.Networks),
 		Public: e.Public, DomainCount: e.DomainCount, Domains: items(e.Domains), Hours: e.Hours, Sessions: e.Knocks,
 		SessionNear: e.KnockedNear, OtherSessions: e.Visits, ReporterCount: e.ReporterCount, Reporters: items(e.Reporters),
 		Missing: append([]string{}, e.Missing()...), Unlistable: e.Unlistable,
