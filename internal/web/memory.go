@@ -35,6 +35,8 @@ const (
 	// A moment lasts worth times as long as its answers took, longestMoment at most.
 	worth         = 20
 	longestMoment = 10 * time.Minute
+	// unasked is how long it lasts before it is asked anything.
+	unasked = time.Second
 	// moments and remembered, in bytes, bound what is remembered.
 	moments    = 1000
 	remembered = 32 << 20
@@ -106,7 +108,12 @@ func (m *memory) at(filter string, fresh bool) *moment {
 }
 
 func (o *moment) over(now time.Time) bool {
-	return o.running == 0 && now.Sub(o.began) > min(worth*o.cost, longestMoment)
+	lasts := min(worth*o.cost, longestMoment)
+	if len(o.answers) == 0 {
+		// Viewers who come at the same time get the same one, whoever asks first.
+		lasts = max(lasts, unasked)
+	}
+	return o.running == 0 && now.Sub(o.began) > lasts
 }
 
 func (m *memory) forget(filter string, o *moment) {

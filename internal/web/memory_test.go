@@ -55,7 +55,7 @@ func TestViewersShareAnswers(t *testing.T) {
 	for c.asked.Load() == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(20 * time.Millisecond) // which the moment costs, so that it lasts
+	time.Sleep(250 * time.Millisecond) // which the moment costs, so that it lasts
 	close(c.may)
 	viewers.Wait()
 	if _, err := m.at("/", false).Top(t.Context(), forgerylog.Query{}, forgerylog.ByIP, listed); err != nil || c.asked.Load() != 1 {
@@ -79,13 +79,16 @@ func TestMomentsEnd(t *testing.T) {
 		{0, time.Millisecond, true}, {time.Second, 19 * time.Second, false}, {time.Second, 21 * time.Second, true},
 		{time.Hour, longestMoment - time.Second, false}, {time.Hour, longestMoment + time.Second, true},
 	} {
-		o := &moment{began: now.Add(-test.age), cost: test.cost}
+		o := &moment{began: now.Add(-test.age), cost: test.cost, answers: map[string]*answer{"asked": nil}}
 		if o.over(now) != test.over {
 			t.Error(test)
 		}
 		if o.running = 1; o.over(now) {
 			t.Error("over while it is being answered")
 		}
+	}
+	if o := (&moment{began: now.Add(-unasked)}); o.over(now) || !o.over(now.Add(1)) {
+		t.Error("a moment that was asked nothing")
 	}
 }
 
