@@ -41,6 +41,11 @@ type memory struct {
 	hasDictionary        bool
 }
 
+// forget leaves the texts to those who have them.
+func (m *memory) forget() {
+	m.unpacked, m.dictionary, m.listed, m.plain = nil, nil, values{}, values{}
+}
+
 // memories are those that are not in use. Fresh memory costs more than what is read into it.
 var memories = sync.Pool{New: func() any { return new(memory) }}
 
@@ -88,13 +93,16 @@ func (c *Column) begin() error {
 	if c.memory != nil {
 		return nil
 	}
-	if c.release {
-		c.memory = memories.Get().(*memory)
-	} else {
-		c.memory = new(memory)
+	c.memory = memories.Get().(*memory)
+	if !c.release {
+		c.forget()
 	}
 	c.hasDictionary = false
-	return c.pages.open(c.chunk)
+	err := c.pages.open(c.chunk)
+	if err != nil {
+		c.Close()
+	}
+	return err
 }
 
 // list reads the dictionary.
@@ -197,9 +205,13 @@ func (c *Column) Truths() []byte { return c.plain.bits }
 
 // Close ends reading.
 func (c *Column) Close() {
-	if c.release && c.memory != nil {
-		memories.Put(c.memory)
+	if c.memory == nil {
+		return
 	}
+	if !c.release {
+		c.forget()
+	}
+	memories.Put(c.memory)
 	c.memory = nil
 }
 

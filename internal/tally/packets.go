@@ -6,8 +6,6 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/parquet-go/parquet-go"
-
-	"nullspf/internal/eventrow"
 )
 
 // A summary also counts all events of each client, attempts or not. To each block of counts of
@@ -47,12 +45,7 @@ func (s *Summary) writePackets(w io.Writer, f *parquet.File, attempts [][]int32,
 	rest := NewCounter(buildBudget)
 	defer rest.Close()
 	for i, g := range f.RowGroups() {
-		client, err := column(f, g, eventrow.ClientIP)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		err = Count([]*Column{client}, others(attempts[i], int32(g.NumRows())), ClientIP.Of(), nil, func(text string, n uint64) error {
+		err := countGroup(f, g, ClientIP.Columns, others(attempts[i], int32(g.NumRows())), ClientIP.Of(), func(text string, n uint64) error {
 			if text == "" {
 				return nil
 			}

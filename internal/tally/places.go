@@ -47,24 +47,32 @@ func (p *placesWriter) find(f *parquet.File, attempts [][]int32) error {
 	p.seed = maphash.MakeSeed()
 	first := int32(0)
 	for i, g := range f.RowGroups() {
-		client, err := column(f, g, eventrow.ClientIP)
-		if err != nil {
+		if err := p.findIn(f, g, attempts[i], first); err != nil {
 			return err
-		}
-		defer client.Close()
-		var row eventrow.Row
-		for _, r := range attempts[i] {
-			if _, err := client.Load(int64(r)); err != nil {
-				return err
-			}
-			client.Set(&row, int64(r))
-			if row.ClientIP != "" {
-				p.attempts = append(p.attempts, attemptRow{maphash.String(p.seed, row.ClientIP), first + r})
-			}
 		}
 		first += int32(g.NumRows())
 	}
 	slices.SortFunc(p.attempts, func(a, b attemptRow) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.row, b.row)) })
+	return nil
+}
+
+// findIn finds the rows of a group, which begins at the row first.
+func (p *placesWriter) findIn(f *parquet.File, g parquet.RowGroup, attempts []int32, first int32) error {
+	client, err := column(f, g, eventrow.ClientIP)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var row eventrow.Row
+	for _, r := range attempts {
+		if _, err := client.Load(int64(r)); err != nil {
+			return err
+		}
+		client.Set(&row, int64(r))
+		if row.ClientIP != "" {
+			p.attempts = append(p.attempts, attemptRow{maphash.String(p.seed, row.ClientIP), first + r})
+		}
+	}
 	return nil
 }
 

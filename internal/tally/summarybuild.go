@@ -96,29 +96,9 @@ func column(f *parquet.File, g parquet.RowGroup, c *eventrow.Column) (*Column, e
 func (s *Summary) countAttempts(f *parquet.File) (attempts [][]int32, err error) {
 	minutes := make(map[int64]uint64)
 	for _, g := range f.RowGroups() {
-		truth, err := column(f, g, eventrow.Attempt)
+		rows, err := attemptsOf(f, g, minutes)
 		if err != nil {
 			return nil, err
-		}
-		defer truth.Close()
-		ts, err := column(f, g, eventrow.TS)
-		if err != nil {
-			return nil, err
-		}
-		defer ts.Close()
-		var rows []int32
-		for row := range g.NumRows() {
-			if _, err := truth.Load(row); err != nil {
-				return nil, err
-			}
-			if !truth.Truth(row) {
-				continue
-			}
-			if _, err := ts.Load(row); err != nil {
-				return nil, err
-			}
-			rows = append(rows, int32(row))
-			minutes[floorDiv(ts.Int64(row), 60e9)]++
 		}
 		s.Attempts += uint64(len(rows))
 		attempts = append(attempts, rows)
@@ -135,6 +115,34 @@ func (s *Summary) countAttempts(f *parquet.File) (attempts [][]int32, err error)
 	return attempts, nil
 }
 
+// attemptsOf returns the rows of a group that are attempts, and counts them by minutes.
+func attemptsOf(f *parquet.File, g parquet.RowGroup, minutes map[int64]uint64) (rows []int32, err error) {
+	truth, err := column(f, g, eventrow.Attempt)
+	if err != nil {
+		return nil, err
+	}
+	defer truth.Close()
+	ts, err := column(f, g, eventrow.TS)
+	if err != nil {
+		return nil, err
+	}
+	defer ts.Close()
+	for row := range g.NumRows() {
+		if _, err := truth.Load(row); err != nil {
+			return nil, err
+		}
+		if !truth.Truth(row) {
+			continue
+		}
+		if _, err := ts.Load(row); err != nil {
+			return nil, err
+		}
+		rows = append(rows, int32(row))
+		minutes[floorDiv(ts.Int64(row), 60e9)]++
+	}
+	return rows, nil
+}
+
 func floorDiv(t, unit int64) int64 {
 	q := t / unit
 	if t%unit < 0 {
@@ -149,16 +157,7 @@ func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, s *s
 	defer c.Close()
 	of := key.Of()
 	for i, g := range f.RowGroups() {
-		var columns []*Column
-		for _, k := range key.Columns {
-			col, err := column(f, g, k)
-			if err != nil {
-				return err
-			}
-			defer col.Close()
-			columns = append(columns, col)
-		}
-		err := Count(columns, attempts[i], of, nil, func(text string, n uint64) error {
+		err := countGroup(f, g, key.Columns, attempts[i], of, func(text string, n uint64) error {
 			if text == "" {
 				return nil
 			}
@@ -174,6 +173,20 @@ func countField(w io.Writer, f *parquet.File, key *Key, attempts [][]int32, s *s
 		return err
 	}
 	return counted(runs)
+}
+
+// countGroup counts some rows of a group, as [Count] does.
+func countGroup(f *parquet.File, g parquet.RowGroup, of []*eventrow.Column, rows []int32, key func(*eventrow.Row) string, add func(string, uint64) error) error {
+	var columns []*Column
+	for _, k := range of {
+		c, err := column(f, g, k)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		columns = append(columns, c)
+	}
+	return Count(columns, rows, key, nil, add)
 }
 
 // write writes counts.
