@@ -55,7 +55,7 @@ func (f *Fold) push(e *spftrack.Event, k keys) error {
 	for _, seq := range f.marker.superseded {
 		if part := f.find(seq, e.Time); part != nil {
 			part.Flags |= spftrack.FlagRetry
-			f.marker.forget(part)
+			f.marker.forget(part, e.Time)
 		}
 	}
 	for _, t := range f.marker.takes {

@@ -65,8 +65,11 @@ func (m *marker) isPart(e *spftrack.Event, hash uint64) bool {
 }
 
 // forget forgets an attempt that was none.
-func (m *marker) forget(e *spftrack.Event) {
+func (m *marker) forget(e *spftrack.Event, now int64) {
 	k := m.keys(e)
+	if p, ok := m.pairs.get(k.pair); ok {
+		m.retire(&p, now)
+	}
 	m.starts.drop(k.query)
 	m.pairs.drop(k.pair)
 	m.openOf(k.group, e.Time).drop(k.pair, existsA|existsAAAA)

@@ -16,9 +16,11 @@ type pair struct {
 	exists int64
 	seq    uint64
 	// exp is the time of the last exp= query, if asked; expSeq the number of the
-	// last one that was not a repetition.
+	// last one that was not a repetition, query its key and start its time.
 	exp    int64
 	expSeq uint64
+	query  uint64
+	start  int64
 	asked  bool
 	state  existsState
 }
@@ -47,9 +49,11 @@ type take struct {
 type marker struct {
 	windows Windows
 	seed    maphash.Seed
-	starts  recent[int64]
 	pairs   recent[pair]
-	open    recent[open]
+	// starts are the times of the queries that began, by query: of exp= queries those that are
+	// not the last one of their pair.
+	starts recent[int64]
+	open   recent[open]
 	// names are the numbers of the exists: queries by name, longer the times
 	// of queries about longer names by their right parts.
 	names  recent[uint64]
@@ -102,7 +106,8 @@ func (m *marker) see(e *spftrack.Event, k keys) {
 			m.pairs.put(k.pair, p, e.Time)
 		}
 	default:
-		if m.repeats(e, k) {
+		if start, ok := m.starts.get(k.query); ok && Within(e.Time, start, m.windows.Attempt) {
+			e.Flags |= spftrack.FlagRetry
 			return
 		}
 		m.starts.put(k.query, e.Time, e.Time)
@@ -131,13 +136,28 @@ func (m *marker) touch(list []keys) {
 	m.touched = found
 }
 
-// repeats marks an event when one like it came before.
-func (m *marker) repeats(e *spftrack.Event, k keys) bool {
-	start, ok := m.starts.get(k.query)
-	if ok = ok && Within(e.Time, start, m.windows.Attempt); ok {
-		e.Flags |= spftrack.FlagRetry
+// began reports whether an exp= query like this one began a short time before.
+func (m *marker) began(p *pair, query uint64, now int64) bool {
+	start, ok := p.start, p.query == query
+	if !ok {
+		start, ok = m.starts.get(query)
 	}
-	return ok
+	return ok && Within(now, start, m.windows.Attempt)
+}
+
+// begin notes that an exp= query begins.
+func (m *marker) begin(p *pair, query uint64, now int64) {
+	if p.query != query {
+		m.retire(p, now)
+	}
+	p.query, p.start = query, now
+}
+
+// retire puts the query of a pair where those of all pairs are.
+func (m *marker) retire(p *pair, now int64) {
+	if p.query != 0 && Within(now, p.start, m.windows.Attempt) {
+		m.starts.put(p.query, p.start, now)
+	}
 }
 
 // exists marks an exists: query.
@@ -186,8 +206,10 @@ func (m *marker) exists(e *spftrack.Event, p *pair, k keys) {
 // network, or else of another one, which a resolver with several addresses and
 // a receiver with several resolvers have.
 func (m *marker) exp(e *spftrack.Event, p *pair, k keys) {
-	if !m.repeats(e, k) {
-		m.starts.put(k.query, e.Time, e.Time)
+	if m.began(p, k.query, e.Time) {
+		e.Flags |= spftrack.FlagRetry
+	} else {
+		m.begin(p, k.query, e.Time)
 		p.expSeq = e.Seq
 		o := m.openOf(k.group, e.Time)
 		switch {
@@ -269,14 +291,16 @@ func (m *marker) remember(e *spftrack.Event) {
 			p.exists, p.seq, p.state = e.Time, e.Seq, told
 		}
 	case e.Kind == spftrack.KindExp:
-		start, ok := m.starts.get(k.query)
-		if p.state == counts && Within(e.Time, p.exists, m.windows.Join) && !(ok && Within(e.Time, start, m.windows.Attempt)) {
+		if p.state == counts && Within(e.Time, p.exists, m.windows.Join) && !m.began(&p, k.query, e.Time) {
 			// It may be a retry because it took over a query that had counted.
 			began, p.state = true, told
 		}
 		p.exp, p.asked = e.Time, true
 	}
-	if began {
+	switch {
+	case began && e.Kind == spftrack.KindExp:
+		m.begin(&p, k.query, e.Time)
+	case began:
 		m.starts.put(k.query, e.Time, e.Time)
 	}
 	m.pairs.put(k.pair, p, e.Time)

@@ -12,6 +12,14 @@ import (
 // Builder makes rows of events. Their texts share pieces of memory.
 type Builder struct {
 	texts []byte
+	// client and resolver are the last ones: the queries of a check have the same.
+	client, resolver address
+}
+
+// address is an address and its text.
+type address struct {
+	addr netip.Addr
+	text string
 }
 
 const (
@@ -27,11 +35,11 @@ func (b *Builder) Fill(r *Row, e *spftrack.Event) {
 	r.Seq, r.TS = int64(e.Seq), e.Time
 	r.ServerID, r.Zone = printable(e.Server), printable(e.Zone)
 	r.Kind = e.Kind.String()
-	r.ClientIP = b.addr(e.ClientIP)
+	r.ClientIP = b.addr(&b.client, e.ClientIP)
 	r.SenderLocal = printable(e.SenderLocal)
 	r.SenderDomain, r.ForgedDomain = printable(e.SenderDomain), printable(e.Forged)
 	r.HELO = printable(e.HELO)
-	r.Resolver, r.ResolverPort = b.addr(e.Resolver.Addr()), int32(e.Resolver.Port())
+	r.Resolver, r.ResolverPort = b.addr(&b.resolver, e.Resolver.Addr()), int32(e.Resolver.Port())
 	if e.Kind != spftrack.KindDMARC {
 		r.Transport = e.Transport.String()
 	}
@@ -55,7 +63,10 @@ func (b *Builder) Fill(r *Row, e *spftrack.Event) {
 }
 
 // Reset uses the memory again: no row that was filled before is used any more.
-func (b *Builder) Reset() { b.texts = b.texts[:0] }
+func (b *Builder) Reset() {
+	b.texts = b.texts[:0]
+	b.client, b.resolver = address{}, address{}
+}
 
 // text returns the bytes from start on as a string. They are not changed before
 // Reset.
@@ -73,14 +84,18 @@ func (b *Builder) room(n int) {
 	}
 }
 
-func (b *Builder) addr(a netip.Addr) string {
-	if !a.IsValid() {
-		return ""
+func (b *Builder) addr(last *address, a netip.Addr) string {
+	if a == last.addr {
+		return last.text
 	}
-	b.room(maxAddr)
-	start := len(b.texts)
-	b.texts = a.AppendTo(b.texts)
-	return b.text(start)
+	*last = address{addr: a}
+	if a.IsValid() {
+		b.room(maxAddr)
+		start := len(b.texts)
+		b.texts = a.AppendTo(b.texts)
+		last.text = b.text(start)
+	}
+	return last.text
 }
 
 // name is [spftrack.AppendName], shortened.
