@@ -74,8 +74,9 @@ func recall[V any](memory map[string]V, text string, of func(string) V) V {
 		if len(memory) >= remembered {
 			clear(memory)
 		}
+		text = strings.Clone(text) // what is made of it may be a part of it
 		v = of(text)
-		memory[strings.Clone(text)] = v
+		memory[text] = v
 	}
 	return v
 }
