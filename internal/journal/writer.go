@@ -17,7 +17,7 @@ import (
 const (
 	// drainEvery leaves room below the 50 ms for a busy machine. To be woken costs as much
 	// as to write dozens of events.
-	drainEvery = 20 * time.Millisecond
+	drainEvery = 30 * time.Millisecond
 	// maxChunk is about what the writer writes at once, unless files are to be
 	// very small.
 	maxChunk   = 1 << 20
