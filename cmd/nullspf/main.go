@@ -13,6 +13,7 @@ import (
 
 	"nullspf/internal/config"
 	"nullspf/internal/evidence/blocklist"
+	"nullspf/internal/forgerylog"
 	"nullspf/internal/value"
 	"nullspf/zones"
 )
@@ -28,6 +29,7 @@ const (
 func main() { os.Exit(run()) }
 
 func run() int {
+	forgerylog.Brief()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return explain(rootCommand().ExecuteContext(ctx))

@@ -257,6 +257,7 @@ func answer(ctx context.Context, dir, name string) error {
 		}
 		return json.NewEncoder(os.Stdout).Encode(s)
 	}
+	forgerylog.Brief()
 	list := questions()
 	i := slices.IndexFunc(list, func(q question) bool { return q.name == name })
 	if i < 0 {
