@@ -12,8 +12,21 @@ import (
 // Builder makes rows of events. Their texts share pieces of memory.
 type Builder struct {
 	texts []byte
-	// client and resolver are the last ones: the queries of a check have the same.
+	// client and resolver are the last ones, which the queries of a check have in common, server
+	// and zone those that whole files have.
 	client, resolver address
+	server, zone     escaped
+}
+
+// escaped is a text and what [printable] makes of it.
+type escaped struct{ raw, text string }
+
+// of is printable, from memory when it can.
+func (m *escaped) of(raw string) string {
+	if raw != m.raw {
+		*m = escaped{raw, printable(raw)}
+	}
+	return m.text
 }
 
 // address is an address and its text.
@@ -33,11 +46,14 @@ const (
 func (b *Builder) Fill(r *Row, e *spftrack.Event) {
 	*r = Row{}
 	r.Seq, r.TS = int64(e.Seq), e.Time
-	r.ServerID, r.Zone = printable(e.Server), printable(e.Zone)
+	r.ServerID, r.Zone = b.server.of(e.Server), b.zone.of(e.Zone)
 	r.Kind = e.Kind.String()
 	r.ClientIP = b.addr(&b.client, e.ClientIP)
 	r.SenderLocal = printable(e.SenderLocal)
-	r.SenderDomain, r.ForgedDomain = printable(e.SenderDomain), printable(e.Forged)
+	r.ForgedDomain = printable(e.Forged)
+	if r.SenderDomain = r.ForgedDomain; e.SenderDomain != e.Forged {
+		r.SenderDomain = printable(e.SenderDomain)
+	}
 	r.HELO = printable(e.HELO)
 	r.Resolver, r.ResolverPort = b.addr(&b.resolver, e.Resolver.Addr()), int32(e.Resolver.Port())
 	if e.Kind != spftrack.KindDMARC {
@@ -65,7 +81,7 @@ func (b *Builder) Fill(r *Row, e *spftrack.Event) {
 // Reset uses the memory again: no row that was filled before is used any more.
 func (b *Builder) Reset() {
 	b.texts = b.texts[:0]
-	b.client, b.resolver = address{}, address{}
+	b.client, b.resolver, b.server, b.zone = address{}, address{}, escaped{}, escaped{}
 }
 
 // text returns the bytes from start on as a string. They are not changed before
