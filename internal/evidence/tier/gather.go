@@ -106,18 +106,19 @@ func (g *Gatherer) Add(r *eventrow.Row) error {
 
 // query takes a query.
 func (g *Gatherer) query(subject netip.Prefix, r *eventrow.Row) error {
-	domain := g.listed(r.ForgedDomain)
+	domain, why := "", reason(0)
 	resolver, err := netip.ParseAddr(r.Resolver)
-	why := reason(0)
 	switch {
 	case !r.SourceVerified:
 		why = unverified
 	case !readable(r.Flags):
 		why = unreadable
-	case domain == "":
-		why = unlisted
 	case err != nil || r.TS < 0:
 		why = unplaced
+	default:
+		if domain = g.listed(r.ForgedDomain); domain == "" {
+			why = unlisted
+		}
 	}
 	if why != 0 {
 		return g.count(subject, claim, []byte{byte(why)})
